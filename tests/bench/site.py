@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Measure what a person waits for: the lab's start, the first and the second run of site.yml, and the stack's memory.
+
+    .venv/bin/python tests/bench/site.py [--cold] > site.json
+
+``--cold`` also drops the lab's cache and times a start from nothing. The second run is set against a playbook of as
+many ``ansible.builtin.ping`` tasks as site.yml has, run right after it on the same machine: that ratio, unlike seconds,
+can be compared between computers.
+"""
+
+import argparse
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+INVENTORY = "inventories/lab/tars.yml"
+SSH = "-i /var/lib/tars-lab/ssh/id_ed25519 -o UserKnownHostsFile=/var/lib/tars-lab/ssh/known_hosts"
+
+
+def timed(*command: str | Path) -> tuple[float, str]:
+    """Run a command from the top of the checkout and return its wall time in seconds and what it printed."""
+    print(f"… {' '.join(str(part) for part in command)}", file=sys.stderr, flush=True)
+    started = time.monotonic()
+    finished = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}"}, capture_output=True, text=True
+    )
+    if finished.returncode != 0:
+        sys.exit(f"{command} ended with {finished.returncode}:\n{finished.stdout}\n{finished.stderr}")
+    return round(time.monotonic() - started, 1), finished.stdout
+
+
+def site() -> tuple[float, str]:
+    """Run site.yml with plain ansible-playbook."""
+    return timed(BIN / "ansible-playbook", "-i", INVENTORY, "playbooks/site.yml")
+
+
+def pings(count: int) -> float:
+    """Time a playbook of ``count`` ping tasks on the desktop, in seconds."""
+    tasks = [{"name": f"Ping {number}", "ansible.builtin.ping": {}} for number in range(count)]
+    play = [{"name": "As many tasks as site.yml", "hosts": "desktop", "gather_facts": False, "tasks": tasks}]
+    with tempfile.NamedTemporaryFile("w", suffix=".yml") as file:
+        json.dump(play, file)
+        file.flush()
+        return timed(BIN / "ansible-playbook", "-i", INVENTORY, file.name)[0]
+
+
+def memory_mib() -> dict[str, float]:
+    """Return the resident memory of each container in MiB, as ``docker stats`` on the desktop reports it."""
+    stats = "docker stats --no-stream --format '{{.Name}} {{.MemUsage}}'"
+    _, output = timed("ssh", *SSH.split(), "root@10.77.0.10", stats)
+    unit = {"KiB": 1 / 1024, "MiB": 1.0, "GiB": 1024.0}
+    usage = re.findall(r"^(\S+) ([\d.]+)([KMG]iB)", output, flags=re.MULTILINE)
+    return {name: round(float(amount) * unit[suffix], 1) for name, amount, suffix in usage}
+
+
+def main() -> None:
+    """Run the benchmark and print its result as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cold", action="store_true", help="drop the lab's cache first and time a start from nothing")
+    options = parser.parse_args()
+    result: dict[str, object] = {"machine": platform.platform(), "cores": os.cpu_count()}
+    timed(BIN / "tars-provision", "lab", "down", *(["--cache"] if options.cold else []))
+    if options.cold:
+        result["lab_up_cold_s"] = timed(BIN / "tars-provision", "lab", "up")[0]
+        timed(BIN / "tars-provision", "lab", "down")
+    result["lab_up_warm_s"] = timed(BIN / "tars-provision", "lab", "up")[0]
+    result["site_first_s"] = site()[0]
+    second, output = site()
+    tasks = len(re.findall(r"^TASK \[", output, flags=re.MULTILINE))
+    ping = pings(tasks)
+    memory = memory_mib()
+    result |= {
+        "site_second_s": second,
+        "site_tasks": tasks,
+        "ping_s": ping,
+        "site_second_per_ping": round(second / ping, 2),
+        "memory_mib": memory,
+        "memory_total_mib": round(sum(memory.values()), 1),
+    }
+    timed(BIN / "tars-provision", "lab", "down")
+    print(json.dumps(result, indent=2))
+
+
+if __name__ == "__main__":
+    main()

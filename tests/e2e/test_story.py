@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The whole story in order: bare machines, one playbook, a document, a question, an answer that names the document.
+
+Each test stands on the ones before it; the machines are brought up once. Every check is made from the machine on which
+a person would notice (``client``), or by a program without a part in the change (``nfs-cat``, ``curl``, ``psql``).
+"""
+
+import base64
+import json
+import shlex
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from reportlab.pdfgen.canvas import Canvas
+
+from .conftest import RECORDED, eventually, host, playbook, tars, traces
+
+pytestmark = [pytest.mark.e2e, pytest.mark.lab, pytest.mark.usefixtures("lab")]
+
+SHARE = "/volume1/LLM_docs"
+EXPORT = f"nfs://10.77.0.20{SHARE}"
+BOILER = "The boiler in the cellar is a Viessmann Vitodens 200. Its service contract number is KX-4471.\n"
+
+
+def put(name: str, content: bytes) -> None:
+    """Write a document to the share from ``client`` over NFS, as a member of the household would."""
+    client = host("client")
+    path = shlex.quote(f"/root/{Path(name).name}")
+    written = client.run(f"base64 -d > {path} <<'END'\n{base64.encodebytes(content).decode()}END")
+    assert written.rc == 0, written.stderr
+    copied = client.run(f"nfs-cp {path} {shlex.quote(f'{EXPORT}/{name}')}")
+    assert copied.rc == 0, copied.stderr
+
+
+def on_nas(command: str) -> str:
+    """Run a command on the NAS itself, where File Station would do the same."""
+    done = host("ds1515plus").run(f"cd {SHARE} && {command}")
+    assert done.rc == 0, done.stderr
+    return str(done.stdout)
+
+
+def get(path: str) -> Any:
+    """GET a path of the application from ``client``, trusting the site's authority alone."""
+    answer = host("client").run(f"curl -sS --fail --max-time 20 {TRUST} https://tars.home.arpa{path}")
+    assert answer.rc == 0, answer.stderr
+    return json.loads(answer.stdout)
+
+
+TRUST = "--cacert /root/tars-ca.pem --resolve tars.home.arpa:443:10.77.0.10"
+
+
+def ask(question: str) -> dict[str, Any]:
+    """Ask from ``client`` and return the stream's events by name (tokens joined)."""
+    body = shlex.quote(json.dumps({"question": question}))
+    stream = host("client").run(
+        f"curl -sSN --fail --max-time 300 {TRUST} -H 'content-type: application/json' -d {body} https://tars.home.arpa/api/ask"
+    )
+    assert stream.rc == 0, stream.stderr
+    events: dict[str, Any] = {"token": ""}
+    for block in stream.stdout.replace("\r\n", "\n").split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in block.splitlines() if ": " in line and not line.startswith(":"))
+        if "event" in fields:
+            data = json.loads(fields["data"])
+            events["token"] += data["text"] if fields["event"] == "token" else ""
+            if fields["event"] != "token":
+                events[fields["event"]] = data
+    return events
+
+
+def found(query: str) -> list[str]:
+    """Return the paths that a search finds."""
+    return [result["path"] for result in get(f"/api/search?q={query}")["results"]]
+
+
+def states() -> dict[str, str]:
+    """Return path → state of every document the application knows."""
+    return {document["path"]: document["state"] for document in get("/api/documents")["documents"]}
+
+
+def test_check_mode_on_bare_machines_gets_to_the_end() -> None:
+    run = playbook("site", "--check", "--diff")
+    assert run.code == 0, run.output
+    assert run.recap("xps8950")["changed"] > 0
+    assert not host("xps8950").exists("docker"), "check mode installed something"
+
+
+def test_site_takes_bare_machines_to_a_service() -> None:
+    run = playbook("site")
+    assert run.code == 0, run.output
+    for name in ("xps8950", "ds1515plus"):
+        assert run.recap(name)["failed"] == run.recap(name)["unreachable"] == 0, run.output
+
+
+def test_a_second_run_changes_nothing() -> None:
+    run = playbook("site")
+    assert run.code == 0, run.output
+    for name in ("xps8950", "ds1515plus"):
+        assert run.recap(name)["changed"] == 0, run.output
+
+
+def test_verify_finds_nothing_wrong() -> None:
+    run = playbook("verify")
+    assert run.code == 0, run.output
+
+
+def test_https_answers_the_client_with_the_sites_own_authority() -> None:
+    authority = (RECORDED / "tars-ca.pem").read_text()
+    assert host("client").run(f"cat > /root/tars-ca.pem <<'END'\n{authority}\nEND").rc == 0
+    assert get("/ready")["ready"] is True
+    stranger = host("client").run(
+        "curl -sS --max-time 10 --resolve tars.home.arpa:443:10.77.0.10 https://tars.home.arpa/health"
+    )
+    assert stranger.rc == 60, "a client without the authority must refuse the certificate"
+
+
+@pytest.mark.parametrize("address", ["10.77.0.10", "fd77:7a52::10"])
+def test_every_other_port_is_closed(address: str) -> None:
+    family = "-6" if ":" in address else ""
+    scan = host("client").run(f"nmap {family} -Pn -n -sT -p- -T5 --max-retries 1 -oG - {address}")
+    assert scan.rc == 0, scan.stderr
+    line = next(line for line in scan.stdout.splitlines() if "Ports:" in line)
+    ports = {int(port.split("/")[0]) for port in line.split("Ports:")[1].split("\t")[0].split(",") if "/open/" in port}
+    assert ports <= {22, 443} and 22 in ports, scan.stdout
+    assert address != "10.77.0.10" or ports == {22, 443}
+
+
+def test_the_share_is_mounted_by_user_space_tools_and_holds_the_document() -> None:
+    put("boiler.txt", BOILER.encode())
+    shown = host("client").run(f"nfs-cat {EXPORT}/boiler.txt")
+    assert shown.stdout == BOILER, shown.stderr
+    assert host("xps8950").file("/srv/tars/documents/LLM_docs/boiler.txt").content_string == BOILER
+    refused = host("xps8950").run("touch /srv/tars/documents/LLM_docs/x")
+    assert refused.rc != 0, "the desktop must not write documents"
+    assert "x" not in on_nas("ls -A").split()
+
+
+def test_a_question_is_answered_with_a_citation_of_the_document(tmp_path: Path) -> None:
+    pdf = Canvas(str(tmp_path / "roof.pdf"))
+    pdf.drawString(72, 720, "Cover sheet of the roof survey.")
+    pdf.showPage()
+    pdf.drawString(72, 720, "The slate roof was last inspected in March 2024 by Hollander and Sons.")
+    pdf.save()
+    put("roof.pdf", (tmp_path / "roof.pdf").read_bytes())
+    eventually(lambda: {"boiler.txt", "roof.pdf"} <= {path for path, state in states().items() if state == "indexed"})
+
+    events = ask("What is the service contract number of the boiler?")
+    assert events["token"].strip(), events
+    cited = {source["id"]: source for source in events["sources"]["sources"]}
+    quotes = [(cited[c["source"]]["path"], c["quote"]) for c in events["done"]["citations"]]
+    assert quotes and any(path == "boiler.txt" and "KX-4471" in quote for path, quote in quotes), events
+    assert all(quote in BOILER for path, quote in quotes if path == "boiler.txt")
+
+    events = ask("Who inspected the slate roof?")
+    cited = {source["id"]: source for source in events["sources"]["sources"]}
+    quotes = [(cited[c["source"]]["path"], c["page"], c["quote"]) for c in events["done"]["citations"]]
+    _, page, quote = next(entry for entry in quotes if entry[0] == "roof.pdf")
+    (tmp_path / "again.pdf").write_bytes(host("ds1515plus").file(f"{SHARE}/roof.pdf").content)
+    reader = ["pdftotext", "-f", str(page), "-l", str(page), str(tmp_path / "again.pdf"), "-"]
+    text = subprocess.run(reader, capture_output=True, text=True, check=True).stdout
+    assert page == 2 and " ".join(quote.split()) in " ".join(text.split())
+
+
+def test_a_changed_document_is_answered_accordingly() -> None:
+    put("boiler.txt", BOILER.replace("KX-4471", "ZZ-9902").encode())
+    eventually(lambda: "ZZ-9902" in str(get("/api/search?q=service+contract+number")))
+    assert "KX-4471" not in str(get("/api/search?q=service+contract+number"))
+    assert "KX-4471" not in json.dumps(ask("What is the service contract number of the boiler?"))
+
+
+def test_a_renamed_document_is_cited_by_its_new_name() -> None:
+    before = {d["path"]: d["document_id"] for d in get("/api/documents")["documents"]}
+    on_nas("mv boiler.txt heating.txt")
+    eventually(lambda: "heating.txt" in found("service+contract") and "boiler.txt" not in found("service+contract"))
+    after = {d["path"]: d["document_id"] for d in get("/api/documents")["documents"]}
+    assert after["heating.txt"] == before["boiler.txt"], "a rename must not make another document of it"
+
+
+def test_a_deleted_document_is_no_longer_found() -> None:
+    on_nas("rm heating.txt")
+    eventually(lambda: "heating.txt" not in found("service+contract"))
+
+
+def test_no_stale_chunk_is_left_in_either_store() -> None:
+    def stores() -> tuple[set[str], set[str]]:
+        rows = host("xps8950").run("docker exec tars-postgres-1 psql -U tars -d tars -Atc 'select id from chunks'")
+        assert rows.rc == 0, rows.stderr
+        vectors = host("xps8950").run(f"python3 - <<'END'\n{CHROMA_IDS}\nEND")
+        assert vectors.rc == 0, vectors.stderr
+        return set(rows.stdout.split()), set(vectors.stdout.split())
+
+    def same() -> bool:
+        chunks, vectors = stores()
+        return bool(chunks) and chunks == vectors
+
+    eventually(same)
+
+
+# Speaks to Chroma's HTTP interface with nothing but the standard library, at the address its container has.
+CHROMA_IDS = """
+import json, subprocess, urllib.request
+find = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}"
+inspect = ["docker", "inspect", "-f", find, "tars-chroma-1"]
+address = subprocess.run(inspect, capture_output=True, text=True, check=True).stdout.split()[0]
+base = f"http://{address}:8000/api/v2/tenants/default_tenant/databases/default_database/collections"
+def call(url, body=None):
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"content-type": "application/json"})
+    return json.load(urllib.request.urlopen(request, timeout=20))
+for collection in call(base):
+    print(*call(f"{base}/{collection['id']}/get", {"include": [], "limit": 100000})["ids"], sep="\\n")
+"""
+
+
+def test_garbage_and_an_empty_file_fail_alone_and_say_why() -> None:
+    put("keep.txt", b"The spare key hangs behind the garden shed.\n")
+    put("broken.pdf", b"%PDF-1.7\n" + bytes(range(256)) * 40)
+    on_nas(": > empty.txt")
+    eventually(lambda: states().get("broken.pdf") == "failed" and states().get("empty.txt") == "failed")
+    eventually(lambda: states().get("keep.txt") == "indexed")
+    errors = {d["path"]: d["error"] for d in get("/api/documents")["documents"]}
+    assert errors["broken.pdf"] and errors["empty.txt"] and errors["keep.txt"] is None
+    assert "keep.txt" in found("spare+key")
+
+
+def test_a_wrong_nas_password_is_one_clear_message(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.json"
+    secrets = {"dsm_password": "not-it", "postgres_password": "x", "redis_password": "x"}
+    wrong.write_text(json.dumps({"tars_secrets": secrets}))
+    run = playbook("site", "--limit", "ds1515plus", "-e", f"@{wrong}")
+    assert run.code != 0
+    assert "password" in run.output and "not-it" not in run.output, run.output
+
+
+def test_the_nas_off_loses_nothing_and_is_said() -> None:
+    known = states()
+    tars("lab", "stop", "ds1515plus")
+    try:
+        run = playbook("site", "--limit", "ds1515plus")
+        assert run.code != 0 and "10.77.0.20" in run.output, run.output
+        eventually(lambda: not get("/api/documents")["sources"][0]["available"])
+        assert states() == known
+        assert "keep.txt" in found("spare+key"), "what was indexed must still be answered"
+    finally:
+        tars("lab", "start", "ds1515plus")
+    eventually(lambda: get("/api/documents")["sources"][0]["available"], seconds=120)
+    put("later.txt", b"The neighbour waters the plants in August.\n")
+    eventually(lambda: states().get("later.txt") == "indexed", seconds=90)
+
+
+def test_a_full_disk_on_the_desktop_is_said_before_anything_is_changed() -> None:
+    desktop = host("xps8950")
+    known = states()
+    # A file system of one MiB over the stack's folder is full for real; the running containers do not see it.
+    assert desktop.run("mount -t tmpfs -o size=1m tars-full /opt/tars").rc == 0
+    try:
+        run = playbook("site", "--limit", "xps8950")
+        assert desktop.run("ls -A /opt/tars").stdout == "", "something was written to a disk known to be full"
+    finally:
+        assert desktop.run("umount /opt/tars").rc == 0
+    assert run.code != 0 and "/opt/tars" in run.output and "MiB" in run.output, run.output
+    assert states() == known
+
+
+def test_after_lab_down_the_host_is_as_before(before: dict[str, set[str]]) -> None:
+    tars("lab", "down")
+    assert traces() == before
