@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rules of the spec that span several fields.
+
+They look at the plain data and pass over what they cannot read, so that a mistake in one field (which the models report)
+hides no mistake in another.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv4Network
+from typing import Any, NamedTuple
+
+Location = tuple[str | int, ...]
+
+NAS_PORTS = {22: "ssh", 80: "HTTP", 111: "rpcbind", 139: "SMB", 443: "HTTPS", 445: "SMB", 2049: "NFS", 5000: "plain HTTP of DSM"}
+"""TCP ports the NAS uses for something else than DSM's HTTPS."""
+
+
+class Finding(NamedTuple):
+    """A rule that is not kept: where, what was found there, what was wanted."""
+
+    location: Location
+    found: str
+    wanted: str
+
+
+def check(data: Any) -> Iterator[Finding]:
+    """Return what in a spec's plain data does not go together."""
+    yield from check_hosts(data)
+    yield from check_network(data)
+    yield from check_shares(data)
+    yield from check_ports(data)
+    domain = data.get("domain") if isinstance(data, dict) else None
+    if isinstance(domain, str) and domain.endswith(".local"):
+        yield Finding(("domain",), domain, "another zone, such as home.arpa: .local belongs to mDNS (RFC 6762)")
+    context, answer = at(data, "models", "chat").get("context_tokens", 8192), at(data, "models", "chat").get("answer_tokens")
+    if isinstance(context, int) and isinstance(answer, int) and answer >= context:
+        location = ("models", "chat", "answer_tokens")
+        yield Finding(location, str(answer), f"fewer than models.chat.context_tokens ({context}): question and passages need room")
+
+
+def check_hosts(data: Any) -> Iterator[Finding]:
+    """One desktop, one NAS, and no name twice."""
+    hosts = at(data, "hosts")
+    for profile, meaning in (("xps8950", "desktop"), ("ds1515plus", "NAS")):
+        names = [str(name) for name in hosts if at(hosts, name).get("profile") == profile]
+        if len(names) != 1:
+            yield Finding(("hosts",), ", ".join(names) or "none", f"exactly one {meaning} (profile: {profile})")
+    for name in at(data, "machines"):
+        if name in hosts:
+            yield Finding(("machines", name), f"the name of hosts.{name}", "a name of its own")
+
+
+def check_network(data: Any) -> Iterator[Finding]:
+    """Addresses lie inside the network, and each belongs to one machine."""
+    network = _network(at(data, "network").get("cidr"))
+    gateway = _address(at(data, "network").get("gateway"))
+    owners: dict[IPv4Address, str] = {}
+    places: list[Location] = [("network", "gateway")]
+    places += [(group, name, "address") for group in ("hosts", "machines") for name in at(data, group)]
+    for place in places:
+        address = _address(at(data, *place[:-1]).get(place[-1]))
+        if address is None:
+            continue
+        if network is not None and address not in network:
+            yield Finding(place, str(address), f"an address inside {network} (network.cidr)")
+        elif network is not None and address in (network.network_address, network.broadcast_address):
+            yield Finding(place, str(address), f"an address a machine can have: this one names all of {network}")
+        elif address in owners:
+            whose = "the router's" if address == gateway else f"that of {owners[address]}"
+            yield Finding(place, f"{address}, which is {whose} too", "an address of its own")
+        owners.setdefault(address, ".".join(map(str, place[:-1])))
+
+
+def check_shares(data: Any) -> Iterator[Finding]:
+    """Shares are opened to machines that exist, and mounted where nothing else is."""
+    hosts = at(data, "hosts")
+    known = [str(name) for name in (*hosts, *at(data, "machines"))]
+    mounts: dict[str, str] = {}
+    for share in at(data, "shares"):
+        for client, rule in at(data, "shares", share, "clients").items():
+            place: Location = ("shares", share, "clients", client)
+            mount = rule.get("mount") if isinstance(rule, dict) else None
+            profile = at(hosts, client).get("profile")
+            if client not in known:
+                yield Finding(place, str(client), f"a name from hosts or machines: {', '.join(known)}{nearest(client, known)}")
+            elif profile == "ds1515plus":
+                yield Finding(place, f"{client}, the NAS itself", "another machine: the share lies on this one")
+            elif mount is not None and profile != "xps8950":
+                yield Finding((*place, "mount"), str(mount), f"no mount: T.A.R.S. changes nothing on {client}")
+            elif isinstance(mount, str):
+                other = next((path for path in mounts if f"{path}/".startswith(f"{mount}/") or f"{mount}/".startswith(f"{path}/")), None)
+                if other:
+                    yield Finding((*place, "mount"), f"{mount}, where {mounts[other]} is mounted ({other})", "a place of its own")
+                mounts.setdefault(mount, str(share))
+
+
+def check_ports(data: Any) -> Iterator[Finding]:
+    """No two services of a machine want one TCP port."""
+    for name in at(data, "hosts"):
+        if at(data, "hosts", name, "connect").get("port") == 443:
+            yield Finding(("hosts", name, "connect", "port"), "443", "another port: the stack's HTTPS is published on this one")
+        port = at(data, "hosts", name, "dsm").get("port")
+        if isinstance(port, int) and port in NAS_PORTS:
+            yield Finding(("hosts", name, "dsm", "port"), str(port), f"the port of DSM's HTTPS (5001): this one is {NAS_PORTS[port]}")
+
+
+def at(data: Any, *location: str | int) -> dict[Any, Any]:
+    """Return the mapping at a location, an empty one where there is none."""
+    for step in location:
+        data = data.get(step) if isinstance(data, dict) else None
+    return data if isinstance(data, dict) else {}
+
+
+def nearest(name: object, known: list[str]) -> str:
+    """Return a hint at the known name that was probably meant, or nothing."""
+    matches = difflib.get_close_matches(str(name), known, n=1)
+    return f" (did you mean {matches[0]}?)" if matches else ""
+
+
+def _network(value: object) -> IPv4Network | None:
+    try:
+        return IPv4Network(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def _address(value: object) -> IPv4Address | None:
+    try:
+        return IPv4Address(value) if isinstance(value, str) else None
+    except ValueError:
+        return None

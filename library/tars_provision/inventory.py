@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The spec as Ansible's inventory: groups, and variables of hosts, in the form of `ansible-inventory --list`."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tars_provision.site import Desktop, Nas, Site
+
+GROUPS = {"xps8950": "desktop", "ds1515plus": "nas"}
+"""Group of a host by its profile."""
+
+
+def inventory(site: Site, fingerprints: Mapping[str, str]) -> dict[str, Any]:
+    """Return the inventory of a site.
+
+    `fingerprints` maps names of NAS hosts to the SHA-256 of their certificate, as recorded by :mod:`tars_provision.trust`.
+    """
+    groups: dict[str, Any] = {group: {"hosts": []} for group in GROUPS.values()}
+    hostvars: dict[str, dict[str, Any]] = {}
+    for name, host in site.hosts.items():
+        groups[GROUPS[host.profile]]["hosts"].append(name)
+        hostvars[name] = desktop_variables(host) if isinstance(host, Desktop) else nas_variables(host)
+        if name in fingerprints:
+            hostvars[name]["dsm_fingerprint"] = fingerprints[name]
+    return {**groups, "all": {"vars": {"tars_site": site.model_dump(mode="json")}}, "_meta": {"hostvars": hostvars}}
+
+
+def desktop_variables(host: Desktop) -> dict[str, Any]:
+    """Return the variables that let Ansible reach the desktop over ssh."""
+    connect = host.connect
+    variables: dict[str, Any] = {
+        "ansible_host": connect.address or str(host.address),
+        "ansible_user": connect.user,
+        "ansible_port": connect.port,
+    }
+    if connect.user != "root":
+        variables["ansible_become"] = True
+    if connect.private_key:
+        variables["ansible_ssh_private_key_file"] = str(Path(connect.private_key).expanduser())
+    if connect.known_hosts:
+        known_hosts = str(Path(connect.known_hosts).expanduser())
+        variables["ansible_ssh_common_args"] = f"-o UserKnownHostsFile={shlex.quote(known_hosts)}"
+    return variables
+
+
+def nas_variables(host: Nas) -> dict[str, Any]:
+    """Return the variables of the NAS: its modules run on the controller and talk to it over HTTPS."""
+    return {
+        "ansible_host": str(host.address),
+        "ansible_connection": "local",
+        # The interpreter that runs Ansible, and not one that discovery finds: the modules need what is installed beside it.
+        "ansible_python_interpreter": sys.executable,
+    }

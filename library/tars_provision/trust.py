@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Trust on first contact: the fingerprint of a NAS's certificate, recorded beside the spec and kept to from then on."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import socket
+import ssl
+from pathlib import Path
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from tars_provision.files import write_atomic
+
+FINGERPRINT = re.compile(r"^[0-9a-f]{64}$")
+
+
+class TrustError(Exception):
+    """A certificate could not be read, or is not the one that was recorded."""
+
+
+def fingerprint(host: str, port: int = 5001, timeout_s: float = 10) -> str:
+    """Return the SHA-256 (hex, lower case) of the certificate that `host` presents on `port`.
+
+    Nothing is verified here: this is the first contact, whose result a person compares.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    try:
+        with socket.create_connection((host, port), timeout_s) as plain, context.wrap_socket(plain) as secure:
+            certificate = secure.getpeercert(binary_form=True)
+    except OSError as error:
+        raise TrustError(
+            f"{host}:{port}: wanted the certificate of the NAS, found no HTTPS there ({error}). "
+            "Is it on, is hosts.<name>.address right, is HTTPS enabled in DSM (Control Panel > Login Portal)?"
+        ) from error
+    if not certificate:
+        raise TrustError(f"{host}:{port}: wanted the certificate of the NAS, found that it presents none")
+    return hashlib.sha256(certificate).hexdigest()
+
+
+def recorded_file(inventory_dir: Path) -> Path:
+    """Return the file that keeps the fingerprints of a site."""
+    return inventory_dir / "recorded" / "dsm.yml"
+
+
+def recorded(inventory_dir: Path) -> dict[str, str]:
+    """Return the recorded fingerprints of a site by host name; empty before the first contact."""
+    path = recorded_file(inventory_dir)
+    try:
+        data = YAML(typ="safe").load(path.read_text()) or {}
+        found = {str(name): str(entry["fingerprint"]) for name, entry in data.items()}
+    except FileNotFoundError:
+        return {}
+    except (YAMLError, AttributeError, KeyError, TypeError) as error:
+        raise TrustError(f"{path}: wanted `<host>: {{fingerprint: <sha256>}}`, found something else ({error})") from error
+    for name, value in found.items():
+        if not FINGERPRINT.match(value):
+            raise TrustError(f"{path}: {name}: wanted a fingerprint of 64 hex digits, found {value!r}")
+    return found
+
+
+def record(inventory_dir: Path, host: str, value: str, *, replace: bool = False) -> None:
+    """Record the fingerprint of `host`.
+
+    Raises :class:`TrustError` when another one is recorded already, unless `replace` says that the change is meant.
+    """
+    known = recorded(inventory_dir)
+    if not replace and known.get(host, value) != value:
+        raise TrustError(
+            f"{host}: wanted the certificate recorded in {recorded_file(inventory_dir)} ({known[host]}), found {value}. "
+            "If its certificate was renewed, compare the fingerprint in DSM (Control Panel > Security > Certificate) and "
+            f"run `tars-provision init --trust-again`; if not, something else answers at this address."
+        )
+    known[host] = value
+    lines = "".join(f'{name}: {{fingerprint: "{entry}"}}\n' for name, entry in sorted(known.items()))
+    header = "# Certificates met at first contact, by `tars-provision init`: SHA-256 of each NAS's certificate.\n"
+    write_atomic(recorded_file(inventory_dir), (header + lines).encode())
