@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Rules of the spec that span several fields.
 
-They look at the plain data and pass over what they cannot read, so that a mistake in one field (which the models report)
-hides no mistake in another.
+They look at the plain data and pass over what they cannot read, so that a mistake in one field (which the models
+report) hides no mistake in another.
 """
 
 from __future__ import annotations
@@ -10,11 +10,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network
+from pathlib import PurePosixPath
 from typing import Any, NamedTuple
+
+from tars_provision.site import ChatModel
 
 Location = tuple[str | int, ...]
 
-NAS_PORTS = {22: "ssh", 80: "HTTP", 111: "rpcbind", 139: "SMB", 443: "HTTPS", 445: "SMB", 2049: "NFS", 5000: "plain HTTP of DSM"}
+NAS_PORTS = {22: "ssh", 80: "HTTP", 111: "rpcbind", 139: "SMB", 443: "HTTPS", 445: "SMB", 2049: "NFS", 5000: "HTTP"}
 """TCP ports the NAS uses for something else than DSM's HTTPS."""
 
 
@@ -32,13 +35,10 @@ def check(data: Any) -> Iterator[Finding]:
     yield from check_network(data)
     yield from check_shares(data)
     yield from check_ports(data)
+    yield from check_models(data)
     domain = data.get("domain") if isinstance(data, dict) else None
     if isinstance(domain, str) and domain.endswith(".local"):
         yield Finding(("domain",), domain, "another zone, such as home.arpa: .local belongs to mDNS (RFC 6762)")
-    context, answer = at(data, "models", "chat").get("context_tokens", 8192), at(data, "models", "chat").get("answer_tokens")
-    if isinstance(context, int) and isinstance(answer, int) and answer >= context:
-        location = ("models", "chat", "answer_tokens")
-        yield Finding(location, str(answer), f"fewer than models.chat.context_tokens ({context}): question and passages need room")
 
 
 def check_hosts(data: Any) -> Iterator[Finding]:
@@ -77,7 +77,7 @@ def check_network(data: Any) -> Iterator[Finding]:
 def check_shares(data: Any) -> Iterator[Finding]:
     """Shares are opened to machines that exist, and mounted where nothing else is."""
     hosts = at(data, "hosts")
-    known = [str(name) for name in (*hosts, *at(data, "machines"))]
+    known = list(dict.fromkeys(map(str, (*hosts, *at(data, "machines")))))
     mounts: dict[str, str] = {}
     for share in at(data, "shares"):
         for client, rule in at(data, "shares", share, "clients").items():
@@ -85,15 +85,16 @@ def check_shares(data: Any) -> Iterator[Finding]:
             mount = rule.get("mount") if isinstance(rule, dict) else None
             profile = at(hosts, client).get("profile")
             if client not in known:
-                yield Finding(place, str(client), f"a name from hosts or machines: {', '.join(known)}{nearest(client, known)}")
+                wanted = f"a name from hosts or machines: {', '.join(known)}{nearest(client, known)}"
+                yield Finding(place, str(client), wanted)
             elif profile == "ds1515plus":
                 yield Finding(place, f"{client}, the NAS itself", "another machine: the share lies on this one")
             elif mount is not None and profile != "xps8950":
                 yield Finding((*place, "mount"), str(mount), f"no mount: T.A.R.S. changes nothing on {client}")
             elif isinstance(mount, str):
-                other = next((path for path in mounts if f"{path}/".startswith(f"{mount}/") or f"{mount}/".startswith(f"{path}/")), None)
-                if other:
-                    yield Finding((*place, "mount"), f"{mount}, where {mounts[other]} is mounted ({other})", "a place of its own")
+                for other in filter(lambda path: _overlap(path, mount), mounts):
+                    found = f"{mount}, which overlaps {mounts[other]}'s {other}"
+                    yield Finding((*place, "mount"), found, "a place of its own")
                 mounts.setdefault(mount, str(share))
 
 
@@ -101,10 +102,23 @@ def check_ports(data: Any) -> Iterator[Finding]:
     """No two services of a machine want one TCP port."""
     for name in at(data, "hosts"):
         if at(data, "hosts", name, "connect").get("port") == 443:
-            yield Finding(("hosts", name, "connect", "port"), "443", "another port: the stack's HTTPS is published on this one")
+            wanted = "another port: this one is the stack's HTTPS"
+            yield Finding(("hosts", name, "connect", "port"), "443", wanted)
         port = at(data, "hosts", name, "dsm").get("port")
         if isinstance(port, int) and port in NAS_PORTS:
-            yield Finding(("hosts", name, "dsm", "port"), str(port), f"the port of DSM's HTTPS (5001): this one is {NAS_PORTS[port]}")
+            wanted = f"the port of DSM's HTTPS (5001): this one is {NAS_PORTS[port]}"
+            yield Finding(("hosts", name, "dsm", "port"), str(port), wanted)
+
+
+def check_models(data: Any) -> Iterator[Finding]:
+    """The answer leaves room for the question and the passages."""
+    chat = at(data, "models", "chat")
+    context, answer = (
+        chat.get(name, ChatModel.model_fields[name].default) for name in ("context_tokens", "answer_tokens")
+    )
+    if isinstance(context, int) and isinstance(answer, int) and answer >= context:
+        wanted = f"fewer than models.chat.context_tokens ({context}): question and passages need room"
+        yield Finding(("models", "chat", "answer_tokens"), str(answer), wanted)
 
 
 def at(data: Any, *location: str | int) -> dict[Any, Any]:
@@ -118,6 +132,10 @@ def nearest(name: object, known: list[str]) -> str:
     """Return a hint at the known name that was probably meant, or nothing."""
     matches = difflib.get_close_matches(str(name), known, n=1)
     return f" (did you mean {matches[0]}?)" if matches else ""
+
+
+def _overlap(one: str, other: str) -> bool:
+    return PurePosixPath(one).is_relative_to(other) or PurePosixPath(other).is_relative_to(one)
 
 
 def _network(value: object) -> IPv4Network | None:

@@ -18,7 +18,8 @@ GROUPS = {"xps8950": "desktop", "ds1515plus": "nas"}
 def inventory(site: Site, fingerprints: Mapping[str, str]) -> dict[str, Any]:
     """Return the inventory of a site.
 
-    `fingerprints` maps names of NAS hosts to the SHA-256 of their certificate, as recorded by :mod:`tars_provision.trust`.
+    `fingerprints` maps names of NAS hosts to the SHA-256 of their certificate, see
+    :mod:`tars_provision.trust`.
     """
     groups: dict[str, Any] = {group: {"hosts": []} for group in GROUPS.values()}
     hostvars: dict[str, dict[str, Any]] = {}
@@ -53,6 +54,6 @@ def nas_variables(host: Nas) -> dict[str, Any]:
     return {
         "ansible_host": str(host.address),
         "ansible_connection": "local",
-        # The interpreter that runs Ansible, and not one that discovery finds: the modules need what is installed beside it.
+        # The interpreter that runs Ansible, not one that discovery finds: modules need what is installed beside it.
         "ansible_python_interpreter": sys.executable,
     }

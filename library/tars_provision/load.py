@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Loading a spec: the file's text to a checked :class:`~tars_provision.site.Site`, or one report of all its mistakes."""
+"""Loading a spec: from text to a checked :class:`~tars_provision.site.Site`, or to one report of all its mistakes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
-from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -124,7 +123,8 @@ def _plain(yaml: YAML, node: Node, location: Location, document: Document) -> An
         line = key_node.start_mark.line + 1
         if key in mapping:
             first = document.lines[(*location, key)]
-            document.findings.append(Finding((*location, key), f"the key again in line {line}", f"it once (line {first} has it)"))
+            found = f"the key again in line {line}"
+            document.findings.append(Finding((*location, key), found, f"it once (line {first} has it)"))
         else:
             document.lines[(*location, key)] = line
             mapping[key] = _plain(yaml, value_node, (*location, key), document)
@@ -177,11 +177,10 @@ def _choose(kind: Any, data: Any) -> Any:
     if typing.get_origin(kind) not in (typing.Union, types.UnionType):
         return kind
     choices = [choice for choice in typing.get_args(kind) if choice is not type(None)]
-    for choice in choices:
-        profile: FieldInfo | None = choice.model_fields.get("profile") if _is_model(choice) else None
-        if profile is not None and isinstance(data, dict) and data.get("profile") in typing.get_args(profile.annotation):
-            return choice
-    return choices[0]
+    profile = data.get("profile") if isinstance(data, dict) else None
+    by_profile = (choice for choice in choices if _is_model(choice) and "profile" in choice.model_fields)
+    fitting = (c for c in by_profile if profile in typing.get_args(c.model_fields["profile"].annotation))
+    return next(fitting, choices[0])
 
 
 def _is_model(kind: Any) -> bool:

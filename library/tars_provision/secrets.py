@@ -69,7 +69,8 @@ def read(inventory_dir: Path) -> dict[str, str]:
             "Put back the password it was made with (it is in your backup), or restore the file."
         ) from error
     except (KeyError, TypeError, AttributeError) as error:
-        raise SecretsError(f"{path}: wanted the variable tars_secrets with {', '.join(NAMES)}, found something else") from error
+        wanted = f"the variable tars_secrets with {', '.join(NAMES)}"
+        raise SecretsError(f"{path}: wanted {wanted}, found something else") from error
 
 
 def ensure_vault_password() -> str:

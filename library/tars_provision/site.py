@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The spec: what `tars.yml` may say, as pydantic models.
 
-The models feed validation, the JSON Schema for editors, the reference page and the inventory. Rules that span several fields
-(addresses inside the network, clients that exist) stand in :mod:`tars_provision.checks`; :func:`tars_provision.load.load` applies both.
+The models feed validation, the JSON Schema for editors, the reference page and the inventory. Rules that span several
+fields (addresses inside the network, clients that exist) stand in :mod:`tars_provision.checks`;
+:func:`tars_provision.load.load` applies both.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ Url = Annotated[str, Field(pattern=URL)]
 
 
 class Section(BaseModel):
-    """Common ground: unknown keys are mistakes, a loaded spec does not change, docstrings below fields describe them."""
+    """Common ground: unknown keys are mistakes, a loaded spec does not change, docstrings describe the fields."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, regex_engine="python-re")
 

@@ -56,7 +56,7 @@ def recorded(inventory_dir: Path) -> dict[str, str]:
     except FileNotFoundError:
         return {}
     except (YAMLError, AttributeError, KeyError, TypeError) as error:
-        raise TrustError(f"{path}: wanted `<host>: {{fingerprint: <sha256>}}`, found something else ({error})") from error
+        raise TrustError(f"{path}: wanted `host: {{fingerprint: sha256}}`, found something else ({error})") from error
     for name, value in found.items():
         if not FINGERPRINT.match(value):
             raise TrustError(f"{path}: {name}: wanted a fingerprint of 64 hex digits, found {value!r}")
@@ -71,9 +71,9 @@ def record(inventory_dir: Path, host: str, value: str, *, replace: bool = False)
     known = recorded(inventory_dir)
     if not replace and known.get(host, value) != value:
         raise TrustError(
-            f"{host}: wanted the certificate recorded in {recorded_file(inventory_dir)} ({known[host]}), found {value}. "
-            "If its certificate was renewed, compare the fingerprint in DSM (Control Panel > Security > Certificate) and "
-            f"run `tars-provision init --trust-again`; if not, something else answers at this address."
+            f"{host}: wanted the certificate {known[host]} ({recorded_file(inventory_dir)}), found {value}. "
+            "If it was renewed, compare the fingerprint with DSM's (Control Panel > Security > Certificate) and run "
+            "`tars-provision init --trust-again`; if not, something else answers at this address."
         )
     known[host] = value
     lines = "".join(f'{name}: {{fingerprint: "{entry}"}}\n' for name, entry in sorted(known.items()))

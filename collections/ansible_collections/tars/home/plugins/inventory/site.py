@@ -7,9 +7,10 @@ short_description: Read a household's machines from its spec
 description:
   - Reads a C(tars.yml), checks it, and gives Ansible the desktop in group C(desktop) and the NAS in group C(nas), with
     the variables needed to reach them.
-  - Every host gets the whole checked spec as C(tars_site), and the NAS the fingerprint of its certificate as C(dsm_fingerprint)
-    once C(tars-provision init) has recorded it.
-  - The keys of the file are described in docs/spec.md; all mistakes in it are reported at once, with file, line and field.
+  - Every host gets the whole checked spec as C(tars_site), and the NAS the fingerprint of its certificate as
+    C(dsm_fingerprint) once C(tars-provision init) has recorded it.
+  - The keys of the file are described in docs/spec.md; all mistakes in it are reported at once, with file, line and
+    field.
 requirements:
   - tars_provision, the project's provisioning library, importable by the Python that runs Ansible
 author:
