@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lab's model server: Ollama's REST API over llama.cpp and ONNX Runtime, with two small real models on board.
+
+Endpoints, stream events and error texts follow Ollama's docs/api.md and api/types.go; the official `ollama` client is
+the judge.
+"""
+
+VERSION = "0.12.0"
+"""The Ollama release whose API is spoken, as GET /api/version reports it."""

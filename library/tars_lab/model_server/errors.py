@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one exception that reaches a client."""
+
+
+class ApiError(Exception):
+    """An error as Ollama reports it: ``{"error": message}`` with an HTTP status, or as the last line of a stream."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+def model_not_found(name: str) -> ApiError:
+    """The error of show, copy and delete."""
+    return ApiError(404, f"model '{name}' not found")
+
+
+def model_not_pulled(name: str) -> ApiError:
+    """The error of generate, chat and embed."""
+    return ApiError(404, f'model "{name}" not found, try pulling it first')

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A process that holds one GGUF model: llama.cpp's own HTTP server on a Unix socket.
+
+Started by runners.py as ``python -m … SOCKET MODEL CONTEXT_TOKENS THREADS``. Writes one line to standard output when
+the model is loaded, and ends when its standard input does, so that it cannot outlive the server.
+"""
+
+import os
+import sys
+
+import xllamacpp  # type: ignore[import-untyped]  # the wheel carries no type information
+
+
+def main() -> None:
+    """Load, report, serve until standard input ends."""
+    socket, model, context_tokens, threads = sys.argv[1:]
+    # llama.cpp may log to standard output, which belongs to the ready line alone.
+    ready = os.dup(1)
+    os.dup2(2, 1)
+    parameters = xllamacpp.CommonParams()
+    parameters.model.path = model
+    parameters.hostnames = [socket]
+    parameters.n_ctx = int(context_tokens)
+    parameters.n_parallel = 1
+    parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = int(threads)
+    parameters.verbosity = 1
+    parameters.ui = False
+    # Prompts of former requests would be kept in up to 8 GiB of memory.
+    parameters.cache_ram_mib = 0
+    parameters.cache_idle_slots = False
+    server = xllamacpp.Server(parameters)
+    os.write(ready, b"ready\n")
+    sys.stdin.buffer.read()
+    # The destructor waits for the slot that is computing; nobody is left to read what it would say.
+    os._exit(0 if server else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A process that holds one sentence-embedding model: ONNX Runtime behind POST /embed on a Unix socket.
+
+Started by runners.py as ``python -m … SOCKET MODEL TOKENIZER CONTEXT_TOKENS THREADS``. Ready line and end as in
+llama_runner.py.
+"""
+
+import contextlib
+import os
+import sys
+import threading
+from collections.abc import AsyncIterator
+
+import numpy as np
+import onnxruntime  # type: ignore[import-untyped]  # the wheel carries no type information
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from tokenizers import Tokenizer
+
+
+class SentenceEncoder:
+    """A BERT model whose sentence embedding is the mean of its tokens' (all-MiniLM-L6-v2, 1_Pooling/config.json)."""
+
+    def __init__(self, model: str, tokenizer: str, context_tokens: int, threads: int) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.enable_cpu_mem_arena = False
+        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        self._tokenizer = Tokenizer.from_file(tokenizer)
+        self._tokenizer.no_padding()
+        self._tokenizer.enable_truncation(context_tokens)
+
+    def encode(self, text: str) -> tuple[list[float], int, bool]:
+        """The embedding, of length 1; the number of tokens that went into it; whether the text had more."""
+        encoding = self._tokenizer.encode(text)
+        # One text at a time: int8 activations are scaled per batch, so neighbours would change a text's embedding.
+        inputs = {
+            "input_ids": np.array([encoding.ids], np.int64),
+            "attention_mask": np.array([encoding.attention_mask], np.int64),
+            "token_type_ids": np.array([encoding.type_ids], np.int64),
+        }
+        (tokens,) = self._session.run(["last_hidden_state"], inputs)
+        mean = np.asarray(tokens)[0].mean(axis=0)
+        return (mean / np.linalg.norm(mean)).tolist(), len(encoding.ids), bool(encoding.overflowing)
+
+
+def make_app(encoder: SentenceEncoder, ready: int) -> Starlette:
+    """POST /embed {"input": [text]} gives {"embeddings", "tokens", "truncated"}. ready: where the ready line goes."""
+
+    async def embed(request: Request) -> JSONResponse:
+        results = [encoder.encode(text) for text in (await request.json())["input"]]
+        return JSONResponse(
+            {
+                "embeddings": [embedding for embedding, _, _ in results],
+                "tokens": sum(tokens for _, tokens, _ in results),
+                "truncated": any(truncated for _, _, truncated in results),
+            }
+        )
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        os.write(ready, b"ready\n")
+        yield
+
+    return Starlette(routes=[Route("/embed", embed, methods=["POST"])], lifespan=lifespan)
+
+
+def _exit_with_parent() -> None:
+    sys.stdin.buffer.read()
+    os._exit(0)
+
+
+def main() -> None:
+    """Load, report, serve until standard input ends."""
+    socket, model, tokenizer, context_tokens, threads = sys.argv[1:]
+    ready = os.dup(1)
+    os.dup2(2, 1)
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
+    encoder = SentenceEncoder(model, tokenizer, int(context_tokens), int(threads))
+    uvicorn.run(make_app(encoder, ready), uds=socket, log_level="warning", access_log=False)
+
+
+if __name__ == "__main__":
+    main()
