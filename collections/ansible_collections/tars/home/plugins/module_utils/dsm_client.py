@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Calls of the DSM Web API: negotiated versions, one login, bounded patience, and no blind repetition of a change."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Optional
+
+from .dsm_errors import (
+    BUSY_READ_CODES,
+    BUSY_WRITE_CODES,
+    SESSION_CODES,
+    ApiError,
+    ConnectionLost,
+    DsmError,
+    Unreachable,
+)
+from .dsm_session import Session, SessionStore
+from .dsm_transport import Transport
+
+AUTH = "SYNO.API.Auth"
+# Seconds between attempts while DSM says that it is busy: a share just created took several to become exportable.
+PAUSES_S = (1.0, 2.0, 4.0, 8.0)
+# Login 7 is what DSM 7.3 wants for privileged changes, 6 is enough for 7.1.
+LOGIN_VERSIONS = (7, 6)
+_NO_SUCH_LOGIN = frozenset({101, 103, 104})
+
+
+@dataclass(frozen=True)
+class _Call:
+    """One call as its caller means it: `version` is the newest this client speaks, `params` are native values."""
+
+    api: str
+    method: str
+    version: int
+    params: dict[str, Any]
+    subject: str
+    fresh: bool = False
+
+
+class Client:
+    """A NAS as one account sees it. Use as a context manager: a session that no file keeps is logged out at the end."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        store: SessionStore,
+        account: str,
+        password: str,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.transport = transport
+        self.store = store
+        self.account = account
+        self.sleep = sleep
+        self._password = password
+        self._owner = f"{account} at {transport.endpoint}"
+        self._session = store.load(self._owner)
+        self._answered = False
+        self._logged_in_again = False
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        if self.store.path is None:
+            self.logout()
+        self.transport.close()
+
+    def read(
+        self,
+        api: str,
+        method: str,
+        version: int,
+        params: Optional[dict[str, Any]] = None,
+        subject: str = "",
+        busy: frozenset[int] = frozenset(),
+    ) -> Any:
+        """The data of a call that changes nothing; repeated while DSM is busy (the codes `busy` as well) or lost.
+
+        `version` is the newest this client speaks, `params` are native values, `subject` names the object in errors.
+        """
+        call = _Call(api, method, version, params or {}, subject)
+        return self._patiently(call, BUSY_READ_CODES | busy, (ConnectionLost, Unreachable))
+
+    def write(
+        self,
+        api: str,
+        method: str,
+        version: int,
+        params: Optional[dict[str, Any]] = None,
+        subject: str = "",
+        busy: frozenset[int] = frozenset(),
+    ) -> Any:
+        """The data of a change; repeated only where DSM said, or the connection proves, that nothing was done.
+
+        Raises ConnectionLost where the outcome is unknown: the caller reads back and decides.
+        """
+        call = _Call(api, method, version, params or {}, subject, fresh=True)
+        with self.store.exclusive():
+            return self._patiently(call, BUSY_WRITE_CODES | busy, (Unreachable,))
+
+    def logout(self) -> bool:
+        """End the session on the NAS and forget it; False when there was none, or the NAS did not answer any more."""
+        with self.store.exclusive():
+            self.store.forget()
+            sid, self._session.sid = self._session.sid, ""
+            if not sid:
+                return False
+            try:
+                version = min(LOGIN_VERSIONS[0], self._entry(AUTH)["maxVersion"])
+                form = {"api": AUTH, "method": "logout", "version": str(version), "session": "DSM"}
+                self._post(AUTH, form, sid, self._session.synotoken)
+            except DsmError:
+                # Nothing to repair: the session is unknown to the NAS already, or ends there by its own timeout.
+                return False
+            return True
+
+    def _patiently(self, call: _Call, busy: frozenset[int], harmless: tuple[type[DsmError], ...]) -> Any:
+        for pause in PAUSES_S:
+            try:
+                return self._call(call)
+            except ApiError as error:
+                if error.code not in busy:
+                    raise
+            except harmless:
+                # A NAS that never answered is off or elsewhere; waiting would only hide that.
+                if not self._answered:
+                    raise
+            self.sleep(pause)
+        return self._call(call)
+
+    def _call(self, call: _Call) -> Any:
+        try:
+            return self._ask(call)
+        except ApiError as error:
+            if error.code in SESSION_CODES and not self._logged_in_again:
+                self._logged_in_again = True
+                self._login(refused=self._session.sid)
+            elif error.code == 104 and error.api == call.api:
+                # The table in the session file is older than the DSM that answers now.
+                self._session.apis.pop(call.api, None)
+            else:
+                raise
+        return self._ask(call)
+
+    def _ask(self, call: _Call) -> Any:
+        entry = self._entry(call.api)
+        if not self._session.sid:
+            self._login()
+        if call.version < entry["minVersion"]:
+            raise DsmError(
+                f"{self.transport.endpoint} speaks {call.api} from version {entry['minVersion']} on, this client up to "
+                f"{call.version}. Update the collection."
+            )
+        version = min(call.version, entry["maxVersion"])
+        form = {"api": call.api, "method": call.method, "version": str(version)}
+        form.update(encode(call.params, entry.get("requestFormat") == "JSON"))
+        return self._post(call.api, form, self._session.sid, self._session.synotoken, call.subject, call.fresh)
+
+    def _entry(self, api: str) -> dict[str, Any]:
+        """What SYNO.API.Info says about an API; asked once a session, together with the login's own entry."""
+        if api not in self._session.apis:
+            form = {"api": "SYNO.API.Info", "method": "query", "version": "1", "query": f"{AUTH},{api}"}
+            self._session.apis.update(self._post("SYNO.API.Info", form))
+            if self._session.sid:
+                self.store.save(self._session)
+        if api not in self._session.apis:
+            raise ApiError(api, "(any)", 102, subject=str(self.transport.endpoint))
+        entry: dict[str, Any] = self._session.apis[api]
+        return entry
+
+    def _login(self, refused: str = "") -> None:
+        """Take over the play's session, or make one where there is none or only the `refused` one."""
+        with self.store.exclusive():
+            shared = self.store.load(self._owner)
+            if shared.sid and shared.sid != refused:
+                self._session = shared
+                return
+            data = self._authenticate()
+            self._session = Session(self._owner, data["sid"], data.get("synotoken", ""), self._session.apis)
+            self.store.save(self._session)
+
+    def _authenticate(self) -> dict[str, Any]:
+        newest = self._entry(AUTH)["maxVersion"]
+        versions = [version for version in LOGIN_VERSIONS if version <= newest] or [newest]
+        form = {
+            "api": AUTH,
+            "method": "login",
+            "account": self.account,
+            "passwd": self._password,
+            "session": "DSM",
+            "format": "sid",
+            "enable_syno_token": "yes",
+        }
+        for version in versions:
+            try:
+                data: dict[str, Any] = self._post(
+                    AUTH, {**form, "version": str(version)}, subject=f"account {self._owner}"
+                )
+                return data
+            except ApiError as error:
+                if error.code not in _NO_SUCH_LOGIN or version == versions[-1]:
+                    raise
+        raise AssertionError("the last version returns or raises")
+
+    def _post(
+        self, api: str, form: dict[str, str], sid: str = "", synotoken: str = "", subject: str = "", fresh: bool = False
+    ) -> Any:
+        path = self._session.apis[api]["path"] if api in self._session.apis else "query.cgi"
+        query = {"_sid": sid} if sid else {}
+        headers = {}
+        if synotoken:
+            # Some builds read the token from the query only, others from the header only.
+            query["SynoToken"] = headers["X-SYNO-TOKEN"] = synotoken
+        answer = self.transport.post(path, query, form, headers, fresh)
+        self._answered = True
+        if not isinstance(answer, dict) or "success" not in answer:
+            raise DsmError(
+                f"{self.transport.endpoint} answered {api} {form['method']} with something that is not DSM's."
+            )
+        if not answer["success"]:
+            error = answer.get("error") or {}
+            raise ApiError(api, form["method"], int(error.get("code", 100)), error.get("errors"), subject)
+        return answer.get("data")
+
+
+def encode(params: dict[str, Any], as_json: bool) -> dict[str, str]:
+    """Form values as the API wants them: JSON text each (strings quoted), or bare where it has no requestFormat."""
+    if as_json:
+        return {name: json.dumps(value, separators=(",", ":")) for name, value in params.items()}
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in params.items()}

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What can go wrong with the Web API of Synology DSM, each code as a sentence with the next step.
+
+The codes are those of DSM's own string bundle and of the vendor's CSI driver; `AUTH`, `SHARE` and `NFS` codes overlap
+with the common ones, so a code is looked up in its API's own table first.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+# The session is gone; one new login may repair it.
+SESSION_CODES = frozenset({105, 106, 107, 119, 150})
+# DSM did nothing and says so; the same read may be asked again.
+BUSY_READ_CODES = frozenset({109, 110, 111, 117, 118})
+# DSM did nothing because another change is running.
+BUSY_WRITE_CODES = frozenset({117, 3328, 3330})
+
+_AUTO_BLOCK = "Every failed login counts towards DSM's auto block, so no second attempt was made."
+
+AUTH = {
+    400: ("there is no such account, or the password is wrong", "Correct the account or the password. " + _AUTO_BLOCK),
+    401: ("the account is disabled", "Enable it in Control Panel > User & Group. " + _AUTO_BLOCK),
+    402: (
+        "the account may not use this application",
+        "Make it a member of 'administrators' with the application privilege for DSM. " + _AUTO_BLOCK,
+    ),
+    403: (
+        "the account needs a 2-factor code",
+        "Use a dedicated administrator account without 2-factor authentication, limited to this machine's address.",
+    ),
+    404: ("the 2-factor code was refused", "A code counts once in 30 s: wait for the next one. " + _AUTO_BLOCK),
+    406: ("2-factor authentication is enforced and the account has none yet", "Enrol the account in DSM's web page."),
+    407: (
+        "this machine's address is blocked after failed logins (auto block)",
+        "Remove it in Control Panel > Security > Protection and put it on the allow list.",
+    ),
+    408: ("the password has expired and may not be changed", "Let an administrator set a new one."),
+    409: ("the password has expired", "Log in to DSM's web page once and change it."),
+    410: ("the password must be changed first", "Log in to DSM's web page once and change it."),
+    411: ("the account is locked after failed logins", "Wait until DSM unlocks it, or let an administrator do so."),
+}
+
+COMMON = {
+    100: ("unknown error", "Look in DSM's Log Center for the time of this call."),
+    101: ("the request lacks a parameter", "This is a mistake in the client: report it with the DSM version."),
+    102: ("this DSM does not have the API", "Install the package that brings it, or update DSM."),
+    103: ("this DSM does not have the method", "Report it with the DSM version."),
+    104: ("this DSM does not have that version of the API", "Report it with the DSM version."),
+    105: (
+        "the session may not do this",
+        "Make the account a member of 'administrators' with the application privilege for DSM.",
+    ),
+    106: ("the session has expired", "Run again."),
+    107: ("another login of the same account ended the session", "Use an account that nothing else uses."),
+    109: ("DSM's network is unstable", "Run again in a minute."),
+    110: ("DSM's network is unstable", "Run again in a minute."),
+    111: ("DSM is busy", "Run again in a minute."),
+    114: ("the request lacks a parameter", "This is a mistake in the client: report it with the DSM version."),
+    116: ("this is a demonstration NAS", "Use a real one."),
+    117: ("DSM is busy applying another change", "Run again when it has finished."),
+    118: ("DSM is busy", "Run again in a minute."),
+    119: (
+        "the session is not known, or the account is not an administrator",
+        "Make the account a member of 'administrators'.",
+    ),
+    120: ("a parameter has a value that DSM does not take", "Correct the value named in the details."),
+    150: (
+        "the session belongs to another source address",
+        "Reach the NAS over one address only (no alternating routes or proxies).",
+    ),
+    160: ("the account lacks the application privilege", "Grant it in Control Panel > Application Privileges."),
+    402: ("the account may not do this", "Make the account a member of 'administrators'."),
+    403: ("DSM did not understand the request", "This is a mistake in the client: report it with the DSM version."),
+}
+
+SHARE = {
+    402: (
+        "there is no such share, or the account may not see it",
+        "Check the name and that the account is an administrator.",
+    ),
+    403: ("DSM did not understand the share's description", "Report it with the DSM version."),
+    3300: ("a value was refused", "Check description (64 characters) and recycle bin options."),
+    3301: ("the name is taken", "Choose another name."),
+    3302: ("the volume has no access control lists", "Choose a btrfs or ext4 volume made by DSM."),
+    3303: ("a system share cannot be encrypted", "Leave encryption off."),
+    3304: ("there is no such volume", "Look up the volumes with tars.home.dsm_info."),
+    3305: ("the name is not allowed", "Use letters, digits, '-', '_' and spaces, at most 32 characters."),
+    3309: ("DSM has no room for another share", "Delete shares that are no longer needed."),
+    3312: ("a folder of that name lies on the volume already", "Rename or move that folder first."),
+    3313: ("there is no such volume", "Look up the volumes with tars.home.dsm_info."),
+    3314: ("the volume is read-only", "Look at Storage Manager: the volume may be damaged."),
+    3319: ("DSM keeps that name for itself", "Choose another name."),
+    3320: ("the volume is full", "Make room on it."),
+    3322: ("the share could not be mounted", "Look at Storage Manager."),
+    3323: ("remote folders are mounted inside", "Unmount them in File Station."),
+    3324: ("remote folders are mounted inside", "Unmount them in File Station."),
+    3328: ("another process holds the share", "Run again when it has finished."),
+    3329: ("the limit of snapshots is reached", "Delete old snapshots."),
+    3330: ("the share is in use", "End the connections or services that use it, then run again."),
+    3332: ("a backup or restore is running", "Run again when it has finished."),
+    3337: ("DSM keeps that share for itself", "Leave it as it is."),
+    3338: ("the encrypted share is mounted", "Unmount it first."),
+    3341: ("the quota is reached", "Raise the quota or delete files."),
+    3347: ("the share could not be unmounted", "End the connections that use it."),
+    3350: ("immutable snapshots are present", "Wait until their protection ends."),
+}
+
+NFS = {
+    2301: (
+        "the rule or setting was refused, and the old ones are kept",
+        "Check that NFS is on, and each rule's values.",
+    ),
+    2303: ("the port is in use", "Choose another port."),
+    2370: ("the share is not there, or not ready yet", "Create it with tars.home.dsm_share first."),
+    2371: ("remote folders are mounted inside the share", "Unmount them in File Station."),
+    2372: ("the file system cannot be exported", "Use a share on an internal volume."),
+}
+
+_TABLES = (("SYNO.API.Auth", AUTH), ("SYNO.Core.Share", SHARE), ("SYNO.Core.FileServ.NFS", NFS))
+
+
+class DsmError(Exception):
+    """Something about the NAS went wrong; the message names the object, what was found and the next step."""
+
+
+class Unreachable(DsmError):
+    """No request was sent, so nothing can have changed."""
+
+
+class ConnectionLost(DsmError):
+    """The request was sent and no answer came: for a write the outcome is unknown and must be read back."""
+
+
+class Untrusted(DsmError):
+    """The NAS showed a certificate other than the expected one; nothing was sent."""
+
+
+class ApiError(DsmError):
+    """DSM answered `success: false`.
+
+    `code` is DSM's number, `details` what it put beside it (a dict or list, or None).
+    """
+
+    def __init__(self, api: str, method: str, code: int, details: Any = None, subject: str = "") -> None:
+        self.api = api
+        self.method = method
+        self.code = code
+        self.details = details
+        super().__init__(explain(api, method, code, details, subject))
+
+
+def explain(api: str, method: str, code: int, details: Any = None, subject: str = "") -> str:
+    """The sentence for one error code, e.g. for `subject` "share LLM_docs"."""
+    meaning, next_step = ("DSM reports an error this client has no words for", "Look in DSM's Log Center.")
+    for prefix, table in _TABLES:
+        if (api == prefix or api.startswith(prefix + ".")) and code in table:
+            meaning, next_step = table[code]
+            break
+    else:
+        if code in COMMON:
+            meaning, next_step = COMMON[code]
+    about = f"{subject}: " if subject else ""
+    found = f" Details: {details}." if details else ""
+    return f"{about}{meaning} (code {code} of {api} {method}).{found} {next_step}"

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Shares, volumes and NFS of a NAS as the planners' values: reading them, and carrying out one change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from . import dsm_nfs_plan as nfs_plan
+from . import dsm_share_plan as share_plan
+from .dsm_client import Client
+from .dsm_errors import ApiError
+
+SHARE = "SYNO.Core.Share"
+NFS = "SYNO.Core.FileServ.NFS"
+RULES = "SYNO.Core.FileServ.NFS.SharePrivilege"
+VOLUME = "SYNO.Core.Storage.Volume"
+INFO = "SYNO.DSM.Info"
+_SHARE_FIELDS = ["hidden", "recyclebin", "share_quota", "enable_share_compress", "enable_share_cow"]
+# A share that was just made is unknown to the NFS side for some seconds.
+_NOT_READY = frozenset({2370})
+# USB disks and other places that NFS cannot export.
+_NEVER_EXPORTED = frozenset({2371, 2372})
+
+
+def system(client: Client) -> dict[str, Any]:
+    """Model, serial number, DSM version, memory in MiB, temperature in °C and uptime in seconds."""
+    data = client.read(INFO, "getinfo", 2)
+    return {
+        "model": data.get("model"),
+        "serial": data.get("serial"),
+        "version": data.get("version_string"),
+        "build": data.get("version"),
+        "ram_mib": data.get("ram"),
+        "temperature_c": data.get("temperature"),
+        "uptime_s": data.get("uptime"),
+    }
+
+
+def volumes(client: Client) -> list[dict[str, Any]]:
+    """Every internal volume: path, file system, status, size and free space in bytes."""
+    data = client.read(VOLUME, "list", 1, {"offset": 0, "limit": -1, "location": "internal"})
+    return [
+        {
+            "path": row["volume_path"],
+            "file_system": row["fs_type"],
+            "status": row["status"],
+            "size_bytes": int(row["size_total_byte"]),
+            "free_bytes": int(row["size_free_byte"]),
+        }
+        for row in data["volumes"]
+    ]
+
+
+def storage(client: Client) -> share_plan.Storage:
+    file_systems = {volume["path"]: volume["file_system"] for volume in volumes(client)}
+    return share_plan.Storage(file_systems, shares(client))
+
+
+def shares(client: Client) -> dict[str, share_plan.Share]:
+    """Every share that the account sees."""
+    data = client.read(SHARE, "list", 1, {"shareType": "all", "additional": _SHARE_FIELDS})
+    found = [share_plan.from_row(row) for row in data["shares"]]
+    return {share.name: share for share in found}
+
+
+def change_share(client: Client, change: share_plan.Change) -> None:
+    name = change.share.name
+    subject = f"share {name}"
+    if change.action == "delete":
+        client.write(SHARE, "delete", 1, {"name": [name]}, subject)
+    else:
+        method = "create" if change.action == "create" else "set"
+        client.write(SHARE, method, 1, {"name": name, "shareinfo": share_plan.to_shareinfo(change)}, subject)
+
+
+def service(client: Client) -> nfs_plan.Service:
+    return nfs_plan.service_from_api(client.read(NFS, "get", 2))
+
+
+def rules(client: Client, names: Iterable[str]) -> dict[str, tuple[nfs_plan.Rule, ...]]:
+    """The NFS rules of existing shares; one that cannot be exported at all has none."""
+    found: dict[str, tuple[nfs_plan.Rule, ...]] = {}
+    for name in names:
+        try:
+            data = client.read(RULES, "load", 1, {"share_name": name}, f"share {name}", busy=_NOT_READY)
+        except ApiError as error:
+            if error.code not in _NEVER_EXPORTED:
+                raise
+            data = {}
+        rows: list[Mapping[str, Any]] = data.get("rule") or []
+        found[name] = tuple(nfs_plan.rule_from_api(row) for row in rows)
+    return found
+
+
+def change_nfs(client: Client, change: nfs_plan.Change) -> None:
+    if isinstance(change, nfs_plan.ServiceChange):
+        client.write(NFS, "set", 2, nfs_plan.service_to_api(change.service), "the NFS service")
+    else:
+        payload = {"share_name": change.share, "rule": [nfs_plan.rule_to_api(rule) for rule in change.rules]}
+        client.write(RULES, "save", 1, payload, f"the NFS rules of share {change.share}", busy=_NOT_READY)

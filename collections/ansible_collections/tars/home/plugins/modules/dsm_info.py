@@ -1,0 +1,139 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: dsm_info
+short_description: Read a Synology NAS
+description:
+  - Reads what a NAS is and what it offers. The serial number tells one NAS from another.
+version_added: 0.1.0
+author:
+  - The T.A.R.S. authors
+extends_documentation_fragment:
+  - tars.home.dsm
+  - tars.home.dsm.attributes
+attributes:
+  check_mode:
+    description: Changes nothing in either mode.
+    support: full
+  diff_mode:
+    description: There is nothing to differ.
+    support: N/A
+  idempotent:
+    description: Only reads.
+    support: full
+options:
+  gather:
+    description: What to read.
+    type: list
+    elements: str
+    choices: [system, volumes, shares, nfs]
+    default: [system, volumes, shares, nfs]
+"""
+
+EXAMPLES = r"""
+---
+- name: Read which NAS this is
+  tars.home.dsm_info:
+    host: nas.home.arpa
+    account: tars-admin
+    password: "{{ tars_secrets.dsm_password }}"
+    fingerprint: "{{ dsm_fingerprint }}"
+    gather: [system, volumes]
+  register: nas
+
+- name: Refuse another NAS than the household's
+  ansible.builtin.assert:
+    that: nas.system.serial == '1530NXN000000'
+"""
+
+RETURN = r"""
+system:
+  description: The machine and its DSM.
+  returned: when O(gather) has V(system)
+  type: dict
+  sample:
+    model: DS1515+
+    serial: 1530NXN000000
+    version: DSM 7.1.1-42962 Update 9
+    build: "42962"
+    ram_mib: 2048
+    temperature_c: 41
+    uptime_s: 86400
+volumes:
+  description: Its internal volumes.
+  returned: when O(gather) has V(volumes)
+  type: list
+  elements: dict
+  sample:
+    - path: /volume1
+      file_system: btrfs
+      status: normal
+      size_bytes: 5986140835840
+      free_bytes: 5986000000000
+shares:
+  description: Its shared folders by name, in the words of M(tars.home.dsm_share).
+  returned: when O(gather) has V(shares)
+  type: dict
+  sample:
+    LLM_docs:
+      name: LLM_docs
+      volume: /volume1
+      path: /volume1/LLM_docs
+      description: Documents T.A.R.S. answers from
+      hidden: false
+      recycle_bin: true
+      recycle_bin_admin_only: false
+      quota_mib: 0
+      compress: false
+      cow: false
+nfs:
+  description: Its NFS service and the rules of every share, in the words of M(tars.home.dsm_nfs).
+  returned: when O(gather) has V(nfs)
+  type: dict
+  sample:
+    enabled: true
+    nfsv4_minor: 1
+    exports:
+      LLM_docs: []
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.tars.home.plugins.module_utils import dsm_nas, dsm_nfs_plan, dsm_share_plan
+from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
+from ansible_collections.tars.home.plugins.module_utils.dsm_module import CONNECTION, Module, run
+
+PARTS = ["system", "volumes", "shares", "nfs"]
+
+
+def gather(client: Client, module: Module) -> dict[str, Any]:
+    parts = module.params["gather"]
+    found: dict[str, Any] = {"changed": False}
+    shares = dsm_nas.shares(client) if {"shares", "nfs"} & set(parts) else {}
+    if "system" in parts:
+        found["system"] = dsm_nas.system(client)
+    if "volumes" in parts:
+        found["volumes"] = dsm_nas.volumes(client)
+    if "shares" in parts:
+        found["shares"] = {name: dsm_share_plan.to_dict(share) for name, share in shares.items()}
+    if "nfs" in parts:
+        found["nfs"] = dsm_nfs_plan.to_dict(dsm_nfs_plan.Nfs(dsm_nas.service(client), dsm_nas.rules(client, shares)))
+    return found
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **CONNECTION,
+            "gather": {"type": "list", "elements": "str", "choices": PARTS, "default": PARTS},
+        },
+        supports_check_mode=True,
+    )
+    module.exit_json(**run(module, gather))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,217 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: dsm_nfs
+short_description: NFS service and exports of a Synology NAS
+description:
+  - Turns DSM's NFS service on or off, sets the highest NFSv4 version, and sets who may mount which share.
+  - The list of rules of a share replaces all its rules, also those made by hand. Shares not listed keep theirs.
+  - Reads the result back, and fails when DSM said yes and did nothing.
+version_added: 0.1.0
+author:
+  - The T.A.R.S. authors
+extends_documentation_fragment:
+  - tars.home.dsm
+  - tars.home.dsm.attributes
+attributes:
+  check_mode:
+    description: Reads and plans as in a real run, and changes nothing. A share that a real run would make first is
+      taken as there, without rules, and named in a warning.
+    support: full
+  diff_mode:
+    description: Shows the service and the rules of the listed shares before and after.
+    support: full
+  idempotent:
+    description: A second run with the same options changes nothing. The order of rules does not count.
+    support: full
+options:
+  enabled:
+    description: Whether the service runs. Rules can be saved only while it does; it is turned on before and off after.
+    type: bool
+  nfsv4_minor:
+    description:
+      - Highest minor version of NFSv4 that is offered; NFSv4 is turned on with it.
+      - DSM 7.1 can V(0) or V(1), depending on the model.
+    type: int
+  exports:
+    description: Shares with all their rules.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      share:
+        description: Name of an existing share.
+        type: str
+        required: true
+      rules:
+        description: Everyone who may mount it. An empty list ends the export.
+        type: list
+        elements: dict
+        required: true
+        suboptions:
+          client:
+            description: Address, network (V(192.168.1.0/24)), host name or V(*), as the NAS sees the client.
+            type: str
+            required: true
+          access:
+            description: Read only, or read and write.
+            type: str
+            choices: [ro, rw]
+            default: ro
+          squash:
+            description:
+              - Whose rights a client's users have on the NAS. NFS believes the client's user numbers, so mapping
+                everyone to one account is what lets any user of the client read what any other wrote.
+              - V(no_mapping) leaves root as root. V(root_to_admin) and V(root_to_guest) map root, V(all_to_admin) and
+                V(all_to_guest) everyone.
+            type: str
+            choices: [no_mapping, root_to_admin, root_to_guest, all_to_admin, all_to_guest]
+            default: root_to_guest
+          async:
+            description: Whether the NAS answers before data is on disk. Faster; a power cut loses the last writes.
+            type: bool
+            default: false
+          insecure:
+            description: Whether clients may use ports above 1023, as user-space clients and NAT do.
+            type: bool
+            default: false
+          crossmnt:
+            description: Whether clients see what is mounted inside the share.
+            type: bool
+            default: false
+          security:
+            description: Security flavours offered.
+            type: list
+            elements: str
+            choices: [sys, krb5, krb5i, krb5p]
+            default: [sys]
+"""
+
+EXAMPLES = r"""
+---
+- name: Let one machine read the documents and another one write them
+  tars.home.dsm_nfs:
+    host: nas.home.arpa
+    account: tars-admin
+    password: "{{ tars_secrets.dsm_password }}"
+    fingerprint: "{{ dsm_fingerprint }}"
+    enabled: true
+    nfsv4_minor: 1
+    exports:
+      - share: LLM_docs
+        rules:
+          - client: 192.168.1.10
+            access: ro
+            squash: all_to_admin
+          - client: 192.168.1.30
+            access: rw
+            squash: all_to_admin
+"""
+
+RETURN = r"""
+changes:
+  description: What was done (in check mode, what would be), one sentence each.
+  returned: always
+  type: list
+  elements: str
+  sample:
+    - turn NFS on up to NFSv4.1
+    - export share LLM_docs to 192.168.1.10 ro, 192.168.1.30 rw
+nfs:
+  description: The service and the listed shares' rules at the end.
+  returned: success
+  type: dict
+  sample:
+    enabled: true
+    nfsv4_minor: 1
+    exports:
+      LLM_docs:
+        - client: 192.168.1.10
+          access: ro
+          squash: all_to_admin
+          async: false
+          insecure: false
+          crossmnt: false
+          security: [sys]
+"""
+
+from functools import partial
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.tars.home.plugins.module_utils import dsm_nas
+from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
+from ansible_collections.tars.home.plugins.module_utils.dsm_converge import converge
+from ansible_collections.tars.home.plugins.module_utils.dsm_module import CONNECTION, Module, run
+from ansible_collections.tars.home.plugins.module_utils.dsm_nfs_plan import (
+    SECURITY,
+    SQUASH,
+    Nfs,
+    apply,
+    plan,
+    rule_from_wish,
+    to_dict,
+)
+
+RULE_OPTIONS = {
+    "client": {"type": "str", "required": True},
+    "access": {"type": "str", "choices": ["ro", "rw"], "default": "ro"},
+    "squash": {"type": "str", "choices": list(SQUASH), "default": "root_to_guest"},
+    "async": {"type": "bool", "default": False},
+    "insecure": {"type": "bool", "default": False},
+    "crossmnt": {"type": "bool", "default": False},
+    "security": {"type": "list", "elements": "str", "choices": list(SECURITY), "default": ["sys"]},
+}
+EXPORT_OPTIONS = {
+    "share": {"type": "str", "required": True},
+    "rules": {"type": "list", "elements": "dict", "required": True, "options": RULE_OPTIONS},
+}
+
+
+def ensure(client: Client, module: Module) -> dict[str, Any]:
+    params = module.params
+    exports = [(export["share"], [rule_from_wish(rule) for rule in export["rules"]]) for export in params["exports"]]
+    existing = dsm_nas.shares(client) if exports else {}
+    names = [share for share, _rules in exports]
+    unborn = [share for share in names if share not in existing] if module.check_mode else []
+    for share in unborn:
+        module.warn(f"share {share} does not exist yet; the plan takes it as made by tars.home.dsm_share before.")
+
+    def read() -> Nfs:
+        found = dsm_nas.rules(client, [share for share in dict.fromkeys(names) if share in existing])
+        return Nfs(dsm_nas.service(client), {**found, **{share: () for share in unborn}})
+
+    outcome = converge(
+        read=read,
+        plan=partial(plan, exports=exports, enabled=params["enabled"], minor=params["nfsv4_minor"]),
+        model=apply,
+        write=partial(dsm_nas.change_nfs, client),
+        sleep=client.sleep,
+        check_mode=module.check_mode,
+    )
+    before, after = to_dict(outcome.before), to_dict(outcome.after)
+    return {
+        "changed": bool(outcome.changes),
+        "changes": [str(change) for change in outcome.changes],
+        "nfs": after,
+        "diff": {"before": before, "after": after},
+    }
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **CONNECTION,
+            "enabled": {"type": "bool"},
+            "nfsv4_minor": {"type": "int"},
+            "exports": {"type": "list", "elements": "dict", "default": [], "options": EXPORT_OPTIONS},
+        },
+        supports_check_mode=True,
+    )
+    module.exit_json(**run(module, ensure))
+
+
+if __name__ == "__main__":
+    main()

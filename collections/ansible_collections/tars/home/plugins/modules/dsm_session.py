@@ -1,0 +1,93 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: dsm_session
+short_description: Begin or end the session with a Synology NAS
+description:
+  - The other modules log in by themselves when O(session_file) holds no session. Use this one at the end of a play, so
+    that no session stays open on the NAS and none on the disk.
+version_added: 0.1.0
+author:
+  - The T.A.R.S. authors
+extends_documentation_fragment:
+  - tars.home.dsm
+  - tars.home.dsm.attributes
+attributes:
+  check_mode:
+    description: A session is no configuration of the NAS, so it begins and ends in check mode as well.
+    support: full
+  diff_mode:
+    description: There is nothing to differ.
+    support: N/A
+  idempotent:
+    description: A session that is there is used, and one that is gone is no error.
+    support: full
+options:
+  session_file:
+    required: true
+  state:
+    description:
+      - V(present) proves that the account can log in. V(absent) logs out and removes O(session_file).
+      - Neither counts as a change.
+    type: str
+    choices: [present, absent]
+    default: present
+"""
+
+EXAMPLES = r"""
+---
+- name: Work with one login
+  module_defaults:
+    group/tars.home.dsm:
+      host: nas.home.arpa
+      account: tars-admin
+      password: "{{ tars_secrets.dsm_password }}"
+      fingerprint: "{{ dsm_fingerprint }}"
+      session_file: ~/.cache/tars/nas.json
+  block:
+    - name: Read the NAS
+      tars.home.dsm_info:
+  always:
+    - name: Log out of the NAS
+      tars.home.dsm_session:
+        state: absent
+"""
+
+RETURN = r"""
+ended:
+  description: Whether there was a session, and the NAS confirmed its end.
+  returned: when O(state=absent)
+  type: bool
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.tars.home.plugins.module_utils import dsm_nas
+from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
+from ansible_collections.tars.home.plugins.module_utils.dsm_module import CONNECTION, Module, run
+
+
+def ensure(client: Client, module: Module) -> dict[str, Any]:
+    if module.params["state"] == "absent":
+        return {"changed": False, "ended": client.logout()}
+    dsm_nas.system(client)
+    return {"changed": False}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **CONNECTION,
+            "session_file": {"type": "path", "required": True},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        },
+        supports_check_mode=True,
+    )
+    module.exit_json(**run(module, ensure))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,189 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: dsm_share
+short_description: Shared folders of a Synology NAS
+description:
+  - Makes, changes and removes shared folders, a whole list in one task.
+  - Shares that are not in the list are left alone, and so is every option that is not given.
+  - Reads the result back, and fails when DSM said yes and did nothing.
+version_added: 0.1.0
+author:
+  - The T.A.R.S. authors
+extends_documentation_fragment:
+  - tars.home.dsm
+  - tars.home.dsm.attributes
+attributes:
+  check_mode:
+    description: Reads and plans as in a real run, and changes nothing.
+    support: full
+  diff_mode:
+    description: Shows the shares in the list before and after.
+    support: full
+  idempotent:
+    description: A second run with the same options changes nothing.
+    support: full
+options:
+  shares:
+    description: The shares and what they should be.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: Name of the share, as clients see it.
+        type: str
+        required: true
+      state:
+        description: Whether the share should be there.
+        type: str
+        choices: [present, absent]
+        default: present
+      volume:
+        description:
+          - Path of the volume, for example V(/volume1). Needed to make the share.
+          - A share on another volume is an error; data is never moved.
+        type: str
+      description:
+        description: Text shown beside the name, at most 64 characters.
+        type: str
+      hidden:
+        description: Whether Windows hides it in the network.
+        type: bool
+      recycle_bin:
+        description: Whether deleted files go to C(#recycle) first.
+        type: bool
+      recycle_bin_admin_only:
+        description: Whether only administrators may open C(#recycle). Needs O(shares[].recycle_bin).
+        type: bool
+      quota_mib:
+        description: Largest size of the share in MiB, V(0) for no limit. Needs a btrfs volume.
+        type: int
+      cow:
+        description: Whether btrfs keeps checksums. Counts only when the share is made; a difference later is an error.
+        type: bool
+      compress:
+        description: Whether btrfs compresses. Needs O(shares[].cow), and counts only when the share is made.
+        type: bool
+      delete_data:
+        description: Must be V(true) to remove a share that exists, because DSM deletes its files with it.
+        type: bool
+        default: false
+"""
+
+EXAMPLES = r"""
+---
+- name: Make the documents' share
+  tars.home.dsm_share:
+    host: nas.home.arpa
+    account: tars-admin
+    password: "{{ tars_secrets.dsm_password }}"
+    fingerprint: "{{ dsm_fingerprint }}"
+    shares:
+      - name: LLM_docs
+        volume: /volume1
+        description: Documents T.A.R.S. answers from
+        recycle_bin: true
+
+- name: Remove a share and every file in it
+  tars.home.dsm_share:
+    host: nas.home.arpa
+    account: tars-admin
+    password: "{{ tars_secrets.dsm_password }}"
+    fingerprint: "{{ dsm_fingerprint }}"
+    shares:
+      - name: scratch
+        state: absent
+        delete_data: true
+"""
+
+RETURN = r"""
+changes:
+  description: What was done (in check mode, what would be), one sentence each.
+  returned: always
+  type: list
+  elements: str
+  sample:
+    - create share /volume1/LLM_docs
+shares:
+  description: The listed shares that exist at the end, by name.
+  returned: success
+  type: dict
+  sample:
+    LLM_docs:
+      name: LLM_docs
+      volume: /volume1
+      path: /volume1/LLM_docs
+      description: Documents T.A.R.S. answers from
+      hidden: false
+      recycle_bin: true
+      recycle_bin_admin_only: false
+      quota_mib: 0
+      compress: false
+      cow: false
+"""
+
+from functools import partial
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.tars.home.plugins.module_utils import dsm_nas
+from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
+from ansible_collections.tars.home.plugins.module_utils.dsm_converge import converge
+from ansible_collections.tars.home.plugins.module_utils.dsm_module import CONNECTION, Module, run
+from ansible_collections.tars.home.plugins.module_utils.dsm_share_plan import Storage, apply, plan, to_dict
+
+SHARE_OPTIONS = {
+    "name": {"type": "str", "required": True},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "volume": {"type": "str"},
+    "description": {"type": "str"},
+    "hidden": {"type": "bool"},
+    "recycle_bin": {"type": "bool"},
+    "recycle_bin_admin_only": {"type": "bool"},
+    "quota_mib": {"type": "int"},
+    "cow": {"type": "bool"},
+    "compress": {"type": "bool"},
+    "delete_data": {"type": "bool", "default": False},
+}
+
+
+def ensure(client: Client, module: Module) -> dict[str, Any]:
+    desired = module.params["shares"]
+    outcome = converge(
+        read=partial(dsm_nas.storage, client),
+        plan=partial(plan, desired=desired),
+        model=apply,
+        write=partial(dsm_nas.change_share, client),
+        sleep=client.sleep,
+        check_mode=module.check_mode,
+    )
+    names = [wish["name"] for wish in desired]
+    before, after = listed(outcome.before, names), listed(outcome.after, names)
+    return {
+        "changed": bool(outcome.changes),
+        "changes": [str(change) for change in outcome.changes],
+        "shares": after,
+        "diff": {"before": before, "after": after},
+    }
+
+
+def listed(storage: Storage, names: list[str]) -> dict[str, Any]:
+    return {name: to_dict(storage.shares[name]) for name in names if name in storage.shares}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **CONNECTION,
+            "shares": {"type": "list", "elements": "dict", "required": True, "options": SHARE_OPTIONS},
+        },
+        supports_check_mode=True,
+    )
+    module.exit_json(**run(module, ensure))
+
+
+if __name__ == "__main__":
+    main()
