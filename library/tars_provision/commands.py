@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Commands that talk while they work: preparing a site, and running a playbook over it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from tars_provision import secrets, setup, trust
+from tars_provision.ask import door
+from tars_provision.events import Result
+from tars_provision.load import load
+from tars_provision.project import ROOT, SPEC
+from tars_provision.report import as_json as plain
+from tars_provision.report import reporter, summarise
+from tars_provision.run import run_playbook
+
+
+def init(inventory: Path, dsm_password: str | None, *, trust_again: bool, yes: bool) -> None:
+    """Write what is missing of a site: its spec, its secrets, the fingerprint of its NAS."""
+    if setup.write_sample(inventory):
+        click.echo(f"{inventory / SPEC}: written; edit it, then run this again")
+        return
+    site = load(inventory / SPEC)
+    have = secrets.read(inventory)
+    if dsm_password is None and "dsm_password" not in have:
+        dsm_password = click.prompt(f"Password of the administrator's account on {site.nas}", hide_input=True)
+    secrets.ensure(inventory, {"dsm_password": dsm_password} if dsm_password else None)
+    click.echo(f"{secrets.secrets_file(inventory)}: {'complete' if have else 'made'} (vault)")
+    click.echo(f"{secrets.vault_password_file()}: opens it; keep a copy of this file outside the house")
+    contact(inventory, trust_again=trust_again, yes=yes)
+
+
+def contact(inventory: Path, *, trust_again: bool, yes: bool) -> None:
+    """Record the certificate of a site's NAS once a person has compared it."""
+    site = load(inventory / SPEC)
+    found = setup.certificate(site)
+    if trust.recorded(inventory).get(site.nas) == found:
+        click.echo(f"{site.nas}: shows the certificate that is recorded")
+        return
+    if trust_again or site.nas not in trust.recorded(inventory):
+        click.echo(f"{site.nas} shows a certificate with the SHA-256 fingerprint\n{setup.fingerprint_lines(found)}")
+        click.echo("DSM shows its own under Control Panel > Security > Certificate.")
+        if not yes:
+            click.confirm("Are they the same?", abort=True)
+    trust.record(inventory, site.nas, found, replace=trust_again)
+    click.echo(f"{trust.recorded_file(inventory)}: recorded")
+
+
+def play(
+    name: str, inventory: Path, *, check: bool = False, diff: bool = False, limit: str = "", as_json: bool = False
+) -> int:
+    """Run a playbook of the project over a site, show it, and return the exit code."""
+    site = setup.ready(inventory)
+    console = Console(stderr=as_json)
+    result = run(name, inventory, console, check=check, diff=diff, limit=limit)
+    if as_json:
+        click.echo(json.dumps(plain(result), ensure_ascii=False))
+    else:
+        summarise(result, console)
+        if name == "site" and result.status == "done" and not check:
+            console.print(f"The page: {door(site, inventory).url}", highlight=False)
+    return result.exit_code
+
+
+def run(
+    name: str, inventory: Path, console: Console, *, check: bool = False, diff: bool = False, limit: str = ""
+) -> Result:
+    """Run a playbook of the project with its progress on a console."""
+    with reporter(console) as shown:
+        return run_playbook(
+            ROOT / "playbooks" / f"{name}.yml", inventory, shown, check=check, diff=diff, limit=limit, keep=["checks"]
+        )

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where the project lies, and which site a command means."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+"""The project's root: playbooks, roles, inventories and ansible.cfg lie below it."""
+
+SPEC = "tars.yml"
+"""Name of the file that holds a spec."""
+
+
+def default_inventory() -> Path:
+    """Return the site meant where none is named: TARS_INVENTORY, else home once it was initialised, else the lab."""
+    named = os.environ.get("TARS_INVENTORY")
+    if named:
+        return Path(named)
+    home = ROOT / "inventories" / "home"
+    return home if (home / "group_vars" / "all" / "secrets.yml").exists() else ROOT / "inventories" / "lab"
+
+
+def inventory_dir(named: Path) -> Path:
+    """Return the folder of a site that was named by its folder or by the spec in it."""
+    return named if named.is_dir() or named.suffix not in (".yml", ".yaml") else named.parent
