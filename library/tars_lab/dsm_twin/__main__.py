@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run the NAS on the machine it lives on: `python3 -m tars_lab.dsm_twin`, as root, under dsm-twin.service."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import subprocess
+from pathlib import Path
+
+from tars_lab.dsm_twin.effects import SystemEffects
+from tars_lab.dsm_twin.faults import DEFAULT_PATH, Faults
+from tars_lab.dsm_twin.listen import serve
+from tars_lab.dsm_twin.nas import Factory, Nas
+from tars_lab.dsm_twin.server import application
+from tars_lab.dsm_twin.state import State
+
+log = logging.getLogger(__name__)
+
+ETC = Path("/etc/dsm-twin")
+STATE = Path("/var/lib/dsm-twin/state.json")
+
+
+def main() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    factory = Factory.from_json(json.loads((ETC / "factory.json").read_text(encoding="utf-8")))
+    nas = Nas.made(factory, State(STATE), SystemEffects(), Faults(DEFAULT_PATH))
+    try:
+        nas.apply_nfs(nas.state.data)
+    except (OSError, subprocess.SubprocessError):
+        log.exception("the NFS service does not follow its settings; the Web API starts without it")
+    asyncio.run(serve(application(nas), ETC / "cert.pem", ETC / "key.pem"))
+
+
+if __name__ == "__main__":
+    main()

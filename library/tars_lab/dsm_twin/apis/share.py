@@ -1,0 +1,284 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""SYNO.Core.Share: shared folders, each a real folder on its volume."""
+
+from __future__ import annotations
+
+import errno
+import fnmatch
+import json
+import re
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tars_lab.dsm_twin.nas import Nas, folder
+from tars_lab.dsm_twin.protocol import Api, Call, DsmError, Method, invalid, versions
+
+BAD_INPUT = 403
+RESERVED = (
+    "homes",
+    "home",
+    "photo",
+    "music",
+    "video",
+    "surveillance",
+    "web",
+    "web_packages",
+    "netbackup",
+    "usbshare*",
+    "esatashare*",
+)
+NAME = re.compile(r"\w(?:[\w .-]{0,30}[\w.-])?")
+"""Names this NAS takes. Which characters DSM refuses was not observed, so only harmless ones pass."""
+
+SETTINGS: dict[str, tuple[type, Any]] = {
+    "desc": (str, ""),
+    "hidden": (bool, False),
+    "hide_unreadable": (bool, False),
+    "enable_recycle_bin": (bool, False),
+    "recycle_bin_admin_only": (bool, False),
+    "enable_share_cow": (bool, False),
+    "enable_share_compress": (bool, False),
+    "share_quota": (int, 0),
+}
+AT_CREATION = ("enable_share_cow", "enable_share_compress")
+"""Settings that `set` accepts and silently leaves as they are."""
+
+OTHER_FIELDS = {"name", "vol_path", "name_org", "encryption", "enc_passwd", "force"}
+ALWAYS_FALSE = {
+    "unite_permission",
+    "is_sync_share",
+    "is_force_readonly",
+    "is_exfat_share",
+    "is_cluster_share",
+    "is_cold_storage_share",
+    "is_offline_share",
+    "is_share_moving",
+    "enable_share_tiering",
+}
+FROM_ERRNO = {errno.ENOSPC: 3320, errno.EDQUOT: 3320, errno.EROFS: 3314, errno.EEXIST: 3312}
+
+
+def list_shares(call: Call) -> object:
+    params = call.params
+    if params.text("shareType", "all", bare=True) != "all":
+        raise invalid("shareType", "condition")
+    offset, limit = params.whole("offset", 0), params.whole("limit", -1)
+    additional = _additional(params.raw("additional", "[]"))
+    if additional is None:
+        return {"shares": [], "total": 0}
+    descending = params.text("sort_direction", "ASC", bare=True).upper() == "DESC"
+    if params.text("sort_by", "name", bare=True) != "name":
+        raise invalid("sort_by", "condition")
+    names = sorted(call.nas.state.data["shares"], key=str.casefold, reverse=descending)
+    chosen = names[offset:] if limit < 0 else names[offset : offset + limit]
+    return {"shares": [_row(call.nas, name, additional) for name in chosen], "total": len(names)}
+
+
+def get_share(call: Call) -> object:
+    name = _known(call.nas, call.params.text("name", bare=True))
+    additional = _additional(call.params.raw("additional", "[]"))
+    if additional is None:
+        raise invalid("additional", "type")
+    return _row(call.nas, name, additional)
+
+
+def _additional(text: str) -> list[str] | None:
+    """The extra fields asked for; None when the parameter is not a JSON array of names."""
+    try:
+        names = json.loads(text)
+    except ValueError:
+        return None
+    return names if isinstance(names, list) and all(isinstance(name, str) for name in names) else None
+
+
+def _row(nas: Nas, name: str, additional: list[str]) -> dict[str, Any]:
+    share = nas.state.data["shares"][name]
+    row = {key: share[key] for key in ("name", "vol_path", "desc", "uuid")} | {"is_usb_share": False}
+    for field in additional:
+        row |= _extra(nas, share, field)
+    return row
+
+
+def _extra(nas: Nas, share: dict[str, Any], field: str) -> dict[str, Any]:
+    """Fields for one name of `additional`, flat beside the others; nothing for a name this NAS does not know."""
+    if field in ALWAYS_FALSE:
+        return {field: False}
+    match field:
+        case "hidden":
+            return {field: share[field]}
+        case "encryption":
+            return {field: 0}
+        case "recyclebin":
+            return {key: share[key] for key in ("enable_recycle_bin", "recycle_bin_admin_only")}
+        case "share_quota":
+            used = round(nas.effects.used_bytes(folder(share)) / 2**20, 6)
+            return {
+                "quota_value": share["share_quota"],
+                "share_quota_used": used,
+                "share_quota_logical_size": used,
+                "share_quota_status": "v2" if share["share_quota"] else "not_set",
+            }
+        case "enable_share_cow" | "enable_share_compress":
+            return {field: True} if share[field] else {}
+        case "support_snapshot":
+            return {field: _btrfs(nas, share)}
+        case "is_aclmode" | "is_support_acl":
+            return {field: True}
+        case "force_readonly_reason":
+            return {field: ""}
+        case "is_missing_share":
+            return {field: not nas.effects.exists(folder(share))}
+    return {}
+
+
+def create(call: Call) -> object:
+    nas = call.nas
+    info = _shareinfo(call)
+    name = call.params.text("name", lost=BAD_INPUT)
+    if info.get("name") != name or "vol_path" not in info or not isinstance(info.get("name_org"), str):
+        raise DsmError(BAD_INPUT)
+    if info["name_org"]:
+        raise DsmError(3301)
+    _check_name(nas, name)
+    if nas.volume(info["vol_path"]) is None:
+        raise DsmError(3304)
+    if info.get("encryption"):
+        raise DsmError(3300)
+    settings = {key: info.get(key, default) for key, (_, default) in SETTINGS.items()}
+    if settings["enable_share_compress"] and not settings["enable_share_cow"]:
+        raise DsmError(3300)
+    share = settings | {"name": name, "vol_path": info["vol_path"], "uuid": str(uuid.uuid4()), "created": time.time()}
+    _check_settings(nas, share)
+    if nas.effects.exists(folder(share)):
+        raise DsmError(3312)
+    with _volume_errors(), nas.state.change() as data:
+        share["export_id"] = data["next_export_id"]
+        data["next_export_id"] += 1
+        data["shares"][name] = share
+        nas.effects.create_folder(folder(share))
+    return {"name": name}
+
+
+def set_share(call: Call) -> object:
+    nas = call.nas
+    name = _known(nas, call.params.text("name", lost=BAD_INPUT))
+    info = _shareinfo(call)
+    if not isinstance(info.get("name"), str) or "vol_path" not in info:
+        raise DsmError(BAD_INPUT)
+    before = nas.state.data["shares"][name]
+    renamed = info["name"] != name
+    if (renamed or info.get("name_org")) and info.get("name_org") != name:
+        raise DsmError(BAD_INPUT)
+    if renamed:
+        _check_name(nas, info["name"], but=name)
+    if nas.volume(info["vol_path"]) is None:
+        raise DsmError(3304)
+    if info["vol_path"] != before["vol_path"] or info.get("encryption"):
+        raise DsmError(3300)
+    changes = {key: info[key] for key in SETTINGS if key in info and key not in AT_CREATION}
+    share = before | changes | {"name": info["name"]}
+    _check_settings(nas, share)
+    with _volume_errors(), nas.state.change() as data:
+        del data["shares"][name]
+        data["shares"][share["name"]] = share
+        if renamed:
+            rules = data["rules"].pop(name, [])
+            if rules:
+                # NFS clients hold handles of the old path; the renamed folder is a new export to them.
+                share["export_id"] = data["next_export_id"]
+                data["next_export_id"] += 1
+                data["rules"][share["name"]] = rules
+            nas.effects.rename_folder(folder(before), folder(share))
+            if rules:
+                nas.apply_nfs(data)
+    return {"name": share["name"]}
+
+
+def delete(call: Call) -> object:
+    nas = call.nas
+    asked = call.params.value("name", object, lost=BAD_INPUT)
+    names = asked if isinstance(asked, list) else [asked]
+    if not names or not all(isinstance(name, str) for name in names):
+        raise invalid("name", "type")
+    for name in names:
+        _known(nas, name)
+    with _volume_errors(), nas.state.change() as data:
+        gone = [data["shares"].pop(name) for name in dict.fromkeys(names)]
+        if any([data["rules"].pop(share["name"], None) for share in gone]):
+            nas.apply_nfs(data)
+        for share in gone:
+            nas.effects.delete_folder(folder(share))
+    return None
+
+
+def _shareinfo(call: Call) -> dict[str, Any]:
+    """The settings of a write, each of its type and none unknown: else 403."""
+    try:
+        info: dict[str, Any] = call.params.value("shareinfo", dict, lost=BAD_INPUT)
+    except DsmError as error:
+        raise DsmError(BAD_INPUT) from error
+    for key, value in info.items():
+        kind, _ = SETTINGS.get(key, (object, None))
+        if (key not in SETTINGS and key not in OTHER_FIELDS) or type(value) is not kind is not object:
+            raise DsmError(BAD_INPUT)
+    return info
+
+
+def _known(nas: Nas, name: str) -> str:
+    if name not in nas.state.data["shares"]:
+        raise DsmError(402)
+    return name
+
+
+def _check_name(nas: Nas, name: str, but: str | None = None) -> None:
+    if any(fnmatch.fnmatchcase(name.casefold(), pattern) for pattern in RESERVED):
+        raise DsmError(3319)
+    if not NAME.fullmatch(name):
+        raise DsmError(3305)
+    if name.casefold() in (taken.casefold() for taken in nas.state.data["shares"] if taken != but):
+        raise DsmError(3301)
+
+
+def _check_settings(nas: Nas, share: dict[str, Any]) -> None:
+    """Values that do not go together or out of range (3300); a quota on ext4 is accepted and dropped, as DSM does."""
+    if len(share["desc"]) > 64 or share["share_quota"] < 0:
+        raise DsmError(3300)
+    if share["recycle_bin_admin_only"] and not share["enable_recycle_bin"]:
+        raise DsmError(3300)
+    if not _btrfs(nas, share):
+        share["share_quota"] = 0
+
+
+def _btrfs(nas: Nas, share: dict[str, Any]) -> bool:
+    volume = nas.volume(share["vol_path"])
+    return volume is not None and volume.fs_type == "btrfs"
+
+
+@contextmanager
+def _volume_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FROM_ERRNO:
+            raise
+        raise DsmError(FROM_ERRNO[error.errno]) from error
+
+
+APIS = [
+    Api(
+        "SYNO.Core.Share",
+        1,
+        1,
+        {
+            "list": Method(list_shares, versions(1)),
+            "get": Method(get_share, versions(1)),
+            "create": Method(create, versions(1), write=True),
+            "set": Method(set_share, versions(1), write=True),
+            "delete": Method(delete, versions(1), write=True),
+        },
+        busy=3328,
+    )
+]

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a call does to the machine: folders on a volume and the NFS service.
+
+`SystemEffects` acts on the machine it runs on; `DirectoryEffects` acts below a directory and needs no privilege.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from tars_lab.dsm_twin.ganesha import Export, Ganesha, Service, render_export, render_service
+from tars_lab.dsm_twin.state import replace
+
+FOLDER_MODE = 0o777
+"""Mode of a shared folder's root, owned by root: who gets in is decided by the share, not by the mode."""
+
+
+@dataclass(frozen=True)
+class Space:
+    """Bytes of a volume."""
+
+    total: int
+    free: int
+
+
+class Effects(Protocol):
+    """Paths are the NAS's own (`/volume1/NAME`). Errors are OSError, with errno telling which."""
+
+    def create_folder(self, path: str) -> None: ...
+    def rename_folder(self, path: str, new: str) -> None: ...
+    def delete_folder(self, path: str) -> None: ...
+    def exists(self, path: str) -> bool: ...
+    def used_bytes(self, path: str) -> int: ...
+    def space(self, path: str) -> Space: ...
+    def apply_nfs(self, service: Service, exports: list[Export]) -> None: ...
+
+
+class DirectoryEffects:
+    """Volumes are directories below `root`; the NFS service is the configuration file `ganesha.conf` beside them."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def _at(self, path: str) -> Path:
+        return self._root / path.lstrip("/")
+
+    def create_folder(self, path: str) -> None:
+        folder = self._at(path)
+        folder.mkdir()
+        folder.chmod(FOLDER_MODE)
+
+    def rename_folder(self, path: str, new: str) -> None:
+        if self._at(new).exists():
+            raise FileExistsError(new)
+        self._at(path).rename(self._at(new))
+
+    def delete_folder(self, path: str) -> None:
+        if self._at(path).exists():
+            shutil.rmtree(self._at(path))
+
+    def exists(self, path: str) -> bool:
+        return self._at(path).exists()
+
+    def used_bytes(self, path: str) -> int:
+        blocks = 0
+        for where, _, names in os.walk(self._at(path)):
+            for name in names:
+                # Clients write while this walks.
+                with contextlib.suppress(FileNotFoundError):
+                    blocks += os.lstat(os.path.join(where, name)).st_blocks
+        return blocks * 512
+
+    def space(self, path: str) -> Space:
+        volume = os.statvfs(self._at(path))
+        return Space(volume.f_blocks * volume.f_frsize, volume.f_bavail * volume.f_frsize)
+
+    def apply_nfs(self, service: Service, exports: list[Export]) -> None:
+        config = self._at("ganesha.conf")
+        if service.enabled:
+            blocks = [render_export(export, service, lambda client: True) for export in exports]
+            replace(config, render_service(service) + "".join(blocks), 0o644)
+        else:
+            config.unlink(missing_ok=True)
+
+
+class SystemEffects(DirectoryEffects):
+    """Volumes are the machine's own folders; the NFS service is nfs-ganesha under systemd."""
+
+    def __init__(self) -> None:
+        super().__init__(Path("/"))
+        self._ganesha = Ganesha()
+
+    def create_folder(self, path: str) -> None:
+        super().create_folder(path)
+        os.chown(self._at(path), 0, 0)
+
+    def apply_nfs(self, service: Service, exports: list[Export]) -> None:
+        self._ganesha.apply(service, exports)
+
+
+class Inert:
+    """Reads like `effects`, changes nothing: what stands behind a write that only claims success."""
+
+    def __init__(self, effects: Effects) -> None:
+        self.exists = effects.exists
+        self.used_bytes = effects.used_bytes
+        self.space = effects.space
+
+    def create_folder(self, path: str) -> None: ...
+    def rename_folder(self, path: str, new: str) -> None: ...
+    def delete_folder(self, path: str) -> None: ...
+    def apply_nfs(self, service: Service, exports: list[Export]) -> None: ...

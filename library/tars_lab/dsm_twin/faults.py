@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Faults asked for by name: a file that only the machine's administrator can write, and the command that writes it."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+NAMES = {
+    "busy_117": "calls with a session answer 117 (system busy)",
+    "locked_3328": "changes of a share answer 3328 (locked by another process)",
+    "silent_noop": "writes answer success and change nothing",
+    "drop_after_write": "writes are carried out, then the connection is dropped without an answer",
+    "expire_session": "calls with a session end it and answer 106 (timed out)",
+    "duplicate_login": "calls with a session end it and answer 107 (interrupted by a duplicate login)",
+    "nfs_2370_after_create": "saving NFS rules of a share younger than a minute answers 2370 (no such share)",
+    "otp_required": "logins without a one-time code answer 403",
+    "autoblock": "logins answer 407 (address blocked)",
+    "unblock": "the next login first lifts every automatic block",
+}
+DEFAULT_PATH = Path("/var/lib/dsm-twin/faults.json")
+
+
+class Faults:
+    """Pending faults. Each is used `count` times and then gone; `on` limits it to an API or to one of its methods."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+
+    def add(self, name: str, count: int = 1, on: str = "") -> None:
+        with self._pending() as pending:
+            pending.append({"name": name, "count": count, "on": on})
+
+    def clear(self) -> None:
+        with self._pending() as pending:
+            pending.clear()
+
+    def listed(self) -> list[dict[str, Any]]:
+        with self._pending() as pending:
+            return list(pending)
+
+    def take(self, name: str, call: str) -> bool:
+        """Use up one `name` if one is pending for `call` (`API.method`)."""
+        if self.path is None or not self.path.exists():
+            return False
+        with self._pending() as pending:
+            for fault in pending:
+                if fault["name"] == name and f"{call}.".startswith(f"{fault['on']}." if fault["on"] else ""):
+                    fault["count"] -= 1
+                    pending[:] = [each for each in pending if each["count"] > 0]
+                    return True
+        return False
+
+    @contextmanager
+    def _pending(self) -> Iterator[list[dict[str, Any]]]:
+        if self.path is None:
+            yield []
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.touch(mode=0o600)
+        with self.path.open("r+", encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            text = file.read()
+            pending: list[dict[str, Any]] = json.loads(text) if text else []
+            yield pending
+            after = json.dumps(pending)
+            if after != text:
+                file.seek(0)
+                file.truncate()
+                file.write(after)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command `dsm-twin-fault`: add NAME [--count N] [--on API[.method]], list, clear."""
+    parser = argparse.ArgumentParser(prog="dsm-twin-fault", description="Faults of the lab's NAS.")
+    parser.add_argument("--file", type=Path, default=DEFAULT_PATH)
+    commands = parser.add_subparsers(dest="command", required=True)
+    add = commands.add_parser("add", epilog="; ".join(f"{name}: {what}" for name, what in NAMES.items()))
+    add.add_argument("name", choices=sorted(NAMES))
+    add.add_argument("--count", type=int, default=1)
+    add.add_argument("--on", default="", metavar="API[.METHOD]")
+    commands.add_parser("list")
+    commands.add_parser("clear")
+    chosen = parser.parse_args(arguments)
+    faults = Faults(chosen.file)
+    if chosen.command == "add":
+        faults.add(chosen.name, chosen.count, chosen.on)
+    elif chosen.command == "clear":
+        faults.clear()
+    print(json.dumps(faults.listed()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Listening: TLS on one port, redirects to it on another, both on IPv4 and IPv6 where the machine has it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from tars_lab.dsm_twin.server import DROP, redirect
+
+TLS_PORT, PLAIN_PORT = 5001, 5000
+
+
+class Connection(H11Protocol):
+    """HTTP/1.1 that lets the application cut the connection under a request."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        inner = self.app
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            scope.setdefault("extensions", {})[DROP] = self.transport.abort
+            await inner(scope, receive, send)
+
+        self.app = app
+
+
+class Server(uvicorn.Server):
+    """One of several in a process: signals are the process's business."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def listener(port: int, host: str | None = None) -> socket.socket:
+    """A listening socket on every address of the machine, or on `host`; port 0 takes a free one."""
+    if host is not None:
+        return socket.create_server((host, port))
+    if socket.has_dualstack_ipv6():
+        return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
+    return socket.create_server(("", port))
+
+
+def tls_server(app: ASGIApp, certificate: Path, key: Path) -> Server:
+    return Server(_config(app, ssl_certfile=str(certificate), ssl_keyfile=str(key)))
+
+
+async def serve(app: ASGIApp, certificate: Path, key: Path) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    servers = [
+        (tls_server(app, certificate, key), listener(TLS_PORT)),
+        (Server(_config(redirect(TLS_PORT))), listener(PLAIN_PORT)),
+    ]
+
+    def stop() -> None:
+        for server, _ in servers:
+            server.should_exit = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+    await asyncio.gather(*(server.serve(sockets=[bound]) for server, bound in servers))
+
+
+def _config(app: ASGIApp, **options: Any) -> uvicorn.Config:
+    # Query strings carry session ids, so no access log; and no proxy stands in front whose word on addresses counts.
+    return uvicorn.Config(app, http=Connection, access_log=False, proxy_headers=False, log_config=None, **options)

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The web server's side: forms in, JSON out, and the checks every call passes, in DSM's order."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from tars_lab.dsm_twin.apis import BY_NAME
+from tars_lab.dsm_twin.nas import Nas
+from tars_lab.dsm_twin.protocol import Api, Call, DsmError, Method, Params
+from tars_lab.dsm_twin.session import Session
+
+log = logging.getLogger(__name__)
+
+FORM = "application/x-www-form-urlencoded"
+DROP = "tars.drop"
+"""ASGI extension of the listener: a function that cuts the connection without an answer."""
+
+PROGRAMS: dict[str, str | None] = {"entry.cgi": None, "query.cgi": "SYNO.API.Info", "auth.cgi": "SYNO.API.Auth"}
+"""Programs below /webapi/, and the one API that an older program still answers."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a request says before any API looks at it."""
+
+    verb: str
+    fields: Mapping[str, str]
+    address: str
+    cookie: str
+    token: str
+
+
+class GetRefused(Exception):
+    """A write came by GET; the web server answers 503 and nothing runs."""
+
+
+class Dropped(Response):
+    """The connection ends without an answer."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        drop = scope.get("extensions", {}).get(DROP)
+        if drop is None:
+            raise ConnectionResetError("the connection was dropped after the write")
+        drop()
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+
+def application(nas: Nas) -> Starlette:
+    """The ASGI application of port 5001."""
+
+    async def webapi(request: Request) -> Response:
+        try:
+            form = await _form(request)
+        except (ValueError, UnicodeError):
+            return _refusal(DsmError(101))
+        return await run_in_threadpool(_answer, nas, request.path_params["path"], form)
+
+    return Starlette(routes=[Route("/webapi/{path:path}", webapi, methods=["GET", "POST"])])
+
+
+def redirect(port: int) -> Starlette:
+    """The ASGI application of port 5000: everything is at the same place over TLS."""
+
+    async def elsewhere(request: Request) -> Response:
+        return RedirectResponse(str(request.url.replace(scheme="https", port=port)), 302)
+
+    return Starlette(routes=[Route("/{path:path}", elsewhere, methods=["GET", "POST"])])
+
+
+async def _form(request: Request) -> Form:
+    fields = _fields(request.url.query)
+    body = await request.body()
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() == FORM:
+        fields |= _fields(body.decode("utf-8"))
+    host = ipaddress.ip_address(request.client.host if request.client else "127.0.0.1")
+    mapped = host.ipv4_mapped if isinstance(host, ipaddress.IPv6Address) else None
+    return Form(
+        verb=request.method,
+        fields=fields,
+        address=str(mapped or host),
+        cookie=request.cookies.get("id", ""),
+        token=request.headers.get("x-syno-token", ""),
+    )
+
+
+def _fields(text: str) -> dict[str, str]:
+    """Fields of an urlencoded form; ValueError for one that is malformed or names a field twice."""
+    pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=True, errors="strict") if text else []
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise ValueError("a field is given twice")
+    return fields
+
+
+def _answer(nas: Nas, path: str, form: Form) -> Response:
+    program, _, segment = path.partition("/")
+    if program not in PROGRAMS:
+        return HTMLResponse("<html><body>Sorry, the page you are looking for is not found.</body></html>", 404)
+    try:
+        api = _api(form, PROGRAMS[program], segment)
+        data, drop = _carry_out(nas, api, form)
+    except DsmError as error:
+        return _refusal(error)
+    except GetRefused:
+        return HTMLResponse("<html><body>Service unavailable</body></html>", 503)
+    except Exception:
+        # Whatever goes wrong behind DSM's gateway, the caller sees a program that ended without an answer.
+        log.exception("call of %s failed", form.fields.get("api"))
+        return HTMLResponse("<html><body>Bad gateway</body></html>", 502)
+    if drop:
+        return Dropped()
+    return _success(form, data)
+
+
+def _api(form: Form, only: str | None, segment: str) -> Api:
+    if "api" not in form.fields or "method" not in form.fields or "version" not in form.fields:
+        raise DsmError(101)
+    api = BY_NAME.get(form.fields["api"])
+    if api is None or only not in (None, api.name) or segment not in ("", api.name):
+        raise DsmError(102)
+    return api
+
+
+def _carry_out(nas: Nas, api: Api, form: Form) -> tuple[object, bool]:
+    """Run the call; its data, and whether the connection is to be dropped instead of answering."""
+    version, method = _method(api, form)
+    name = f"{api.name}.{form.fields['method']}"
+    if method.write and form.verb == "GET":
+        raise GetRefused
+    session = _session(nas, method, name, form) if method.session else None
+    call = Call(nas, Params(form.fields), version, form.address, session)
+    if session is not None and nas.faults.take("busy_117", name):
+        raise DsmError(117)
+    if not method.write:
+        return method.run(call), False
+    if api.busy == 3328 and nas.faults.take("locked_3328", name):
+        raise DsmError(3328)
+    if not nas.writing.acquire(blocking=False):
+        raise DsmError(api.busy)
+    try:
+        if nas.faults.take("silent_noop", name):
+            return method.run(Call(nas.inert(), call.params, version, form.address, session)), False
+        return method.run(call), nas.faults.take("drop_after_write", name)
+    finally:
+        nas.writing.release()
+
+
+def _method(api: Api, form: Form) -> tuple[int, Method]:
+    text = form.fields["version"]
+    if not (text.isascii() and text.isdigit()):
+        raise DsmError(101)
+    version = int(text)
+    if not api.first <= version <= api.last:
+        raise DsmError(104)
+    method = api.methods.get(form.fields["method"])
+    if method is None or version not in method.versions:
+        raise DsmError(103)
+    return version, method
+
+
+def _session(nas: Nas, method: Method, name: str, form: Form) -> Session:
+    sid = form.fields.get("_sid") or form.cookie
+    session = nas.sessions.check(sid, form.token or form.fields.get("SynoToken", ""), form.address)
+    for fault, code in (("expire_session", 106), ("duplicate_login", 107)):
+        if nas.faults.take(fault, name):
+            nas.sessions.close(sid)
+            raise DsmError(code)
+    if not session.administrator and name not in ("SYNO.API.Auth.logout", "SYNO.DSM.Info.getinfo"):
+        # What else an ordinary account may read was not observed; its writes were, and got 119.
+        raise DsmError(119 if method.write else 105)
+    return session
+
+
+def _success(form: Form, data: Any) -> Response:
+    response = _json({"success": True} if data is None else {"data": data, "success": True})
+    if form.fields["method"] == "login" and form.fields.get("format") == "cookie":
+        response.set_cookie("id", data["sid"], path="/", secure=True, httponly=True)
+        if "did" in data:
+            response.set_cookie("did", data["did"], path="/", secure=True, httponly=True)
+    return response
+
+
+def _refusal(error: DsmError) -> Response:
+    detail: dict[str, object] = {"code": error.code}
+    if error.errors is not None:
+        detail["errors"] = error.errors
+    return _json({"error": detail, "success": False})
+
+
+def _json(document: dict[str, Any]) -> Response:
+    return JSONResponse(json.loads(json.dumps(document)), headers={"Cache-Control": "no-store"})

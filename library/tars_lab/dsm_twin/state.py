@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the NAS remembers: one JSON document, replaced atomically."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+FRESH: dict[str, Any] = {
+    "shares": {},
+    "rules": {},
+    "next_export_id": 1,
+    "nfs": {"enable_nfs": False, "enable_nfs_v4": False, "enabled_minor_ver": 0},
+    "devices": {},
+    "blocked": [],
+}
+
+
+def replace(path: Path, text: str, mode: int = 0o600) -> None:
+    """Put `text` in the place of file `path` so that a crash leaves either the old text or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.new")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        os.fchmod(file.fileno(), mode)
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.rename(path)
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+class State:
+    """The state document. Readers use `data`; writers use `change()`, which commits whole or not at all."""
+
+    def __init__(self, path: Path | None, data: dict[str, Any] | None = None) -> None:
+        self.path = path
+        if data is None:
+            data = json.loads(path.read_text(encoding="utf-8")) if path is not None and path.exists() else {}
+        self.data: dict[str, Any] = copy.deepcopy(FRESH) | data
+        self._changing = threading.RLock()
+
+    @contextmanager
+    def change(self) -> Iterator[dict[str, Any]]:
+        """A copy to edit; it becomes the state, on disk and in memory, if the block ends without an exception."""
+        with self._changing:
+            draft = copy.deepcopy(self.data)
+            yield draft
+            if self.path is not None:
+                replace(self.path, json.dumps(draft, indent=1, sort_keys=True))
+            self.data = draft
+
+    def scratch(self) -> State:
+        """A copy whose changes reach neither this state nor the disk."""
+        return State(None, copy.deepcopy(self.data))
