@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The throwaway lab: a desktop, a NAS and a client as three systemd machines on one bridge, and a registry beside them."""
+
+from tars_lab.lab import down, status, up
+
+__all__ = ["down", "status", "up"]

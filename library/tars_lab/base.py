@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Root file systems in the cache: Debian 13 once, and from it one tree for each kind of machine.
+
+A tree is built beside its place and moved there when it is complete, so that an interrupted build leaves nothing usable
+and the next one starts it afresh. Its name carries a digest of what it is made from.
+"""
+
+import hashlib
+import shutil
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+
+from tars_lab import host
+from tars_lab.commands import Progress, run
+from tars_lab.dsm_twin import install as dsm_twin
+from tars_lab.layout import Lab
+
+SUITE = "trixie"
+_RECIPE = "1"  # to be raised when this file builds something else from the same packages
+_MACHINE = ["dbus", "iproute2", "iputils-ping", "openssh-server", "procps", "python3", "python3-apt", "systemd-sysv"]
+_KINDS = {
+    # What the stand-in for the kernel's NFS client is made from.
+    "xps8950": ["fuse3", "libnfs14"],
+    "ds1515plus": sorted(dsm_twin.PACKAGES),
+    "client": ["bind9-dnsutils", "curl", "libnfs-utils", "netcat-openbsd", "nmap", "openssl"],
+}
+_APT = ["apt-get", "-qq", "-o", "APT::Install-Recommends=false", "-o", "DPkg::Options::=--force-unsafe-io"]
+_building: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+
+def minimal(lab: Lab, progress: Progress) -> Path:
+    """Debian without an init system: what the machines and the container images have in common."""
+    mirror = host.debian_mirror()
+    name = f"minimal-{_digest(_RECIPE, SUITE, str(mirror), host.pip_settings(), *host.apt_settings().values())}"
+
+    def build(tree: Path) -> None:
+        command = ["debootstrap", "--variant=minbase", "--include=ca-certificates", SUITE, str(tree)]
+        run([*command, mirror] if mirror else command, log=lab.log("debootstrap"), what="making the Debian base")
+        _host_settings(tree, lab.log("debootstrap"))
+        in_tree(tree, [*_APT, "update"], lab.log("debootstrap"))
+
+    return _cached(lab, name, progress, build)
+
+
+def machine(lab: Lab, kind: str, progress: Progress) -> Path:
+    """The tree of one kind of machine: an init system, ssh, python, and what that kind is born with."""
+    parent = minimal(lab, progress)
+    name = f"machine-{_digest(parent.name, *_MACHINE)}"
+    common = _cached(lab, name, progress, lambda tree: _install(lab, parent, tree, _MACHINE))
+    packages = _KINDS.get(kind, _KINDS["client"])
+    name = f"{kind}-{_digest(common.name, *packages)}"
+    return _cached(lab, name, progress, lambda tree: _install(lab, common, tree, packages))
+
+
+def in_tree(tree: Path, command: list[str], log: Path) -> None:
+    """Run a program inside a tree that is not booted, on the host's network."""
+    words = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--directory", str(tree), "--pipe"]
+    words += ["--resolv-conf=off", "--timezone=off", "--setenv=DEBIAN_FRONTEND=noninteractive", "--setenv=LC_ALL=C.UTF-8"]
+    run([*words, *command], log=log, what=f"in {tree}")
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a tree with everything that belongs to it; blocks are shared where the file system can."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    run(["cp", "--archive", "--reflink=auto", source, target])
+
+
+def _install(lab: Lab, parent: Path, tree: Path, packages: list[str]) -> None:
+    copy(parent, tree)
+    log = lab.log(tree.name.removesuffix(".partial"))
+    in_tree(tree, [*_APT, "install", *packages], log)
+    in_tree(tree, ["apt-get", "clean"], log)
+    for key in (tree / "etc/ssh").glob("ssh_host_*"):
+        key.unlink()
+    (tree / "etc/machine-id").write_text("")
+
+
+def _cached(lab: Lab, name: str, progress: Progress, build: Callable[[Path], None]) -> Path:
+    tree = lab.cache_dir / "trees" / name
+    kind = name.rsplit("-", 1)[0]
+    with _building[kind]:
+        if not tree.exists():
+            began = time.monotonic()
+            progress(f"building the {kind} tree")
+            partial = tree.with_name(f"{name}.partial")
+            remove(partial)
+            partial.parent.mkdir(parents=True, exist_ok=True)
+            build(partial)
+            for old in tree.parent.glob(f"{kind}-*"):
+                if old != partial:
+                    remove(old)
+            partial.rename(tree)
+            progress(f"built the {kind} tree ({time.monotonic() - began:.0f} s)")
+    return tree
+
+
+def remove(tree: Path) -> None:
+    """Delete a tree, whatever is left of it."""
+    if tree.exists():
+        run(["rm", "--recursive", "--force", "--one-file-system", tree])
+
+
+def _host_settings(tree: Path, log: Path) -> None:
+    """Let the tree reach the outside as the host does."""
+    for name, content in host.apt_settings().items():
+        path = tree / "etc/apt" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+        path.chmod(0o600 if name.startswith("auth") else 0o644)
+    known = (tree / "etc/ssl/certs/ca-certificates.crt").read_text()
+    local = tree / "usr/local/share/ca-certificates"
+    shutil.rmtree(local, ignore_errors=True)
+    local.mkdir(parents=True)
+    for number, pem in enumerate(host.certificates(known)):
+        (local / f"host-{number}.crt").write_text(pem)
+    in_tree(tree, ["update-ca-certificates"], log)
+    (tree / "etc/resolv.conf").unlink(missing_ok=True)
+    (tree / "etc/resolv.conf").write_text(host.resolver())
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The stack's images: built from Debian 13 and PyPI, under their upstream names, and pushed to the lab's registry.
+
+An image is known by a digest of all it is made from. One that the registry holds under that digest is not built again.
+"""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tars_lab import base, host, registry
+from tars_lab.commands import LabError, Progress, run
+from tars_lab.layout import Lab
+
+_BUILD = Path(__file__).parent / "images"
+_FOLDERS = {"ollama": Path(__file__).parent / "model_server"}
+_BASE = "tars-lab/base"
+_PYTHON = "tars-lab/python"
+# Images that start from the python image; the others start from the base they all share.
+_ON_PYTHON = ("chroma", "ollama")
+# What a container never reads, and the package lists, which every build fetches anew.
+_LEFT_OUT = ["usr/share/doc/*", "usr/share/man/*", "usr/share/locale/*", "var/cache/apt/*", "var/lib/apt/lists/*", "var/log/*"]
+
+
+def up(lab: Lab, progress: Progress) -> None:
+    """Build and push what the registry does not hold yet. Raises LabError."""
+    keys = _keys(lab.images, base.minimal(lab, progress).name)
+    pushed = _pushed(lab)
+    wanted = [name for name in keys if pushed.get(lab.images[name], {}).get("key") != keys[name] or _absent(lab, name, pushed)]
+    if not wanted:
+        return
+    local = set(run([*_buildah(lab), "images", "--format", "{{.Name}}:{{.Tag}}"]).split())
+    for name in wanted:
+        _build(lab, name, keys, local, progress)
+
+
+def _absent(lab: Lab, name: str, pushed: dict[str, dict[str, str]]) -> bool:
+    reference = lab.images[name]
+    return registry.digest(lab, reference) != pushed[reference]["digest"]
+
+
+def _build(lab: Lab, name: str, keys: dict[str, str], local: set[str], progress: Progress) -> None:
+    began = time.monotonic()
+    reference = lab.images[name]
+    parent = _parent(lab, name, keys, local, progress)
+    tag = _local(lab, name, keys)
+    progress(f"building {reference}")
+    arguments = ["--build-arg", f"BASE={parent}", "--build-arg", f"VERSION={registry.repository(reference)[1]}"]
+    _bud(lab, name, _folder(name), tag, arguments)
+    local.add(tag)
+    repository, version = registry.repository(reference)
+    address = "{}:{}".format(*lab.registry_address)
+    push = [*_buildah(lab), "push", "--tls-verify=false", "--quiet", "--format", "v2s2", tag]
+    run([*push, f"docker://{address}/{repository}:{version}"], log=lab.log(f"image-{name}"), what=f"pushing {reference}")
+    digest = registry.digest(lab, reference)
+    if digest is None:
+        raise LabError(f"image {reference}: pushed, but {lab.registry} does not serve it; see {lab.log(registry.NAME)}")
+    _record(lab, reference, keys[name], digest)
+    progress(f"serving {reference} ({time.monotonic() - began:.0f} s)")
+
+
+def _parent(lab: Lab, name: str, keys: dict[str, str], local: set[str], progress: Progress) -> str:
+    """The local image that `name` starts from, built first if it is not there."""
+    if name in _ON_PYTHON:
+        tag = _local(lab, "python", keys)
+        if tag not in local:
+            _build(lab, "python", keys, local, progress)
+        return tag
+    tree = base.minimal(lab, progress)
+    tag = f"localhost/{_BASE}:{tree.name.rsplit('-', 1)[1]}"
+    if tag not in local:
+        folder = lab.state_dir / "build/base"
+        folder.mkdir(parents=True, exist_ok=True)
+        archive = folder / "root.tar"
+        run(["tar", "--create", "--numeric-owner", *[f"--exclude=./{e}" for e in _LEFT_OUT], "-C", tree, "-f", archive, "."])
+        (folder / "Dockerfile").write_text("FROM scratch\nADD root.tar /\n")
+        _bud(lab, "base", folder, tag, [])
+        archive.unlink()
+        local.add(tag)
+    return tag
+
+
+def _bud(lab: Lab, name: str, folder: Path, tag: str, arguments: list[str]) -> None:
+    """Build one image. The host's pip settings reach the build as a secret and are in no layer."""
+    settings = lab.state_dir / "build/pip.conf"
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    settings.write_text(host.pip_settings())
+    command = [*_buildah(lab), "bud", "--quiet", "--isolation", "chroot", "--format", "docker", "--layers"]
+    command += ["--secret", f"id=pip.conf,src={settings}", "--tag", tag, *arguments, str(folder)]
+    run(command, log=lab.log(f"image-{name}"), env={**os.environ, "BUILDAH_FORMAT": "docker"}, what=f"building image {name}")
+
+
+def _buildah(lab: Lab) -> list[str]:
+    store, run_root = lab.cache_dir / "containers", lab.state_dir / "containers"
+    return ["buildah", "--storage-driver", "overlay", "--root", str(store), "--runroot", str(run_root)]
+
+
+def _local(lab: Lab, name: str, keys: dict[str, str]) -> str:
+    return f"localhost/tars-lab/{name}:{keys[name]}"
+
+
+def _folder(name: str) -> Path:
+    folder = _FOLDERS.get(name, _BUILD / name)
+    if not (folder / "Dockerfile").exists():
+        raise LabError(f"image {name}: stack.images of the lab names it, but {folder / 'Dockerfile'} does not exist")
+    return folder
+
+
+def _keys(images: dict[str, str], root: str) -> dict[str, str]:
+    """A digest for each image over its files, its version and the image it starts from."""
+    keys: dict[str, str] = {}
+    for name in sorted(images, key=lambda name: (name in _ON_PYTHON, name)):
+        parent = keys["python"] if name in _ON_PYTHON else root
+        content = hashlib.sha256(f"{parent}\0{images[name]}\0".encode())
+        for path in _files(_folder(name)):
+            content.update(f"{path.relative_to(_folder(name))}\0{path.stat().st_mode & 0o111}\0".encode())
+            content.update(path.read_bytes())
+        keys[name] = content.hexdigest()[:12]
+    return keys
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (p for p in sorted(folder.rglob("*")) if p.is_file() and "__pycache__" not in p.parts)
+
+
+def _pushed(lab: Lab) -> dict[str, dict[str, str]]:
+    path = lab.cache_dir / "images.json"
+    try:
+        return dict(json.loads(path.read_text()))
+    except (FileNotFoundError, ValueError):
+        return {}
+
+
+def _record(lab: Lab, reference: str, key: str, digest: str) -> None:
+    path = lab.cache_dir / "images.json"
+    new = path.with_suffix(".new")
+    new.write_text(json.dumps({**_pushed(lab), reference: {"key": key, "digest": digest}}, indent=1))
+    new.replace(path)

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One machine of the lab: made bare from a cached tree, booted with systemd as process 1, switched off like a real one."""
+
+import contextlib
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import time
+import uuid
+from collections.abc import Sequence
+from ipaddress import IPv4Network
+from pathlib import Path
+
+from tars_lab import base, cgroups, host, processes
+from tars_lab.commands import LabError, run
+from tars_lab.layout import PREFIX6, Lab, Machine, recorded
+
+_BOOT_SECONDS = 90
+_POWER_OFF_SECONDS = 60
+# What nfs-ganesha (file handles) and a container engine (keys, bpf) call beyond systemd-nspawn's own list.
+_SYSTEM_CALLS = "@keyring bpf add_key keyctl open_by_handle_at name_to_handle_at"
+# Modules are the host's business; CAP_SYS_RESOURCE is not had by everyone who may otherwise run the lab.
+_DENIED = "CAP_SYS_MODULE,CAP_SYS_RESOURCE"
+_known_hosts = threading.Lock()
+_HELPER = Path("/usr/local/lib/nfs-mount")
+
+
+def create(lab: Lab, machine: Machine, tree: Path) -> None:
+    """Make a bare machine from a tree, replacing one of that name; it must be off."""
+    rootfs = lab.rootfs(machine.name)
+    base.remove(rootfs)
+    partial = rootfs.with_name("rootfs.partial")
+    base.remove(partial)
+    base.copy(tree, partial)
+    _configure(lab, machine, partial)
+    partial.rename(rootfs)
+
+
+def _configure(lab: Lab, machine: Machine, rootfs: Path) -> None:
+    etc = rootfs / "etc"
+    (etc / "hostname").write_text(f"{machine.name}\n")
+    (etc / "hosts").write_text(f"127.0.0.1 localhost\n127.0.1.1 {machine.name}\n::1 localhost ip6-localhost\n")
+    (etc / "machine-id").write_text(f"{uuid.uuid4().hex}\n")
+    (etc / "resolv.conf").write_text(host.resolver())
+    if settings := host.pip_settings():
+        (etc / "pip.conf").write_text(settings)
+    length = IPv4Network(lab.network).prefixlen
+    (etc / "systemd/network/10-eth0.network").write_text(
+        f"[Match]\nName=eth0\n\n[Network]\nAddress={machine.address}/{length}\nGateway={lab.gateway}\n"
+        f"Address={machine.address6}/{PREFIX6.prefixlen}\nIPv6AcceptRA=no\nIPv6DuplicateAddressDetection=0\n"
+    )
+    run(["systemctl", "--root", rootfs, "enable", "--quiet", "systemd-networkd", "ssh"])
+    _keys(lab, machine, rootfs)
+    if machine.kind == "xps8950":
+        _nfs_client(rootfs)
+
+
+def _keys(lab: Lab, machine: Machine, rootfs: Path) -> None:
+    """Let the controller in, and let it know the machine."""
+    key = lab.state_dir / "ssh/id_ed25519"
+    authorized = rootfs / "root/.ssh/authorized_keys"
+    authorized.parent.mkdir(mode=0o700, exist_ok=True)
+    shutil.copyfile(key.with_suffix(".pub"), authorized)
+    host_key = rootfs / "etc/ssh/ssh_host_ed25519_key"
+    run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", machine.name, "-f", host_key])
+
+
+def controller_key(lab: Lab) -> None:
+    """The key with which the controller enters every machine, made once."""
+    key = lab.state_dir / "ssh/id_ed25519"
+    key.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not key.exists():
+        run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "tars-lab", "-f", key])
+
+
+def know(lab: Lab) -> None:
+    """Write the host keys of the machines that exist where ssh looks them up."""
+    lines = []
+    for machine in lab.machines:
+        key = lab.rootfs(machine.name) / "etc/ssh/ssh_host_ed25519_key.pub"
+        if key.exists():
+            public = " ".join(key.read_text().split()[:2])
+            lines.append(f"{machine.name},{machine.address},{machine.address6} {public}\n")
+    path = lab.state_dir / "ssh/known_hosts"
+    with _known_hosts:
+        path.with_suffix(".new").write_text("".join(lines))
+        path.with_suffix(".new").replace(path)
+
+
+def _nfs_client(rootfs: Path) -> None:
+    """Put the stand-in for the kernel's NFS client where mount(8) looks for it, also after nfs-common is installed."""
+    folder = rootfs / _HELPER.relative_to("/")
+    folder.mkdir(parents=True)
+    library = importlib.util.find_spec("mfusepy")
+    if library is None or library.origin is None:
+        raise LabError("mfusepy is not installed in this Python; the lock of the project names it")
+    shutil.copyfile(library.origin, folder / "mfusepy.py")
+    helper = folder / "nfs_mount_helper.py"
+    shutil.copyfile(Path(__file__).with_name("nfs_mount_helper.py"), helper)
+    helper.chmod(0o755)
+    for name in ("mount.nfs", "mount.nfs4"):
+        place = f"/usr/sbin/{name}"
+        run(["dpkg-divert", "--root", rootfs, "--local", "--no-rename", "--divert", f"{place}.kernel", "--add", place])
+        (rootfs / place.lstrip("/")).symlink_to(_HELPER / helper.name)
+
+
+def boot(lab: Lab, machine: Machine) -> None:
+    """Switch the machine on, unless it is; returns at once."""
+    if cgroups.pids(lab, machine.name):
+        return
+    rootfs = lab.rootfs(machine.name)
+    if not rootfs.exists():
+        raise LabError(f"machine {machine.name}: it has no root file system; `lab up` makes it")
+    command = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot"]
+    command += ["--directory", str(rootfs), "--machine", machine.name, "--console=pipe", "--resolv-conf=off", "--timezone=off"]
+    command += [f"--network-namespace-path=/run/netns/{lab.netns(machine.name)}", "--link-journal=no"]
+    command += ["--capability=all", f"--drop-capability={_DENIED}", f"--system-call-filter={_SYSTEM_CALLS}"]
+    command += [f"--bind={device}" for device in ("/dev/fuse", "/dev/autofs") if Path(device).exists()]
+    environment = {"PATH": os.environ["PATH"], "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network"}
+    if cgroups.legacy():
+        command.append("--setenv=SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1")
+    processes.launch(lab, machine.name, command, environment)
+
+
+def wait(lab: Lab, machine: Machine) -> None:
+    """Wait until the machine has booted with nothing failed and answers on ssh's port."""
+    deadline = time.monotonic() + _BOOT_SECONDS
+    state = "not started"
+    while time.monotonic() < deadline:
+        state = system_state(lab, machine)
+        if state in ("running", "degraded", "off"):
+            break
+        time.sleep(0.3)
+    if state == "running":
+        return
+    failed = execute(lab, machine, ["systemctl", "--failed", "--no-legend", "--plain"]).stdout if state == "degraded" else ""
+    raise LabError(
+        f"machine {machine.name}: wanted it running within {_BOOT_SECONDS} s, found {state}\n{failed}"
+        f"its console: {lab.log(machine.name)}; its journal: `lab logs {machine.name}`"
+    )
+
+
+def system_state(lab: Lab, machine: Machine) -> str:
+    """`off`, or systemd's own word for the state of the machine (starting, running, degraded, stopping…)."""
+    if cgroups.init(lab, machine.name) is None:
+        return "starting" if cgroups.pids(lab, machine.name) else "off"
+    # Until the bus is there, systemctl answers on standard error alone.
+    with contextlib.suppress(LabError):
+        return execute(lab, machine, ["systemctl", "is-system-running"]).stdout.strip() or "starting"
+    return "off"
+
+
+def execute(lab: Lab, machine: Machine, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """Run a program inside the machine, as root, whatever the state of its network."""
+    return subprocess.run(enter(lab, machine, command), capture_output=True, text=True, stdin=subprocess.DEVNULL)
+
+
+def enter(lab: Lab, machine: Machine, command: Sequence[str]) -> list[str]:
+    """The command line that runs `command` inside the machine."""
+    leader = cgroups.init(lab, machine.name)
+    if leader is None:
+        raise LabError(f"machine {machine.name} is off; `lab start {machine.name}` boots it")
+    path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    inside = ["env", "-i", path, "HOME=/root", "LANG=C.UTF-8", f"TERM={os.environ.get('TERM', 'dumb')}"]
+    return ["nsenter", "--target", str(leader), "--all", "--wd=/root", *inside, *command]
+
+
+def power_off(lab: Lab, name: str) -> None:
+    """Switch the machine off as its power button would; what does not end in time is killed."""
+    leader = cgroups.init(lab, name)
+    if leader is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(leader, signal.SIGRTMIN + 4)
+        cgroups.wait_empty(lab, name, _POWER_OFF_SECONDS)
+    if not cgroups.kill(lab, name):
+        raise LabError(f"machine {name}: processes {cgroups.pids(lab, name)} cannot be killed")
+    cgroups.remove(lab, name)
+
+
+def start(name: str) -> None:
+    """Boot a machine of the running lab and wait until it is up."""
+    lab = recorded()
+    boot(lab, lab.machine(name))
+    wait(lab, lab.machine(name))
+
+
+def stop(name: str) -> None:
+    """Switch a machine of the running lab off; its disk stays as it is."""
+    lab = recorded()
+    power_off(lab, lab.machine(name).name)

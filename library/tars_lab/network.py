@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lab's bridge on the host, one network namespace for each machine, and the way out to the package mirrors.
+
+IPv4 leaves by masquerading on the host's uplink. IPv6 stays on the bridge: a host that forwards IPv6 drops the routes it
+learnt from router advertisements, and nothing in the lab needs the outside over IPv6.
+"""
+
+import contextlib
+import json
+from ipaddress import IPv4Network
+from pathlib import Path
+
+from tars_lab.commands import LabError, run
+from tars_lab.layout import PREFIX6, Lab, Machine
+
+# bridge-nf-call-iptables would send what crosses the bridge through a container engine's FORWARD chain on the host.
+_SYSCTLS = {"net/ipv4/ip_forward": "1", "net/bridge/bridge-nf-call-iptables": "0", "net/bridge/bridge-nf-call-ip6tables": "0"}
+
+
+def up(lab: Lab) -> None:
+    """Make, or complete, the bridge, the namespaces with their links, the rules and the forwarding."""
+    _save_sysctls(lab)
+    if not _exists(lab.bridge):
+        run(["ip", "link", "add", lab.bridge, "mtu", str(_uplink_mtu()), "type", "bridge", "stp_state", "0"])
+    length = IPv4Network(lab.network).prefixlen
+    run(["ip", "address", "replace", f"{lab.gateway}/{length}", "dev", lab.bridge])
+    run(["ip", "address", "replace", f"{lab.gateway6}/{PREFIX6.prefixlen}", "dev", lab.bridge, "nodad"])
+    run(["ip", "link", "set", lab.bridge, "up"])
+    for machine in lab.machines:
+        _connect(lab, machine)
+    _rules(lab)
+
+
+def down(lab: Lab) -> list[str]:
+    """Remove all of it, restore what was set, and say what was removed."""
+    removed = []
+    for name in namespaces(lab):
+        run(["ip", "netns", "delete", name])
+        removed.append(f"network namespace {name}")
+    if _exists(lab.bridge):
+        for port in _ports(lab):
+            run(["ip", "link", "delete", port])
+        run(["ip", "link", "delete", lab.bridge])
+        removed.append(f"bridge {lab.bridge}")
+    if _table_exists(lab):
+        run(["nft", "delete", "table", "ip", _table(lab)])
+        removed.append(f"nftables table {_table(lab)}")
+    return removed + _restore_sysctls(lab)
+
+
+def namespaces(lab: Lab) -> list[str]:
+    """The lab's network namespaces that exist."""
+    found: list[dict[str, str]] = json.loads(run(["ip", "-j", "netns", "list"]) or "[]")
+    return sorted(entry["name"] for entry in found if entry["name"].startswith(f"{lab.bridge}-"))
+
+
+def _connect(lab: Lab, machine: Machine) -> None:
+    """Give a machine its namespace and `eth0`; its address is the machine's own business."""
+    namespace, port = lab.netns(machine.name), f"{lab.bridge}-{machine.address.rsplit('.', 1)[1]}"
+    if namespace not in namespaces(lab):
+        run(["ip", "netns", "add", namespace])
+    if not _exists(port):
+        mtu = str(_uplink_mtu())
+        run(["ip", "link", "add", port, "mtu", mtu, "type", "veth", "peer", "name", "eth0", "mtu", mtu, "netns", namespace])
+    run(["ip", "link", "set", port, "master", lab.bridge, "up"])
+
+
+def _exists(link: str) -> bool:
+    return Path("/sys/class/net", link).exists()
+
+
+def _ports(lab: Lab) -> list[str]:
+    return sorted(path.name for path in Path("/sys/class/net", lab.bridge, "brif").iterdir())
+
+
+def _uplink_mtu() -> int:
+    """The MTU of the interface with the default route: larger packets would not get through behind the masquerade."""
+    routes: list[dict[str, str]] = json.loads(run(["ip", "-j", "-4", "route", "show", "default"]) or "[]")
+    if not routes:
+        return 1500
+    return int(Path("/sys/class/net", routes[0]["dev"], "mtu").read_text())
+
+
+def _table(lab: Lab) -> str:
+    return f"tars_lab_{lab.bridge}"
+
+
+def _table_exists(lab: Lab) -> bool:
+    return f"table ip {_table(lab)}" in run(["nft", "list", "tables"]).splitlines()
+
+
+def _rules(lab: Lab) -> None:
+    """One table of the lab's own, replaced as a whole in one transaction."""
+    table = _table(lab)
+    run(
+        ["nft", "-f", "-"],
+        input=f"""
+            table ip {table}
+            delete table ip {table}
+            table ip {table} {{
+                chain postrouting {{
+                    type nat hook postrouting priority srcnat
+                    ip saddr {lab.network} ip daddr != {lab.network} masquerade
+                }}
+            }}""",
+    )
+
+
+def _saved(lab: Lab) -> Path:
+    return lab.state_dir / "sysctl.json"
+
+
+def _boot() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def _save_sysctls(lab: Lab) -> None:
+    """Set forwarding, remembering what was there before the lab; a value from before a reboot of the host is forgotten."""
+    saved = _read_saved(lab)
+    for key, value in _SYSCTLS.items():
+        path = Path("/proc/sys", key)
+        if path.exists():
+            saved.setdefault(key, path.read_text().strip())
+            _saved(lab).write_text(json.dumps({"boot": _boot(), "values": saved}))
+            path.write_text(value)
+
+
+def _read_saved(lab: Lab) -> dict[str, str]:
+    with contextlib.suppress(FileNotFoundError, ValueError, KeyError):
+        data = json.loads(_saved(lab).read_text())
+        if data["boot"] == _boot():
+            return dict(data["values"])
+    return {}
+
+
+def _restore_sysctls(lab: Lab) -> list[str]:
+    restored = []
+    for key, value in _read_saved(lab).items():
+        path = Path("/proc/sys", key)
+        if path.read_text().strip() != value:
+            try:
+                path.write_text(value)
+            except OSError as error:
+                raise LabError(f"{path}: cannot be set back to {value}: {error}") from error
+            restored.append(f"setting {key.replace('/', '.')} (back to {value})")
+    _saved(lab).unlink(missing_ok=True)
+    return restored
