@@ -40,6 +40,7 @@ class Transport:
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         self._connection: Optional[http.client.HTTPSConnection] = None
+        self._context: Optional[ssl.SSLContext] = None
 
     def post(
         self, path: str, query: dict[str, str], form: dict[str, str], headers: dict[str, str], fresh: bool = False
@@ -92,8 +93,9 @@ class Transport:
 
     def _connect(self) -> http.client.HTTPSConnection:
         endpoint = self.endpoint
+        self._context = self._context or _context(endpoint)
         connection = http.client.HTTPSConnection(
-            endpoint.host, endpoint.port, timeout=endpoint.timeout_s, context=_context(endpoint)
+            endpoint.host, endpoint.port, timeout=endpoint.timeout_s, context=self._context
         )
         try:
             connection.connect()
@@ -135,11 +137,17 @@ def plain_fingerprint(text: str) -> str:
 
 
 def _context(endpoint: Endpoint) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=endpoint.ca_path)
-    if endpoint.fingerprint is not None:
-        # The leaf itself is compared after the handshake and before the first byte of a request.
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
+    if endpoint.fingerprint is None:
+        try:
+            return ssl.create_default_context(cafile=endpoint.ca_path)
+        except OSError as error:
+            raise DsmError(
+                f"ca_path {endpoint.ca_path} is not a readable PEM file ({error}). Correct ca_path."
+            ) from error
+    # The leaf itself is compared after the handshake and before the first byte of a request.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
     return context
 
 
