@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From a question to the events of its answer."""
+
+import logging
+import time
+from collections.abc import AsyncIterator, Sequence
+
+import psycopg
+from anyio.to_thread import run_sync
+from psycopg_pool import PoolTimeout
+
+from tars_app.answers.generate import Usage, generate
+from tars_app.answers.model import Citation, Done, Failure, SourceEntry, Sources, Token
+from tars_app.answers.prompt import Prompt, QuestionTooLong, build_prompt
+from tars_app.answers.quotes import Quote, find_quotes
+from tars_app.database import Pool
+from tars_app.documents.extract import NO_PAGE
+from tars_app.errors import Unavailable
+from tars_app.metrics import Metrics
+from tars_app.retrieval.routes import excerpt, place
+from tars_app.retrieval.search import Passage, database_away, search
+from tars_app.services import Services
+
+log = logging.getLogger(__name__)
+
+Event = Sources | Token | Done | Failure
+
+NO_EVIDENCE = "Nothing in the documents answers this question."
+NO_ANSWER = "The model gave no answer. The passage that fits the question best is cited below."
+_PROMPT_SEEN_SHARE = 0.4
+"""A prompt of which the model counted less than this share of our estimate was probably cut: the estimate is about 1.4
+times the truth, and a model server that cuts keeps half."""
+
+
+async def ask(services: Services, metrics: Metrics, question: str, limit: int | None) -> AsyncIterator[Event]:
+    """Sources, the answer's pieces, and the end: either `Done` with its citations, or `Failure`."""
+    started = time.monotonic()
+    try:
+        async for event in _answer(services, metrics, question, limit, started):
+            yield event
+        metrics.ask_seconds.labels("done").observe(time.monotonic() - started)
+    except QuestionTooLong:
+        yield Failure(message="The question is too long for this model.", next_step="Ask in fewer words.")
+    except Unavailable as error:
+        log.error("A question was not answered", extra={"fields": {"reason": str(error)}})
+        metrics.ask_seconds.labels("error").observe(time.monotonic() - started)
+        yield Failure(message=str(error), next_step=error.next_step)
+
+
+async def _answer(
+    services: Services, metrics: Metrics, question: str, limit: int | None, started: float
+) -> AsyncIterator[Event]:
+    settings = services.settings
+    passages = await run_sync(search, services, question, limit or settings.sources_per_answer)
+    if not passages:
+        yield Sources(sources=[])
+        answer = await run_sync(no_evidence, services.pool)
+        yield _done(settings.chat_model, answer, [], Usage(0, 0), started)
+        return
+    prompt = build_prompt(question, passages, settings.context_tokens - settings.answer_tokens)
+    yield Sources(sources=[_entry(number, passage) for number, passage in enumerate(prompt.passages, 1)])
+    pieces: list[str] = []
+    usage = Usage(0, 0)
+    async for part in generate(services.chat, settings, prompt.messages):
+        if isinstance(part, Usage):
+            usage = part
+            continue
+        if not pieces:
+            metrics.first_token_seconds.observe(time.monotonic() - started)
+        pieces.append(part)
+        yield Token(text=part)
+    _check_truncation(prompt, usage, settings.context_tokens, metrics)
+    answer = "".join(pieces).strip()
+    quotes = find_quotes(question, answer, [passage.text for passage in prompt.passages])
+    citations = await run_sync(verified, services.pool, quotes, prompt.passages)
+    yield _done(settings.chat_model, answer or NO_ANSWER, citations, usage, started)
+
+
+def _entry(number: int, passage: Passage) -> SourceEntry:
+    return SourceEntry.model_validate(
+        {**place(passage), "id": number, "score": round(passage.score, 3), "excerpt": excerpt(passage.text)}
+    )
+
+
+def _done(model: str, answer: str, citations: list[Citation], usage: Usage, started: float) -> Done:
+    return Done(
+        answer=answer,
+        citations=citations,
+        model=model,
+        prompt_tokens=usage.prompt_tokens,
+        answer_tokens=usage.answer_tokens,
+        duration_s=round(time.monotonic() - started, 3),
+    )
+
+
+def no_evidence(pool: Pool) -> str:
+    """What is said where nothing fits, with how many documents were not read yet."""
+    try:
+        with pool.connection() as connection:
+            row = connection.execute(
+                """SELECT count(*) AS waiting FROM versions v JOIN documents d ON d.id = v.document_id
+                   WHERE v.state = 'pending' AND v.seen_to IS NULL AND d.deleted_at IS NULL"""
+            ).fetchone()
+    except (psycopg.Error, PoolTimeout) as error:
+        raise database_away(error) from error
+    waiting = row["waiting"] if row else 0
+    return f"{NO_EVIDENCE} {waiting} of them are still being read." if waiting else NO_EVIDENCE
+
+
+def verified(pool: Pool, quotes: Sequence[Quote], passages: Sequence[Passage]) -> list[Citation]:
+    """The quotes that occur on the page that they are said to come from, as the page is on record now."""
+    citations = []
+    try:
+        with pool.connection() as connection:
+            for quote in quotes:
+                passage = passages[quote.source - 1]
+                page = NO_PAGE if passage.page is None else passage.page
+                row = connection.execute(
+                    "SELECT strpos(text, %s) > 0 AS occurs FROM pages WHERE version_id = %s AND number = %s",
+                    (quote.text, passage.version_id, page),
+                ).fetchone()
+                if row and row["occurs"]:
+                    citations.append(Citation(source=quote.source, quote=quote.text, page=passage.page))
+                else:
+                    log.warning(
+                        "A citation was dropped: its document changed during the answer",
+                        extra={"fields": {"document": passage.document_id}},
+                    )
+    except (psycopg.Error, PoolTimeout) as error:
+        raise database_away(error) from error
+    return citations
+
+
+def _check_truncation(prompt: Prompt, usage: Usage, context_tokens: int, metrics: Metrics) -> None:
+    """Say so where the model probably did not see the whole prompt: servers cut silently."""
+    if not usage.prompt_tokens:
+        return
+    cut = usage.prompt_tokens < _PROMPT_SEEN_SHARE * prompt.tokens
+    if cut or usage.prompt_tokens + usage.answer_tokens > context_tokens:
+        metrics.truncations_suspected.inc()
+        fields = {"estimated": prompt.tokens, "counted": usage.prompt_tokens, "context": context_tokens}
+        log.warning("The model may not have seen the whole prompt", extra={"fields": fields})

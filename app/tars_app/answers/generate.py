@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Streaming an answer from the model."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+
+import httpx
+import ollama
+
+from tars_app.errors import Unavailable
+from tars_app.retrieval.embedding import explain
+from tars_app.settings import Settings
+
+ATTEMPTS = 2
+RETRY_AFTER_S = 1.0
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What the model counted."""
+
+    prompt_tokens: int
+    answer_tokens: int
+
+
+async def generate(
+    client: ollama.AsyncClient, settings: Settings, messages: Sequence[ollama.Message]
+) -> AsyncIterator[str | Usage]:
+    """Pieces of the answer as they come, and at the end what they cost.
+
+    A failure before the first piece is tried again once. After it, never: a second answer would be appended to the
+    first.
+
+    Raises:
+        Unavailable: the model failed, or its answer broke off.
+    """
+    model = settings.chat_model
+    for attempt in range(1, ATTEMPTS + 1):
+        started = False
+        try:
+            stream = await client.chat(
+                model=model,
+                messages=messages,
+                stream=True,
+                options={
+                    "num_ctx": settings.context_tokens,
+                    "num_predict": settings.answer_tokens,
+                    "temperature": settings.temperature,
+                    "seed": settings.seed,
+                },
+            )
+            async with aclosing(stream) as parts:  # type: ignore[type-var]  # an async generator, annotated as iterator
+                async for part in parts:
+                    if part.message.content:
+                        started = True
+                        yield part.message.content
+                    if part.done:
+                        yield Usage(part.prompt_eval_count or 0, part.eval_count or 0)
+                        return
+            raise Unavailable("The model's answer broke off before its end.", "Ask again.")
+        except (ollama.ResponseError, httpx.HTTPError, ConnectionError, ValueError) as error:
+            if started:
+                raise Unavailable(f"The model's answer broke off: {explain(error, model)}", "Ask again.") from error
+            if attempt == ATTEMPTS or not _may_pass(error):
+                raise explain(error, model) from error
+            await asyncio.sleep(RETRY_AFTER_S)
+
+
+def _may_pass(error: Exception) -> bool:
+    if isinstance(error, ollama.ResponseError):
+        return error.status_code in (429, 502, 503)
+    return isinstance(error, httpx.TransportError | ConnectionError) and not isinstance(error, httpx.ReadTimeout)

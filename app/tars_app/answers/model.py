@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The question, and the events of the answer's stream."""
+
+from pydantic import BaseModel, Field
+
+from tars_app.retrieval.model import PassagePlace
+
+
+class Question(BaseModel):
+    """What is asked."""
+
+    question: str = Field(min_length=1, max_length=2000, pattern=r"\S")
+    limit: int | None = Field(None, ge=1, le=20, description="Most passages to answer from")
+
+
+class SourceEntry(PassagePlace):
+    """A passage that the model is given."""
+
+    id: int = Field(description="Number in this answer, from 1, as in citations")
+    score: float = Field(ge=0, le=1)
+    excerpt: str
+
+
+class Sources(BaseModel):
+    """Event `sources`, the first: what the answer is made from. Empty where nothing in the documents fits."""
+
+    sources: list[SourceEntry]
+
+
+class Token(BaseModel):
+    """Event `token`: a piece of the answer."""
+
+    text: str
+
+
+class Citation(BaseModel):
+    """A quote that was looked up: it occurs to the letter on that page of the version that was answered from."""
+
+    source: int = Field(description="`id` of the source")
+    quote: str
+    page: int | None
+
+
+class Done(BaseModel):
+    """Event `done`, the last of an answer."""
+
+    answer: str
+    citations: list[Citation]
+    model: str
+    prompt_tokens: int
+    answer_tokens: int
+    duration_s: float
+
+
+class Failure(BaseModel):
+    """Event `error`, the last of a stream that failed. It may come after tokens."""
+
+    message: str
+    next_step: str

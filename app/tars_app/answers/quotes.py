@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Finding the sentence of a passage that supports an answer. A quote is a piece of the passage, to the letter."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import log, sqrt
+from operator import attrgetter
+
+from tars_app.documents.chunks import sentences
+
+LONGEST_QUOTE = 300
+_MARKER = re.compile(r"\[(\d{1,2})\]")
+_WORD = re.compile(r"\w+")
+_RIVAL = 0.6
+"""A passage no marker names is cited too, if its sentence fits at least this well compared to the best."""
+MOST_CITATIONS = 3
+
+
+@dataclass(frozen=True)
+class Quote:
+    """A piece of passage number `source` (from 1)."""
+
+    source: int
+    text: str
+    fit: float
+
+
+def find_quotes(question: str, answer: str, texts: Sequence[str]) -> list[Quote]:
+    """The best sentence of each passage that the answer rests on, the best first; at least one if there is a passage.
+
+    A passage counts as used if the answer names it ([1]) and shares words with it, or shares about as many rare words
+    with it as with the best.
+    """
+    pieces = [[text[span.start : span.end] for span in sentences(text)] for text in texts]
+    weights = _weights(question, answer, [piece for of_text in pieces for piece in of_text])
+    best = [
+        max((Quote(number, cut(piece, weights), _fit(piece, weights)) for piece in of_text), key=attrgetter("fit"))
+        for number, of_text in enumerate(pieces, 1)
+        if of_text
+    ]
+    best.sort(key=lambda quote: -quote.fit)
+    if not best:
+        return []
+    marked = {int(number) for number in _MARKER.findall(answer)}
+    used = [quote for quote in best if quote.fit > 0 and (quote.source in marked or quote.fit >= _RIVAL * best[0].fit)]
+    used.sort(key=lambda quote: (quote.source not in marked, -quote.fit))
+    return used[:MOST_CITATIONS] or best[:1]
+
+
+def cut(sentence: str, weights: Mapping[str, float]) -> str:
+    """The sentence, or where it is long the stretch of whole words with the most weight."""
+    if len(sentence) <= LONGEST_QUOTE:
+        return sentence
+    words = [(match.start(), match.end(), weights.get(match[0].casefold(), 0.0)) for match in _WORD.finditer(sentence)]
+    best, start, total = (-1.0, 0, LONGEST_QUOTE), 0, 0.0
+    for begin_of_last, end, weight in words:
+        total += weight
+        while end - words[start][0] > LONGEST_QUOTE and words[start][0] < begin_of_last:
+            total -= words[start][2]
+            start += 1
+        if total > best[0]:
+            best = (total, words[start][0], min(end, words[start][0] + LONGEST_QUOTE))
+    return sentence[best[1] : best[2]]
+
+
+def _words(text: str) -> list[str]:
+    return [word.casefold() for word in _WORD.findall(_MARKER.sub(" ", text))]
+
+
+def _weights(question: str, answer: str, pieces: Sequence[str]) -> dict[str, float]:
+    """Rarity among the sentences at hand of each word of question and answer; the answer's count twice."""
+    frequency = Counter(word for piece in pieces for word in set(_words(piece)))
+    in_answer = set(_words(answer))
+    return {
+        word: log(1 + (len(pieces) - frequency[word] + 0.5) / (frequency[word] + 0.5)) * (2 if word in in_answer else 1)
+        for word in in_answer.union(_words(question))
+        if frequency[word]
+    }
+
+
+def _fit(piece: str, weights: Mapping[str, float]) -> float:
+    words = _words(piece)
+    return sum(weights.get(word, 0.0) for word in set(words)) / sqrt(len(words) + 6)

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Asking."""
+
+from collections.abc import AsyncIterator
+
+from fastapi import APIRouter
+from sse_starlette import EventSourceResponse, ServerSentEvent
+
+from tars_app.answers.ask import Event, ask
+from tars_app.answers.model import Done, Failure, Question, Sources, Token
+from tars_app.metrics import Metrics
+from tars_app.services import Services
+
+_NAMES: dict[type[Event], str] = {Sources: "sources", Token: "token", Done: "done", Failure: "error"}
+_STREAM = (
+    "A stream of events: `sources` once, `token` many times, then `done` or `error`, whose data are the JSON objects "
+    "Sources, Token, Done and Failure."
+)
+
+
+def make_router(services: Services, metrics: Metrics) -> APIRouter:
+    """Routes under /api that answer."""
+    router = APIRouter(prefix="/api", tags=["answers"])
+
+    @router.post(
+        "/ask",
+        response_class=EventSourceResponse,
+        responses={200: {"description": _STREAM, "content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+    )
+    async def ask_question(question: Question) -> EventSourceResponse:
+        """Answer a question from the documents, with citations whose quotes occur in them."""
+
+        async def events() -> AsyncIterator[ServerSentEvent]:
+            async for event in ask(services, metrics, question.question.strip(), question.limit):
+                yield ServerSentEvent(event=_NAMES[type(event)], data=event.model_dump_json())
+
+        return EventSourceResponse(events())
+
+    return router

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The text of a file, page by page."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from charset_normalizer import from_bytes
+
+PDF_TIMEOUT_S = 600
+NO_PAGE = 0
+"""The page number of a text that has no pages."""
+
+
+class Unreadable(Exception):
+    """The file holds no text that can be had; the message is one sentence for the household."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """Text of one page. `number` counts from 1; `NO_PAGE` for a text without pages."""
+
+    number: int
+    text: str
+
+
+def extract(path: str, content: bytes) -> list[Page]:
+    """The pages of a file that have text.
+
+    Raises:
+        Unreadable: it is damaged, encrypted, or has no text.
+    """
+    pages = _pdf_pages(content) if path.lower().endswith(".pdf") else [Page(NO_PAGE, decode(content))]
+    pages = [page for page in pages if page.text.strip()]
+    if not pages:
+        raise Unreadable("The file has no text. Scanned pages have to go through text recognition first.")
+    return pages
+
+
+def decode(content: bytes) -> str:
+    """Text of a plain file: UTF-8 where it is valid, else the encoding that fits best.
+
+    Raises:
+        Unreadable: the content is no text.
+    """
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        best = from_bytes(content).best()
+        if best is None:
+            raise Unreadable("The file is no text in any known encoding.") from None
+        text = str(best)
+    if text.count("\x00") > len(text) // 100:
+        raise Unreadable("The file is no text: it holds binary data.")
+    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "")
+
+
+def _pdf_pages(content: bytes) -> list[Page]:
+    program = Path(__file__).with_name("pdf_pages.py")
+    try:
+        done = subprocess.run(
+            [sys.executable, str(program)],
+            input=content,
+            capture_output=True,
+            timeout=PDF_TIMEOUT_S,
+            check=False,
+            # The path to the packages is all it needs of the environment; passwords are none of its business.
+            env={"PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+    except subprocess.TimeoutExpired:
+        raise Unreadable(f"The PDF could not be read within {PDF_TIMEOUT_S} s.") from None
+    if done.returncode != 0:
+        raise Unreadable(f"The PDF is damaged: its reader ended with code {done.returncode}.")
+    answer = json.loads(done.stdout)
+    if "error" in answer:
+        raise Unreadable(answer["error"])
+    return [Page(number, text) for number, text in enumerate(answer["pages"], 1)]

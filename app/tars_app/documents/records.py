@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The record of sources, documents and versions in PostgreSQL. A function is one transaction; all raise psycopg.Error.
+
+A document is a path in a source, and keeps its id when it is renamed. A version is one content of it, with the time it
+was seen from and to. Nothing is overwritten: a change closes a version, a deletion leaves a tombstone.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection
+
+from tars_app.database import Pool
+from tars_app.documents.sources import FoundFile
+
+LOST_AFTER = "15 minutes"
+"""A queued version that is still waiting after this is queued again: its message may have been lost with the queue."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """A living document as its record has it. `sha256` is that of its current version."""
+
+    document_id: UUID
+    size: int | None
+    mtime_ns: int | None
+    sha256: str | None
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was found in a file: its SHA-256, or the reason why it will not be read.
+
+    `settled` is False where the reason may go away without the file's time moving (permissions): it is looked at again
+    in every round.
+    """
+
+    file: FoundFile
+    sha256: str | None
+    error: str | None
+    settled: bool = True
+
+    @property
+    def modified(self) -> datetime:
+        return datetime.fromtimestamp(self.file.mtime_ns / 1e9, UTC)
+
+
+def note_source(pool: Pool, name: str, root: Path, available: bool, detail: str | None) -> None:
+    """Record how the last look at a source went."""
+    with pool.connection() as connection:
+        connection.execute(
+            """INSERT INTO sources (name, root, available, detail, scanned_at) VALUES (%s, %s, %s, %s, now())
+               ON CONFLICT (name) DO UPDATE SET root = excluded.root, available = excluded.available,
+                   detail = excluded.detail, scanned_at = excluded.scanned_at""",
+            (name, str(root), available, detail),
+        )
+
+
+def source_roots(pool: Pool) -> dict[str, Path]:
+    """Every source ever seen, with its folder."""
+    with pool.connection() as connection:
+        return {row["name"]: Path(row["root"]) for row in connection.execute("SELECT name, root FROM sources")}
+
+
+def living(pool: Pool, source: str) -> dict[str, Known]:
+    """The documents of a source that are not deleted, by path."""
+    with pool.connection() as connection:
+        rows = connection.execute(
+            """SELECT d.path, d.id, d.size, d.mtime_ns, v.sha256
+               FROM documents d LEFT JOIN versions v ON v.document_id = d.id AND v.seen_to IS NULL
+               WHERE d.source = %s AND d.deleted_at IS NULL""",
+            (source,),
+        )
+        return {row["path"]: Known(row["id"], row["size"], row["mtime_ns"], row["sha256"]) for row in rows}
+
+
+def observe(pool: Pool, source: str, path: str, document_id: UUID | None, look: Look) -> None:
+    """Record what was found at a path: a new document (or a deleted one back again), a new version, or no change."""
+    with pool.connection() as connection:
+        if document_id is None:
+            document_id = _create_or_revive(connection, source, path)
+        current = connection.execute(
+            "SELECT id, sha256, error FROM versions WHERE document_id = %s AND seen_to IS NULL FOR UPDATE",
+            (document_id,),
+        ).fetchone()
+        if current and _is_same(current, look):
+            connection.execute(
+                "UPDATE versions SET modified = %s, size = %s WHERE id = %s",
+                (look.modified, look.file.size, current["id"]),
+            )
+        else:
+            if current:
+                connection.execute("UPDATE versions SET seen_to = now() WHERE id = %s", (current["id"],))
+            connection.execute(
+                """INSERT INTO versions (document_id, sha256, size, modified, state, error)
+                   VALUES (%s, %s, %s, %s, %s, %s)""",
+                (document_id, look.sha256, look.file.size, look.modified, _state(look), look.error),
+            )
+        connection.execute(
+            "UPDATE documents SET size = %s, mtime_ns = %s WHERE id = %s",
+            (look.file.size, look.file.mtime_ns if look.settled else None, document_id),
+        )
+
+
+def _create_or_revive(connection: Connection[dict[str, Any]], source: str, path: str) -> UUID:
+    row = connection.execute(
+        """UPDATE documents SET deleted_at = NULL WHERE id = (
+               SELECT id FROM documents WHERE source = %s AND path = %s AND deleted_at IS NOT NULL
+               ORDER BY deleted_at DESC LIMIT 1)
+           RETURNING id""",
+        (source, path),
+    ).fetchone()
+    if row is None:
+        row = connection.execute(
+            "INSERT INTO documents (source, path) VALUES (%s, %s) RETURNING id", (source, path)
+        ).fetchone()
+    assert row is not None  # RETURNING of a single INSERT
+    return UUID(str(row["id"]))
+
+
+def _is_same(current: dict[str, Any], look: Look) -> bool:
+    return bool(current["sha256"] == look.sha256 and (look.sha256 or current["error"] == look.error))
+
+
+def _state(look: Look) -> str:
+    return "failed" if look.error else "pending"
+
+
+def rename(pool: Pool, document_id: UUID, path: str) -> None:
+    """The same content lies at another path now."""
+    with pool.connection() as connection:
+        connection.execute("UPDATE documents SET path = %s WHERE id = %s", (path, document_id))
+
+
+def retire(pool: Pool, document_id: UUID) -> None:
+    """The file is gone: keep the document as a tombstone, and take what was indexed of it away."""
+    with pool.connection() as connection:
+        connection.execute("SELECT FROM documents WHERE id = %s FOR UPDATE", (document_id,))
+        drop_index(connection, document_id)
+        connection.execute(
+            "UPDATE versions SET seen_to = now() WHERE document_id = %s AND seen_to IS NULL", (document_id,)
+        )
+        connection.execute("UPDATE documents SET deleted_at = now() WHERE id = %s", (document_id,))
+
+
+def drop_index(connection: Connection[dict[str, Any]], document_id: UUID) -> None:
+    """Remove pages and chunks of every version of a document, and leave their vectors to be removed."""
+    connection.execute(
+        """INSERT INTO unclaimed_vectors (chunk_id, remove_after)
+           SELECT c.id, now() FROM chunks c JOIN versions v ON v.id = c.version_id WHERE v.document_id = %s
+           ON CONFLICT (chunk_id) DO UPDATE SET remove_after = excluded.remove_after""",
+        (document_id,),
+    )
+    connection.execute(
+        "DELETE FROM pages USING versions v WHERE v.id = pages.version_id AND v.document_id = %s", (document_id,)
+    )
+
+
+def waiting(pool: Pool) -> list[UUID]:
+    """Versions to be read of sources that are there, and not queued yet or queued too long ago."""
+    with pool.connection() as connection:
+        rows = connection.execute(
+            """SELECT v.id FROM versions v JOIN documents d ON d.id = v.document_id JOIN sources s ON s.name = d.source
+               WHERE v.state = 'pending' AND v.seen_to IS NULL AND d.deleted_at IS NULL AND s.available
+                 AND (v.queued_at IS NULL OR v.queued_at < now() - %s::interval)
+               ORDER BY v.seen_from""",
+            (LOST_AFTER,),
+        )
+        return [row["id"] for row in rows]
+
+
+def note_queued(pool: Pool, version_id: UUID) -> None:
+    """The version's message is in the queue."""
+    with pool.connection() as connection:
+        connection.execute("UPDATE versions SET queued_at = now() WHERE id = %s", (version_id,))

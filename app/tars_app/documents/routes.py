@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Listing the documents."""
+
+from typing import Any
+
+import psycopg
+from fastapi import APIRouter
+from psycopg_pool import PoolTimeout
+
+from tars_app.documents.model import Documents
+from tars_app.retrieval.search import database_away
+from tars_app.services import Services
+
+_DOCUMENTS = """
+SELECT d.id AS document_id, d.source, d.path, v.state, v.error, v.modified, v.pages, v.chunks
+FROM documents d JOIN versions v ON v.document_id = d.id AND v.seen_to IS NULL
+WHERE d.deleted_at IS NULL ORDER BY d.source, d.path
+"""
+
+_SOURCES = "SELECT name, available, detail FROM sources ORDER BY name"
+
+
+def make_router(services: Services) -> APIRouter:
+    """Routes under /api about documents."""
+    router = APIRouter(prefix="/api", tags=["documents"])
+
+    @router.get("/documents", response_model=Documents)
+    def list_documents() -> dict[str, Any]:
+        """Every document with its state, and every share with whether it is there.
+
+        A document that failed in its latest version is still answered from as it was before.
+        """
+        try:
+            with services.pool.connection() as connection:
+                return {
+                    "documents": connection.execute(_DOCUMENTS).fetchall(),
+                    "sources": connection.execute(_SOURCES).fetchall(),
+                }
+        except (psycopg.Error, PoolTimeout) as error:
+            raise database_away(error) from error
+
+    return router

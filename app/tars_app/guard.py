@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What holds for every request: a bounded size, headers that forbid what the page does not need, a line in the log."""
+
+import logging
+import time
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+log = logging.getLogger(__name__)
+
+MOST_BODY_BYTES = 64 * 1024
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
+        "manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+_QUIET = frozenset({"/health", "/ready", "/metrics"})
+
+
+class BodyTooLarge(Exception):
+    """More arrived than was announced or is allowed."""
+
+
+class Guard:
+    """ASGI middleware; it passes streams through as they come."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.monotonic()
+        status = 500
+        begun = False
+
+        async def guarded_send(message: Message) -> None:
+            nonlocal status, begun
+            if message["type"] == "http.response.start":
+                status, begun = message["status"], True
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers[name] = value
+                if scope["path"].startswith("/api/"):
+                    headers["Cache-Control"] = "no-store"
+            await send(message)
+
+        arrived = 0
+
+        async def guarded_receive() -> Message:
+            nonlocal arrived
+            message = await receive()
+            arrived += len(message.get("body", b""))
+            if arrived > MOST_BODY_BYTES:
+                raise BodyTooLarge
+            return message
+
+        refusal = JSONResponse({"message": "The request is too large.", "next_step": "Ask in fewer words."}, 413)
+        try:
+            announced = Headers(scope=scope).get("content-length", "0")
+            if announced.isdigit() and int(announced) > MOST_BODY_BYTES:
+                await refusal(scope, receive, guarded_send)
+            else:
+                await self._app(scope, guarded_receive, guarded_send)
+        except BodyTooLarge:
+            if not begun:
+                await refusal(scope, receive, guarded_send)
+        finally:
+            if scope["path"] not in _QUIET:
+                fields = {
+                    "method": scope["method"],
+                    "path": scope["path"],  # without the query: what people look for is theirs
+                    "status": status,
+                    "seconds": round(time.monotonic() - started, 3),
+                }
+                log.info("Request", extra={"fields": fields})

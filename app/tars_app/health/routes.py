@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Alive, ready, and metrics."""
+
+from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from tars_app import __version__
+from tars_app.health.checks import Readiness, check_all
+from tars_app.metrics import Metrics
+from tars_app.services import Services
+
+
+def make_router(services: Services, metrics: Metrics) -> APIRouter:
+    """Routes for whoever watches over the service."""
+    router = APIRouter(tags=["health"])
+
+    @router.get("/health")
+    def health() -> dict[str, str]:
+        """This process is alive. Says nothing about what it depends on."""
+        return {"status": "ok", "version": __version__}
+
+    @router.get("/ready", responses={503: {"model": Readiness, "description": "Something it depends on is missing"}})
+    async def ready(response: Response) -> Readiness:
+        """Every dependency, asked just now."""
+        result = await check_all(services)
+        response.status_code = 200 if result.ready else 503
+        return result
+
+    @router.get("/metrics", response_class=Response)
+    def prometheus() -> Response:
+        """Prometheus' text format."""
+        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    return router

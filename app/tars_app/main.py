@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The web application, put together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from fastapi.staticfiles import StaticFiles
+
+from tars_app import __version__
+from tars_app.answers.routes import make_router as answers_router
+from tars_app.documents.routes import make_router as documents_router
+from tars_app.errors import Unavailable
+from tars_app.guard import Guard
+from tars_app.health.routes import make_router as health_router
+from tars_app.metrics import Metrics
+from tars_app.retrieval.routes import make_router as retrieval_router
+from tars_app.services import make_services
+from tars_app.settings import Settings
+
+WEB = Path(__file__).parent / "web"
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application for these settings. Nothing needs to be reachable yet; /ready tells."""
+    services = make_services(settings)
+    metrics = Metrics(services.pool)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        services.pool.open(wait=False)
+        try:
+            yield
+        finally:
+            services.pool.close()
+
+    app = FastAPI(
+        title="T.A.R.S.",
+        version=__version__,
+        description="A private assistant that answers from the household's documents and cites them.",
+        lifespan=lifespan,
+        docs_url=None,  # these pages load scripts from elsewhere
+        redoc_url=None,
+    )
+    app.add_middleware(Guard)
+
+    @app.exception_handler(Unavailable)
+    def unavailable(_: Request, error: Unavailable) -> JSONResponse:
+        return JSONResponse({"message": str(error), "next_step": error.next_step}, 503)
+
+    app.include_router(answers_router(services, metrics))
+    app.include_router(retrieval_router(services))
+    app.include_router(documents_router(services))
+    app.include_router(health_router(services, metrics))
+    if WEB.is_dir():
+        app.mount("/", StaticFiles(directory=WEB, html=True), name="web")
+    return app

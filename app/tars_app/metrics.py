@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What Prometheus is told. What the worker does is read from the database, so that one address tells all."""
+
+from collections.abc import Iterator
+
+import psycopg
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+from prometheus_client.core import GaugeMetricFamily, Metric, SummaryMetricFamily
+from prometheus_client.registry import Collector
+from psycopg_pool import PoolTimeout
+
+from tars_app.database import Pool
+
+_SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+
+
+class Metrics:
+    """Counters of this process, in a registry of its own."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.registry = CollectorRegistry()
+        self.ask_seconds = Histogram(
+            "tars_ask_seconds",
+            "Whole answer, from question to last event",
+            ["outcome"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.first_token_seconds = Histogram(
+            "tars_first_token_seconds",
+            "From question to first piece of the answer",
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.truncations_suspected = Counter(
+            "tars_prompt_truncations_suspected",
+            "Answers whose model may not have seen the whole prompt",
+            registry=self.registry,
+        )
+        ProcessCollector(registry=self.registry)
+        self.registry.register(IndexCollector(pool))
+
+
+class IndexCollector(Collector):
+    """Counts of the index, read at each scrape; left out where the database does not answer."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    def describe(self) -> list[Metric]:
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        try:
+            with self._pool.connection(timeout=2) as connection:
+                states = connection.execute(
+                    """SELECT v.state, count(*) AS count FROM documents d
+                       JOIN versions v ON v.document_id = d.id AND v.seen_to IS NULL
+                       WHERE d.deleted_at IS NULL GROUP BY v.state"""
+                ).fetchall()
+                sources = connection.execute("SELECT name, available FROM sources").fetchall()
+                row = connection.execute(
+                    """SELECT (SELECT count(*) FROM chunks) AS chunks,
+                              (SELECT count(*) FROM unclaimed_vectors) AS unclaimed,
+                              (SELECT count(ingest_s) FROM versions) AS ingests,
+                              (SELECT coalesce(sum(ingest_s), 0) FROM versions) AS ingest_s"""
+                ).fetchone()
+        except (psycopg.Error, PoolTimeout):
+            return
+        documents = GaugeMetricFamily("tars_documents", "Documents by state", labels=["state"])
+        counts = {row["state"]: row["count"] for row in states}
+        for state in ("indexed", "pending", "failed"):
+            documents.add_metric([state], counts.get(state, 0))
+        yield documents
+        available = GaugeMetricFamily("tars_source_available", "1 while the share is there", labels=["source"])
+        for source in sources:
+            available.add_metric([source["name"]], int(source["available"]))
+        yield available
+        if row:
+            yield GaugeMetricFamily("tars_chunks", "Passages that can be found", value=row["chunks"])
+            yield GaugeMetricFamily(
+                "tars_unclaimed_vectors", "Vectors being written or to be removed", value=row["unclaimed"]
+            )
+            yield SummaryMetricFamily(
+                "tars_ingest_seconds",
+                "Reading one version of a document",
+                count_value=row["ingests"],
+                sum_value=row["ingest_s"],
+            )

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One ranking out of two."""
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+
+RANK_CONSTANT = 60
+"""Cormack, Clarke and Büttcher 2009, "Reciprocal rank fusion": 60, and results hardly depend on it."""
+
+
+@dataclass(frozen=True)
+class Fused(Generic[K]):
+    """A result with the score (0..1) that people see."""
+
+    key: K
+    score: float
+
+
+def fuse(lexical: Mapping[K, float], dense: Mapping[K, float], limit: int) -> list[Fused[K]]:
+    """Reciprocal rank fusion of two mappings from result to strength (0..1), each in the order of its ranking.
+
+    Ranks order the results, as the two strengths are not comparable. But ranks say nothing about how good a result is
+    (the first of nothing useful is a first), so the score shown is the strength of the evidence:
+    1 - (1 - lexical)(1 - dense).
+    """
+    ranks: dict[K, float] = {}
+    for ranking in (lexical, dense):
+        for position, key in enumerate(ranking, 1):
+            ranks[key] = ranks.get(key, 0.0) + 1 / (RANK_CONSTANT + position)
+
+    def strength(key: K) -> float:
+        return 1 - (1 - lexical.get(key, 0.0)) * (1 - dense.get(key, 0.0))
+
+    best = sorted(ranks, key=lambda key: (-ranks[key], -strength(key), str(key)))[:limit]
+    return [Fused(key, min(1.0, max(0.0, strength(key)))) for key in best]

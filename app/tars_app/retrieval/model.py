@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What retrieval says over HTTP."""
+
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+EXCERPT_CHARACTERS = 300
+
+
+class PassagePlace(BaseModel):
+    """A passage and where it stands."""
+
+    chunk_id: UUID
+    document_id: UUID
+    source: str = Field(description="The share, as LLM_docs")
+    path: str = Field(description="Path below the share")
+    title: str = Field(description="The file's name")
+    page: int | None = Field(description="From 1; null for a file without pages")
+    modified: datetime = Field(description="When this version of the file was last changed")
+
+
+class SearchResult(PassagePlace):
+    """A passage that fits a query."""
+
+    id: int = Field(description="Number within this answer, from 1")
+    score: float = Field(ge=0, le=1, description="Strength of the evidence")
+    excerpt: str = Field(description=f"The first {EXCERPT_CHARACTERS} characters at most")
+    text: str
+
+
+class SearchResults(BaseModel):
+    """Best first."""
+
+    query: str
+    results: list[SearchResult]
+
+
+class PassageView(PassagePlace):
+    """A passage with the text of its page around it."""
+
+    text: str
+    before: str
+    after: str

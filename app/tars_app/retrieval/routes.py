@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Searching, and opening a passage."""
+
+from typing import Annotated
+from uuid import UUID
+
+import psycopg
+from fastapi import APIRouter, HTTPException, Query
+from psycopg_pool import PoolTimeout
+
+from tars_app.retrieval.model import EXCERPT_CHARACTERS, PassageView, SearchResult, SearchResults
+from tars_app.retrieval.search import Passage, database_away, load_passages, search
+from tars_app.services import Services
+
+
+def excerpt(text: str) -> str:
+    """The beginning of a text on one line, cut between words where it is long."""
+    line = " ".join(text.split())
+    if len(line) <= EXCERPT_CHARACTERS:
+        return line
+    return line[: EXCERPT_CHARACTERS - 1].rsplit(" ", 1)[0] + "…"
+
+
+def place(passage: Passage) -> dict[str, object]:
+    """The fields of `PassagePlace`."""
+    names = ("chunk_id", "document_id", "source", "path", "title", "page", "modified")
+    return {name: getattr(passage, name) for name in names}
+
+
+def make_router(services: Services) -> APIRouter:
+    """Routes under /api that find passages."""
+    router = APIRouter(prefix="/api", tags=["retrieval"])
+
+    @router.get("/search")
+    def search_passages(
+        q: Annotated[str, Query(min_length=1, max_length=2000, description='Words; "a phrase" and -without work')],
+        limit: Annotated[int, Query(ge=1, le=50)] = 8,
+    ) -> SearchResults:
+        """Passages that fit a query, best first. An empty list means that nothing fits, never that something failed."""
+        found = search(services, q, limit)
+        results = [
+            SearchResult.model_validate(
+                {**place(p), "id": number, "score": round(p.score, 3), "excerpt": excerpt(p.text), "text": p.text}
+            )
+            for number, p in enumerate(found, 1)
+        ]
+        return SearchResults(query=q, results=results)
+
+    @router.get("/passages/{chunk_id}", responses={404: {"description": "The document has changed or is gone"}})
+    def open_passage(chunk_id: UUID) -> PassageView:
+        """One passage, with the text of its page before and after it."""
+        try:
+            passage = load_passages(services.pool, {chunk_id: 1.0}).get(chunk_id)
+        except (psycopg.Error, PoolTimeout) as error:
+            raise database_away(error) from error
+        if passage is None:
+            raise HTTPException(404, "The passage is no longer there: its document was changed or deleted. Ask again.")
+        return PassageView.model_validate(
+            {**place(passage), "text": passage.text, "before": passage.before, "after": passage.after}
+        )
+
+    return router

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hybrid retrieval: full text and vectors, fused, of the versions that are current."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg_pool import PoolTimeout
+
+from tars_app.database import Pool
+from tars_app.documents.extract import NO_PAGE
+from tars_app.errors import Unavailable
+from tars_app.retrieval.embedding import embed
+from tars_app.retrieval.fulltext import has_operators, search_text
+from tars_app.retrieval.fusion import fuse
+from tars_app.services import Services
+
+CONTEXT_CHARACTERS = 400
+"""How much of the page is shown before and after a passage."""
+
+_PASSAGES = """
+SELECT c.id AS chunk_id, v.document_id, c.version_id, d.source, d.path, c.page, v.modified, c.text,
+       substr(p.text, greatest(1, c.start_offset + 1 - %(context)s), least(c.start_offset, %(context)s)) AS before,
+       substr(p.text, c.end_offset + 1, %(context)s) AS after
+FROM chunks c
+JOIN pages p ON p.version_id = c.version_id AND p.number = c.page
+JOIN versions v ON v.id = c.version_id
+JOIN documents d ON d.id = v.document_id
+WHERE c.id = ANY(%(ids)s) AND (%(phrase)s::text IS NULL OR c.terms @@ websearch_to_tsquery(c.language, %(phrase)s))
+"""
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A chunk with where it comes from. `page` is None for a text without pages, `score` 0..1."""
+
+    chunk_id: UUID
+    document_id: UUID
+    version_id: UUID
+    source: str
+    path: str
+    page: int | None
+    modified: datetime
+    text: str
+    before: str
+    after: str
+    score: float
+
+    @property
+    def title(self) -> str:
+        return self.path.rsplit("/", 1)[-1]
+
+
+def search(services: Services, question: str, limit: int) -> list[Passage]:
+    """The passages that are evidence for the question, best first; none where nothing is.
+
+    Raises:
+        Unavailable: a store or the embedding model does not answer. Never an empty list instead.
+    """
+    settings = services.settings
+    wanted = max(4 * limit, 40)
+    vector = embed(services.embedder, settings.embedding_model, [question])[0]
+    dense = dict(services.vectors.nearest(vector, wanted))
+    try:
+        lexical = search_text(services.pool, settings.text_search, question, wanted)
+        fused = fuse(
+            {hit.chunk_id: hit.coverage for hit in lexical if hit.coverage >= settings.min_coverage},
+            {key: similarity for key, similarity in dense.items() if similarity >= settings.min_similarity},
+            wanted,
+        )
+        scores = {result.key: result.score for result in fused}
+        found = load_passages(services.pool, scores, question if has_operators(question) else None)
+    except (psycopg.Error, PoolTimeout) as error:
+        raise database_away(error) from error
+    return [found[key] for key in scores if key in found][:limit]
+
+
+def load_passages(pool: Pool, scores: dict[UUID, float], phrase: str | None = None) -> dict[UUID, Passage]:
+    """The chunks of these ids that still exist (and satisfy the web search `phrase`). Raises psycopg.Error."""
+    parameters = {"ids": list(scores), "context": CONTEXT_CHARACTERS, "phrase": phrase}
+    with pool.connection() as connection:
+        rows: Sequence[dict[str, Any]] = connection.execute(_PASSAGES, parameters).fetchall()
+    return {
+        row["chunk_id"]: Passage(
+            **{**row, "page": None if row["page"] == NO_PAGE else row["page"]}, score=scores[row["chunk_id"]]
+        )
+        for row in rows
+    }
+
+
+def database_away(error: Exception) -> Unavailable:
+    """A failure of PostgreSQL, as one sentence and what to do about it."""
+    if isinstance(error, psycopg.errors.DiskFull):
+        return Unavailable("The disk of the database is full.", "Make room on the desktop's disk.")
+    if isinstance(error, psycopg.errors.UndefinedTable):
+        return Unavailable("The database has no schema yet.", "Wait for the worker to start, or look into its log.")
+    return Unavailable("The database does not answer.", "Check that the postgres container is running.")

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every setting of the application, from TARS_* environment variables and files in /run/secrets."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+SMALLEST_PROMPT_TOKENS = 768
+"""Rules, a question of ordinary length and two passages need about this much of the context."""
+
+
+class Settings(BaseSettings):
+    """Names are those of the environment, less the prefix; passwords are files `tars_<name>` in the secrets folder."""
+
+    model_config = SettingsConfigDict(env_prefix="TARS_", frozen=True)
+
+    postgres_host: str = "postgres"
+    postgres_port: int = 5432
+    postgres_db: str = "tars"
+    postgres_user: str = "tars"
+    postgres_password: SecretStr = SecretStr("")
+    redis_host: str = "redis"
+    redis_port: int = 6379
+    redis_password: SecretStr = SecretStr("")
+    chroma_url: str = "http://chroma:8000"
+    ollama_url: str = "http://ollama:11434"
+
+    chat_model: str
+    embedding_model: str
+    context_tokens: int = Field(4096, ge=1024, description="Sent as num_ctx; the model keeps no more than this")
+    answer_tokens: int = Field(512, ge=16, description="Sent as num_predict")
+    temperature: float = Field(0.1, ge=0, le=2)
+    seed: int = 0
+
+    documents: Annotated[list[Path], NoDecode] = [Path("/documents")]
+    require_mount: bool = Field(True, description="A folder of documents counts as present only while it is a mount")
+    scan_interval_s: float = Field(60, gt=0)
+    settle_s: float = Field(2, ge=0, description="A file modified less than this ago is left for the next round")
+    max_file_bytes: int = Field(50 * 1024 * 1024, gt=0)
+    worker_threads: int = Field(2, ge=1, le=32)
+    heartbeat: Path = Field(Path("/tmp/tars-worker"), description="Touched by the worker; read by its health check")
+
+    chunk_words: int = Field(180, ge=20, description="all-minilm reads 256 tokens; more words would not be embedded")
+    chunk_characters: int = Field(1000, ge=200)
+    text_search: str = Field("english", pattern=r"^[a-z_]+$", description="PostgreSQL text search configuration")
+    sources_per_answer: int = Field(5, ge=1, le=20)
+    min_similarity: float = Field(0.25, ge=0, le=1, description="Cosine below which a passage is no evidence")
+    min_coverage: float = Field(0.34, ge=0, le=1, description="Share of the question's words below which it is none")
+
+    host: str = "0.0.0.0"
+    port: int = 8000
+    log_level: str = "INFO"
+
+    @field_validator("documents", mode="before")
+    @classmethod
+    def _split_paths(cls, value: Any) -> Any:
+        return [Path(part) for part in value.split(":") if part] if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _room_for_passages(self) -> Self:
+        if self.context_tokens - self.answer_tokens < SMALLEST_PROMPT_TOKENS:
+            raise ValueError(
+                f"context_tokens ({self.context_tokens}) leaves {self.context_tokens - self.answer_tokens} tokens "
+                f"beside answer_tokens ({self.answer_tokens}); passages need {SMALLEST_PROMPT_TOKENS}: "
+                "raise context_tokens or lower answer_tokens"
+            )
+        return self
+
+
+def load_settings() -> Settings:
+    """Read the environment and, where it exists, the secrets folder (TARS_SECRETS_DIR, default /run/secrets).
+
+    Raises:
+        pydantic.ValidationError: naming every setting that is missing or wrong.
+    """
+    folder = Path(os.environ.get("TARS_SECRETS_DIR", "/run/secrets"))
+    return Settings(_secrets_dir=folder if folder.is_dir() else None)  # type: ignore[call-arg]  # filled from the environment
