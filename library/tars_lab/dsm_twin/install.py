@@ -38,6 +38,7 @@ Wants=dbus.service rpcbind.service
 After=network.target dbus.service rpcbind.service
 
 [Service]
+Type=notify
 ExecStart=/usr/bin/python3 -m tars_lab.dsm_twin
 Environment=PYTHONPATH=/{HOME} PYTHONDONTWRITEBYTECODE=1
 StateDirectory=dsm-twin
@@ -85,6 +86,8 @@ def install(rootfs: Path, factory: dict[str, Any]) -> None:
     enabled = wanted / "dsm-twin.service"
     enabled.unlink(missing_ok=True)
     enabled.symlink_to("/etc/systemd/system/dsm-twin.service")
+    # The NAS starts its NFS server itself, when its owner has enabled it.
+    (wanted / "nfs-ganesha.service").unlink(missing_ok=True)
     replace(rootfs / "usr/local/sbin/dsm-twin-fault", FAULT_COMMAND, 0o755)
 
 

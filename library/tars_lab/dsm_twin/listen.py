@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 from collections.abc import Iterator
@@ -62,6 +63,8 @@ async def serve(app: ASGIApp, certificate: Path, key: Path) -> None:
         (Server(_config(redirect(TLS_PORT))), listener(PLAIN_PORT)),
     ]
 
+    _tell_systemd()
+
     def stop() -> None:
         for server, _ in servers:
             server.should_exit = True
@@ -69,6 +72,14 @@ async def serve(app: ASGIApp, certificate: Path, key: Path) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop)
     await asyncio.gather(*(server.serve(sockets=[bound]) for server, bound in servers))
+
+
+def _tell_systemd() -> None:
+    """The ports are bound and callers wait in their queues: this counts as started (sd_notify)."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if address:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+            notify.sendto(b"READY=1", address.replace("@", "\0", 1) if address.startswith("@") else address)
 
 
 def _config(app: ASGIApp, **options: Any) -> uvicorn.Config:
