@@ -12,13 +12,14 @@ from typing import Any
 
 import httpx
 
+from tars_provision.errors import Failure
 from tars_provision.site import Site
 
 ANSWER_TIMEOUT_S = 300
 """Longest silence while the model works. On processors alone it reads a full context for minutes."""
 
 
-class AskError(Exception):
+class AskError(Failure):
     """The application could not be asked, or did not answer."""
 
 

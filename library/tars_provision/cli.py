@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The command `tars-provision`: options, exit codes and printing. The work is done by the other modules.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage or a spec with mistakes, 3 changes pending (plan, site --check), 130 cancelled.
+Exit codes: 0 done, 1 failed, 2 wrong usage or a spec with mistakes, 3 changes pending, 130 cancelled.
 """
 
 from __future__ import annotations
@@ -16,10 +16,7 @@ from typing import Any, TypeVar
 import click
 
 from tars_provision import project
-from tars_provision.load import SpecError, load
-from tars_provision.secrets import SecretsError
-from tars_provision.setup import NotReady
-from tars_provision.trust import TrustError
+from tars_provision.errors import Failure
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -31,18 +28,15 @@ class Commands(click.Group):
         signal.signal(signal.SIGTERM, _interrupt)
         try:
             code = super().main(*args, **{**extra, "standalone_mode": False})
-        except SpecError as error:
-            click.echo(error, err=True)
-            code = 2
+        except Failure as error:
+            click.echo(f"Error: {error}", err=True)
+            code = error.exit_code
         except click.ClickException as error:
             error.show()
             code = error.exit_code
         except (KeyboardInterrupt, click.Abort):
             click.echo("cancelled", err=True)
             code = 130
-        except failures() as error:
-            click.echo(f"Error: {error}", err=True)
-            code = 1
         sys.exit(code if isinstance(code, int) else 0)
 
     def list_commands(self, context: click.Context) -> list[str]:
@@ -54,16 +48,6 @@ class Commands(click.Group):
 
             return lab
         return super().get_command(context, name)
-
-
-def failures() -> tuple[type[Exception], ...]:
-    """Return the errors whose text is the whole message; any other is a defect and shows its traceback."""
-    from tars_lab.commands import LabError
-
-    from tars_provision.ask import AskError
-    from tars_provision.demo import DemoError
-
-    return (AskError, DemoError, LabError, NotReady, SecretsError, TrustError)
 
 
 def _interrupt(*_: object) -> None:
@@ -88,7 +72,11 @@ json_option = click.option(
 )
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Commands,
+    epilog="`./tars test` runs the test suite.",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(package_name=None, version="0.1.0", prog_name="tars-provision")
 def main() -> None:
     """Take a GPU desktop and a Synology NAS to a private assistant that answers from your documents.
@@ -162,6 +150,7 @@ def verify(context: click.Context, inventory: Path, as_json: bool) -> None:
 def ask(inventory: Path, question: str, as_json: bool) -> None:
     """Ask a question and print the answer with its citations."""
     from tars_provision import ask as asking
+    from tars_provision.load import load
 
     stream = asking.ask(asking.door(load(inventory / project.SPEC), inventory), question)
     answer = asking.show(stream, (lambda text: None) if as_json else lambda text: click.echo(text, nl=False))
@@ -190,6 +179,8 @@ def spec() -> None:
 @click.pass_context
 def spec_check(context: click.Context, inventory: Path, as_json: bool) -> None:
     """List every mistake of a site's spec with file, line and field. Exit code 2 when there are any."""
+    from tars_provision.load import SpecError, load
+
     try:
         load(inventory / project.SPEC)
         mistakes = []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The whole story on throwaway machines: bare machines, one playbook, documents on the NAS, an answer that cites them."""
+"""The whole story on throwaway machines: a playbook, documents on the NAS, an answer that cites them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from rich.console import Console
 
 from tars_provision import ask as asking
 from tars_provision import commands, setup
+from tars_provision.errors import Failure
 from tars_provision.project import ROOT
 from tars_provision.report import clock, summarise
 from tars_provision.site import Desktop, Site
@@ -24,19 +25,23 @@ QUESTION = "What does error code E15 of the dishwasher mean?"
 INDEXED_WITHIN_S = 180
 
 
-class DemoError(Exception):
+class DemoError(Failure):
     """A step of the demonstration did not do what it should."""
 
 
 def demo(question: str | None = None) -> int:
     """Run the demonstration and return the exit code. The lab stays up."""
     import tars_lab
+    from tars_lab.commands import LabError
 
     inventory = ROOT / "inventories" / "lab"
     console = Console()
     started = time.monotonic()
     headline(1, "Three bare machines: a desktop, a NAS, and a client")
-    tars_lab.up(inventory, lambda line: click.echo(f"  {line}"))
+    try:
+        tars_lab.up(inventory, lambda line: click.echo(f"  {line}"))
+    except LabError as error:
+        raise DemoError(str(error)) from error
     site = setup.ready(inventory)
     headline(2, "The playbook that provisions a real household: playbooks/site.yml")
     result = commands.run("site", inventory, console)

@@ -16,6 +16,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from tars_provision.checks import Finding, Location, check, nearest
+from tars_provision.errors import Failure
 from tars_provision.site import PATTERNS, Site
 
 MEANINGS = {
@@ -47,8 +48,10 @@ class Mistake:
         return f"{self.file}:{self.line}: {self.field or 'file'}: found {self.found}; wanted {self.wanted}"
 
 
-class SpecError(Exception):
+class SpecError(Failure):
     """A spec with mistakes. Its text is the report: every mistake on a line of its own."""
+
+    exit_code = 2
 
     def __init__(self, path: Path, mistakes: list[Mistake]) -> None:
         self.path = path

@@ -15,13 +15,14 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from tars_provision.errors import Failure
 from tars_provision.files import write_atomic
 
 NAMES = ("dsm_password", "postgres_password", "redis_password")
 """Secrets every site has, under the variable `tars_secrets`."""
 
 
-class SecretsError(Exception):
+class SecretsError(Failure):
     """The vault of a site cannot be opened, or does not hold what it must."""
 
 

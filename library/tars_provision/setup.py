@@ -7,12 +7,13 @@ import shutil
 from pathlib import Path
 
 from tars_provision import secrets, trust
+from tars_provision.errors import Failure
 from tars_provision.load import load
 from tars_provision.project import ROOT, SPEC
 from tars_provision.site import Nas, Site
 
 
-class NotReady(Exception):
+class NotReady(Failure):
     """A site lacks something that a command needs."""
 
 

@@ -12,12 +12,13 @@ from pathlib import Path
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from tars_provision.errors import Failure
 from tars_provision.files import write_atomic
 
 FINGERPRINT = re.compile(r"^[0-9a-f]{64}$")
 
 
-class TrustError(Exception):
+class TrustError(Failure):
     """A certificate could not be read, or is not the one that was recorded."""
 
 
