@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The NAS of the lab on loopback, and the modules run against it as Ansible runs them: as programs of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import ssl
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import pytest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tars_lab.dsm_twin.effects import DirectoryEffects
+from tars_lab.dsm_twin.faults import Faults
+from tars_lab.dsm_twin.install import factory_document, make_certificate
+from tars_lab.dsm_twin.listen import listener, tls_server
+from tars_lab.dsm_twin.nas import Factory, Nas
+from tars_lab.dsm_twin.server import application
+from tars_lab.dsm_twin.state import State
+
+PASSWORD = "rïght &+=%\"'"
+FACTORY = {
+    "model": "DS1515+",
+    "serial": "LAB0000001",
+    "account": "tars-admin",
+    "password": PASSWORD,
+    "volumes": ["/volume1", {"path": "/volume2", "fs_type": "ext4"}],
+    "accounts": [{"account": "guest-user", "password": "plain", "administrator": False}],
+}
+
+
+@dataclass
+class Twin:
+    """`state` is what the NAS remembers, `root` where its volumes lie, `calls` what it was asked ("API.method")."""
+
+    root: Path
+    project: Path
+    faults: Faults
+    nas: Nas
+    port: int
+    fingerprint: str
+    session_file: Path
+    calls: list[str]
+
+    @property
+    def state(self) -> dict[str, Any]:
+        return self.nas.state.data
+
+    @property
+    def connection(self) -> dict[str, Any]:
+        return {
+            "host": "127.0.0.1",
+            "port": self.port,
+            "account": "tars-admin",
+            "password": PASSWORD,
+            "fingerprint": self.fingerprint,
+            "session_file": str(self.session_file),
+        }
+
+    def count(self, call: str) -> int:
+        return self.calls.count(call)
+
+    def run(self, module: str, check: bool = False, **options: Any) -> dict[str, Any]:
+        """The result of one module, run in an interpreter of its own with its options on standard input."""
+        self.calls.clear()
+        modes = {"_ansible_check_mode": check, "_ansible_diff": True}
+        arguments = {"ANSIBLE_MODULE_ARGS": {**self.connection, **options, **modes}}
+        done = subprocess.run(
+            [sys.executable, "-m", f"ansible_collections.tars.home.plugins.modules.{module}"],
+            input=json.dumps(arguments),
+            env={**os.environ, "PYTHONPATH": str(self.project / "collections")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert not done.stderr, done.stderr
+        result: dict[str, Any] = json.loads(done.stdout)
+        assert PASSWORD not in done.stdout
+        return result
+
+
+def noting(app: ASGIApp, calls: list[str]) -> ASGIApp:
+    """`app`, with every call that reaches it noted."""
+
+    async def wrapper(scope: Scope, receive: Receive, send: Send) -> None:
+        body = b""
+
+        async def listen() -> Message:
+            nonlocal body
+            message = await receive()
+            if message["type"] == "http.request":
+                body += message.get("body", b"")
+                if not message.get("more_body"):
+                    form = dict(parse_qsl(body.decode()))
+                    calls.append(f"{form.get('api')}.{form.get('method')}")
+            return message
+
+        await app(scope, listen, send)
+
+    return wrapper
+
+
+@pytest.fixture
+def twin(tmp_path: Path, root: Path) -> Iterator[Twin]:
+    where = tmp_path / "nas"
+    for volume in ("volume1", "volume2"):
+        (where / volume).mkdir(parents=True)
+    faults = Faults(tmp_path / "faults.json")
+    nas = Nas.made(
+        Factory.from_json(factory_document(FACTORY)), State(where / "state.json"), DirectoryEffects(where), faults
+    )
+    make_certificate(where / "cert.pem", where / "key.pem", "ds1515plus", ["127.0.0.1"])
+    calls: list[str] = []
+    bound = listener(0, "127.0.0.1")
+    server = tls_server(noting(application(nas), calls), where / "cert.pem", where / "key.pem")
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[bound])))
+    thread.start()
+    fingerprint = hashlib.sha256(ssl.PEM_cert_to_DER_cert((where / "cert.pem").read_text())).hexdigest()
+    yield Twin(where, root, faults, nas, bound.getsockname()[1], fingerprint, tmp_path / "run" / "session.json", calls)
+    server.should_exit = True
+    thread.join()
