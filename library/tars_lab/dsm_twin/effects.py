@@ -82,7 +82,7 @@ class DirectoryEffects:
     def apply_nfs(self, service: Service, exports: list[Export]) -> None:
         config = self._at("ganesha.conf")
         if service.enabled:
-            blocks = [render_export(export, service, lambda client: True) for export in exports]
+            blocks = [render_export(export, service, str) for export in exports]
             replace(config, render_service(service) + "".join(blocks), 0o644)
         else:
             config.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import logging
 import re
@@ -69,18 +70,16 @@ class Service:
     minor: int
 
 
-def resolvable(client: str) -> bool:
-    """Whether a rule's client can stand in the configuration: ganesha rejects an export that names an unknown host."""
+def known(client: str) -> str | None:
+    """A rule's client as ganesha is to read it; None for a host without an address, which would spoil its export."""
     if client.startswith("@") or re.search(r"[*?]", client):
-        return True
-    try:
-        ipaddress.ip_network(client, strict=False)
-    except ValueError:
-        try:
-            socket.getaddrinfo(client, None)
-        except OSError:
-            return False
-    return True
+        return client
+    with contextlib.suppress(ValueError):
+        return str(ipaddress.ip_network(client, strict=False)) if "/" in client else str(ipaddress.ip_address(client))
+    with contextlib.suppress(OSError):
+        socket.getaddrinfo(client, None)
+        return client
+    return None
 
 
 def render_service(service: Service) -> str:
@@ -106,7 +105,7 @@ NFSV4 {{
 """
 
 
-def render_export(export: Export, service: Service, known: Callable[[str], bool] = resolvable) -> str:
+def render_export(export: Export, service: Service, read: Callable[[str], str | None] = known) -> str:
     """The EXPORT block of one folder, its path the same for NFSv3 and NFSv4; a client nobody knows is left out."""
     lines = [
         "EXPORT {",
@@ -119,13 +118,14 @@ def render_export(export: Export, service: Service, known: Callable[[str], bool]
         "    FSAL { Name = VFS; }",
     ]
     for rule in export.rules:
-        if not known(rule.client):
+        client = read(rule.client)
+        if client is None:
             log.warning("export %s: client %s has no address, its rule has no effect", export.path, rule.client)
             continue
         squash, anonymous = SQUASH[rule.root_squash]
         lines += [
             "    CLIENT {",
-            f"        Clients = {rule.client};",
+            f"        Clients = {client};",
             f"        Access_Type = {'RW' if rule.writable else 'RO'};",
             f"        Squash = {squash};",
             f"        Anonymous_Uid = {anonymous};",

@@ -34,6 +34,13 @@ class Connection(H11Protocol):
 
         self.app = app
 
+    def shutdown(self) -> None:
+        idle = self.cycle is None or self.cycle.response_complete
+        super().shutdown()
+        if idle:
+            # Closing politely waits half a minute for a client that keeps the connection for its next call.
+            self.transport.abort()
+
 
 class Server(uvicorn.Server):
     """One of several in a process: signals are the process's business."""
@@ -84,4 +91,10 @@ def _tell_systemd() -> None:
 
 def _config(app: ASGIApp, **options: Any) -> uvicorn.Config:
     # Query strings carry session ids, so no access log; and no proxy stands in front whose word on addresses counts.
-    return uvicorn.Config(app, http=Connection, access_log=False, proxy_headers=False, log_config=None, **options)
+    fixed: dict[str, Any] = {
+        "http": Connection,
+        "access_log": False,
+        "proxy_headers": False,
+        "timeout_graceful_shutdown": 10,
+    }
+    return uvicorn.Config(app, log_config=None, **(fixed | options))

@@ -6,6 +6,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -162,7 +163,7 @@ def _carry_out(nas: Nas, api: Api, form: Form) -> tuple[object, bool]:
 
 def _method(api: Api, form: Form) -> tuple[int, Method]:
     text = form.fields["version"]
-    if not (text.isascii() and text.isdigit()):
+    if not re.fullmatch("[0-9]{1,4}", text):
         raise DsmError(101)
     version = int(text)
     if not api.first <= version <= api.last:

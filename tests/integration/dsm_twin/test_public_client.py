@@ -137,7 +137,7 @@ async def test_shares(dsm: SynologyDSM, tmp_path: Path) -> None:
     assert dsm.share.share_name(identity) == "LLM_docs"
     assert dsm.share.share_path(identity) == "/volume1"
     assert dsm.share.share_recycle_bin(identity) is True
-    assert 2**20 <= dsm.share.share_size(identity) < 2**20 + 2**16
+    assert 2**20 <= int(dsm.share.share_size(identity)) < 2**20 + 2**16
     with pytest.raises(SynologyDSMAPIErrorException) as refused:
         await write(dsm, "SYNO.Core.Share", "create", name="LLM_docs", shareinfo=info)
     assert refused.value.args[0]["code"] == 3301

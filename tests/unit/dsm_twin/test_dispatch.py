@@ -23,6 +23,7 @@ INFO = ("SYNO.DSM.Info", "getinfo", 2)
         ({"api": "SYNO.DSM.Info", "version": "2"}, 101),
         ({"api": "SYNO.DSM.Info", "method": "getinfo"}, 101),
         ({"api": "SYNO.DSM.Info", "method": "getinfo", "version": "two"}, 101),
+        ({"api": "SYNO.DSM.Info", "method": "getinfo", "version": "9" * 5000}, 101),
         ({"api": "SYNO.DSM.Imaginary", "method": "no", "version": "99"}, 102),
         ({"api": "SYNO.DSM.Info", "method": "no", "version": "99"}, 104),
         ({"api": "SYNO.DSM.Info", "method": "no", "version": "2"}, 103),

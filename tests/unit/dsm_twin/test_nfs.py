@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tars_lab.dsm_twin.ganesha import Export, Rule, Service, render_export, render_service
+from tars_lab.dsm_twin.ganesha import Export, Rule, Service, known, render_export, render_service
 
 SERVICE = "SYNO.Core.FileServ.NFS"
 API = "SYNO.Core.FileServ.NFS.SharePrivilege"
@@ -183,12 +183,31 @@ def test_squash_of_an_export(root_squash: str, squash: str, anonymous: int) -> N
 
 def test_a_client_without_an_address_is_left_out() -> None:
     rules = tuple(Rule(client, False, "root", True, ("sys",)) for client in ("nowhere.invalid", "*", "@group", "::1"))
-    text = render_export(Export(1, "/volume1/docs", rules), Service(True, True, 0), lambda client: "." not in client)
+    text = render_export(
+        Export(1, "/volume1/docs", rules), Service(True, True, 0), lambda client: None if "." in client else client
+    )
     assert [line.strip() for line in text.splitlines() if "Clients" in line] == [
         "Clients = *;",
         "Clients = @group;",
         "Clients = ::1;",
     ]
+
+
+@pytest.mark.parametrize(
+    ("client", "read"),
+    [
+        ("10.77.0.10", "10.77.0.10"),
+        ("10.77.0.10/24", "10.77.0.0/24"),
+        ("10.77.0.0/255.255.255.0", "10.77.0.0/24"),
+        ("fd77:7a52::/64", "fd77:7a52::/64"),
+        ("*.home.arpa", "*.home.arpa"),
+        ("@group", "@group"),
+        ("localhost", "localhost"),
+        ("10.77.0.0/99", None),
+    ],
+)
+def test_clients_as_the_server_reads_them(client: str, read: str | None) -> None:
+    assert known(client) == read
 
 
 def test_nfs_v3_alone() -> None:

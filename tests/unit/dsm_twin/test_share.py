@@ -94,6 +94,19 @@ def test_a_volume_that_takes_no_more(
     assert dsm.code(API, "get", name="docs") == 402
 
 
+def test_a_share_that_cannot_be_recorded_leaves_no_folder(
+    dsm: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: Any) -> None:
+        raise OSError(errno.ENOSPC, "injected")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("tars_lab.dsm_twin.state.replace", full)
+        assert dsm.create("docs") == 3320
+    assert not (tmp_path / "volume1/docs").exists()
+    assert dsm.create("docs") == 0
+
+
 def test_list_and_its_parameters(dsm: Any) -> None:
     for name in ("beta", "Alpha", "gamma"):
         assert dsm.create(name) == 0

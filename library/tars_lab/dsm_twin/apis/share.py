@@ -154,11 +154,17 @@ def create(call: Call) -> object:
     _check_settings(nas, share)
     if nas.effects.exists(folder(share)):
         raise DsmError(3312)
-    with _volume_errors(), nas.state.change() as data:
-        share["export_id"] = data["next_export_id"]
-        data["next_export_id"] += 1
-        data["shares"][name] = share
+    with _volume_errors():
         nas.effects.create_folder(folder(share))
+        try:
+            with nas.state.change() as data:
+                share["export_id"] = data["next_export_id"]
+                data["next_export_id"] += 1
+                data["shares"][name] = share
+        except BaseException:
+            # A folder without its share would stand in the way of the next attempt.
+            nas.effects.delete_folder(folder(share))
+            raise
     return {"name": name}
 
 
