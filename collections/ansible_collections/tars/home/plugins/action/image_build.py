@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.tars.home.plugins.plugin_utils import build_context
+from ansible_collections.tars.home.plugins.plugin_utils.progress import ProgressAction
+
+
+class ActionModule(ProgressAction):
+    """The module of this name with progress. Sends the sources from the controller where the image is missing."""
+
+    TRANSFERS_FILES = True
+
+    def attend(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        folder = Path(str(arguments.pop("context"))).expanduser()
+        if not (folder / "Dockerfile").is_file():
+            return {
+                "failed": True,
+                "msg": f"{folder} holds no Dockerfile. Give the folder of the sources on the controller.",
+            }
+        context = build_context.archive(folder)
+        build_args = {key: str(value) for key, value in (arguments.get("build_args") or {}).items()}
+        arguments["tag"] = build_context.tag(context, build_args)
+        result = super().attend(arguments, task_vars)
+        if result.pop("needs_archive", False):
+            arguments["archive"] = self.send(context)
+            result = super().attend(arguments, task_vars)
+        return result
+
+    def send(self, context: bytes) -> str:
+        """Copy an archive to the machine. Returns its path there, which goes away with the task's temporary folder."""
+        remote = self._connection._shell.join_path(self._make_tmp_path(), "context.tar")
+        descriptor, local = tempfile.mkstemp(suffix=".tar")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(context)
+            self._transfer_file(local, remote)
+        finally:
+            os.unlink(local)
+        return str(remote)

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""NFS mounts as systemd units: their text, and what to do to get from the present units to the wanted ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Dict, FrozenSet, List, Mapping, Sequence, Tuple
+
+MARKER = "# Written by tars.home.nfs_mounts, changes are lost.\n"
+"""First line of every unit file of ours. A unit file without it is someone else's."""
+
+
+class NfsUnitError(Exception):
+    """A unit file of that name is someone else's."""
+
+
+@dataclass(frozen=True)
+class Mount:
+    """One NFS export and where it is mounted. Times in seconds."""
+
+    name: str
+    source: str
+    path: str
+    options: Tuple[str, ...]
+    mount_timeout_s: int
+    idle_timeout_s: int
+
+
+@dataclass(frozen=True)
+class Present:
+    """The machine's state: text of the unit files of these names and of all of ours, enabled and active units."""
+
+    files: Mapping[str, str]
+    enabled: FrozenSet[str]
+    active: FrozenSet[str]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Stop these units, delete and write these files, reload systemd, then enable and start these units."""
+
+    stop: Tuple[str, ...] = ()
+    delete: Tuple[str, ...] = ()
+    write: Tuple[Tuple[str, str], ...] = ()
+    start: Tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.stop or self.delete or self.write or self.start)
+
+
+def unit_files(mount: Mount) -> Dict[str, str]:
+    """The two unit files of a mount.
+
+    The automount is wanted, not required, at boot, and mounts at the first access: a machine boots whether the NAS is
+    there or not (what `nofail` says in fstab), and an access to an absent one ends with an error after the timeout.
+    """
+    what, where = mount.source.replace("%", "%%"), mount.path.replace("%", "%%")
+    options = ",".join(mount.options).replace("%", "%%")
+    return {
+        mount.name + ".mount": (
+            f"{MARKER}[Unit]\nDescription={what} on {where}\n\n"
+            f"[Mount]\nWhat={what}\nWhere={where}\nType=nfs4\nOptions={options}\nTimeoutSec={mount.mount_timeout_s}\n"
+        ),
+        mount.name + ".automount": (
+            f"{MARKER}[Unit]\nDescription={what} on {where}, at the first access\n\n"
+            f"[Automount]\nWhere={where}\nTimeoutIdleSec={mount.idle_timeout_s}\n\n"
+            "[Install]\nWantedBy=remote-fs.target\n"
+        ),
+    }
+
+
+def options(read_only: bool, timeout_s: int, retries: int, further: Sequence[str]) -> Tuple[str, ...]:
+    """NFS mount options, see nfs(5).
+
+    Soft: an access to a NAS that went away ends with an error, instead of a process that cannot be killed. `timeo` is
+    in tenths of a second.
+    """
+    base = (
+        "ro" if read_only else "rw",
+        "soft",
+        f"timeo={timeout_s * 10}",
+        f"retrans={retries}",
+        "nosuid",
+        "nodev",
+        "noexec",
+        "noatime",
+    )
+    return (*base, *further)
+
+
+def plan(present: Present, mounts: Sequence[Mount]) -> Plan:
+    """What turns the present units into the wanted ones. Empty (false) where nothing differs.
+
+    Raises:
+        NfsUnitError: a unit file of a wanted name is someone else's.
+    """
+    wanted: Dict[str, str] = {}
+    automounts: List[str] = []
+    for mount in mounts:
+        wanted.update(unit_files(mount))
+        automounts.append(mount.name + ".automount")
+    foreign = [name for name in wanted if name in present.files and not present.files[name].startswith(MARKER)]
+    if foreign:
+        raise NfsUnitError(
+            f"{', '.join(foreign)} was written by someone else. Remove it, or mount elsewhere, then run again."
+        )
+    write = tuple((name, text) for name, text in wanted.items() if present.files.get(name) != text)
+    delete = tuple(
+        sorted(name for name, text in present.files.items() if name not in wanted and text.startswith(MARKER))
+    )
+    touched = {stem(name) for name, _ in write} | {stem(name) for name in delete}
+    # The automount goes first, or it would mount again what was just unmounted.
+    suffixes = (".automount", ".mount")
+    stop = tuple(name + suffix for name in sorted(touched) for suffix in suffixes if name + suffix in present.active)
+    start = tuple(
+        name
+        for name in automounts
+        if stem(name) in touched or name not in present.enabled or name not in present.active
+    )
+    return Plan(stop, delete, write, start)
+
+
+def stem(unit: str) -> str:
+    """A unit's name without its type."""
+    return unit.rsplit(".", 1)[0]
+
+
+def parse_states(show: str) -> Tuple[FrozenSet[str], FrozenSet[str]]:
+    """`systemctl show --property=Id,ActiveState,UnitFileState` of several units to the (enabled, active) ones."""
+    enabled, active = set(), set()
+    for block in show.strip().split("\n\n"):
+        values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+        if values.get("UnitFileState") == "enabled":
+            enabled.add(values["Id"])
+        if values.get("ActiveState") in ("active", "activating", "reloading"):
+            active.add(values["Id"])
+    return frozenset(enabled), frozenset(active)

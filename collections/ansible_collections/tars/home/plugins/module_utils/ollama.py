@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ollama's REST API as far as models are concerned (docs/api.md of Ollama): which are there, and pulling one."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence
+
+ANSWER_TIMEOUT_S = 30
+"""Seconds without a byte after which the server counts as gone."""
+
+
+class OllamaError(Exception):
+    """The server cannot be reached, or refuses. The message says what was asked."""
+
+
+def full_name(name: str) -> str:
+    """A model's name with its tag; Ollama means `latest` where none is given."""
+    return name if ":" in name.rsplit("/", 1)[-1] else name + ":latest"
+
+
+def missing(wanted: Sequence[str], tags: Mapping[str, Any]) -> List[str]:
+    """Those of the wanted models that the answer of /api/tags does not hold, in the order given."""
+    here = {full_name(model.get("model") or model["name"]) for model in tags.get("models") or []}
+    return [name for name in dict.fromkeys(wanted) if full_name(name) not in here]
+
+
+def progress(name: str, event: Mapping[str, Any]) -> str:
+    """One event of a pull's stream as a line for people."""
+    done, total = event.get("completed"), event.get("total")
+    if not total:
+        return f"pulling {name}: {event.get('status', 'asked')}"
+    # `completed` is absent until the first byte of a layer has come.
+    share = 100 * (done or 0) // total
+    return f"pulling {name}: {share} % of {total / 1e6:.0f} MB"
+
+
+def events(lines: Iterable[bytes], name: str) -> Iterator[Dict[str, Any]]:
+    """The objects of a pull's stream.
+
+    Raises:
+        OllamaError: the stream holds an error, which the server sends with status 200.
+    """
+    for line in lines:
+        if not line.strip():
+            continue
+        event = json.loads(line)
+        if "error" in event:
+            raise OllamaError(f"Pulling {name} failed: {event['error']}")
+        yield event
+
+
+def open_url(url: str, path: str, body: Optional[Mapping[str, Any]] = None) -> Any:
+    """An open response. No proxy is asked: the server is on this machine."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url + path, data=data, headers={"Content-Type": "application/json"})
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        return opener.open(request, timeout=ANSWER_TIMEOUT_S)
+    except urllib.error.HTTPError as error:
+        with error:
+            raise OllamaError(
+                f"{url}{path} answers {error.code}: {error.read(500).decode('utf-8', 'replace')}"
+            ) from None
+    except (urllib.error.URLError, OSError) as error:
+        raise OllamaError(f"{url}{path} cannot be reached: {getattr(error, 'reason', error)}") from None
+
+
+def tags(url: str) -> Dict[str, Any]:
+    """The answer of /api/tags."""
+    with open_url(url, "/api/tags") as response:
+        answer: Dict[str, Any] = json.load(response)
+    return answer
+
+
+def pull(url: str, name: str, seconds: float) -> Optional[str]:
+    """Pull a model for at most that long. A pull that is cut goes on where it was when asked for again.
+
+    Returns:
+        None once the model is here, else a line that says how far it is.
+    """
+    deadline = time.monotonic() + seconds
+    line = progress(name, {})
+    try:
+        with open_url(url, "/api/pull", {"model": name, "stream": True}) as response:
+            for event in events(response, name):
+                if event.get("status") == "success":
+                    return None
+                line = progress(name, event)
+                if time.monotonic() >= deadline:
+                    return line
+    except OSError as error:
+        raise OllamaError(f"The connection to {url} broke while {line}: {error}") from None
+    raise OllamaError(f"The server ended the pull of {name} without saying success; last it said: {line}")

@@ -1,0 +1,158 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: compose_project
+short_description: Have a compose project up and well
+description:
+  - Brings the containers of a project to its compose file and waits until all are healthy.
+  - Whether something changed comes from configuration hashes and container states before and after. It is not read from
+    what C(docker compose) prints, as M(community.docker.docker_compose_v2) has to.
+  - The work is the systemd unit C(tars-compose-PROJECT.service). It goes on if the connection breaks; the next run
+    finds it.
+attributes:
+  check_mode:
+    support: partial
+    description: Reports what would change by the compose file that is on the machine now.
+  diff_mode:
+    support: full
+    description: Shows the services with their state before and after.
+  idempotent:
+    support: full
+    description: A second run changes nothing.
+options:
+  project:
+    description: Name of the project.
+    type: str
+    required: true
+  folder:
+    description: Folder with its C(compose.yaml).
+    type: path
+    required: true
+  wait_s:
+    description: Seconds in which all services have to be healthy.
+    type: int
+    default: 300
+author:
+  - The T.A.R.S. project
+"""
+
+EXAMPLES = r"""
+---
+- name: Start the services
+  tars.home.compose_project:
+    project: tars
+    folder: /opt/tars
+"""
+
+RETURN = r"""
+steps:
+  description: What was, or in check mode would be, done for each service.
+  returned: success
+  type: dict
+  sample: {app: recreate}
+services:
+  description: Each service and how it is.
+  returned: success
+  type: str
+  sample: app healthy, postgres healthy
+"""
+
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.tars.home.plugins.module_utils import compose, jobs
+
+
+class Project:
+    """Reads a project through the docker command line."""
+
+    def __init__(self, module: AnsibleModule) -> None:
+        self.module = module
+        self.docker = module.get_bin_path("docker")
+        self.name, self.folder = module.params["project"], module.params["folder"]
+
+    @property
+    def command(self) -> list:
+        file = os.path.join(self.folder, "compose.yaml")
+        return ["docker", "compose", f"--project-name={self.name}", f"--file={file}"]
+
+    @property
+    def readable(self) -> bool:
+        """Whether there is something to ask: docker is installed and the file is written."""
+        return self.docker is not None and os.path.exists(os.path.join(self.folder, "compose.yaml"))
+
+    def hashes(self) -> dict:
+        rc, out, err = self.module.run_command([*self.command, "config", "--hash", "*"])
+        if rc != 0:
+            self.module.fail_json(msg=f"{self.folder}/compose.yaml is refused by docker compose: {err.strip()}")
+        return compose.parse_hashes(out)
+
+    def containers(self) -> list:
+        label = f"--filter=label={compose.PROJECT_LABEL}={self.name}"
+        ids = self.module.run_command([self.docker, "ps", "--all", "--quiet", label], check_rc=True)[1].split()
+        # A container may vanish between the two calls; what is printed are the others.
+        return compose.parse_containers(self.module.run_command([self.docker, "inspect", *ids])[1]) if ids else []
+
+    def logs(self, containers: list) -> str:
+        """The end of the output of those that are not well."""
+        ends = []
+        for container in containers:
+            if not container.at_work:
+                _, out, err = self.module.run_command([self.docker, "logs", "--tail=15", container.id])
+                ends.append(f"{container.service} ({container.description}):\n{(out + err).strip()}")
+        return "\n".join(ends)
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "project": {"type": "str", "required": True},
+            "folder": {"type": "path", "required": True},
+            "wait_s": {"type": "int", "default": 300},
+        },
+        supports_check_mode=True,
+    )
+    project = Project(module)
+    if not project.readable:
+        if module.check_mode:
+            module.exit_json(changed=True, steps={}, services="not there yet")
+        module.fail_json(
+            msg=f"{project.folder}/compose.yaml or the docker command is missing. Run the whole role, not a part of it."
+        )
+
+    hashes, before = project.hashes(), project.containers()
+    steps = compose.plan(hashes, before)
+    result = {"changed": bool(steps), "steps": steps, "services": compose.summary(before)}
+    if not steps or module.check_mode:
+        module.exit_json(**result)
+
+    up = ["up", "--detach", "--remove-orphans", "--wait", f"--wait-timeout={module.params['wait_s']}"]
+    job = jobs.Job(f"tars-compose-{project.name}", (*project.command, *up))
+    failure, running = None, []
+    try:
+        jobs.begin(module.run_command, job)
+        running = jobs.attend(module.run_command, [job])
+    except jobs.JobError as error:
+        failure = str(error)
+    after = project.containers()
+    left = compose.plan(hashes, after)
+    if running:
+        module.exit_json(**{**result, "pending": [compose.summary(after)]})
+    if left:
+        module.fail_json(
+            msg=f"Project {project.name} is not up: {', '.join(f'{name}: {step}' for name, step in left.items())}.\n"
+            f"{failure or ''}\n{project.logs(after)}\n"
+            f"Next: docker compose --project-name {project.name} logs, for the service named."
+        )
+    result["services"] = compose.summary(after)
+    result["diff"] = {
+        "before": "".join(f"{c.service} {c.id[:12]} {c.description}\n" for c in before),
+        "after": "".join(f"{c.service} {c.id[:12]} {c.description}\n" for c in after),
+    }
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: health_checks
+short_description: Check a machine and show what was found
+description:
+  - Runs read-only checks side by side, shows them as a table, and fails where one does not hold, with what to do then.
+  - Each check has a name, a fix, and one of O(checks[].command), O(checks[].url), O(checks[].tcp).
+attributes:
+  check_mode:
+    support: full
+    description: Changes nothing at any time.
+  diff_mode:
+    support: none
+    description: There is nothing to differ.
+  idempotent:
+    support: full
+    description: Changes nothing at any time.
+options:
+  checks:
+    description: The checks.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name: {description: What holds., type: str, required: true}
+      fix: {description: What to do where it does not., type: str, required: true}
+      command: {description: A program that has to end with 0., type: list, elements: str}
+      url: {description: A page that has to answer with a status below 400., type: str}
+      ca: {description: The only authority trusted for O(checks[].url)., type: path}
+      tcp: {description: "A port that has to be open, as host:port.", type: str}
+      expect: {description: Regular expression that what is found has to match., type: str}
+  timeout_s:
+    description: Seconds a check may take.
+    type: int
+    default: 20
+author:
+  - The T.A.R.S. project
+"""
+
+EXAMPLES = r"""
+---
+- name: Check the web server
+  tars.home.health_checks:
+    checks:
+      - {name: it answers, url: "http://127.0.0.1/health", fix: systemctl status nginx}
+"""
+
+RETURN = r"""
+checks:
+  description: The results, each with C(name), C(ok), C(found) and C(fix).
+  returned: always
+  type: list
+  elements: dict
+  sample: [{name: it answers, ok: true, found: ready, fix: systemctl status nginx}]
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.tars.home.plugins.module_utils import health_checks
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "checks": {
+                "type": "list",
+                "elements": "dict",
+                "required": True,
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "fix": {"type": "str", "required": True},
+                    "command": {"type": "list", "elements": "str"},
+                    "url": {"type": "str"},
+                    "ca": {"type": "path"},
+                    "tcp": {"type": "str"},
+                    "expect": {"type": "str"},
+                },
+                "required_one_of": [("command", "url", "tcp")],
+                "mutually_exclusive": [("command", "url", "tcp")],
+            },
+            "timeout_s": {"type": "int", "default": 20},
+        },
+        supports_check_mode=True,
+    )
+    results = health_checks.run(module.params["checks"], module.params["timeout_s"])
+    failed = [result["name"] for result in results if not result["ok"]]
+    if failed:
+        module.fail_json(msg=f"{len(failed)} of {len(results)} checks failed: {'; '.join(failed)}", checks=results)
+    module.exit_json(changed=False, checks=results)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: image_build
+short_description: Build a container image on the machine from sources on the controller
+description:
+  - The image's tag is taken from its sources and build arguments. As long as these are the same, nothing is done.
+  - The sources are sent only for a build. It is the systemd unit C(tars-build-NAME-TAG.service), which goes on if the
+    connection breaks; the next run finds it.
+attributes:
+  check_mode:
+    support: full
+    description: Reports whether it would build.
+  diff_mode:
+    support: full
+    description: Shows the image before and after.
+  idempotent:
+    support: full
+    description: A second run with the same sources changes nothing.
+options:
+  name:
+    description: Name of the image, without tag.
+    type: str
+    required: true
+  context:
+    description: Folder on the controller with the sources and a C(Dockerfile).
+    type: path
+    required: true
+  build_args:
+    description: Build arguments (C(ARG) in the Dockerfile).
+    type: dict
+    default: {}
+  secrets:
+    description: Secrets for the build, by id the file on the machine. One that does not exist is left out.
+    type: dict
+    default: {}
+  tag:
+    description: Tag out of sources and build arguments. Filled in by the action plugin.
+    type: str
+  archive:
+    description: The sources on the machine. Filled in by the action plugin.
+    type: path
+author:
+  - The T.A.R.S. project
+"""
+
+EXAMPLES = r"""
+---
+- name: Build the application
+  tars.home.image_build:
+    name: tars-app
+    context: "{{ playbook_dir }}/../app"
+    secrets: {pip_conf: /etc/pip.conf}
+  register: application
+"""
+
+RETURN = r"""
+image:
+  description: The image's name with its tag.
+  returned: success
+  type: str
+  sample: tars-app:0f3a9b2c4d5e
+"""
+
+import os
+import shutil
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.tars.home.plugins.module_utils import jobs
+
+
+def build_command(image: str, build_args: dict, secrets: dict) -> list:
+    """`docker build` of a tar archive on its standard input."""
+    command = ["docker", "build", "--progress=plain", f"--tag={image}"]
+    command += [f"--build-arg={key}={value}" for key, value in sorted(build_args.items())]
+    command += [f"--secret=id={key},src={path}" for key, path in sorted(secrets.items())]
+    return [*command, "-"]
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "name": {"type": "str", "required": True},
+            "context": {"type": "path"},
+            "build_args": {"type": "dict", "default": {}},
+            # Paths of secret files, not secrets.
+            "secrets": {"type": "dict", "default": {}, "no_log": False},
+            "tag": {"type": "str", "required": True},
+            "archive": {"type": "path"},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    image, unit = f"{params['name']}:{params['tag']}", f"tars-build-{params['name']}-{params['tag']}"
+    docker = module.get_bin_path("docker")
+
+    def present() -> bool:
+        return (
+            docker is not None and module.run_command([docker, "image", "inspect", "--format={{.Id}}", image])[0] == 0
+        )
+
+    # The archive moves out of the task's temporary folder, for the job outlives the task.
+    sources = f"{jobs.LOG_FOLDER}/{unit}.tar"
+    if present():
+        if os.path.exists(sources) and not module.check_mode:
+            os.unlink(sources)
+        module.exit_json(changed=False, image=image)
+    result = {"changed": True, "image": image, "diff": {"before": "", "after": image + "\n"}}
+    if module.check_mode:
+        module.exit_json(**result)
+
+    secrets = {key: path for key, path in params["secrets"].items() if os.path.exists(path)}
+    job = jobs.Job(
+        unit, tuple(build_command(image, params["build_args"], secrets)), (("DOCKER_BUILDKIT", "1"),), sources
+    )
+    try:
+        if jobs.state(module.run_command, job) != "running":
+            if not os.path.exists(sources):
+                if params["archive"] is None:
+                    module.exit_json(needs_archive=True, **result)
+                os.makedirs(jobs.LOG_FOLDER, mode=0o700, exist_ok=True)
+                shutil.move(params["archive"], sources)
+            jobs.begin(module.run_command, job)
+        running = jobs.attend(module.run_command, [job])
+    except jobs.JobError as error:
+        module.fail_json(msg=f"Building {image}: {error}\nNext: correct the sources on the controller, then run again.")
+    if running:
+        module.exit_json(pending=[f"building {image}: " + "".join(jobs.tail(job, 1))[:160]], **result)
+    os.unlink(sources)
+    if not present():
+        module.fail_json(msg=f"The build ended well, yet {image} is not there. Its output is in {job.log}.")
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
