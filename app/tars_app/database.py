@@ -6,23 +6,38 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from psycopg import Connection
 from psycopg.conninfo import make_conninfo
+from psycopg.errors import DiskFull, UndefinedTable
 from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool
 from sqlalchemy import URL, create_engine, text
 from sqlalchemy.pool import NullPool
 
+from tars_app.errors import Unavailable
 from tars_app.settings import Settings
 
 Pool = ConnectionPool[Connection[dict[str, Any]]]
 
+DATABASE_AWAY = (psycopg.OperationalError, psycopg.InterfaceError, UndefinedTable)
+"""What psycopg and its pool raise where the server, its disk or its schema is not there; the rest are our mistakes."""
+
 MIGRATION_LOCK = 0x7A525301
 RECONCILE_LOCK = 0x7A525302
 """Keys of PostgreSQL's advisory locks: any numbers that nothing else in this database uses."""
+
+
+def database_away(error: Exception) -> Unavailable:
+    """One of `DATABASE_AWAY`, as one sentence and what to do about it."""
+    if isinstance(error, DiskFull):
+        return Unavailable("The disk of the database is full.", "Make room on the desktop's disk.")
+    if isinstance(error, UndefinedTable):
+        return Unavailable("The database has no schema yet.", "Wait for the worker to start, or look into its log.")
+    return Unavailable("The database does not answer.", "Check that the postgres container is running.")
 
 
 def make_pool(settings: Settings) -> Pool:

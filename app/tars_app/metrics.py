@@ -3,13 +3,11 @@
 
 from collections.abc import Iterator
 
-import psycopg
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
 from prometheus_client.core import GaugeMetricFamily, Metric, SummaryMetricFamily
 from prometheus_client.registry import Collector
-from psycopg_pool import PoolTimeout
 
-from tars_app.database import Pool
+from tars_app.database import DATABASE_AWAY, Pool
 
 _SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 
@@ -65,7 +63,7 @@ class IndexCollector(Collector):
                               (SELECT count(ingest_s) FROM versions) AS ingests,
                               (SELECT coalesce(sum(ingest_s), 0) FROM versions) AS ingest_s"""
                 ).fetchone()
-        except (psycopg.Error, PoolTimeout):
+        except DATABASE_AWAY:
             return
         documents = GaugeMetricFamily("tars_documents", "Documents by state", labels=["state"])
         counts = {row["state"]: row["count"] for row in states}

@@ -9,19 +9,16 @@ from collections.abc import Callable
 from uuid import UUID
 
 import dramatiq
-import psycopg
 import redis
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.middleware import Retries, TimeLimit, default_middleware
-from psycopg_pool import PoolTimeout
 from sqlalchemy.exc import OperationalError
 
-from tars_app.database import RECONCILE_LOCK, migrate, try_lock
+from tars_app.database import DATABASE_AWAY, RECONCILE_LOCK, database_away, migrate, try_lock
 from tars_app.documents.ingest import ingest
 from tars_app.documents.reconcile import reconcile, wake_pending
 from tars_app.documents.sweep import remove_unclaimed, sweep
 from tars_app.errors import Unavailable
-from tars_app.retrieval.search import database_away
 from tars_app.services import Services, make_services
 from tars_app.settings import Settings
 
@@ -47,7 +44,7 @@ def make_queue(services: Services) -> tuple[RedisBroker, Send]:
     def read_version(version_id: str) -> None:
         try:
             ingest(services, UUID(version_id))
-        except (psycopg.Error, PoolTimeout) as error:
+        except DATABASE_AWAY as error:
             raise database_away(error) from error
 
     actor = dramatiq.actor(broker=broker, queue_name="documents")(read_version)
@@ -117,7 +114,7 @@ class Rounds:
                         "comparing the stores", lambda: sweep(self._services, self.beat)
                     ):
                         self._sweep_at = time.monotonic() + SWEEP_EVERY_S
-        except (psycopg.Error, PoolTimeout) as error:
+        except DATABASE_AWAY as error:
             log.error("Round failed", extra={"fields": {"reason": str(database_away(error))}})
 
     def beat(self) -> None:
@@ -130,7 +127,7 @@ class Rounds:
             return True
         except Unavailable as error:
             reason = f"{error} {error.next_step}"
-        except (psycopg.Error, PoolTimeout) as error:
+        except DATABASE_AWAY as error:
             reason = f"{database_away(error)} ({str(error).strip().splitlines()[0] if str(error).strip() else ''})"
         except redis.RedisError as error:
             reason = f"The queue does not answer: {error}. Check that the redis container is running."

@@ -5,20 +5,18 @@ import logging
 import time
 from collections.abc import AsyncIterator, Sequence
 
-import psycopg
 from anyio.to_thread import run_sync
-from psycopg_pool import PoolTimeout
 
 from tars_app.answers.generate import Usage, generate
 from tars_app.answers.model import Citation, Done, Failure, SourceEntry, Sources, Token
 from tars_app.answers.prompt import Prompt, QuestionTooLong, build_prompt
 from tars_app.answers.quotes import Quote, find_quotes
-from tars_app.database import Pool
+from tars_app.database import DATABASE_AWAY, Pool, database_away
 from tars_app.documents.extract import NO_PAGE
 from tars_app.errors import Unavailable
 from tars_app.metrics import Metrics
 from tars_app.retrieval.routes import excerpt, place
-from tars_app.retrieval.search import Passage, database_away, search
+from tars_app.retrieval.search import Passage, search
 from tars_app.services import Services
 
 log = logging.getLogger(__name__)
@@ -101,7 +99,7 @@ def no_evidence(pool: Pool) -> str:
                 """SELECT count(*) AS waiting FROM versions v JOIN documents d ON d.id = v.document_id
                    WHERE v.state = 'pending' AND v.seen_to IS NULL AND d.deleted_at IS NULL"""
             ).fetchone()
-    except (psycopg.Error, PoolTimeout) as error:
+    except DATABASE_AWAY as error:
         raise database_away(error) from error
     waiting = row["waiting"] if row else 0
     return f"{NO_EVIDENCE} {waiting} of them are still being read." if waiting else NO_EVIDENCE
@@ -126,7 +124,7 @@ def verified(pool: Pool, quotes: Sequence[Quote], passages: Sequence[Passage]) -
                         "A citation was dropped: its document changed during the answer",
                         extra={"fields": {"document": passage.document_id}},
                     )
-    except (psycopg.Error, PoolTimeout) as error:
+    except DATABASE_AWAY as error:
         raise database_away(error) from error
     return citations
 

@@ -3,13 +3,13 @@
 
 from pydantic import BaseModel, Field
 
-from tars_app.retrieval.model import PassagePlace
+from tars_app.retrieval.model import PassagePlace, PlainText
 
 
 class Question(BaseModel):
     """What is asked."""
 
-    question: str = Field(min_length=1, max_length=2000, pattern=r"\S")
+    question: PlainText = Field(min_length=1, max_length=2000, pattern=r"\S")
     limit: int | None = Field(None, ge=1, le=20, description="Most passages to answer from")
 
 

@@ -3,12 +3,10 @@
 
 from typing import Any
 
-import psycopg
 from fastapi import APIRouter
-from psycopg_pool import PoolTimeout
 
+from tars_app.database import DATABASE_AWAY, database_away
 from tars_app.documents.model import Documents
-from tars_app.retrieval.search import database_away
 from tars_app.services import Services
 
 _DOCUMENTS = """
@@ -36,7 +34,7 @@ def make_router(services: Services) -> APIRouter:
                     "documents": connection.execute(_DOCUMENTS).fetchall(),
                     "sources": connection.execute(_SOURCES).fetchall(),
                 }
-        except (psycopg.Error, PoolTimeout) as error:
+        except DATABASE_AWAY as error:
             raise database_away(error) from error
 
     return router

@@ -2,11 +2,15 @@
 """What retrieval says over HTTP."""
 
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 EXCERPT_CHARACTERS = 300
+
+PlainText = Annotated[str, AfterValidator(lambda text: text.replace("\x00", " "))]
+"""Text that PostgreSQL takes: it has no NUL."""
 
 
 class PassagePlace(BaseModel):

@@ -4,12 +4,11 @@
 from typing import Annotated
 from uuid import UUID
 
-import psycopg
 from fastapi import APIRouter, HTTPException, Query
-from psycopg_pool import PoolTimeout
 
-from tars_app.retrieval.model import EXCERPT_CHARACTERS, PassageView, SearchResult, SearchResults
-from tars_app.retrieval.search import Passage, database_away, load_passages, search
+from tars_app.database import DATABASE_AWAY, database_away
+from tars_app.retrieval.model import EXCERPT_CHARACTERS, PassageView, PlainText, SearchResult, SearchResults
+from tars_app.retrieval.search import Passage, load_passages, search
 from tars_app.services import Services
 
 
@@ -33,7 +32,7 @@ def make_router(services: Services) -> APIRouter:
 
     @router.get("/search")
     def search_passages(
-        q: Annotated[str, Query(min_length=1, max_length=2000, description='Words; "a phrase" and -without work')],
+        q: Annotated[PlainText, Query(min_length=1, max_length=2000, description='Words, "a phrase", -without')],
         limit: Annotated[int, Query(ge=1, le=50)] = 8,
     ) -> SearchResults:
         """Passages that fit a query, best first. An empty list means that nothing fits, never that something failed."""
@@ -51,7 +50,7 @@ def make_router(services: Services) -> APIRouter:
         """One passage, with the text of its page before and after it."""
         try:
             passage = load_passages(services.pool, {chunk_id: 1.0}).get(chunk_id)
-        except (psycopg.Error, PoolTimeout) as error:
+        except DATABASE_AWAY as error:
             raise database_away(error) from error
         if passage is None:
             raise HTTPException(404, "The passage is no longer there: its document was changed or deleted. Ask again.")

@@ -7,12 +7,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import psycopg
-from psycopg_pool import PoolTimeout
-
-from tars_app.database import Pool
+from tars_app.database import DATABASE_AWAY, Pool, database_away
 from tars_app.documents.extract import NO_PAGE
-from tars_app.errors import Unavailable
 from tars_app.retrieval.embedding import embed
 from tars_app.retrieval.fulltext import has_operators, search_text
 from tars_app.retrieval.fusion import fuse
@@ -73,7 +69,7 @@ def search(services: Services, question: str, limit: int) -> list[Passage]:
         )
         scores = {result.key: result.score for result in fused}
         found = load_passages(services.pool, scores, question if has_operators(question) else None)
-    except (psycopg.Error, PoolTimeout) as error:
+    except DATABASE_AWAY as error:
         raise database_away(error) from error
     return [found[key] for key in scores if key in found][:limit]
 
@@ -89,12 +85,3 @@ def load_passages(pool: Pool, scores: dict[UUID, float], phrase: str | None = No
         )
         for row in rows
     }
-
-
-def database_away(error: Exception) -> Unavailable:
-    """A failure of PostgreSQL, as one sentence and what to do about it."""
-    if isinstance(error, psycopg.errors.DiskFull):
-        return Unavailable("The disk of the database is full.", "Make room on the desktop's disk.")
-    if isinstance(error, psycopg.errors.UndefinedTable):
-        return Unavailable("The database has no schema yet.", "Wait for the worker to start, or look into its log.")
-    return Unavailable("The database does not answer.", "Check that the postgres container is running.")

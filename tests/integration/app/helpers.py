@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Questions that the tests put to the application and, past it, to its stores."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import chromadb
+import httpx
+from reportlab.lib.pagesizes import A4
+from reportlab.pdfgen.canvas import Canvas
+
+from .conftest import Stack, wait_for
+
+
+def write_pdf(path: Path, pages: list[str], password: str | None = None) -> None:
+    """A PDF with one page per text, lines as they stand."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    canvas = Canvas(str(path), pagesize=A4, encrypt=password)
+    for text in pages:
+        lines = canvas.beginText(60, 780)
+        for line in text.splitlines():
+            lines.textLine(line)
+        canvas.drawText(lines)
+        canvas.showPage()
+    canvas.save()
+
+
+def document(stack: Stack, path: str) -> dict[str, Any] | None:
+    found = [entry for entry in stack.get("/api/documents")["documents"] if entry["path"] == path]
+    assert len(found) < 2
+    return found[0] if found else None
+
+
+def wait_for_state(stack: Stack, path: str, state: str) -> dict[str, Any]:
+    def there() -> dict[str, Any] | None:
+        found = document(stack, path)
+        return found if found and found["state"] == state else None
+
+    result: dict[str, Any] = wait_for(there, f"{path} to be {state}; it is {document(stack, path)}", 60)
+    return result
+
+
+def wait_until_gone(stack: Stack, path: str) -> None:
+    wait_for(lambda: document(stack, path) is None, f"{path} to be gone", 60)
+
+
+def found_paths(stack: Stack, query: str) -> list[str]:
+    return [result["path"] for result in stack.get("/api/search", q=query)["results"]]
+
+
+def chunk_ids_in_database(stack: Stack) -> set[str]:
+    return {str(row[0]) for row in stack.sql("SELECT id FROM chunks")}
+
+
+def chunk_ids_in_chroma(stack: Stack) -> set[str]:
+    """Every id in every collection, asked of Chroma itself."""
+    host, port = stack.chroma_url.removeprefix("http://").split(":")
+    client = chromadb.HttpClient(host=host, port=int(port))
+    return {i for collection in client.list_collections() for i in collection.get(include=[])["ids"]}
+
+
+def assert_stores_agree(stack: Stack) -> None:
+    """Both hold the same chunks, and none of a deleted document."""
+    wait_for(
+        lambda: chunk_ids_in_chroma(stack) == chunk_ids_in_database(stack),
+        "Chroma to hold exactly the chunks of PostgreSQL",
+        30,
+    )
+    assert stack.sql("SELECT count(*) FROM unclaimed_vectors") == [(0,)]
+    stale = stack.sql(
+        """SELECT count(*) FROM chunks c JOIN versions v ON v.id = c.version_id JOIN documents d ON d.id = v.document_id
+           WHERE d.deleted_at IS NOT NULL"""
+    )
+    assert stale == [(0,)]
+
+
+def ask(stack: Stack, question: str, **more: Any) -> list[tuple[str, dict[str, Any]]]:
+    """The events of an answer, read as a browser reads them."""
+    events: list[tuple[str, dict[str, Any]]] = []
+    body = {"question": question, **more}
+    with httpx.stream("POST", f"{stack.url}/api/ask", json=body, timeout=120, trust_env=False) as answer:
+        answer.raise_for_status()
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        name = ""
+        for line in answer.iter_lines():
+            if line.startswith("event:"):
+                name = line.removeprefix("event:").strip()
+            elif line.startswith("data:"):
+                events.append((name, json.loads(line.removeprefix("data:"))))
+    return events

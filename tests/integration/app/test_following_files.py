@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What happens to files on the share happens to the answers, and to both stores."""
+
+import os
+import shutil
+
+import pytest
+
+from .conftest import Stack, wait_for
+from .helpers import (
+    assert_stores_agree,
+    document,
+    found_paths,
+    wait_for_state,
+    wait_until_gone,
+    write_pdf,
+)
+
+pytestmark = pytest.mark.integration
+
+
+def test_a_new_text_is_found(stack: Stack) -> None:
+    (stack.share / "garden.md").write_text("# Garden\n\nThe apple tree is pruned in February, on a dry day.\n")
+    entry = wait_for_state(stack, "garden.md", "indexed")
+    assert entry["chunks"] == 1 and entry["pages"] == 1
+    [result] = stack.get("/api/search", q="When is the apple tree pruned?")["results"]
+    assert result["path"] == "garden.md" and result["page"] is None and result["source"] == "LLM_docs"
+    assert 0.5 < result["score"] <= 1
+    assert_stores_agree(stack)
+
+
+def test_a_changed_file_is_answered_as_it_is_now(stack: Stack) -> None:
+    file = stack.share / "alarm.txt"
+    file.write_text("The alarm code of the workshop is 4711.")
+    first = wait_for_state(stack, "alarm.txt", "indexed")
+    file.write_text("The alarm code of the workshop is 9932 since the summer.")
+    wait_for(lambda: "9932" in str(stack.get("/api/search", q="alarm code workshop")), "the new content", 60)
+    results = stack.get("/api/search", q="alarm code workshop 4711")["results"]
+    assert results and not any("4711" in result["text"] for result in results)
+    assert document(stack, "alarm.txt")["document_id"] == first["document_id"]
+    versions = stack.sql(
+        "SELECT seen_to IS NULL FROM versions WHERE document_id = %s ORDER BY seen_from", first["document_id"]
+    )
+    assert versions == [(False,), (True,)]
+    assert_stores_agree(stack)
+
+
+def test_a_change_that_keeps_size_and_time_of_day_is_seen_by_its_time(stack: Stack) -> None:
+    file = stack.share / "same-size.txt"
+    file.write_text("The spare key hangs beside the boiler.")
+    wait_for_state(stack, "same-size.txt", "indexed")
+    file.write_text("The spare key hangs beside the cellar.")
+    wait_for(lambda: "cellar" in str(stack.get("/api/search", q="spare key hangs")), "the new content", 60)
+    assert_stores_agree(stack)
+
+
+def test_a_touched_file_is_not_read_again(stack: Stack) -> None:
+    file = stack.share / "touched.txt"
+    file.write_text("The ladder stands in the shed.")
+    entry = wait_for_state(stack, "touched.txt", "indexed")
+    os.utime(file, (1_600_000_000, 1_600_000_000))
+    wait_for(lambda: document(stack, "touched.txt")["modified"].startswith("2020-09-13"), "the new time", 60)
+    assert stack.sql("SELECT count(*) FROM versions WHERE document_id = %s", entry["document_id"]) == [(1,)]
+
+
+def test_a_renamed_file_keeps_its_identity(stack: Stack) -> None:
+    (stack.share / "old name.txt").write_text("The chimney sweep comes every October.")
+    before = wait_for_state(stack, "old name.txt", "indexed")
+    (stack.share / "house").mkdir(exist_ok=True)
+    (stack.share / "old name.txt").rename(stack.share / "house" / "chimney.txt")
+    after = wait_for_state(stack, "house/chimney.txt", "indexed")
+    assert after["document_id"] == before["document_id"]
+    assert document(stack, "old name.txt") is None
+    assert found_paths(stack, "When does the chimney sweep come?")[0] == "house/chimney.txt"
+    assert stack.sql("SELECT count(*) FROM versions WHERE document_id = %s", before["document_id"]) == [(1,)]
+    assert_stores_agree(stack)
+
+
+def test_a_deleted_file_is_no_longer_answered_from(stack: Stack) -> None:
+    file = stack.share / "wine.txt"
+    file.write_text("The Riesling lies on the third shelf of the wine rack.")
+    entry = wait_for_state(stack, "wine.txt", "indexed")
+    assert found_paths(stack, "Riesling wine rack")[0] == "wine.txt"
+    [result] = [r for r in stack.get("/api/search", q="Riesling wine rack")["results"] if r["path"] == "wine.txt"]
+    file.unlink()
+    wait_until_gone(stack, "wine.txt")
+    assert "wine.txt" not in found_paths(stack, "Riesling wine rack")
+    assert_stores_agree(stack)
+    tombstone = stack.sql("SELECT deleted_at IS NOT NULL FROM documents WHERE id = %s", entry["document_id"])
+    assert tombstone == [(True,)]
+    with pytest.raises(Exception, match="404"):
+        stack.get(f"/api/passages/{result['chunk_id']}")
+
+
+def test_a_file_that_comes_back_is_the_same_document(stack: Stack) -> None:
+    file = stack.share / "returning.txt"
+    file.write_text("The telescope is lent to Uncle Albert.")
+    before = wait_for_state(stack, "returning.txt", "indexed")
+    file.unlink()
+    wait_until_gone(stack, "returning.txt")
+    file.write_text("The telescope is back from Uncle Albert.")
+    after = wait_for_state(stack, "returning.txt", "indexed")
+    assert after["document_id"] == before["document_id"]
+    assert_stores_agree(stack)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("garbage.pdf", b"%PDF-1.7\n" + os.urandom(4000), "no readable PDF"),
+        ("not-a.pdf", b"hello", "no readable PDF"),
+        ("empty.txt", b"", "0 bytes"),
+        ("huge.txt", b"x" * 1_000_001, "1,000,001 bytes"),
+        ("binary.txt", b"\x00\x01\x02\x03" * 300, "binary data"),
+    ],
+)
+def test_a_bad_file_fails_with_one_sentence_and_disturbs_nothing(
+    stack: Stack, name: str, content: bytes, reason: str
+) -> None:
+    (stack.share / name).write_bytes(content)
+    entry = wait_for_state(stack, name, "failed")
+    assert reason in entry["error"] and entry["error"].endswith(".")
+    assert_stores_agree(stack)
+    [(queued,)] = stack.sql("SELECT count(*) FROM versions WHERE document_id = %s", entry["document_id"])
+    (stack.share / "after.txt").write_text(f"Written after {name}.")
+    wait_for_state(stack, "after.txt", "indexed")
+    assert stack.sql("SELECT count(*) FROM versions WHERE document_id = %s", entry["document_id"]) == [(queued,)]
+
+
+def test_an_encrypted_pdf_says_so(stack: Stack) -> None:
+    write_pdf(stack.share / "locked.pdf", ["Nobody reads this."], password="secret")
+    assert "encrypted" in wait_for_state(stack, "locked.pdf", "failed")["error"]
+
+
+def test_a_file_that_broke_is_answered_from_as_it_was(stack: Stack) -> None:
+    write_pdf(stack.share / "insurance.pdf", ["The household insurance number is HV 2041."])
+    wait_for_state(stack, "insurance.pdf", "indexed")
+    (stack.share / "insurance.pdf").write_bytes(b"%PDF-1.4 torn")
+    wait_for_state(stack, "insurance.pdf", "failed")
+    assert "insurance.pdf" in found_paths(stack, "household insurance number")
+    (stack.share / "insurance.pdf").unlink()
+    wait_until_gone(stack, "insurance.pdf")
+    assert "insurance.pdf" not in found_paths(stack, "household insurance number")
+    assert_stores_agree(stack)
+
+
+def test_nothing_is_deleted_while_a_source_is_away(stack: Stack) -> None:
+    share = stack.documents / "Letters"
+    share.mkdir()
+    (share / "letter.txt").write_text("Aunt Berta visits in the second week of May.")
+    wait_for_state(stack, "letter.txt", "indexed")
+    away = stack.documents.parent / "away"
+    share.rename(away)
+    wait_for(lambda: not source(stack, "Letters")["available"], "the source to be away", 60)
+    assert "No such file" in source(stack, "Letters")["detail"]
+    assert document(stack, "letter.txt")["state"] == "indexed"
+    assert found_paths(stack, "When does Aunt Berta visit?")[0] == "letter.txt"
+    away.rename(share)
+    wait_for(lambda: source(stack, "Letters")["available"], "the source to be back", 60)
+    assert document(stack, "letter.txt")["state"] == "indexed"
+    assert_stores_agree(stack)
+    shutil.rmtree(share)
+    share.mkdir()  # there, and really empty: now it is deleted
+    wait_until_gone(stack, "letter.txt")
+
+
+def source(stack: Stack, name: str) -> dict[str, object]:
+    [found] = [entry for entry in stack.get("/api/documents")["sources"] if entry["name"] == name]
+    return found

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Readiness tells the truth about each dependency, and the service outlives all of them."""
+
+import json
+
+import httpx
+import pytest
+
+from .conftest import Stack, wait_for
+from .helpers import ask, assert_stores_agree, wait_for_state
+
+pytestmark = pytest.mark.integration
+
+
+def readiness(stack: Stack) -> tuple[int, dict[str, bool]]:
+    answer = httpx.get(f"{stack.url}/ready", timeout=30, trust_env=False)
+    return answer.status_code, {name: check["ok"] for name, check in answer.json()["checks"].items()}
+
+
+ALL = {"postgres": True, "redis": True, "chroma": True, "ollama": True, "documents": True}
+
+
+def test_ready_when_everything_is_there(stack: Stack) -> None:
+    wait_for(lambda: readiness(stack) == (200, ALL), "readiness", 60)
+
+
+@pytest.mark.parametrize(
+    ("server", "name"),
+    [("redis", "redis"), ("chroma", "chroma"), ("model_server", "ollama"), ("postgres", "postgres")],
+)
+def test_not_ready_while_a_dependency_is_down(stack: Stack, server: str, name: str) -> None:
+    wait_for(lambda: readiness(stack) == (200, ALL), "readiness", 60)
+    with getattr(stack, server).away():
+        status, checks = readiness(stack)
+        assert status == 503 and not checks[name]
+        expected = ALL | {name: False}
+        if name == "postgres":
+            expected["documents"] = False
+        assert checks == expected
+        assert httpx.get(f"{stack.url}/health", trust_env=False).status_code == 200
+        if name != "redis":
+            event, data = ask(stack, "Is anybody there?")[-1]
+            assert event == "error" and data["message"] and data["next_step"]
+            answer = httpx.get(f"{stack.url}/api/search", params={"q": "anybody"}, timeout=60, trust_env=False)
+            assert answer.status_code == 503 and answer.json()["next_step"]
+    wait_for(lambda: readiness(stack) == (200, ALL), "readiness again", 60)
+
+
+@pytest.mark.parametrize("server", ["redis", "chroma", "model_server", "postgres"])
+def test_a_file_written_while_a_dependency_is_down_is_read_afterwards(stack: Stack, server: str) -> None:
+    with getattr(stack, server).away():
+        (stack.share / f"during-{server}.txt").write_text(f"Written while {server} was away.")
+    wait_for_state(stack, f"during-{server}.txt", "indexed")
+    assert_stores_agree(stack)
+
+
+def test_a_killed_worker_loses_nothing(stack: Stack) -> None:
+    (stack.share / "long.txt").write_text(
+        "\n\n".join(f"Paragraph {n} about the {n}th apple tree." for n in range(3000))
+    )
+    wait_for(lambda: stack.sql("SELECT count(*) FROM unclaimed_vectors") != [(0,)], "the worker to be at it", 60)
+    stack.worker.stop(kill=True)
+    assert stack.sql("SELECT count(*) FROM chunks WHERE text LIKE 'Paragraph%%'") == [(0,)]
+    # What a dead worker announced is removed in its own time; the test does not wait for hours.
+    stack.sql("UPDATE unclaimed_vectors SET remove_after = now() RETURNING 1")
+    stack.sql("UPDATE versions SET queued_at = NULL WHERE state = 'pending' RETURNING 1")
+    stack.worker.start()
+    wait_for_state(stack, "long.txt", "indexed")
+    assert_stores_agree(stack)
+
+
+def test_vectors_that_were_lost_are_made_again(stack: Stack) -> None:
+    stack.worker.stop()
+    for collection in httpx.get(_collections(stack), trust_env=False).json():
+        httpx.delete(f"{_collections(stack)}/{collection['name']}", trust_env=False).raise_for_status()
+    stack.worker.start()
+    assert_stores_agree(stack)
+    assert stack.sql("SELECT count(*) > 0 FROM chunks") == [(True,)]
+
+
+def _collections(stack: Stack) -> str:
+    return f"{stack.chroma_url}/api/v2/tenants/default_tenant/databases/default_database/collections"
+
+
+def test_metrics_and_headers(stack: Stack) -> None:
+    metrics = httpx.get(f"{stack.url}/metrics", trust_env=False).text
+    for name in (
+        'tars_documents{state="indexed"}',
+        "tars_chunks ",
+        "tars_ingest_seconds_sum",
+        "tars_ask_seconds_count",
+    ):
+        assert name in metrics
+    headers = httpx.get(f"{stack.url}/api/documents", trust_env=False).headers
+    assert "default-src 'none'" in headers["content-security-policy"] and headers["cache-control"] == "no-store"
+    large = httpx.post(f"{stack.url}/api/ask", content=b"x" * 70_000, trust_env=False)
+    assert large.status_code == 413
+    streamed = httpx.post(f"{stack.url}/api/ask", content=iter([b"x" * 40_000] * 3), trust_env=False)
+    assert streamed.status_code == 413
+
+
+def test_the_log_holds_no_content(stack: Stack) -> None:
+    (stack.share / "private.txt").write_text("The diary says Zanzibar.")
+    wait_for_state(stack, "private.txt", "indexed")
+    stack.get("/api/search", q="diary Zanzibar")
+    ask(stack, "What does the diary say of Zanzibar?")
+    for server in (stack.serve, stack.worker):
+        text = server.log.read_text()
+        assert "Zanzibar" not in text and "test-secret" not in text
+        for line in text.splitlines():
+            json.loads(line)
