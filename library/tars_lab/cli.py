@@ -88,7 +88,7 @@ def stop(name: str) -> None:
     machines.stop(name)
 
 
-@lab.command()
+@lab.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.argument("name")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def shell(name: str, command: tuple[str, ...]) -> None:

@@ -17,7 +17,6 @@ from tars_lab.dsm_twin import install as dsm_twin
 from tars_lab.layout import Lab, Machine
 from tars_provision import secrets, trust
 
-
 _DSM_MODEL = "DS1515+"
 
 

@@ -3,7 +3,7 @@
 
 import json
 from dataclasses import asdict, dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Interface, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -44,6 +44,7 @@ class Lab:
     images: dict[str, str]
     machines: tuple[Machine, ...]
     bridge: str = BRIDGE
+    prefix6: str = str(PREFIX6)
     state: str = str(STATE)
     cache: str = str(CACHE)
 
@@ -100,8 +101,10 @@ def recorded(state: Path = STATE) -> Lab:
         raise LabError(f"{state / 'lab.json'} is damaged ({error}); `lab down` and `lab up` make a new one") from error
 
 
-def load(inventory: Path, *, state: Path = STATE, cache: Path = CACHE, bridge: str = BRIDGE) -> Lab:
-    """Read `tars.yml` of an inventory folder as a lab."""
+def load(
+    inventory: Path, *, state: Path = STATE, cache: Path = CACHE, bridge: str = BRIDGE, prefix6: str = str(PREFIX6)
+) -> Lab:
+    """Read `tars.yml` of an inventory folder as a lab. A lab beside this one shares only the cache."""
     path = inventory / "tars.yml"
     try:
         spec: dict[str, Any] = YAML(typ="safe").load(path)
@@ -116,7 +119,7 @@ def load(inventory: Path, *, state: Path = STATE, cache: Path = CACHE, bridge: s
                 name=name,
                 kind=host.get("profile", "client"),
                 address=host["address"],
-                address6=_address6(host["address"], network),
+                address6=_address6(host["address"], network, prefix6),
                 dsm_account=host.get("dsm", {}).get("account", ""),
                 volumes=volumes if "dsm" in host else (),
             )
@@ -133,19 +136,20 @@ def load(inventory: Path, *, state: Path = STATE, cache: Path = CACHE, bridge: s
         inventory=str(inventory.resolve()),
         network=str(network),
         gateway=str(gateway),
-        gateway6=_address6(str(gateway), network),
+        gateway6=_address6(str(gateway), network, prefix6),
         registry=mirrors[0],
         images=images,
         machines=tuple(machines),
         bridge=bridge,
+        prefix6=prefix6,
         state=str(state),
         cache=str(cache),
     )
 
 
-def _address6(address: str, network: IPv4Network) -> str:
+def _address6(address: str, network: IPv4Network, prefix6: str) -> str:
     """The IPv6 address beside an IPv4 one: its host number is written with the same digits (10.77.0.20 → ::20)."""
     number = int(ip_address(address)) - int(network.network_address)
     if not 0 < number < 9999:
         raise ValueError(f"{address} is not in {network}")
-    return str(IPv6Interface((PREFIX6.network_address + int(str(number), 16), PREFIX6.prefixlen)).ip)
+    return str(IPv6Network(prefix6)[int(str(number), 16)])

@@ -11,12 +11,12 @@ import threading
 import time
 import uuid
 from collections.abc import Sequence
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
 from tars_lab import base, cgroups, host, processes
 from tars_lab.commands import LabError, run
-from tars_lab.layout import PREFIX6, Lab, Machine, recorded
+from tars_lab.layout import Lab, Machine, recorded
 
 _BOOT_SECONDS = 90
 _POWER_OFF_SECONDS = 60
@@ -50,9 +50,12 @@ def _configure(lab: Lab, machine: Machine, rootfs: Path) -> None:
     length = IPv4Network(lab.network).prefixlen
     (etc / "systemd/network/10-eth0.network").write_text(
         f"[Match]\nName=eth0\n\n[Network]\nAddress={machine.address}/{length}\nGateway={lab.gateway}\n"
-        f"Address={machine.address6}/{PREFIX6.prefixlen}\nIPv6AcceptRA=no\nIPv6DuplicateAddressDetection=0\n"
+        f"Address={machine.address6}/{IPv6Network(lab.prefix6).prefixlen}\nIPv6AcceptRA=no\nIPv6DuplicateAddressDetection=0\n"
     )
     run(["systemctl", "--root", rootfs, "enable", "--quiet", "systemd-networkd", "ssh"])
+    if "rpc_pipefs" not in Path("/proc/filesystems").read_text():
+        # The packages of NFS programs bring this mount; on a kernel without NFS it fails at every boot.
+        (etc / "systemd/system/run-rpc_pipefs.mount").symlink_to("/dev/null")
     _keys(lab, machine, rootfs)
     if machine.kind == "xps8950":
         _nfs_client(rootfs)
@@ -165,7 +168,7 @@ def enter(lab: Lab, machine: Machine, command: Sequence[str]) -> list[str]:
         raise LabError(f"machine {machine.name} is off; `lab start {machine.name}` boots it")
     path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     inside = ["env", "-i", path, "HOME=/root", "LANG=C.UTF-8", f"TERM={os.environ.get('TERM', 'dumb')}"]
-    return ["nsenter", "--target", str(leader), "--all", "--wd=/root", *inside, *command]
+    return ["nsenter", "--target", str(leader), "--all", "--wdns=/root", *inside, *command]
 
 
 def power_off(lab: Lab, name: str) -> None:

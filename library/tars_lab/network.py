@@ -7,11 +7,11 @@ learnt from router advertisements, and nothing in the lab needs the outside over
 
 import contextlib
 import json
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
 from tars_lab.commands import LabError, run
-from tars_lab.layout import PREFIX6, Lab, Machine
+from tars_lab.layout import Lab, Machine
 
 # bridge-nf-call-iptables would send what crosses the bridge through a container engine's FORWARD chain on the host.
 _SYSCTLS = {"net/ipv4/ip_forward": "1", "net/bridge/bridge-nf-call-iptables": "0", "net/bridge/bridge-nf-call-ip6tables": "0"}
@@ -24,7 +24,7 @@ def up(lab: Lab) -> None:
         run(["ip", "link", "add", lab.bridge, "mtu", str(_uplink_mtu()), "type", "bridge", "stp_state", "0"])
     length = IPv4Network(lab.network).prefixlen
     run(["ip", "address", "replace", f"{lab.gateway}/{length}", "dev", lab.bridge])
-    run(["ip", "address", "replace", f"{lab.gateway6}/{PREFIX6.prefixlen}", "dev", lab.bridge, "nodad"])
+    run(["ip", "address", "replace", f"{lab.gateway6}/{IPv6Network(lab.prefix6).prefixlen}", "dev", lab.bridge, "nodad"])
     run(["ip", "link", "set", lab.bridge, "up"])
     for machine in lab.machines:
         _connect(lab, machine)
