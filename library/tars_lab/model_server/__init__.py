@@ -4,6 +4,3 @@
 Endpoints, stream events and error texts follow Ollama's docs/api.md and api/types.go; the official `ollama` client is
 the judge.
 """
-
-VERSION = "0.12.0"
-"""The Ollama release whose API is spoken, as GET /api/version reports it."""

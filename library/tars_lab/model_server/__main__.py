@@ -8,7 +8,6 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
-from . import VERSION
 from .settings import Settings
 
 _USAGE = "Usage: ollama serve | list | --version"
@@ -27,7 +26,7 @@ def main(arguments: list[str]) -> int:
         case ["list" | "ls"]:
             return _list(settings)
         case ["--version" | "-v"]:
-            print(f"ollama version is {VERSION}")
+            print(f"ollama version is {settings.version}")
             return 0
         case _:
             print(_USAGE, file=sys.stderr)
@@ -70,13 +69,13 @@ def _list(settings: Settings) -> int:
 
 def _row(model: dict[str, Any]) -> tuple[str, str, str, str]:
     age = datetime.now(UTC) - datetime.fromisoformat(model["modified_at"])
-    seconds = max(int(age.total_seconds()), 0)
+    seconds = max(int(age.total_seconds()), 1)
     amount, unit = next((seconds // size, unit) for size, unit in _AGES if seconds >= size)
     modified = f"{amount} {unit}{'' if amount == 1 else 's'} ago"
     return model["name"], model["digest"][:12], f"{model['size'] / 1e6:.0f} MB", modified
 
 
-_AGES = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"), (0, "second"))
+_AGES = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 
 if __name__ == "__main__":

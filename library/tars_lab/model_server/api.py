@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from . import VERSION, gguf, requests, store
+from . import gguf, requests, store
 from .errors import ApiError, model_not_found, model_not_pulled
 from .inference import Inference
 from .names import ModelName
@@ -31,7 +31,7 @@ def make_app(settings: Settings) -> Starlette:
     """The server as an ASGI application; its models are unloaded when it stops."""
     runners = Runners(settings)
     models = Store(settings.models)
-    api = _Api(models, runners, Inference(settings, runners), Transfers(models))
+    api = _Api(settings.version, models, runners, Inference(settings, runners), Transfers(models))
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -80,7 +80,10 @@ def _time(moment: datetime) -> str:
 
 
 class _Api:
-    def __init__(self, models: Store, runners: Runners, inference: Inference, transfers: Transfers) -> None:
+    def __init__(
+        self, version: str, models: Store, runners: Runners, inference: Inference, transfers: Transfers
+    ) -> None:
+        self._version = version
         self._models = models
         self._runners = runners
         self._inference = inference
@@ -90,7 +93,7 @@ class _Api:
         return PlainTextResponse("Ollama is running")
 
     async def version(self, _: Request) -> Response:
-        return JSONResponse({"version": VERSION})
+        return JSONResponse({"version": self._version})
 
     async def tags(self, _: Request) -> Response:
         return JSONResponse({"models": [self._listed(model) for model in self._models.models()]})

@@ -22,7 +22,9 @@ def main() -> None:
     parameters.hostnames = [socket]
     parameters.n_ctx = int(context_tokens)
     parameters.n_parallel = 1
-    parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = int(threads)
+    for cpu in (parameters.cpuparams, parameters.cpuparams_batch):
+        cpu.n_threads = int(threads)
+        cpu.poll = 0
     parameters.verbosity = 1
     parameters.ui = False
     # Prompts of former requests would be kept in up to 8 GiB of memory.

@@ -26,6 +26,13 @@ from .settings import FOREVER_S, Settings
 
 _LOG = logging.getLogger(__package__)
 
+_RUNNER_ENVIRONMENT = {
+    # Threads that wait by spinning take the cores from those they wait for: a tenth of the speed on a busy machine.
+    "OMP_WAIT_POLICY": "passive",
+    # Memory used only while loading goes back to the system: 90 MB less with the sentence encoder.
+    "MALLOC_MMAP_THRESHOLD_": "1000000",
+}
+
 # "For ever" as Ollama writes it in expires_at: the largest duration its language has, 292 years.
 _FOREVER = timedelta(microseconds=(2**63 - 1) // 1000)
 
@@ -147,6 +154,7 @@ async def _start(model: store.Model, context_tokens: int) -> Runner:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", f"{__package__}.{module}", socket, *files, str(context_tokens), str(os.cpu_count() or 1),
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        env=os.environ | _RUNNER_ENVIRONMENT,
     )  # fmt: skip
     client = httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(uds=socket), base_url="http://runner", timeout=None)
     runner = Runner(model, context_tokens, folder, process, client, 0.0)

@@ -16,8 +16,12 @@ _DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
 
 @dataclass(frozen=True)
 class Settings:
-    """host and port: where to listen. models: the store's root. keep_alive_s: how long an idle model stays loaded."""
+    """host and port: where to listen. models: the store's root. keep_alive_s: how long an idle model stays loaded.
 
+    version: the Ollama release whose API is spoken, the tag of the image that this stands for.
+    """
+
+    version: str
     host: str
     port: int
     models: Path
@@ -34,6 +38,7 @@ class Settings:
         except ApiError as error:
             raise ValueError(f"OLLAMA_KEEP_ALIVE: {error.message}") from None
         return cls(
+            version=environment.get("OLLAMA_VERSION") or "0.12.6",
             host=host,
             port=port,
             models=Path(environment.get("OLLAMA_MODELS") or Path.home() / ".ollama" / "models"),

@@ -50,7 +50,7 @@ class Transfers:
         """Yields the bytes that are there, the last time all of them."""
         target = blob_path(self._store.blobs, layer.digest)
         if not target.exists():
-            copy = self._running.setdefault(layer.digest, _Copy(layer, target))
+            copy = await self._join(layer, target)
             copy.watchers += 1
             try:
                 while not copy.task.done():
@@ -63,8 +63,16 @@ class Transfers:
                 copy.watchers -= 1
                 if not copy.watchers:
                     copy.stop.set()
-                    self._running.pop(layer.digest, None)
         yield layer.size
+
+    async def _join(self, layer: shelf.Layer, target: Path) -> "_Copy":
+        while (copy := self._running.get(layer.digest)) and copy.stop.is_set():
+            # Its last watcher left, but its thread may still write.
+            await asyncio.wait({copy.task})
+        if not copy:
+            copy = self._running[layer.digest] = _Copy(layer, target)
+            copy.task.add_done_callback(lambda _: self._running.pop(layer.digest))
+        return copy
 
 
 class _Copy:
