@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the dsm_* modules document is what they take, and their group holds them all."""
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.tars.home.plugins.doc_fragments.dsm import ModuleDocFragment
+
+PACKAGE = "ansible_collections.tars.home.plugins.modules"
+COLLECTION = Path(__file__).parents[4]
+NAMES = sorted(path.stem for path in (COLLECTION / "plugins" / "modules").glob("dsm_*.py"))
+
+
+class Taken(Exception):
+    """Carries the argument spec out of a module's main()."""
+
+
+def shape(options: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: {
+            "type": option.get("type", "str"),
+            "elements": option.get("elements"),
+            "required": option.get("required", False),
+            "choices": option.get("choices"),
+            "default": option.get("default"),
+            "options": shape(option.get("suboptions") or option.get("options") or {}),
+        }
+        for name, option in options.items()
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_documented_options_are_the_taken_ones(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = importlib.import_module(f"{PACKAGE}.{name}")
+
+    def take(argument_spec: dict[str, Any], supports_check_mode: bool) -> None:
+        assert supports_check_mode
+        raise Taken(argument_spec)
+
+    monkeypatch.setattr(module, "AnsibleModule", take)
+    with pytest.raises(Taken) as taken:
+        module.main()
+    documented = yaml.safe_load(module.DOCUMENTATION)
+    fragment = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]
+    options = {key: {**fragment.get(key, {}), **own} for key, own in {**fragment, **documented["options"]}.items()}
+    assert shape(options) == shape(taken.value.args[0])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_examples_and_return_values_are_yaml(name: str) -> None:
+    module = importlib.import_module(f"{PACKAGE}.{name}")
+    assert yaml.safe_load(module.EXAMPLES)
+    for value in yaml.safe_load(module.RETURN).values():
+        assert {"description", "returned", "type"} <= set(value)
+
+
+def test_the_action_group_holds_them_all() -> None:
+    runtime = yaml.safe_load((COLLECTION / "meta" / "runtime.yml").read_text())
+    assert sorted(runtime["action_groups"]["dsm"]) == NAMES
