@@ -22,11 +22,15 @@ NAS_PORTS = {22: "ssh", 80: "HTTP", 111: "rpcbind", 139: "SMB", 443: "HTTPS", 44
 
 
 class Finding(NamedTuple):
-    """A rule that is not kept: where, what was found there, what was wanted."""
+    """A rule that is not kept: where, what was found there, what was wanted.
+
+    `line` is said (from 1) where the location does not tell it.
+    """
 
     location: Location
     found: str
     wanted: str
+    line: int = 0
 
 
 def check(data: Any) -> Iterator[Finding]:

@@ -87,7 +87,7 @@ def load(path: Path) -> Site:
     if isinstance(document.data, dict):
         findings += check(document.data)
     if site is None or findings:
-        mistakes = [Mistake(path, document.line(at), dotted(at), found, wanted) for at, found, wanted in findings]
+        mistakes = [Mistake(path, line or document.line(at), dotted(at), *rest) for at, *rest, line in findings]
         raise SpecError(path, mistakes)
     return site
 
@@ -107,8 +107,10 @@ def read(path: Path) -> Document:
     except (OSError, UnicodeDecodeError, YAMLError) as error:
         raise SpecError(path, [Mistake(path, 1, "", str(error), "a readable file of YAML in UTF-8")]) from error
     document = Document(lines={(): 1})
-    if root is not None:
-        document.data = _plain(yaml, root, (), document)
+    try:
+        document.data = None if root is None else _plain(yaml, root, (), document)
+    except RecursionError as error:
+        raise SpecError(path, [Mistake(path, 1, "", "an alias inside of what it names", "data that ends")]) from error
     return document
 
 
@@ -116,22 +118,28 @@ def _plain(yaml: YAML, node: Node, location: Location, document: Document) -> An
     """Return a node as plain data; note lines, and keys that occur twice, in `document`."""
     document.lines.setdefault(location, node.start_mark.line + 1)
     if isinstance(node, ScalarNode):
-        return yaml.constructor.construct_object(node)
+        return _text(yaml.constructor.construct_object(node))
     if isinstance(node, SequenceNode):
         return [_plain(yaml, item, (*location, index), document) for index, item in enumerate(node.value)]
     assert isinstance(node, MappingNode)
     mapping: dict[Any, Any] = {}
     for key_node, value_node in node.value:
-        key = str(key_node.value)
+        key = _text(str(key_node.value))
         line = key_node.start_mark.line + 1
         if key in mapping:
             first = document.lines[(*location, key)]
-            found = f"the key again in line {line}"
-            document.findings.append(Finding((*location, key), found, f"it once (line {first} has it)"))
+            document.findings.append(
+                Finding((*location, key), "this key again", f"it once (line {first} has it)", line)
+            )
         else:
             document.lines[(*location, key)] = line
             mapping[key] = _plain(yaml, value_node, (*location, key), document)
     return mapping
+
+
+def _text(value: Any) -> Any:
+    """Return text without surrogates: a pair of escapes, which is how JSON writes some characters, is one character."""
+    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if isinstance(value, str) else value
 
 
 def explain(details: ErrorDetails, document: Document) -> Finding:

@@ -61,6 +61,9 @@ def read(inventory_dir: Path) -> dict[str, str]:
         return {}
     from ansible.errors import AnsibleError  # importing ansible takes half a second, which most commands need not pay
 
+    if not encrypted.startswith(b"$ANSIBLE_VAULT;"):
+        step = f"`ansible-vault encrypt --vault-password-file {vault_password_file()} {path}` makes one of it"
+        raise SecretsError(f"{path}: wanted an Ansible vault, found a file that is not encrypted; {step}.")
     try:
         data = YAML(typ="safe").load(bytes(_vault().decrypt(encrypted)).decode())
         return {str(name): str(value) for name, value in data["tars_secrets"].items()}

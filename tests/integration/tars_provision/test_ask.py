@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Questions over real TLS: the site's authority is trusted, its name expected, and nothing else."""
+
+import datetime
+import hashlib
+import json
+import socket
+import ssl
+import threading
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import uvicorn
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from tars_provision import ask, trust
+
+pytestmark = pytest.mark.integration
+
+NAME = "tars.home.arpa"
+Key = ec.EllipticCurvePrivateKey
+
+
+def certificate(
+    name: str, key: Key, issuer: tuple[x509.Certificate, Key] | None = None, *, authority: bool = False
+) -> x509.Certificate:
+    """Return a certificate for a name, valid for this hour, signed by the issuer or by itself."""
+    now = datetime.datetime.now(datetime.UTC)
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    signer = issuer[1] if issuer else key
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer[0].subject if issuer else subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(minutes=5))
+        .not_valid_after(now + datetime.timedelta(hours=1))
+        .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
+        .sign(signer, hashes.SHA256())
+    )
+
+
+def pem(thing: x509.Certificate | Key) -> bytes:
+    if isinstance(thing, x509.Certificate):
+        return thing.public_bytes(serialization.Encoding.PEM)
+    none = serialization.NoEncryption()
+    return thing.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, none)
+
+
+def event(name: str, **data: object) -> str:
+    return f"event: {name}\r\ndata: {json.dumps(data)}\r\n\r\n"
+
+
+async def answer(request: Request) -> Response:
+    question = (await request.json())["question"]
+    if question == "too long":
+        return JSONResponse({"detail": "question: at most 2000 characters"}, 422)
+
+    async def stream() -> AsyncIterator[str]:
+        source = {"id": 1, "source": "LLM_docs", "path": "boiler.txt"}
+        yield event("sources", sources=[source])
+        yield ": still here\r\n\r\n"
+        yield event("token", text=f"{request.headers['host']} was asked: ")
+        if question == "cut":
+            return
+        if question == "fail":
+            yield event("error", message="The model server is away.", next_step="Run verify.")
+            return
+        yield event("token", text=question)
+        yield event("done", answer=question, citations=[{"source": 1, "quote": "ü", "page": None}])
+
+    return StreamingResponse(stream(), media_type="text/event-stream")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Certificates: an authority's, a server's signed by it, and a stranger's authority."""
+    folder = tmp_path_factory.mktemp("tls")
+    authority_key, server_key, stranger_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(3))
+    authority = certificate("Site authority", authority_key, authority=True)
+    (folder / "authority.pem").write_bytes(pem(authority))
+    (folder / "server.pem").write_bytes(pem(certificate(NAME, server_key, (authority, authority_key))))
+    (folder / "server.key").write_bytes(pem(server_key))
+    (folder / "stranger.pem").write_bytes(pem(certificate("Stranger", stranger_key, authority=True)))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def port(folder: Path) -> Iterator[int]:
+    """A server that answers as the application does."""
+    routes = [
+        Route("/api/ask", answer, methods=["POST"]),
+        Route("/ready", lambda _: JSONResponse({"ready": False}, 503)),
+    ]
+    config = uvicorn.Config(
+        Starlette(routes=routes),
+        ssl_certfile=folder / "server.pem",
+        ssl_keyfile=str(folder / "server.key"),
+        log_level="error",
+        lifespan="off",
+    )
+    server = uvicorn.Server(config)
+    listener = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    yield listener.getsockname()[1]
+    server.should_exit = True
+    thread.join()
+    listener.close()
+
+
+def door(folder: Path, port: int, *, name: str = NAME, authority: str = "authority.pem") -> ask.Door:
+    return ask.Door("127.0.0.1", name, folder / authority, port)
+
+
+def test_an_answer_comes_in_events(folder: Path, port: int) -> None:
+    shown: list[str] = []
+    answer = ask.show(ask.ask(door(folder, port), "What?"), shown.append)
+    assert shown[:2] == [f"{NAME} was asked: ", "What?"]
+    assert shown[-1] == '\n\n[1] LLM_docs/boiler.txt: "ü"\n'
+    assert answer["answer"] == "What?"
+
+
+def test_whatever_the_status_get_returns_what_was_said(folder: Path, port: int) -> None:
+    assert ask.get(door(folder, port), "/ready") == {"ready": False}
+
+
+@pytest.mark.parametrize(
+    ("question", "message"),
+    [
+        ("too long", r"found HTTP 422: question: at most 2000 characters"),
+        ("fail", r"The model server is away\. Run verify\."),
+        ("cut", r"wanted a whole answer, found that it ended after token"),
+    ],
+)
+def test_what_is_no_answer_is_said(folder: Path, port: int, question: str, message: str) -> None:
+    with pytest.raises(ask.AskError, match=message):
+        ask.show(ask.ask(door(folder, port), question), lambda _: None)
+
+
+def test_another_authority_or_name_is_refused(folder: Path, port: int) -> None:
+    for stranger in (door(folder, port, authority="stranger.pem"), door(folder, port, name="other.home.arpa")):
+        with pytest.raises(ask.AskError, match="CERTIFICATE_VERIFY_FAILED"):
+            list(ask.ask(stranger, "What?"))
+
+
+def test_nobody_there_is_said(folder: Path) -> None:
+    with pytest.raises(ask.AskError, match=r"127\.0\.0\.1:9: wanted an answer, found ConnectError"):
+        list(ask.ask(door(folder, 9), "What?"))
+
+
+def test_the_fingerprint_is_that_of_the_certificate(folder: Path, port: int) -> None:
+    der = ssl.PEM_cert_to_DER_cert((folder / "server.pem").read_text())
+    assert trust.fingerprint("127.0.0.1", port) == hashlib.sha256(der).hexdigest()

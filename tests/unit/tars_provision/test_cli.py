@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command line: its exit codes, and what it says."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from tars_provision import ask, project, secrets
+from tars_provision.cli import main
+
+SPECS = Path(__file__).parent / "specs"
+
+
+@pytest.fixture
+def site(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A site of its own, in a home of its own."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("TARS_INVENTORY", str(tmp_path))
+    shutil.copy(root / "inventories/lab/tars.yml", tmp_path)
+    return tmp_path
+
+
+def run(*arguments: str | Path, text: str = "") -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments], input=text, prog_name="tars-provision")
+
+
+def test_a_good_spec_is_0(site: Path) -> None:
+    done = run("spec", "check")
+    assert (done.exit_code, done.output) == (0, f"{site / 'tars.yml'}: no mistakes\n")
+
+
+def test_a_spec_with_mistakes_is_2_for_every_command(site: Path) -> None:
+    shutil.copy(SPECS / "issue.yml", site / "tars.yml")
+    for command in ("spec check", "site", "plan", "verify", "init -i .", "ask x"):
+        arguments = command.replace("-i .", f"-i {site}").split()
+        done = run(*arguments)
+        assert done.exit_code == 2, command
+        assert done.output.count(f"{site / 'tars.yml'}:") == 5, command
+
+
+def test_mistakes_as_json(site: Path) -> None:
+    shutil.copy(SPECS / "gateway.yml", site / "tars.yml")
+    done = run("spec", "check", "--json")
+    assert done.exit_code == 2
+    assert json.loads(done.output)["mistakes"][0] == {
+        "file": str(site / "tars.yml"),
+        "line": 4,
+        "field": "hosts.xps8950.address",
+        "found": "192.168.1.1, which is the router's too",
+        "wanted": "an address of its own",
+    }
+
+
+@pytest.mark.parametrize("arguments", [["sit"], ["site", "--chek"], ["ask"], ["spec", "x"], ["lab", "x"]])
+def test_wrong_usage_is_2(arguments: list[str]) -> None:
+    assert run(*arguments).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "command", ["", "site", "plan", "verify", "ask", "init", "demo", "lab", "lab up", "spec", "spec check"]
+)
+def test_every_command_explains_itself(command: str) -> None:
+    done = run(*command.split(), "--help")
+    assert done.exit_code == 0 and "Usage: tars-provision" in done.output
+
+
+def test_a_site_that_was_not_prepared_is_1_and_says_the_next_step(site: Path) -> None:
+    done = run("site")
+    assert done.exit_code == 1
+    assert (
+        "wanted dsm_password, postgres_password, redis_password, found nothing; run `tars-provision init" in done.output
+    )
+    secrets.ensure(site)
+    done = run("plan")
+    assert done.exit_code == 1 and "wanted the fingerprint of ds1515plus's certificate" in done.output
+
+
+def test_a_question_to_a_site_without_an_authority_is_1(site: Path) -> None:
+    done = run("ask", "Who?")
+    assert done.exit_code == 1 and "tars-ca.pem: wanted the certificate of the site's authority" in done.output
+
+
+def test_init_writes_a_spec_to_start_from(site: Path, tmp_path: Path) -> None:
+    done = run("init", "-i", tmp_path / "new")
+    assert done.exit_code == 0 and "edit it, then run this again" in done.output
+    assert run("spec", "check", "-i", tmp_path / "new").exit_code == 0
+
+
+def test_init_asks_for_the_password_of_the_nas_and_does_not_show_it(site: Path) -> None:
+    text = (site / "tars.yml").read_text()
+    (site / "tars.yml").write_text(text.replace("10.77.0.", "127.0.0.").replace("5001", "9"))
+    done = run("init", "-i", site, text="hush-hush\n")
+    assert done.exit_code == 1 and "found no HTTPS there" in done.output, "nothing listens on port 9"
+    assert "hush-hush" not in done.output
+    assert secrets.read(site)["dsm_password"] == "hush-hush"
+
+
+def test_cancelling_is_130(site: Path) -> None:
+    assert run("init", "-i", site).exit_code == 130, "no password was typed"
+
+
+def test_which_site_is_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TARS_INVENTORY", raising=False)
+    monkeypatch.setattr(project, "ROOT", tmp_path)
+    assert project.default_inventory() == tmp_path / "inventories/lab"
+    path = secrets.secrets_file(tmp_path / "inventories/home")
+    path.parent.mkdir(parents=True)
+    path.touch()
+    assert project.default_inventory() == tmp_path / "inventories/home"
+    monkeypatch.setenv("TARS_INVENTORY", "elsewhere/tars.yml")
+    assert project.inventory_dir(project.default_inventory()) == Path("elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("lines", "events"),
+    [
+        (["event: token", 'data: {"text": "a"}', ""], [("token", {"text": "a"})]),
+        (["event:token", 'data:{"text":', 'data: "a"}', ""], [("token", {"text": "a"})]),
+        ([": ping", "", "data: {}", ""], [("message", {})]),
+        (["event: token", "id: 1", 'data: {"text": "cut off"}'], []),
+    ],
+)
+def test_server_sent_events(lines: list[str], events: list[object]) -> None:
+    assert list(ask.events(lines)) == events
+
+
+def test_an_answer_is_shown_as_it_comes_and_then_its_citations() -> None:
+    source = {"id": 1, "source": "LLM_docs", "path": "house/heating.pdf"}
+    quotes = [{"source": 1, "quote": "E15 means\n water", "page": 3}, {"source": 2, "quote": "b", "page": None}]
+    shown: list[str] = []
+    answer = ask.show(
+        [
+            ("sources", {"sources": [source, {"id": 2, "source": "LLM_docs", "path": "a.txt"}]}),
+            ("token", {"text": "Wa"}),
+            ("token", {"text": "ter."}),
+            ("done", {"answer": "Water.", "citations": quotes}),
+        ],
+        shown.append,
+    )
+    assert shown[:2] == ["Wa", "ter."]
+    assert (
+        "".join(shown[2:]) == '\n\n[1] LLM_docs/house/heating.pdf, page 3: "E15 means water"\n[2] LLM_docs/a.txt: "b"\n'
+    )
+    assert answer["citations"] == quotes
+
+
+def test_an_honest_answer_without_evidence_is_shown() -> None:
+    shown: list[str] = []
+    ask.show(
+        [("sources", {"sources": []}), ("done", {"answer": "Nothing in the documents.", "citations": []})], shown.append
+    )
+    assert "".join(shown) == "Nothing in the documents.\n"

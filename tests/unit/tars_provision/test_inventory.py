@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The inventory, as Ansible itself reads it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tars_provision import trust
+from tars_provision.inventory import inventory
+from tars_provision.load import load
+
+BIN = Path(sys.executable).parent
+FINGERPRINT = "ab" * 32
+
+
+def ansible_inventory(root: Path, spec: Path, home: Path) -> subprocess.CompletedProcess[str]:
+    """Read an inventory with the real program, in a home of its own that holds a vault password."""
+    password = home / ".config/tars/vault-password"
+    password.parent.mkdir(parents=True)
+    password.write_text("x\n")
+    command = [BIN / "ansible-inventory", "-i", spec, "--list", "--export"]
+    environment = {**os.environ, "HOME": str(home), "PYTHONPATH": str(root / "library"), "ANSIBLE_NOCOLOR": "1"}
+    return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
+
+
+def plain(value: object) -> object:
+    """Return what ansible-inventory prints without its marks on text that is not a template."""
+    if isinstance(value, dict):
+        return value["__ansible_unsafe"] if "__ansible_unsafe" in value else {k: plain(v) for k, v in value.items()}
+    return [plain(item) for item in value] if isinstance(value, list) else value
+
+
+def test_ansible_reads_what_the_library_says(root: Path, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    site.mkdir()
+    shutil.copy(root / "inventories/lab/tars.yml", site)
+    trust.record(site, "ds1515plus", FINGERPRINT)
+    read = ansible_inventory(root, site / "tars.yml", tmp_path / "home")
+    assert read.returncode == 0, read.stderr
+    listed = plain(json.loads(read.stdout))
+    wanted = inventory(load(site / "tars.yml"), {"ds1515plus": FINGERPRINT})
+    assert listed["desktop"]["hosts"] == ["xps8950"] and listed["nas"]["hosts"] == ["ds1515plus"]
+    assert listed["all"]["vars"]["tars_site"] == wanted["all"]["vars"]["tars_site"]
+    for host, variables in wanted["_meta"]["hostvars"].items():
+        assert listed["_meta"]["hostvars"][host].items() >= variables.items()
+    assert listed["_meta"]["hostvars"]["ds1515plus"]["dsm_fingerprint"] == FINGERPRINT
+
+
+def test_ansible_shows_every_mistake_of_a_spec(root: Path, tmp_path: Path) -> None:
+    spec = tmp_path / "tars.yml"
+    shutil.copy(Path(__file__).parent / "specs/issue.yml", spec)
+    read = ansible_inventory(root, spec, tmp_path / "home")
+    assert read.returncode != 0
+    assert f"{spec}: 4 mistakes" in read.stderr
+    for line in (6, 7, 13, 19):
+        assert f"{spec}:{line}: " in read.stderr
+
+
+def test_the_desktop_is_reached_as_its_spec_says(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/owner")
+    text = (root / "inventories/home/tars.yml").read_text()
+    (tmp_path / "tars.yml").write_text(
+        text.replace(
+            "user: root ", "user: owner\n      address: 192.168.1.77\n      known_hosts: ~/known hosts\n      #"
+        )
+    )
+    desktop = inventory(load(tmp_path / "tars.yml"), {})["_meta"]["hostvars"]["xps8950"]
+    assert desktop == {
+        "ansible_host": "192.168.1.77",
+        "ansible_user": "owner",
+        "ansible_port": 22,
+        "ansible_become": True,
+        "ansible_ssh_common_args": "-o UserKnownHostsFile='/home/owner/known hosts'",
+    }
