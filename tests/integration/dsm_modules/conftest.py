@@ -11,8 +11,9 @@ import ssl
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -73,20 +74,24 @@ class Twin:
     def run(self, module: str, check: bool = False, **options: Any) -> dict[str, Any]:
         """The result of one module, run in an interpreter of its own with its options on standard input."""
         self.calls.clear()
-        modes = {"_ansible_check_mode": check, "_ansible_diff": True}
-        arguments = {"ANSIBLE_MODULE_ARGS": {**self.connection, **options, **modes}}
-        done = subprocess.run(
-            [sys.executable, "-m", f"ansible_collections.tars.home.plugins.modules.{module}"],
-            input=json.dumps(arguments),
-            env={**os.environ, "PYTHONPATH": str(self.project / "collections")},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert not done.stderr, done.stderr
-        result: dict[str, Any] = json.loads(done.stdout)
-        assert PASSWORD not in done.stdout
+        result = run_module(self.project, module, {**self.connection, **options}, check)
+        assert PASSWORD not in str(result)
         return result
+
+
+def run_module(project: Path, module: str, options: dict[str, Any], check: bool = False) -> dict[str, Any]:
+    modes = {"_ansible_check_mode": check, "_ansible_diff": True}
+    done = subprocess.run(
+        [sys.executable, "-m", f"ansible_collections.tars.home.plugins.modules.{module}"],
+        input=json.dumps({"ANSIBLE_MODULE_ARGS": {**options, **modes}}),
+        env={**os.environ, "PYTHONPATH": str(project / "collections")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert not done.stderr, done.stderr
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
 
 
 def noting(app: ASGIApp, calls: list[str]) -> ASGIApp:
@@ -108,6 +113,12 @@ def noting(app: ASGIApp, calls: list[str]) -> ASGIApp:
         await app(scope, listen, send)
 
     return wrapper
+
+
+@pytest.fixture(scope="session")
+def module(root: Path) -> Callable[..., dict[str, Any]]:
+    """Run a module with the options given: its result."""
+    return partial(run_module, root)
 
 
 @pytest.fixture

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The dsm_* modules against the lab's NAS, judged from another machine of the lab with libnfs."""
+
+from __future__ import annotations
+
+import hashlib
+import ssl
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
+
+import pytest
+
+from tars_lab import layout, machine
+from tars_lab.layout import Lab, Machine
+from tars_provision import secrets
+
+pytestmark = pytest.mark.lab
+
+SHARE = "module-check"
+Run = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def lab() -> Lab:
+    return layout.recorded()
+
+
+def one(lab: Lab, kind: str) -> Machine:
+    return next(each for each in lab.machines if each.kind == kind)
+
+
+def shell(lab: Lab, kind: str, command: str) -> CompletedProcess[str]:
+    return machine.execute(lab, one(lab, kind), ["sh", "-c", command])
+
+
+@pytest.fixture(scope="module")
+def run(lab: Lab, module: Run, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """A module run with the connection to the lab's NAS; afterwards the NAS is as it was."""
+    nas = one(lab, "ds1515plus")
+    certificate = (lab.rootfs(nas.name) / "etc/dsm-twin/cert.pem").read_text()
+    connection = {
+        "host": nas.address,
+        "account": nas.dsm_account,
+        "password": secrets.ensure(Path(lab.inventory))["dsm_password"],
+        "fingerprint": hashlib.sha256(ssl.PEM_cert_to_DER_cert(certificate)).hexdigest(),
+        "session_file": str(tmp_path_factory.mktemp("run") / "session.json"),
+    }
+
+    def run(name: str, **options: Any) -> dict[str, Any]:
+        result = module(name, {**connection, **options})
+        assert not result.get("failed"), result
+        return result
+
+    before = run("dsm_info", gather=["nfs"])["nfs"]
+    yield run
+    run("dsm_share", shares=[{"name": SHARE, "state": "absent", "delete_data": True}])
+    run("dsm_nfs", enabled=before["enabled"])
+    assert run("dsm_session", state="absent")["ended"]
+
+
+def test_what_the_modules_say_is_what_another_machine_meets(lab: Lab, run: Run) -> None:
+    def exported_to(*clients: str) -> dict[str, Any]:
+        rules = [{"client": client, "access": "rw", "squash": "all_to_admin"} for client in clients]
+        return run("dsm_nfs", enabled=True, nfsv4_minor=1, exports=[{"share": SHARE, "rules": rules}])
+
+    def listed() -> bool:
+        nas = one(lab, "ds1515plus").address
+        return shell(lab, "client", f"nfs-ls 'nfs://{nas}/volume1/{SHARE}?version=4'").returncode == 0
+
+    assert run("dsm_share", shares=[{"name": SHARE, "volume": "/volume1"}])["changed"]
+    exported_to(one(lab, "xps8950").address)
+    assert not listed()
+    assert exported_to(one(lab, "client").address)["changed"]
+    assert listed()
+    assert not exported_to(one(lab, "client").address)["changed"]
+
+    shell(lab, "ds1515plus", "dsm-twin-fault add drop_after_write --on SYNO.Core.FileServ.NFS.SharePrivilege.save")
+    assert exported_to()["changed"]
+    assert not listed()
