@@ -70,7 +70,7 @@ def run(
     name: str, inventory: Path, console: Console, *, check: bool = False, diff: bool = False, limit: str = ""
 ) -> Result:
     """Run a playbook of the project with its progress on a console."""
-    with reporter(console) as shown:
+    with reporter(console, live=name == "site") as shown:
         return run_playbook(
             ROOT / "playbooks" / f"{name}.yml", inventory, shown, check=check, diff=diff, limit=limit, keep=["checks"]
         )

@@ -85,9 +85,12 @@ class LiveTable(Lines):
 
 
 @contextlib.contextmanager
-def reporter(console: Console) -> Iterator[Reporter]:
-    """Return what shows a run on this console, for as long as the context lasts."""
-    if not console.is_terminal:
+def reporter(console: Console, *, live: bool = True) -> Iterator[Reporter]:
+    """Return what shows a run on this console, for as long as the context lasts.
+
+    `live` is for runs of which only the newest line matters; without it, every line stays to be read.
+    """
+    if not (live and console.is_terminal):
         yield Lines(console)
         return
     table = LiveTable(console)
@@ -129,17 +132,24 @@ def summarise(result: Result, console: Console) -> None:
     say(sentence(result))
 
 
+def checks(result: Result) -> list[dict[str, Any]]:
+    """Return what the checks of `verify` found: host, name, ok, found, fix."""
+    return [{"host": step.host, **check} for step, data in result.results for check in data.get("checks", ())]
+
+
 def sentence(result: Result) -> str:
     """Return the last line of a run."""
     took = f"in {clock(result.duration_s)}"
     if result.status == "cancelled":
         return f"{result.playbook}: cancelled {took}"
-    counts = ", ".join(
-        f"{host} {tally.get('changed', 0)} of {sum_of(tally)}" for host, tally in sorted(result.hosts.items())
-    )
-    meaning = "would change" if result.check else "changed"
     outcome = "failed" if result.status == "failed" else "done"
-    return f"{result.playbook}: {outcome} {took}; {meaning}: {counts or 'nothing'} tasks"
+    meaning = "would change" if result.check else "changed"
+    counts = [
+        f"{tally['changed']} of {sum_of(tally)} on {host}"
+        for host, tally in sorted(result.hosts.items())
+        if "changed" in tally
+    ]
+    return f"{result.playbook}: {outcome} {took}; tasks that {meaning} something: {', '.join(counts) or 'none'}"
 
 
 def sum_of(counts: dict[str, int]) -> int:
@@ -149,7 +159,7 @@ def sum_of(counts: dict[str, int]) -> int:
 
 def as_json(result: Result) -> dict[str, Any]:
     """Return a result as plain data."""
-    data = asdict(result) | {"changed": result.changed, "exit_code": result.exit_code}
+    data = asdict(result) | {"changed": result.changed, "exit_code": result.exit_code, "checks": checks(result)}
     del data["results"]
     return data
 
