@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The throwaway lab: a desktop, a NAS and a client as three systemd machines on one bridge, and a registry beside them."""
+"""The throwaway lab: a desktop, a NAS and a client as systemd machines on one bridge, and a registry beside them."""
 
 from tars_lab.lab import down, status, up
 

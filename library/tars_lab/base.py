@@ -58,7 +58,12 @@ def machine(lab: Lab, kind: str, progress: Progress) -> Path:
 def in_tree(tree: Path, command: list[str], log: Path) -> None:
     """Run a program inside a tree that is not booted, on the host's network."""
     words = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--directory", str(tree), "--pipe"]
-    words += ["--resolv-conf=off", "--timezone=off", "--setenv=DEBIAN_FRONTEND=noninteractive", "--setenv=LC_ALL=C.UTF-8"]
+    words += [
+        "--resolv-conf=off",
+        "--timezone=off",
+        "--setenv=DEBIAN_FRONTEND=noninteractive",
+        "--setenv=LC_ALL=C.UTF-8",
+    ]
     run([*words, *command], log=log, what=f"in {tree}")
 
 

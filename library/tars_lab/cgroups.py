@@ -67,7 +67,7 @@ def _below(group: Path) -> Iterator[Path]:
 
 
 def init(lab: Lab, name: str) -> int | None:
-    """Process 1 of the machine in the group, as the host numbers it; containers inside the machine are a level deeper."""
+    """Process 1 of the machine in the group, as the host numbers it; containers inside it are a level deeper."""
     level = len(_nspid(os.getpid())) + 1
     for pid in pids(lab, name):
         numbers = _nspid(pid)

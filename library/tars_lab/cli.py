@@ -36,7 +36,9 @@ def lab() -> None:
 
 @lab.command()
 @click.option("-i", "--inventory", type=click.Path(path_type=Path), default=Path("inventories/lab"), show_default=True)
-@click.option("--keep", is_flag=True, help="Boot machines that are off from the disks they have instead of making them bare.")
+@click.option(
+    "--keep", is_flag=True, help="Boot machines that are off from the disks they have instead of making them bare."
+)
 @_json
 def up(inventory: Path, keep: bool, as_json: bool) -> None:
     """Bring the lab up, or repair what is there."""
@@ -70,7 +72,9 @@ def status(as_json: bool) -> None:
             click.echo(f"{name:12} {part['address']:15} {part['state']}")
         for reference, digest in found["images"].items():
             click.echo(f"{reference:28} {digest or 'not served'}")
-        click.echo("the lab is up" if found["up"] else found.get("detail", "the lab is not complete; `lab up` repairs it"))
+        click.echo(
+            "the lab is up" if found["up"] else found.get("detail", "the lab is not complete; `lab up` repairs it")
+        )
     sys.exit(0 if found["up"] else 1)
 
 

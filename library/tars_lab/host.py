@@ -58,7 +58,9 @@ def debian_mirror() -> str | None:
     """The Debian mirror the host itself uses, if it is a Debian; None leaves the choice to debootstrap."""
     if "ID=debian" not in Path("/etc/os-release").read_text().splitlines():
         return None
-    listing = run(["apt-get", "indextargets", "--format", "$(SITE) $(ORIGIN) $(LABEL) $(SUITE)", "Created-By: Packages"])
+    listing = run(
+        ["apt-get", "indextargets", "--format", "$(SITE) $(ORIGIN) $(LABEL) $(SUITE)", "Created-By: Packages"]
+    )
     for line in listing.splitlines():
         site, *rest = line.split()
         if rest[:2] == ["Debian", "Debian"] and site.startswith(("http://", "https://")):
@@ -68,7 +70,13 @@ def debian_mirror() -> str | None:
 
 def apt_settings() -> dict[str, str]:
     """Files below etc/apt that carry the host's proxy, validity and credential settings (path → content)."""
-    wanted = ("Acquire::http", "Acquire::https", "Acquire::Check-", "Acquire::Retries", "Acquire::IndexTargets::deb::DEP-11")
+    wanted = (
+        "Acquire::http",
+        "Acquire::https",
+        "Acquire::Check-",
+        "Acquire::Retries",
+        "Acquire::IndexTargets::deb::DEP-11",
+    )
     dump = run(["apt-config", "dump", "--no-empty"]).splitlines()
     files = {"apt.conf.d/90host": "".join(f"{line}\n" for line in dump if line.startswith(wanted))}
     for path in [Path("/etc/apt/auth.conf"), *sorted(Path("/etc/apt/auth.conf.d").glob("*.conf"))]:
@@ -111,7 +119,7 @@ def _body(pem: str) -> str:
 
 
 def resolver() -> str:
-    """A resolv.conf that works from another network namespace: the host's own, behind systemd-resolved the one it uses."""
+    """A resolv.conf that works from another network namespace: the host's, or the one systemd-resolved itself uses."""
     for path in (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf")):
         text = path.read_text() if path.exists() else ""
         servers = [line.split()[1] for line in text.splitlines() if line.startswith("nameserver ")]

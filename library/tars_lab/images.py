@@ -22,14 +22,23 @@ _PYTHON = "tars-lab/python"
 # Images that start from the python image; the others start from the base they all share.
 _ON_PYTHON = ("chroma", "ollama")
 # What a container never reads, and the package lists, which every build fetches anew.
-_LEFT_OUT = ["usr/share/doc/*", "usr/share/man/*", "usr/share/locale/*", "var/cache/apt/*", "var/lib/apt/lists/*", "var/log/*"]
+_LEFT_OUT = [
+    "usr/share/doc/*",
+    "usr/share/man/*",
+    "usr/share/locale/*",
+    "var/cache/apt/*",
+    "var/lib/apt/lists/*",
+    "var/log/*",
+]
 
 
 def up(lab: Lab, progress: Progress) -> None:
     """Build and push what the registry does not hold yet. Raises LabError."""
     keys = _keys(lab.images, base.minimal(lab, progress).name)
     pushed = _pushed(lab)
-    wanted = [name for name in keys if pushed.get(lab.images[name], {}).get("key") != keys[name] or _absent(lab, name, pushed)]
+    wanted = [
+        name for name in keys if pushed.get(lab.images[name], {}).get("key") != keys[name] or _absent(lab, name, pushed)
+    ]
     if not wanted:
         return
     local = set(run([*_buildah(lab), "images", "--format", "{{.Name}}:{{.Tag}}"]).split())
@@ -54,7 +63,9 @@ def _build(lab: Lab, name: str, keys: dict[str, str], local: set[str], progress:
     repository, version = registry.repository(reference)
     address = "{}:{}".format(*lab.registry_address)
     push = [*_buildah(lab), "push", "--tls-verify=false", "--quiet", "--format", "v2s2", tag]
-    run([*push, f"docker://{address}/{repository}:{version}"], log=lab.log(f"image-{name}"), what=f"pushing {reference}")
+    run(
+        [*push, f"docker://{address}/{repository}:{version}"], log=lab.log(f"image-{name}"), what=f"pushing {reference}"
+    )
     digest = registry.digest(lab, reference)
     if digest is None:
         raise LabError(f"image {reference}: pushed, but {lab.registry} does not serve it; see {lab.log(registry.NAME)}")
@@ -75,7 +86,19 @@ def _parent(lab: Lab, name: str, keys: dict[str, str], local: set[str], progress
         folder = lab.state_dir / "build/base"
         folder.mkdir(parents=True, exist_ok=True)
         archive = folder / "root.tar"
-        run(["tar", "--create", "--numeric-owner", *[f"--exclude=./{e}" for e in _LEFT_OUT], "-C", tree, "-f", archive, "."])
+        run(
+            [
+                "tar",
+                "--create",
+                "--numeric-owner",
+                *[f"--exclude=./{e}" for e in _LEFT_OUT],
+                "-C",
+                tree,
+                "-f",
+                archive,
+                ".",
+            ]
+        )
         (folder / "Dockerfile").write_text("FROM scratch\nADD root.tar /\n")
         _bud(lab, "base", folder, tag, [])
         archive.unlink()
@@ -90,7 +113,12 @@ def _bud(lab: Lab, name: str, folder: Path, tag: str, arguments: list[str]) -> N
     settings.write_text(host.pip_settings())
     command = [*_buildah(lab), "bud", "--quiet", "--isolation", "chroot", "--format", "docker", "--layers"]
     command += ["--secret", f"id=pip.conf,src={settings}", "--tag", tag, *arguments, str(folder)]
-    run(command, log=lab.log(f"image-{name}"), env={**os.environ, "BUILDAH_FORMAT": "docker"}, what=f"building image {name}")
+    run(
+        command,
+        log=lab.log(f"image-{name}"),
+        env={**os.environ, "BUILDAH_FORMAT": "docker"},
+        what=f"building image {name}",
+    )
 
 
 def _buildah(lab: Lab) -> list[str]:

@@ -117,7 +117,8 @@ def status(lab: Lab | None = None) -> dict[str, Any]:
     except LabError as error:
         return {"up": False, "detail": str(error), "machines": {}, "registry": None, "images": {}}
     machines = {
-        m.name: {"address": m.address, "address6": m.address6, "state": machine.system_state(lab, m)} for m in lab.machines
+        m.name: {"address": m.address, "address6": m.address6, "state": machine.system_state(lab, m)}
+        for m in lab.machines
     }
     answers = registry.answers(lab)
     served = {reference: registry.digest(lab, reference) if answers else None for reference in lab.images.values()}
@@ -158,5 +159,7 @@ def _lock(lab: Lab) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise LabError(f"another command is changing the lab (it holds {lock.name}); wait until it has ended") from error
+            raise LabError(
+                f"another command is changing the lab (it holds {lock.name}); wait until it has ended"
+            ) from error
         yield

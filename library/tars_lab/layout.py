@@ -22,7 +22,7 @@ PYTHON_BASE = "python:3.13-slim"
 
 @dataclass(frozen=True)
 class Machine:
-    """One machine: `kind` is the profile of a host of the spec, or `client`; `dsm_account` is empty unless it is a NAS."""
+    """One machine: `kind` is the profile of a host, or `client`; `dsm_account` is empty unless it is a NAS."""
 
     name: str
     kind: str
@@ -128,7 +128,9 @@ def load(
     except FileNotFoundError as error:
         raise LabError(f"{path}: no such spec; the lab's own is inventories/lab") from error
     except (KeyError, TypeError, ValueError) as error:
-        raise LabError(f"{path}: a lab needs network, hosts, docker.registry_mirrors and stack.images: {error!r}") from error
+        raise LabError(
+            f"{path}: a lab needs network, hosts, docker.registry_mirrors and stack.images: {error!r}"
+        ) from error
     if not mirrors or urlsplit(mirrors[0]).hostname != str(gateway):
         raise LabError(f"{path}: docker.registry_mirrors: wanted http://{gateway}:PORT first, found {mirrors}")
     images.setdefault("python", PYTHON_BASE)

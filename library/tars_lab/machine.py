@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One machine of the lab: made bare from a cached tree, booted with systemd as process 1, switched off like a real one."""
+"""One machine of the lab: made bare from a cached tree, booted with systemd, switched off like a real one."""
 
 import contextlib
 import importlib.util
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -14,7 +15,7 @@ from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
-from tars_lab import base, cgroups, host, processes
+from tars_lab import base, cgroups, host, network, processes
 from tars_lab.commands import LabError, run
 from tars_lab.layout import Lab, Machine, recorded
 
@@ -24,6 +25,22 @@ _POWER_OFF_SECONDS = 60
 _SYSTEM_CALLS = "@keyring bpf add_key keyctl open_by_handle_at name_to_handle_at"
 # Modules are the host's business; CAP_SYS_RESOURCE is not had by everyone who may otherwise run the lab.
 _DENIED = "CAP_SYS_MODULE,CAP_SYS_RESOURCE"
+# systemd-nspawn mounts control groups read-only; a container engine inside makes its own.
+_CGROUPS_UNIT = """\
+[Unit]
+Description=Writable control groups
+DefaultDependencies=no
+Before=sysinit.target
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/sh -ec 'for mount in /sys/fs/cgroup /sys/fs/cgroup/*; do \
+if mountpoint --quiet "$mount"; then mount -o remount,bind,rw "$mount"; fi; done'
+
+[Install]
+WantedBy=sysinit.target
+"""
 _known_hosts = threading.Lock()
 _HELPER = Path("/usr/local/lib/nfs-mount")
 
@@ -52,7 +69,8 @@ def _configure(lab: Lab, machine: Machine, rootfs: Path) -> None:
         f"[Match]\nName=eth0\n\n[Network]\nAddress={machine.address}/{length}\nGateway={lab.gateway}\n"
         f"Address={machine.address6}/{IPv6Network(lab.prefix6).prefixlen}\nIPv6AcceptRA=no\nIPv6DuplicateAddressDetection=0\n"
     )
-    run(["systemctl", "--root", rootfs, "enable", "--quiet", "systemd-networkd", "ssh"])
+    (etc / "systemd/system/writable-cgroups.service").write_text(_CGROUPS_UNIT)
+    run(["systemctl", "--root", rootfs, "enable", "--quiet", "systemd-networkd", "ssh", "writable-cgroups"])
     if "rpc_pipefs" not in Path("/proc/filesystems").read_text():
         # The packages of NFS programs bring this mount; on a kernel without NFS it fails at every boot.
         (etc / "systemd/system/run-rpc_pipefs.mount").symlink_to("/dev/null")
@@ -118,14 +136,26 @@ def boot(lab: Lab, machine: Machine) -> None:
     if not rootfs.exists():
         raise LabError(f"machine {machine.name}: it has no root file system; `lab up` makes it")
     command = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot"]
-    command += ["--directory", str(rootfs), "--machine", machine.name, "--console=pipe", "--resolv-conf=off", "--timezone=off"]
+    command += [
+        "--directory",
+        str(rootfs),
+        "--machine",
+        machine.name,
+        "--console=pipe",
+        "--resolv-conf=off",
+        "--timezone=off",
+    ]
     command += [f"--network-namespace-path=/run/netns/{lab.netns(machine.name)}", "--link-journal=no"]
     command += ["--capability=all", f"--drop-capability={_DENIED}", f"--system-call-filter={_SYSTEM_CALLS}"]
     command += [f"--bind={device}" for device in ("/dev/fuse", "/dev/autofs") if Path(device).exists()]
     environment = {"PATH": os.environ["PATH"], "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network"}
     if cgroups.legacy():
         command.append("--setenv=SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1")
-    processes.launch(lab, machine.name, command, environment)
+    # A reboot runs this again: what the machine had set in its network does not survive it, as on a real one.
+    script = rootfs.with_name("boot.sh")
+    nspawn = f"status=0\n{shlex.join(command)} || status=$?\n"
+    script.write_text(f"set -e\n{network.plug(lab, machine)}{nspawn}{network.unplug(lab, machine)}exit $status\n")
+    processes.launch(lab, machine.name, ["/bin/sh", str(script)], environment)
 
 
 def wait(lab: Lab, machine: Machine) -> None:
@@ -139,7 +169,9 @@ def wait(lab: Lab, machine: Machine) -> None:
         time.sleep(0.3)
     if state == "running":
         return
-    failed = execute(lab, machine, ["systemctl", "--failed", "--no-legend", "--plain"]).stdout if state == "degraded" else ""
+    failed = (
+        execute(lab, machine, ["systemctl", "--failed", "--no-legend", "--plain"]).stdout if state == "degraded" else ""
+    )
     raise LabError(
         f"machine {machine.name}: wanted it running within {_BOOT_SECONDS} s, found {state}\n{failed}"
         f"its console: {lab.log(machine.name)}; its journal: `lab logs {machine.name}`"

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The lab's bridge on the host, one network namespace for each machine, and the way out to the package mirrors.
 
-IPv4 leaves by masquerading on the host's uplink. IPv6 stays on the bridge: a host that forwards IPv6 drops the routes it
-learnt from router advertisements, and nothing in the lab needs the outside over IPv6.
+IPv4 leaves by masquerading on the host's uplink. IPv6 stays on the bridge: a host that forwards IPv6 drops the routes
+it learnt from router advertisements, and nothing in the lab needs the outside over IPv6.
 """
 
 import contextlib
@@ -14,20 +14,24 @@ from tars_lab.commands import LabError, run
 from tars_lab.layout import Lab, Machine
 
 # bridge-nf-call-iptables would send what crosses the bridge through a container engine's FORWARD chain on the host.
-_SYSCTLS = {"net/ipv4/ip_forward": "1", "net/bridge/bridge-nf-call-iptables": "0", "net/bridge/bridge-nf-call-ip6tables": "0"}
+_SYSCTLS = {
+    "net/ipv4/ip_forward": "1",
+    "net/bridge/bridge-nf-call-iptables": "0",
+    "net/bridge/bridge-nf-call-ip6tables": "0",
+}
 
 
 def up(lab: Lab) -> None:
-    """Make, or complete, the bridge, the namespaces with their links, the rules and the forwarding."""
+    """Make, or complete, the bridge, the rules and the forwarding."""
     _save_sysctls(lab)
     if not _exists(lab.bridge):
         run(["ip", "link", "add", lab.bridge, "mtu", str(_uplink_mtu()), "type", "bridge", "stp_state", "0"])
     length = IPv4Network(lab.network).prefixlen
     run(["ip", "address", "replace", f"{lab.gateway}/{length}", "dev", lab.bridge])
-    run(["ip", "address", "replace", f"{lab.gateway6}/{IPv6Network(lab.prefix6).prefixlen}", "dev", lab.bridge, "nodad"])
+    run(
+        ["ip", "address", "replace", f"{lab.gateway6}/{IPv6Network(lab.prefix6).prefixlen}", "dev", lab.bridge, "nodad"]
+    )
     run(["ip", "link", "set", lab.bridge, "up"])
-    for machine in lab.machines:
-        _connect(lab, machine)
     _rules(lab)
 
 
@@ -38,11 +42,11 @@ def down(lab: Lab) -> list[str]:
         run(["ip", "netns", "delete", name])
         removed.append(f"network namespace {name}")
     if _exists(lab.bridge):
-        for port in _ports(lab):
+        for port in sorted(path.name for path in Path("/sys/class/net", lab.bridge, "brif").iterdir()):
             run(["ip", "link", "delete", port])
         run(["ip", "link", "delete", lab.bridge])
         removed.append(f"bridge {lab.bridge}")
-    if _table_exists(lab):
+    if f"table ip {_table(lab)}" in run(["nft", "list", "tables"]).splitlines():
         run(["nft", "delete", "table", "ip", _table(lab)])
         removed.append(f"nftables table {_table(lab)}")
     return removed + _restore_sysctls(lab)
@@ -54,23 +58,35 @@ def namespaces(lab: Lab) -> list[str]:
     return sorted(entry["name"] for entry in found if entry["name"].startswith(f"{lab.bridge}-"))
 
 
-def _connect(lab: Lab, machine: Machine) -> None:
-    """Give a machine its namespace and `eth0`; its address is the machine's own business."""
-    namespace, port = lab.netns(machine.name), f"{lab.bridge}-{machine.address.rsplit('.', 1)[1]}"
-    if namespace not in namespaces(lab):
-        run(["ip", "netns", "add", namespace])
-    if not _exists(port):
-        mtu = str(_uplink_mtu())
-        run(["ip", "link", "add", port, "mtu", mtu, "type", "veth", "peer", "name", "eth0", "mtu", mtu, "netns", namespace])
-    run(["ip", "link", "set", port, "master", lab.bridge, "up"])
+def plug(lab: Lab, machine: Machine) -> str:
+    """Shell commands that give a machine a new namespace with nothing in it but `eth0`, as at power-on.
+
+    The address is the machine's own business.
+    """
+    namespace, port, mtu = lab.netns(machine.name), _port(lab, machine), _uplink_mtu()
+    return f"""\
+{unplug(lab, machine)}
+ip netns add {namespace}
+ip link add {port} mtu {mtu} type veth peer name eth0 mtu {mtu} netns {namespace}
+ip link set {port} master {lab.bridge} up
+"""
+
+
+def unplug(lab: Lab, machine: Machine) -> str:
+    """Shell commands that take a machine off the bridge: whoever asks for it is not even refused."""
+    namespace, port = lab.netns(machine.name), _port(lab, machine)
+    return f"""\
+if [ -e /sys/class/net/{port} ]; then ip link delete {port}; fi
+if [ -e /run/netns/{namespace} ]; then ip netns delete {namespace}; fi
+"""
+
+
+def _port(lab: Lab, machine: Machine) -> str:
+    return f"{lab.bridge}-{machine.address.rsplit('.', 1)[1]}"
 
 
 def _exists(link: str) -> bool:
     return Path("/sys/class/net", link).exists()
-
-
-def _ports(lab: Lab) -> list[str]:
-    return sorted(path.name for path in Path("/sys/class/net", lab.bridge, "brif").iterdir())
 
 
 def _uplink_mtu() -> int:
@@ -83,10 +99,6 @@ def _uplink_mtu() -> int:
 
 def _table(lab: Lab) -> str:
     return f"tars_lab_{lab.bridge}"
-
-
-def _table_exists(lab: Lab) -> bool:
-    return f"table ip {_table(lab)}" in run(["nft", "list", "tables"]).splitlines()
 
 
 def _rules(lab: Lab) -> None:
@@ -115,7 +127,7 @@ def _boot() -> str:
 
 
 def _save_sysctls(lab: Lab) -> None:
-    """Set forwarding, remembering what was there before the lab; a value from before a reboot of the host is forgotten."""
+    """Set forwarding, remembering what was there before the lab (unless that was before a reboot of the host)."""
     saved = _read_saved(lab)
     for key, value in _SYSCTLS.items():
         path = Path("/proc/sys", key)

@@ -8,8 +8,10 @@ Understood: ro, rw, soft, softerr, hard, timeo (tenths of a second), retrans, re
 flags of the VFS; other options are for the kernel's client and are accepted. Each call is made as the user who asks,
 so that the server decides; nothing is believed for longer than two seconds.
 
-Runs on the machine with its own Python: the standard library, mfusepy beside this file, and libnfs 5 (Debian's libnfs14).
+Runs on the machine with its own Python: the standard library, mfusepy beside this file, libnfs 5 (Debian's libnfs14).
 """
+
+from __future__ import annotations
 
 import ctypes
 import errno
@@ -31,32 +33,26 @@ _CACHE_SECONDS = 2
 _CHUNK = 1 << 20
 _FLAGS = ("ro", "nosuid", "suid", "nodev", "dev", "noexec", "exec", "noatime", "sync", "dirsync")
 # What a server says about a file. Anything else is about the connection or its state, and is worth a new connection.
-_ANSWERS = frozenset(
-    getattr(errno, name)
-    for name in ["EPERM", "ENOENT", "EACCES", "EEXIST", "ENOTDIR", "EISDIR", "EINVAL", "EFBIG", "ENOSPC", "EROFS", "EXDEV", "EMLINK", "ENAMETOOLONG", "ENOTEMPTY", "EDQUOT", "ENXIO", "ENODEV", "ENOTSUP", "ELOOP"]
+_ANSWER_NAMES = (
+    "EPERM ENOENT EACCES EEXIST ENOTDIR EISDIR EINVAL EFBIG ENOSPC EROFS EXDEV EMLINK ENAMETOOLONG ENOTEMPTY EDQUOT "
+    "ENXIO ENODEV ENOTSUP ELOOP"
 )
-
+_ANSWERS = frozenset(getattr(errno, name) for name in _ANSWER_NAMES.split())
 # <sys/stat.h>: in place of nanoseconds, the present moment and no change.
 _UTIME_NOW, _UTIME_OMIT = (1 << 30) - 1, (1 << 30) - 2
+# The members of libnfs.h's struct nfs_stat_64 and struct nfs_statvfs_64, all of 64 bits.
+_STAT = "dev ino mode nlink uid gid rdev size blksize blocks atime mtime ctime atime_nsec mtime_nsec ctime_nsec used"
+_STATVFS = "bsize frsize blocks bfree bavail files ffree favail fsid flag namemax"
 
 _pointer = ctypes.c_void_p
 
 
 class _Stat(ctypes.Structure):
-    """struct nfs_stat_64 of libnfs.h."""
-
-    _fields_ = [
-        (name, ctypes.c_uint64)
-        for name in ["dev", "ino", "mode", "nlink", "uid", "gid", "rdev", "size", "blksize", "blocks", "atime", "mtime", "ctime", "atime_nsec", "mtime_nsec", "ctime_nsec", "used"]
-    ]
+    _fields_ = [(name, ctypes.c_uint64) for name in _STAT.split()]
 
 
 class _Statvfs(ctypes.Structure):
-    """struct nfs_statvfs_64 of libnfs.h."""
-
-    _fields_ = [
-        (name, ctypes.c_uint64) for name in ["bsize", "frsize", "blocks", "bfree", "bavail", "files", "ffree", "favail", "fsid", "flag", "namemax"]
-    ]
+    _fields_ = [(name, ctypes.c_uint64) for name in _STATVFS.split()]
 
 
 class _Entry(ctypes.Structure):
@@ -75,23 +71,23 @@ def _libnfs() -> ctypes.CDLL:
 
 @dataclass(frozen=True)
 class Mount:
-    """What mount(8) asked for. `patience` is how long one call may take, in seconds; None is for ever (a hard mount)."""
+    """What mount(8) asked for. `patience` is how many seconds a call may take; None is for ever (hard)."""
 
     server: str
     export: str
     place: str
     timeout: float = 60.0
-    patience: "float | None" = None
+    patience: float | None = None
     retry: float = 120.0
     cache: float = _CACHE_SECONDS
-    flags: "tuple[str, ...]" = ()
+    flags: tuple[str, ...] = ()
 
     @property
     def spec(self) -> str:
         return f"{self.server}:{self.export}"
 
 
-def parse(words: "list[str]") -> Mount:
+def parse(words: list[str]) -> Mount:
     """Read mount(8)'s command line. Raises ValueError with a sentence."""
     options: list[str] = []
     places: list[str] = []
@@ -175,7 +171,7 @@ class Server:
             self._library.nfs_destroy_context(_pointer(self._context))
             self._context = None
 
-    def call(self, function: str, *arguments: Any, user: "tuple[int, int]") -> int:
+    def call(self, function: str, *arguments: Any, user: tuple[int, int]) -> int:
         """Call a function of libnfs once, as `user`. Raises OSError for an answer, Unreachable for anything else."""
         if self._context is None:
             self.connect()
@@ -193,7 +189,7 @@ class Server:
         self.disconnect()
         raise Unreachable(f"{function}: {os.strerror(-code)}: {message}")
 
-    def names(self, path: str, user: "tuple[int, int]") -> "list[str]":
+    def names(self, path: str, user: tuple[int, int]) -> list[str]:
         """The names in a folder."""
         folder = _pointer()
         self.call("nfs_opendir", os.fsencode(path), ctypes.byref(folder), user=user)
@@ -202,7 +198,7 @@ class Server:
         finally:
             self._library.nfs_closedir(_pointer(self._context), folder)
 
-    def _names(self, folder: ctypes.c_void_p) -> "Iterator[str]":
+    def _names(self, folder: ctypes.c_void_p) -> Iterator[str]:
         while entry := self._library.nfs_readdir(_pointer(self._context), folder):
             yield os.fsdecode(entry.contents.name)
 
@@ -211,12 +207,12 @@ class Server:
 class _Open:
     path: str
     flags: int
-    user: "tuple[int, int]"
+    user: tuple[int, int]
     generation: int
     handle: ctypes.c_void_p = field(default_factory=_pointer)
 
 
-class Files(mfusepy.Operations):
+class Files(mfusepy.Operations):  # type: ignore[misc]  # mfusepy carries no annotations
     """The operations FUSE asks for, carried out on the server."""
 
     use_ns = True
@@ -227,8 +223,8 @@ class Files(mfusepy.Operations):
         self._next = 1
         self._away = False
 
-    def _patiently(self, attempt: "Callable[[], Any]") -> Any:
-        """Try until the server has answered, or until the mount's patience is at its end (then EIO, as a soft mount)."""
+    def _patiently(self, attempt: Callable[[], Any]) -> Any:
+        """Try until the server has answered, or the mount's patience is at its end (then EIO, as a soft mount)."""
         patience = self._server.mount.patience
         deadline = None if patience is None else time.monotonic() + patience
         # A first failure may be a connection that died while nobody used it; a server known to be away gets one try.
@@ -263,15 +259,16 @@ class Files(mfusepy.Operations):
 
     # Folders and attributes
 
-    def getattr(self, path: str, fh: "int | None" = None) -> "dict[str, Any]":
+    def getattr(self, path: str, fh: int | None = None) -> dict[str, Any]:
         found = _Stat()
         self._call("nfs_lstat64", path, ctypes.byref(found))
-        attributes = {f"st_{name}": getattr(found, name) for name in ["ino", "mode", "nlink", "uid", "gid", "rdev", "size", "blocks"]}
+        members = ("ino", "mode", "nlink", "uid", "gid", "rdev", "size", "blocks")
+        attributes = {f"st_{name}": getattr(found, name) for name in members}
         for name in ("atime", "mtime", "ctime"):
             attributes[f"st_{name}"] = getattr(found, name) * 10**9 + getattr(found, f"{name}_nsec")
         return attributes
 
-    def readdir(self, path: str, fh: int) -> "list[str]":
+    def readdir(self, path: str, fh: int) -> list[str]:
         user = _caller()
         names: list[str] = self._patiently(lambda: self._server.names(path, user))
         return [".", "..", *(name for name in names if name not in (".", ".."))]
@@ -282,10 +279,10 @@ class Files(mfusepy.Operations):
         # libnfs 5 leaves what follows the target in the reply behind it.
         return os.fsdecode(target.raw[: self.getattr(path)["st_size"]])
 
-    def statfs(self, path: str) -> "dict[str, int]":
+    def statfs(self, path: str) -> dict[str, int]:
         found = _Statvfs()
         self._call("nfs_statvfs64", path, ctypes.byref(found))
-        return {f"f_{name}": getattr(found, name) for name in ["bsize", "frsize", "blocks", "bfree", "bavail", "files", "ffree", "favail", "namemax"]}
+        return {f"f_{name}": getattr(found, name) for name in _STATVFS.split() if name not in ("fsid", "flag")}
 
     def access(self, path: str, amode: int) -> int:
         return self._call("nfs_access", path, amode)
@@ -328,15 +325,16 @@ class Files(mfusepy.Operations):
         finally:
             self.release(path, number)
 
-    def utimens(self, path: str, times: "tuple[int, int] | None" = None) -> int:
+    def utimens(self, path: str, times: tuple[int, int] | None = None) -> int:
         now = self.getattr(path)
         given = []
-        for moment, name in zip(times or (_UTIME_NOW, _UTIME_NOW), ("st_atime", "st_mtime")):
+        for place, name in enumerate(("st_atime", "st_mtime")):
+            moment = times[place] if times else _UTIME_NOW
             given.append({_UTIME_NOW: time.time_ns(), _UTIME_OMIT: now[name]}.get(moment, moment))
         values = [part for moment in given for part in (moment // 10**9, moment % 10**9 // 1000)]
         return self._call("nfs_lutimes", path, (ctypes.c_long * 4)(*values))
 
-    def truncate(self, path: str, length: int, fh: "int | None" = None) -> int:
+    def truncate(self, path: str, length: int, fh: int | None = None) -> int:
         return self._call("nfs_truncate", path, ctypes.c_uint64(length))
 
     # Open files
@@ -350,7 +348,7 @@ class Files(mfusepy.Operations):
         self.chmod(path, mode)
         return number
 
-    def _opened(self, path: str, flags: int, mode: "int | None") -> int:
+    def _opened(self, path: str, flags: int, mode: int | None) -> int:
         entry = _Open(path, flags, _caller(), 0)
         self._patiently(lambda: self._open_on_server(entry, mode))
         # Opened again, after a reconnection, it must neither be emptied nor made.
@@ -359,7 +357,7 @@ class Files(mfusepy.Operations):
         self._open[number] = entry
         return number
 
-    def _open_on_server(self, entry: _Open, mode: "int | None" = None) -> None:
+    def _open_on_server(self, entry: _Open, mode: int | None = None) -> None:
         arguments = [os.fsencode(entry.path), entry.flags] + ([] if mode is None else [mode])
         handle = _pointer()
         function = "nfs_open" if mode is None else "nfs_open2"
@@ -407,7 +405,7 @@ class Files(mfusepy.Operations):
         return 0
 
 
-def _caller() -> "tuple[int, int]":
+def _caller() -> tuple[int, int]:
     uid, gid, _ = mfusepy.fuse_get_context()
     return uid, gid
 
