@@ -5,12 +5,14 @@ import logging
 import time
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 log = logging.getLogger(__name__)
 
 MOST_BODY_BYTES = 64 * 1024
+TOO_LARGE = f"The request is larger than {MOST_BODY_BYTES} bytes. Ask in fewer words."
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
@@ -26,10 +28,6 @@ HEADERS = {
 _QUIET = frozenset({"/health", "/ready", "/metrics"})
 
 
-class BodyTooLarge(Exception):
-    """More arrived than was announced or is allowed."""
-
-
 class Guard:
     """ASGI middleware; it passes streams through as they come."""
 
@@ -42,12 +40,11 @@ class Guard:
             return
         started = time.monotonic()
         status = 500
-        begun = False
 
         async def guarded_send(message: Message) -> None:
-            nonlocal status, begun
+            nonlocal status
             if message["type"] == "http.response.start":
-                status, begun = message["status"], True
+                status = message["status"]
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers[name] = value
@@ -62,19 +59,15 @@ class Guard:
             message = await receive()
             arrived += len(message.get("body", b""))
             if arrived > MOST_BODY_BYTES:
-                raise BodyTooLarge
+                raise HTTPException(413, TOO_LARGE)
             return message
 
-        refusal = JSONResponse({"message": "The request is too large.", "next_step": "Ask in fewer words."}, 413)
         try:
             announced = Headers(scope=scope).get("content-length", "0")
             if announced.isdigit() and int(announced) > MOST_BODY_BYTES:
-                await refusal(scope, receive, guarded_send)
+                await JSONResponse({"detail": TOO_LARGE}, 413)(scope, receive, guarded_send)
             else:
                 await self._app(scope, guarded_receive, guarded_send)
-        except BodyTooLarge:
-            if not begun:
-                await refusal(scope, receive, guarded_send)
         finally:
             if scope["path"] not in _QUIET:
                 fields = {

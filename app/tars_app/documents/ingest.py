@@ -62,7 +62,7 @@ def _ingest(services: Services, task: Task, started: float) -> None:
         for start in range(0, len(chunks), BATCH):
             texts = [chunk.text for chunk in chunks[start : start + BATCH]]
             vectors = embed(services.embedder, settings.embedding_model, texts)
-            services.vectors.add(ids[start : start + BATCH], vectors, task.version_id, task.document_id)
+            services.vectors.add(ids[start : start + BATCH], vectors, [task.version_id] * len(texts))
         took_s = time.monotonic() - started
         visible = index.swap(services.pool, task, pages, chunks, ids, settings.text_search, took_s)
     finally:

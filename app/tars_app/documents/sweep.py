@@ -68,8 +68,7 @@ def restore_missing(services: Services, progress: Callable[[], None]) -> int:
     while True:
         with services.pool.connection() as connection:
             rows = connection.execute(
-                """SELECT c.id, c.text, c.version_id, v.document_id FROM chunks c JOIN versions v ON v.id = c.version_id
-                   WHERE c.id > %s ORDER BY c.id LIMIT %s""",
+                "SELECT id, text, version_id FROM chunks WHERE id > %s ORDER BY id LIMIT %s",
                 (last, BATCH * 8),
             ).fetchall()
         if not rows:
@@ -80,8 +79,7 @@ def restore_missing(services: Services, progress: Callable[[], None]) -> int:
         for start in range(0, len(absent), BATCH):
             batch = absent[start : start + BATCH]
             vectors = embed(services.embedder, services.settings.embedding_model, [row["text"] for row in batch])
-            for row, vector in zip(batch, vectors, strict=True):
-                services.vectors.add([row["id"]], [vector], row["version_id"], row["document_id"])
+            services.vectors.add([row["id"] for row in batch], vectors, [row["version_id"] for row in batch])
             restored += len(batch)
             progress()
         progress()

@@ -32,11 +32,11 @@ class VectorIndex:
         self._client: ClientAPI | None = None
         self._collection: Collection | None = None
 
-    def add(self, ids: Sequence[UUID], vectors: Sequence[Sequence[float]], version_id: UUID, document_id: UUID) -> None:
-        """Write vectors of chunks of one version; an id that is there already is overwritten."""
-        metadata: Any = [{"version_id": str(version_id), "document_id": str(document_id)} for _ in ids]
+    def add(self, ids: Sequence[UUID], vectors: Sequence[Sequence[float]], versions: Sequence[UUID]) -> None:
+        """Write the vectors of chunks and which version each is of; an id that is there already is overwritten."""
+        metadatas: Any = [{"version_id": str(version)} for version in versions]
         embeddings: Any = list(vectors)
-        self._call(lambda c: c.upsert(ids=[str(i) for i in ids], embeddings=embeddings, metadatas=metadata))
+        self._call(lambda c: c.upsert(ids=[str(i) for i in ids], embeddings=embeddings, metadatas=metadatas))
 
     def nearest(self, vector: Sequence[float], limit: int) -> list[tuple[UUID, float]]:
         """Chunk ids with their cosine similarity (-1..1), nearest first."""

@@ -65,7 +65,7 @@ def assert_stores_agree(stack: Stack) -> None:
     wait_for(
         lambda: chunk_ids_in_chroma(stack) == chunk_ids_in_database(stack),
         "Chroma to hold exactly the chunks of PostgreSQL",
-        30,
+        120,
     )
     assert stack.sql("SELECT count(*) FROM unclaimed_vectors") == [(0,)]
     stale = stack.sql(

@@ -56,7 +56,7 @@ def test_a_file_written_while_a_dependency_is_down_is_read_afterwards(stack: Sta
 
 def test_a_killed_worker_loses_nothing(stack: Stack) -> None:
     (stack.share / "long.txt").write_text(
-        "\n\n".join(f"Paragraph {n} about the {n}th apple tree." for n in range(3000))
+        "\n\n".join(f"Paragraph {n} about the {n}th apple tree." for n in range(1200))
     )
     wait_for(lambda: stack.sql("SELECT count(*) FROM unclaimed_vectors") != [(0,)], "the worker to be at it", 60)
     stack.worker.stop(kill=True)
