@@ -16,7 +16,7 @@ class ActionModule(ProgressAction):
     TRANSFERS_FILES = True
 
     def attend(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        folder = Path(str(arguments.pop("context"))).expanduser()
+        folder = Path(str(arguments["context"])).expanduser()
         if not (folder / "Dockerfile").is_file():
             return {
                 "failed": True,

@@ -106,6 +106,7 @@ def attend(run: Run, jobs: List[Job], seconds: float = SLICE_S) -> List[Job]:
         states = {job: state(run, job) for job in jobs}
         for job, now in states.items():
             if now == "failed":
+                run(["systemctl", "reset-failed", job.unit + ".service"])
                 end = "\n".join(tail(job)) or "no output"
                 raise JobError(f"{' '.join(job.command[:4])} … failed. The end of its output ({job.log}):\n{end}")
         running = [job for job, now in states.items() if now == "running"]

@@ -83,11 +83,11 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "name": {"type": "str", "required": True},
-            "context": {"type": "path"},
+            "context": {"type": "path", "required": True},
             "build_args": {"type": "dict", "default": {}},
             # Paths of secret files, not secrets.
             "secrets": {"type": "dict", "default": {}, "no_log": False},
-            "tag": {"type": "str", "required": True},
+            "tag": {"type": "str"},
             "archive": {"type": "path"},
         },
         supports_check_mode=True,
