@@ -29,7 +29,7 @@ options:
       fix: {description: What to do where it does not., type: str, required: true}
       command: {description: A program that has to end with 0., type: list, elements: str}
       url: {description: A page that has to answer with a status below 400., type: str}
-      ca: {description: The only authority trusted for O(checks[].url)., type: path}
+      ca: {description: "The only authority trusted for O(checks[].url).", type: path}
       tcp: {description: "A port that has to be open, as host:port.", type: str}
       expect: {description: Regular expression that what is found has to match., type: str}
   timeout_s:
