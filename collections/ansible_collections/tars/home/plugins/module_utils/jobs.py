@@ -108,7 +108,7 @@ def attend(run: Run, jobs: List[Job], seconds: float = SLICE_S) -> List[Job]:
             if now == "failed":
                 run(["systemctl", "reset-failed", job.unit + ".service"])
                 end = "\n".join(tail(job)) or "no output"
-                raise JobError(f"{' '.join(job.command[:4])} … failed. The end of its output ({job.log}):\n{end}")
+                raise JobError(f"{job.unit} failed. The end of its output ({job.log}):\n{end}")
         running = [job for job, now in states.items() if now == "running"]
         if not running or time.monotonic() >= deadline:
             return running

@@ -9,6 +9,7 @@ description:
   - The image's tag is taken from its sources and build arguments. As long as these are the same, nothing is done.
   - The sources are sent only for a build. It is the systemd unit C(tars-build-NAME-TAG.service), which goes on if the
     connection breaks; the next run finds it.
+  - After a build, earlier images of the name that no container uses are removed. The one in use stays to go back to.
 attributes:
   check_mode:
     support: full
@@ -79,6 +80,11 @@ def build_command(image: str, build_args: dict, secrets: dict) -> list:
     return [*command, "-"]
 
 
+def superseded(tags: str, used: str, image: str) -> list:
+    """Earlier images of a name to remove: one a line in `tags`, less those of containers (`used`) and the new one."""
+    return sorted(set(tags.split()) - set(used.split()) - {image})
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
@@ -131,6 +137,13 @@ def main() -> None:
     os.unlink(sources)
     if not present():
         module.fail_json(msg=f"The build ended well, yet {image} is not there. Its output is in {job.log}.")
+    tags = module.run_command(
+        [docker, "image", "ls", "--format={{.Repository}}:{{.Tag}}", params["name"]], check_rc=True
+    )
+    used = module.run_command([docker, "ps", "--all", "--format={{.Image}}"], check_rc=True)
+    old = superseded(tags[1], used[1], image)
+    if old:
+        module.run_command([docker, "image", "rm", *old], check_rc=True)
     module.exit_json(**result)
 
 
