@@ -2,6 +2,7 @@
 """`tars-app serve|worker|migrate|healthcheck`. Exit codes: 0 done, 1 failed, 2 wrong settings or usage."""
 
 import argparse
+import os
 import sys
 import time
 import urllib.error
@@ -76,7 +77,9 @@ def _migrate(settings: Settings) -> None:
 
 def _healthcheck_serve() -> int:
     try:
-        with urllib.request.urlopen("http://127.0.0.1:8000/health", timeout=5) as answer:
+        with urllib.request.urlopen(
+            f"http://127.0.0.1:{os.environ.get('TARS_PORT', '8000')}/health", timeout=5
+        ) as answer:
             return 0 if answer.status == 200 else 1
     except (urllib.error.URLError, OSError):
         return 1
@@ -84,7 +87,7 @@ def _healthcheck_serve() -> int:
 
 def _healthcheck_worker() -> int:
     try:
-        age_s = time.time() - Path("/tmp/tars-worker").stat().st_mtime
+        age_s = time.time() - Path(os.environ.get("TARS_HEARTBEAT", "/tmp/tars-worker")).stat().st_mtime
     except OSError:
         return 1
     return 0 if age_s < OLDEST_HEARTBEAT_S else 1

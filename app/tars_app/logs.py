@@ -33,3 +33,5 @@ def configure_logging(level: str) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in _QUIETER:
         logging.getLogger(name).setLevel(logging.WARNING)
+    # Each failed job as a traceback, at every attempt; the worker has said in a line what is wrong.
+    logging.getLogger("dramatiq.worker.WorkerThread").setLevel(logging.CRITICAL)

@@ -32,7 +32,7 @@ class Settings(BaseSettings):
     embedding_model: str
     context_tokens: int = Field(4096, ge=1024, description="Sent as num_ctx; the model keeps no more than this")
     answer_tokens: int = Field(512, ge=16, description="Sent as num_predict")
-    temperature: float = Field(0.1, ge=0, le=2)
+    temperature: float = Field(0, ge=0, le=2)
     seed: int = 0
 
     documents: Annotated[list[Path], NoDecode] = [Path("/documents")]

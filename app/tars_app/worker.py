@@ -17,6 +17,7 @@ from sqlalchemy.exc import OperationalError
 from tars_app.database import DATABASE_AWAY, RECONCILE_LOCK, database_away, migrate, try_lock
 from tars_app.documents.ingest import ingest
 from tars_app.documents.reconcile import reconcile, wake_pending
+from tars_app.documents.records import forget_queued
 from tars_app.documents.sweep import remove_unclaimed, sweep
 from tars_app.errors import Unavailable
 from tars_app.services import Services, make_services
@@ -28,6 +29,7 @@ SWEEP_EVERY_S = 3600.0
 INGEST_LIMIT_MS = 2 * 3600 * 1000
 """Less than documents.index.LONGEST_INGEST, so that vectors are never removed while they are being written."""
 WAIT_FOR_DATABASE_S = 3.0
+STOP_WITHIN_MS = 20_000
 
 Send = Callable[[UUID], None]
 
@@ -44,8 +46,15 @@ def make_queue(services: Services) -> tuple[RedisBroker, Send]:
     def read_version(version_id: str) -> None:
         try:
             ingest(services, UUID(version_id))
+        except Unavailable as error:
+            _will_retry(version_id, error)
+            raise
         except DATABASE_AWAY as error:
-            raise database_away(error) from error
+            _will_retry(version_id, database_away(error))
+            raise
+        except Exception:
+            log.exception("Reading a document failed", extra={"fields": {"version": version_id}})
+            raise
 
     actor = dramatiq.actor(broker=broker, queue_name="documents")(read_version)
 
@@ -53,6 +62,11 @@ def make_queue(services: Services) -> tuple[RedisBroker, Send]:
         actor.send(str(version_id))
 
     return broker, send
+
+
+def _will_retry(version_id: str, error: Unavailable) -> None:
+    fields = {"version": version_id, "reason": str(error), "next_step": error.next_step}
+    log.warning("A document is read later", extra={"fields": fields})
 
 
 def run_worker(settings: Settings) -> None:
@@ -74,7 +88,7 @@ def run_worker(settings: Settings) -> None:
             rounds.next()
             stop.wait(settings.scan_interval_s)
     finally:
-        worker.stop()
+        worker.stop(timeout=STOP_WITHIN_MS)
         services.pool.close()
         log.info("Worker stopped")
 
@@ -99,6 +113,7 @@ class Rounds:
         self._services = services
         self._send = send
         self._sweep_at = 0.0
+        self._begun = False
 
     def next(self) -> None:
         """One round, unless another worker is at it."""
@@ -108,6 +123,7 @@ class Rounds:
             with try_lock(pool, RECONCILE_LOCK) as mine:
                 if mine:
                     self._step("looking at the shares", lambda: reconcile(pool, self._services.settings, self.beat))
+                    self._begun = self._begun or self._step("taking over", lambda: forget_queued(pool))
                     self._step("queueing", lambda: wake_pending(pool, self._send))
                     self._step("removing vectors", lambda: remove_unclaimed(self._services))
                     if time.monotonic() >= self._sweep_at and self._step(

@@ -176,3 +176,9 @@ def note_queued(pool: Pool, version_id: UUID) -> None:
     """The version's message is in the queue."""
     with pool.connection() as connection:
         connection.execute("UPDATE versions SET queued_at = now() WHERE id = %s", (version_id,))
+
+
+def forget_queued(pool: Pool) -> None:
+    """Queue all that waits once more: the last worker may have died over it, and reading twice does no harm."""
+    with pool.connection() as connection:
+        connection.execute("UPDATE versions SET queued_at = NULL WHERE state = 'pending' AND seen_to IS NULL")

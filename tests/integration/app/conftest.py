@@ -3,6 +3,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -52,6 +53,7 @@ class Server:
     log: Path
     ready: Callable[[], Any]
     environment: dict[str, str] = field(default_factory=dict)
+    stop_signal: int = signal.SIGTERM
     process: subprocess.Popen[bytes] | None = None
 
     def start(self, wait: bool = True) -> None:
@@ -70,7 +72,7 @@ class Server:
 
     def stop(self, kill: bool = False) -> None:
         if self.process and self.process.poll() is None:
-            (self.process.kill if kill else self.process.terminate)()
+            self.process.send_signal(signal.SIGKILL if kill else self.stop_signal)
             try:
                 self.process.wait(30)
             except subprocess.TimeoutExpired:
@@ -128,6 +130,7 @@ def postgres(workspace: Path) -> Iterator[Server]:
         lambda: psycopg.connect(f"host=127.0.0.1 port={port} user=tars dbname=postgres").close() or True,
     )
     server.environment["PGPORT"] = str(port)
+    server.stop_signal = signal.SIGINT  # as its container is stopped: it does not wait for its clients to go
     server.start()
     yield server
     server.stop()

@@ -63,7 +63,6 @@ def test_a_killed_worker_loses_nothing(stack: Stack) -> None:
     assert stack.sql("SELECT count(*) FROM chunks WHERE text LIKE 'Paragraph%%'") == [(0,)]
     # What a dead worker announced is removed in its own time; the test does not wait for hours.
     stack.sql("UPDATE unclaimed_vectors SET remove_after = now() RETURNING 1")
-    stack.sql("UPDATE versions SET queued_at = NULL WHERE state = 'pending' RETURNING 1")
     stack.worker.start()
     wait_for_state(stack, "long.txt", "indexed")
     assert_stores_agree(stack)
