@@ -6,8 +6,10 @@ The vault's password lies in the owner's home, outside the project. Both files a
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets as random
+import tempfile
 from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
@@ -81,16 +83,13 @@ def ensure_vault_password() -> str:
     """Return the vault's password; make it on first use."""
     path = vault_password_file()
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     if not path.exists():
-        write_atomic(draft, (random.token_urlsafe(32) + "\n").encode(), 0o600)
-        try:
+        with tempfile.TemporaryDirectory(dir=path.parent) as private:
+            draft = Path(private) / path.name
+            write_atomic(draft, (random.token_urlsafe(32) + "\n").encode(), 0o600)
             # A link, unlike a rename, fails when another process was first: its password must stay.
-            os.link(draft, path)
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
+            with contextlib.suppress(FileExistsError):
+                os.link(draft, path)
     return path.read_text().strip()
 
 

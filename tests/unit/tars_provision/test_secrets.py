@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -85,12 +86,14 @@ def test_a_vault_without_the_secrets_is_said(tmp_path: Path) -> None:
 
 
 def test_of_many_first_users_one_password_wins() -> None:
-    found: set[str] = set()
-    threads = [threading.Thread(target=lambda: found.add(secrets.ensure_vault_password())) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    start = threading.Barrier(8)
+
+    def use(_: int) -> str:
+        start.wait()
+        return secrets.ensure_vault_password()
+
+    with ThreadPoolExecutor(8) as pool:
+        found = set(pool.map(use, range(8)))
     assert found == {secrets.vault_password_file().read_text().strip()}
     assert [path.name for path in secrets.vault_password_file().parent.iterdir()] == ["vault-password"]
 
