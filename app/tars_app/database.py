@@ -59,6 +59,7 @@ def make_pool(settings: Settings) -> Pool:
         min_size=1,
         max_size=10,
         timeout=5,
+        reconnect_timeout=2,  # else it waits ever longer, and stays away for minutes after the server is back
         open=False,
     )
 
