@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The page: the question box, the thread of this session, the keys.
+
+import { refresh, watch } from "./holdings.js";
+import { element } from "./text.js";
+import { startTurn } from "./turn.js";
+
+const form = document.getElementById("ask");
+const box = document.getElementById("question");
+const send = document.getElementById("send");
+const stop = document.getElementById("stop");
+const thread = document.getElementById("thread");
+const history = document.getElementById("history");
+
+const asked = [];
+let running = null;
+
+async function askQuestion(question) {
+  if (running || !question) return;
+  box.value = "";
+  fit();
+  document.body.classList.remove("empty");
+  running = startTurn(question, thread, askQuestion);
+  asked.push(question);
+  remember(question, running.turn);
+  setBusy(true);
+  reveal(running.turn);
+  await running.finished;
+  running = null;
+  setBusy(false);
+  refresh();
+}
+
+function setBusy(busy) {
+  const focused = document.activeElement;
+  send.hidden = busy;
+  stop.hidden = !busy;
+  // A button that vanishes under the focus would drop it to the top of the page.
+  if (focused === send || focused === stop) box.focus();
+}
+
+function remember(question, turn) {
+  turn.id = `turn-${asked.length}`;
+  const link = element("a", "", question);
+  link.href = `#${turn.id}`;
+  history.querySelector("ol").append(element("li", "", link));
+  history.hidden = asked.length < 2;
+}
+
+function reveal(turn) {
+  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  turn.scrollIntoView({ block: "start", behavior: calm ? "auto" : "smooth" });
+}
+
+// The box grows with its text.
+function fit() {
+  box.style.height = "auto";
+  box.style.height = `${box.scrollHeight}px`;
+}
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  askQuestion(box.value.trim());
+});
+
+stop.addEventListener("click", () => running?.stop());
+
+box.addEventListener("input", fit);
+box.addEventListener("keydown", (event) => {
+  if (event.isComposing) return;
+  if (event.key === "Enter" && !event.shiftKey) {
+    event.preventDefault();
+    form.requestSubmit();
+  } else if (event.key === "ArrowUp" && !box.value && asked.length) {
+    event.preventDefault();
+    box.value = asked.at(-1);
+    fit();
+  }
+});
+
+document.addEventListener("keydown", (event) => {
+  // An open sheet takes Esc for itself.
+  if (event.key === "Escape" && !document.querySelector("dialog[open]")) running?.stop();
+});
+
+watch();
+if (matchMedia("(hover: hover)").matches) box.focus();

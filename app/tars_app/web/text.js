@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Text into elements. Everything that comes from a model or a document goes through textContent, never through HTML.
+
+const DATE = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium" });
+
+export function element(tag, className, ...children) {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  made.append(...children);
+  return made;
+}
+
+export const plural = (count, one, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
+
+// "page 3 · 14 Mar 2021 · LLM_docs/house", what is not known left out.
+export function where(place) {
+  const folder = [place.source, ...place.path.split("/").slice(0, -1)].join("/");
+  return [place.page ? `page ${place.page}` : "", day(place.modified), folder].filter(Boolean).join(" · ");
+}
+
+export const day = (iso) => (iso ? DATE.format(new Date(iso)) : "");
+
+// An answer: paragraphs, lists, **strong**, `code`, and [1] as makeMarker(1) gives it (or the text itself, for null).
+export function renderAnswer(text, makeMarker) {
+  const blocks = text.trim().split(/\n\s*\n/).filter(Boolean);
+  return blocks.flatMap((block) => renderBlock(block.split("\n"), makeMarker));
+}
+
+const ITEM = /^\s*(?:[-*•]|(\d{1,3})[.)])\s+/;
+
+function renderBlock(lines, makeMarker) {
+  const parts = [];
+  for (const line of lines) {
+    const item = ITEM.exec(line);
+    const last = parts.at(-1);
+    if (item) {
+      const tag = item[1] ? "OL" : "UL";
+      const list = last?.tagName === tag ? last : element(tag.toLowerCase());
+      if (list !== last) {
+        if (item[1]) list.start = Number(item[1]);
+        parts.push(list);
+      }
+      list.append(element("li", "", ...renderInline(line.slice(item[0].length), makeMarker)));
+    } else if (last?.tagName === "P") {
+      last.append(element("br"), ...renderInline(line, makeMarker));
+    } else {
+      parts.push(element("p", "", ...renderInline(line.replace(/^#{1,6} /, ""), makeMarker)));
+    }
+  }
+  return parts;
+}
+
+function renderInline(text, makeMarker) {
+  return text.split(/(\*\*[^*]+\*\*|`[^`]+`|\[\d{1,2}\])/).map((piece) => {
+    if (/^\*\*.+\*\*$/.test(piece)) return element("strong", "", piece.slice(2, -2));
+    if (/^`.+`$/.test(piece)) return element("code", "", piece.slice(1, -1));
+    const marker = /^\[(\d+)\]$/.exec(piece);
+    return (marker && makeMarker(Number(marker[1]))) ?? piece;
+  });
+}
+
+// Where quote stands in text: [start, end], white space counted alike; null where it does not occur.
+export function locate(text, quote) {
+  const words = quote.trim().split(/\s+/).filter(Boolean);
+  if (!words.length) return null;
+  const start = text.indexOf(quote);
+  if (start >= 0) return [start, start + quote.length];
+  const pattern = words.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("\\s+");
+  const match = new RegExp(pattern).exec(text);
+  return match && [match.index, match.index + match[0].length];
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// One question and its answer: searching, writing, and how it ended.
+
+import { openDocuments } from "./holdings.js";
+import { showPassage } from "./passage.js";
+import { Failure, ask } from "./service.js";
+import { element, plural, renderAnswer, where } from "./text.js";
+
+const template = (id) => document.getElementById(id).content.firstElementChild.cloneNode(true);
+const spoken = document.getElementById("spoken");
+
+// Appends the turn to thread and runs it. askAgain(question) is what the button in an error does.
+export function startTurn(question, thread, askAgain) {
+  const turn = template("turn");
+  turn.querySelector(".question").textContent = question;
+  thread.append(turn);
+  const stop = new AbortController();
+  const finished = run(turn, question, stop.signal)
+    .catch((error) => fail(turn, error, () => askAgain(question)))
+    .finally(() => {
+      turn.querySelector(".progress").remove();
+      turn.removeAttribute("aria-busy");
+    });
+  return { turn, finished, stop: () => stop.abort() };
+}
+
+async function run(turn, question, signal) {
+  const clock = startClock(turn.querySelector(".seconds"));
+  let sources = [];
+  let answer = "";
+  let frame = 0;
+  const quotes = new Map();
+  const draw = () => {
+    frame = 0;
+    turn.querySelector(".answer").replaceChildren(...renderAnswer(answer, (number) => marker(sources, quotes, number)));
+  };
+  progress(turn, "Searching the documents");
+  try {
+    for await (const { name, data } of ask(question, signal)) {
+      if (name === "sources") {
+        sources = data.sources;
+        if (sources.length) progress(turn, `Reading ${plural(sources.length, "passage")}`);
+      } else if (name === "token") {
+        if (!answer) progress(turn, "Writing");
+        answer += data.text;
+        frame ||= requestAnimationFrame(draw);
+      } else if (name === "done") {
+        answer = data.answer;
+        for (const { source, quote } of data.citations) quotes.set(source, quotes.get(source) ?? quote);
+        finish(turn, sources, data);
+      }
+    }
+  } finally {
+    clearInterval(clock);
+    cancelAnimationFrame(frame);
+    draw();
+  }
+}
+
+function progress(turn, text) {
+  turn.querySelector(".doing").textContent = text;
+  spoken.textContent = text;
+}
+
+function startClock(target) {
+  const started = performance.now();
+  return setInterval(() => {
+    const seconds = Math.floor((performance.now() - started) / 1000);
+    target.textContent = seconds > 1 ? `${seconds} s` : "";
+  }, 500);
+}
+
+// A passage's number inside the answer: a button where there is such a passage.
+function marker(sources, quotes, number) {
+  const source = sources.find((candidate) => candidate.id === number);
+  if (!source) return null;
+  const button = element("button", "marker", String(number));
+  button.type = "button";
+  button.setAttribute("aria-label", `Passage ${number}, ${source.title}`);
+  button.setAttribute("aria-haspopup", "dialog");
+  button.addEventListener("click", () => showPassage(source, quotes.get(number) ?? null));
+  return button;
+}
+
+function finish(turn, sources, done) {
+  const byId = new Map(sources.map((source) => [source.id, source]));
+  const cited = done.citations.filter((citation) => byId.has(citation.source));
+  const evidence = turn.querySelector(".evidence");
+  evidence.hidden = !cited.length;
+  evidence.querySelector("ol").append(...cited.map(({ source, quote }) => citation(byId.get(source), quote)));
+
+  const ids = new Set(cited.map(({ source }) => source));
+  const rest = sources.filter((source) => !ids.has(source.id));
+  const others = turn.querySelector(".others");
+  others.hidden = !rest.length;
+  others.querySelector("summary").textContent = `${plural(rest.length, "passage")} more ${rest.length === 1 ? "was" : "were"} read`;
+  others.querySelector("ol").append(...rest.map((source) => citation(source, null)));
+
+  if (sources.length) {
+    turn.querySelector(".made").textContent =
+      `${done.model} · ${plural(sources.length, "passage")} · ${done.duration_s.toFixed(1)} s`;
+  } else {
+    turn.classList.add("nothing");
+    const list = element("button", "quiet", "See what there is");
+    list.type = "button";
+    list.addEventListener("click", openDocuments);
+    turn.querySelector(".made").replaceChildren("Other words may find it. ", list);
+  }
+  spoken.textContent = `${done.answer} ${cited.length ? `${plural(cited.length, "citation")}.` : ""}`;
+}
+
+function citation(source, quote) {
+  const item = template("citation");
+  const button = item.querySelector("button");
+  item.querySelector(".number").textContent = source.id;
+  item.querySelector(".title").textContent = source.title;
+  item.querySelector(".where").textContent = where(source);
+  const words = item.querySelector(".quote");
+  if (quote === null) words.replaceWith(element("span", "excerpt", source.excerpt));
+  else words.textContent = quote;
+  button.addEventListener("click", () => showPassage(source, quote));
+  return item;
+}
+
+function fail(turn, error, again) {
+  if (error.name === "AbortError") {
+    turn.classList.add("stopped");
+    turn.querySelector(".made").textContent = "Stopped.";
+    spoken.textContent = "Stopped.";
+    return;
+  }
+  const known = error instanceof Failure;
+  if (!known) console.error(error);
+  const trouble = template("trouble");
+  trouble.querySelector(".message").textContent = known ? error.message : "This page ran into an error of its own.";
+  trouble.querySelector(".next-step").textContent = known ? error.nextStep : "Load it again, then ask again.";
+  trouble.querySelector(".again").addEventListener("click", again);
+  turn.querySelector(".answer").after(trouble);
+  turn.classList.add("failed");
+}

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The page's server with a scripted API: answers made of the app's own event models, under the app's own headers."""
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from uuid import UUID
+
+import uvicorn
+from pydantic import BaseModel
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from tars_app.answers.model import Citation, Done, Failure, SourceEntry, Sources, Token
+from tars_app.documents.model import Document, Documents, Source
+from tars_app.guard import Guard
+from tars_app.main import WEB
+from tars_app.retrieval.model import PassageView
+
+MODIFIED = datetime(2026, 3, 14, 9, 30, tzinfo=UTC)
+QUOTE = "The filter must be cleaned every six months."
+BEFORE = "Heating\n\nThe heat pump in the cellar was installed in March 2021 by Brenner Haustechnik.\n\n"
+TEXT = f"Maintenance\n\n{QUOTE} The brine pressure must stay between 1.5 and 2.0 bar. <script>alert(1)</script>"
+AFTER = "\n\nIf the display shows F.22, the pressure is too low: fill up the circuit and call 0761 555 0199."
+LONG = "Rechnungen_und_Verträge/Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft.pdf"
+
+
+def _id(number: int) -> UUID:
+    return UUID(int=number)
+
+
+def _source(number: int, path: str, page: int | None, excerpt: str) -> SourceEntry:
+    return SourceEntry(
+        id=number,
+        chunk_id=_id(number),
+        document_id=_id(100 + number),
+        source="LLM_docs",
+        path=path,
+        title=path.rsplit("/", 1)[-1],
+        page=page,
+        modified=MODIFIED,
+        score=0.9 - number / 10,
+        excerpt=excerpt,
+    )
+
+
+SOURCES = [
+    _source(1, "house/heating.pdf", 3, "Maintenance The filter must be cleaned every six months."),
+    _source(2, "house/inspection-2026.md", None, "In March the chimney sweep saw everything; the filter was new."),
+    _source(3, LONG, 12, "Invoice of 2 March for two filters, " + "x" * 120),
+]
+
+
+class Script:
+    """The API. Tests set its documents; a word of the question chooses how it is answered."""
+
+    def __init__(self) -> None:
+        self.documents = [
+            Document(
+                document_id=_id(101), source="LLM_docs", path="house/heating.pdf", state="indexed", error=None,
+                modified=MODIFIED, pages=12, chunks=31,
+            ),
+            Document(
+                document_id=_id(102), source="LLM_docs", path="house/inspection-2026.md", state="indexed", error=None,
+                modified=MODIFIED, pages=None, chunks=2,
+            ),
+            Document(
+                document_id=_id(103), source="LLM_docs", path="scans/old.pdf", state="failed",
+                error="The PDF has no text, only pictures. Scan it again with text recognition.",
+                modified=MODIFIED, pages=None, chunks=None,
+            ),
+        ]  # fmt: skip
+        self.sources = [Source(name="LLM_docs", available=True, detail=None)]
+        self.asked: list[str] = []
+        self.left = 0
+        self.go_on = threading.Event()
+
+    def app(self) -> Starlette:
+        routes = [
+            Route("/api/ask", self.ask, methods=["POST"]),
+            Route("/api/documents", self.list_documents),
+            Route("/api/passages/{chunk_id}", self.open_passage),
+            Mount("/", StaticFiles(directory=WEB, html=True)),
+        ]
+        return Starlette(routes=routes, middleware=[Middleware(Guard)])
+
+    async def list_documents(self, _: Request) -> Response:
+        return _json(Documents(documents=self.documents, sources=self.sources))
+
+    async def open_passage(self, request: Request) -> Response:
+        number = UUID(request.path_params["chunk_id"]).int
+        if number != 1:
+            return JSONResponse({"detail": "The passage is no longer there: its document was changed."}, 404)
+        place = SOURCES[0].model_dump(include=set(PassageView.model_fields))
+        return _json(PassageView(**place, before=BEFORE, text=TEXT, after=AFTER))
+
+    async def ask(self, request: Request) -> Response:
+        question: str = (await request.json())["question"]
+        self.asked.append(question)
+        if "down" in question:
+            return JSONResponse({"message": "The index does not answer.", "next_step": "Wait a minute."}, 503)
+
+        async def events() -> AsyncIterator[ServerSentEvent]:
+            try:
+                async for event in self.answer(question):
+                    yield ServerSentEvent(event=_NAMES[type(event)], data=event.model_dump_json())
+            except asyncio.CancelledError:
+                self.left += 1
+                raise
+
+        return EventSourceResponse(events())
+
+    async def answer(self, question: str) -> AsyncIterator[BaseModel]:
+        if "nothing" in question:
+            yield Sources(sources=[])
+            yield _done("Nothing in the documents answers this question.", [])
+            return
+        yield Sources(sources=SOURCES)
+        if "endless" in question:
+            while True:
+                yield Token(text="more and more ")
+                await asyncio.sleep(0.03)
+        if "away" in question:
+            yield Token(text="The filter ")
+            yield Failure(message="The model does not answer.", next_step="Look at the model server on the desktop.")
+            return
+        if "broken" in question:
+            yield Token(text="The filter ")
+            return
+        answer = "Clean the filter **every six months** [1]. It was new at the last inspection [2] <b>&amp;</b> [9]."
+        for word in answer.split(" "):
+            yield Token(text=f"{word} ")
+            while "pause" in question and word == "filter" and not self.go_on.is_set():
+                await asyncio.sleep(0.01)
+        yield _done(answer, [Citation(source=1, quote=QUOTE, page=3)])
+
+
+_NAMES: dict[type[BaseModel], str] = {Sources: "sources", Token: "token", Done: "done", Failure: "error"}
+
+
+def _done(answer: str, citations: list[Citation]) -> Done:
+    return Done(
+        answer=answer, citations=citations, model="smollm2:135m", prompt_tokens=400, answer_tokens=20, duration_s=4.2
+    )
+
+
+def _json(model: BaseModel) -> Response:
+    return Response(model.model_dump_json(), media_type="application/json")
+
+
+class Server:
+    """The script on a free loopback port, in a thread of its own."""
+
+    def __init__(self) -> None:
+        self.script = Script()
+        self._socket = socket.socket()
+        self._socket.bind(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/"
+        self._server = uvicorn.Server(uvicorn.Config(self.script.app(), log_level="warning", lifespan="off"))
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]})
+
+    def start(self) -> "Server":
+        self._thread.start()
+        while not self._server.started:
+            time.sleep(0.01)
+        return self
+
+    def stop(self) -> None:
+        self._server.should_exit = self._server.force_exit = True
+        self._thread.join()
