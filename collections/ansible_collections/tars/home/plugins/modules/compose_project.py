@@ -100,7 +100,7 @@ class Project:
         ends = []
         for container in containers:
             if not container.at_work:
-                _, out, err = self.module.run_command([self.docker, "logs", "--tail=15", container.id])
+                _, out, err = self.module.run_command([self.docker, "logs", "--tail=8", container.id])
                 ends.append(f"{container.service} ({container.description}):\n{(out + err).strip()}")
         return "\n".join(ends)
 
@@ -135,7 +135,7 @@ def main() -> None:
         jobs.begin(module.run_command, job)
         running = jobs.attend(module.run_command, [job])
     except jobs.JobError as error:
-        failure = str(error)
+        failure = "\n".join(str(error).splitlines()[-3:])
     after = project.containers()
     left = compose.plan(hashes, after)
     if running:

@@ -6,7 +6,8 @@ DOCUMENTATION = r"""
 module: image_digests
 short_description: Pull container images once and hold them to the digest met then
 description:
-  - Pulls the images that are missing, and compares each with its recorded digest. A tag that was moved fails.
+  - Pulls the images that are missing or not recorded, and compares each with its recorded digest. A tag that was moved
+    fails.
   - Digests that are not recorded yet are written to O(record) on the controller.
   - Each pull is a systemd unit C(tars-pull-IMAGE.service). It goes on if the connection breaks; the next run finds it.
 attributes:
@@ -84,10 +85,11 @@ def main() -> None:
     )
     names, recorded = list(dict.fromkeys(module.params["images"])), module.params["recorded"]
     present = before = read(module)
-    missing = [name for name in names if name not in present]
+    # One that is here but not recorded may be older than what its tag means: what counts is what a pull brings.
+    wanted = [name for name in names if name not in present or name not in recorded]
     pending = []
-    if missing and not module.check_mode:
-        pulls = [jobs.Job(images.unit(name), ("docker", "pull", name)) for name in missing]
+    if wanted and not module.check_mode:
+        pulls = [jobs.Job(images.unit(name), ("docker", "pull", name)) for name in wanted]
         try:
             for job in pulls:
                 jobs.begin(module.run_command, job)
@@ -113,7 +115,7 @@ def main() -> None:
         )
     known = {**recorded, **present}
     module.exit_json(
-        changed=bool(missing),
+        changed=bool(wanted),
         digests=present,
         pinned={name: f"{name}@{known[name]}" if name in known else name for name in names},
         pending=pending,

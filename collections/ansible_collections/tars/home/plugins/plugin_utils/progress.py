@@ -28,14 +28,12 @@ class ProgressAction(ActionBase):
     def attend(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Call the module until nothing is pending. The result is changed if any call changed something."""
         changed = False
-        diff: Any = None
-        planned: dict[str, Any] = {}
+        first: dict[str, Any] = {}
         shown: set[str] = set()
         while True:
             result: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=task_vars)
             changed = changed or bool(result.get("changed"))
-            diff = diff or result.get("diff")
-            planned = planned or {key: result[key] for key in self.PLANNED if key in result}
+            first = first or result
             pending = result.pop("pending", None) or []
             for line in pending:
                 if line not in shown:
@@ -43,8 +41,9 @@ class ProgressAction(ActionBase):
             shown = set(pending)
             if not pending or result.get("failed"):
                 break
-        if diff and self._task.diff:
-            result["diff"] = diff
+        planned = {key: first[key] for key in self.PLANNED if key in first}
+        if isinstance(result.get("diff"), dict) and "diff" in first:
+            result["diff"]["before"] = first["diff"]["before"]
         return {**result, **planned, "changed": changed}
 
     def show(self, task_vars: dict[str, Any], line: str) -> None:
