@@ -23,6 +23,8 @@ KINDS: dict[str, Kind] = {
     "verbose": "text",
     "playbook_on_stats": "stats",
 }
+BANNER = re.compile(r"^\s*(TASK|RUNNING HANDLER) \[.*\] \*+\n")
+"""What Ansible prints above a task's first output."""
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 PROGRESS = re.compile(r"^ {4}\[(?P<host>[^\]]+)\] (?P<text>.+)$")
 """A line in which an action of the collection says where long work on a host stands."""
@@ -93,6 +95,8 @@ def parse(raw: Mapping[str, Any]) -> Event | None:
         return None
     if kind == "ok" and result.get("changed"):
         kind = "changed"
+    if kind == "diff":
+        text = BANNER.sub("", text)
     if kind in ("failed", "unreachable"):
         text = reason(result)
     if kind == "text" and (match := PROGRESS.match(text)):

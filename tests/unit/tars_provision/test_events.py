@@ -54,6 +54,7 @@ def tally(*events: dict[str, Any], check: bool = False, keep: frozenset[str] = f
         ),
         (raw("runner_on_unreachable", msg="Connection refused", unreachable=True), "unreachable", "Connection refused"),
         (raw("runner_on_file_diff", stdout="\x1b[0;31m--- before\x1b[0m\r\n+x\r\n"), "diff", "--- before\n+x\n"),
+        (raw("runner_on_file_diff", stdout="\r\nTASK [stack : Write] *****\r\n-a\r\n+b\r\n"), "diff", "-a\n+b\n"),
     ],
 )
 def test_events_say_what_happened(event: dict[str, Any], kind: str, text: str) -> None:
