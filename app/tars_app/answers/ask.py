@@ -69,8 +69,9 @@ async def _answer(
         yield Token(text=part)
     _check_truncation(prompt, usage, settings.context_tokens, metrics)
     answer = "".join(pieces).strip()
-    quotes = find_quotes(question, answer, [passage.text for passage in prompt.passages])
-    citations = await run_sync(verified, services.pool, quotes, prompt.passages)
+    used = prompt.passages
+    quotes = find_quotes(question, answer, [passage.text for passage in used], [passage.score for passage in used])
+    citations = await run_sync(verified, services.pool, quotes, used)
     yield _done(settings.chat_model, answer or NO_ANSWER, citations, usage, started)
 
 

@@ -13,7 +13,7 @@ from tars_app.documents.chunks import sentences
 LONGEST_QUOTE = 300
 _MARKER = re.compile(r"\[(\d{1,2})\]")
 _WORD = re.compile(r"\w+")
-_RIVAL = 0.6
+_RIVAL = 0.75
 """A passage no marker names is cited too, if its sentence fits at least this well compared to the best."""
 MOST_CITATIONS = 3
 
@@ -27,17 +27,21 @@ class Quote:
     fit: float
 
 
-def find_quotes(question: str, answer: str, texts: Sequence[str]) -> list[Quote]:
+def find_quotes(question: str, answer: str, texts: Sequence[str], scores: Sequence[float]) -> list[Quote]:
     """The best sentence of each passage that the answer rests on, the best first; at least one if there is a passage.
 
+    `scores` (0..1) are what retrieval thought of the passages: a small model's answer alone is a poor guide.
     A passage counts as used if the answer names it ([1]) and shares words with it, or shares about as many rare words
     with it as with the best.
     """
     pieces = [[text[span.start : span.end] for span in sentences(text)] for text in texts]
     weights = _weights(question, answer, [piece for of_text in pieces for piece in of_text])
     best = [
-        max((Quote(number, cut(piece, weights), _fit(piece, weights)) for piece in of_text), key=attrgetter("fit"))
-        for number, of_text in enumerate(pieces, 1)
+        max(
+            (Quote(number, cut(piece, weights), score * _fit(piece, weights)) for piece in of_text),
+            key=attrgetter("fit"),
+        )
+        for number, (of_text, score) in enumerate(zip(pieces, scores, strict=True), 1)
         if of_text
     ]
     best.sort(key=lambda quote: -quote.fit)
@@ -53,7 +57,7 @@ def cut(sentence: str, weights: Mapping[str, float]) -> str:
     """The sentence, or where it is long the stretch of whole words with the most weight."""
     if len(sentence) <= LONGEST_QUOTE:
         return sentence
-    words = [(match.start(), match.end(), weights.get(match[0].casefold(), 0.0)) for match in _WORD.finditer(sentence)]
+    words = [(match.start(), match.end(), weights.get(_stem(match[0]), 0.0)) for match in _WORD.finditer(sentence)]
     best, start, total = (-1.0, 0, LONGEST_QUOTE), 0, 0.0
     for begin_of_last, end, weight in words:
         total += weight
@@ -65,17 +69,24 @@ def cut(sentence: str, weights: Mapping[str, float]) -> str:
     return sentence[best[1] : best[2]]
 
 
+def _stem(word: str) -> str:
+    """Enough for "service", "services" and "serviced" to meet, in any language that inflects at the end."""
+    return word.casefold()[:5]
+
+
 def _words(text: str) -> list[str]:
-    return [word.casefold() for word in _WORD.findall(_MARKER.sub(" ", text))]
+    """Without words of two letters, which say little and are rare among few sentences by chance."""
+    return [_stem(word) for word in _WORD.findall(_MARKER.sub(" ", text)) if len(word) > 2 or not word.isalpha()]
 
 
 def _weights(question: str, answer: str, pieces: Sequence[str]) -> dict[str, float]:
-    """Rarity among the sentences at hand of each word of question and answer; the answer's count twice."""
+    """Rarity, among the sentences at hand, of each word of question or answer; twice that of a word of both."""
     frequency = Counter(word for piece in pieces for word in set(_words(piece)))
-    in_answer = set(_words(answer))
+    asked, answered = set(_words(question)), set(_words(answer))
+    both = asked & answered
     return {
-        word: log(1 + (len(pieces) - frequency[word] + 0.5) / (frequency[word] + 0.5)) * (2 if word in in_answer else 1)
-        for word in in_answer.union(_words(question))
+        word: log(1 + (len(pieces) - frequency[word] + 0.5) / (frequency[word] + 0.5)) * (2 if word in both else 1)
+        for word in asked | answered
         if frequency[word]
     }
 
