@@ -93,7 +93,7 @@ function finish(turn, sources, done) {
   const rest = sources.filter((source) => !ids.has(source.id));
   const others = turn.querySelector(".others");
   others.hidden = !rest.length;
-  others.querySelector("summary").textContent = `${plural(rest.length, "passage")} more ${rest.length === 1 ? "was" : "were"} read`;
+  others.querySelector("summary").textContent = `${plural(rest.length, "more passage was", "more passages were")} read`;
   others.querySelector("ol").append(...rest.map((source) => citation(source, null)));
 
   if (sources.length) {

@@ -91,7 +91,7 @@ def test_marker_in_the_answer_opens_its_passage(open_page: OpenPage) -> None:
 
 def test_passages_that_are_not_cited_can_be_opened_and_may_be_gone(open_page: OpenPage) -> None:
     page = asked(open_page())
-    page.get_by_text("2 passages more were read").click()
+    page.get_by_text("2 more passages were read").click()
     page.locator(".others").get_by_role("button").first.click()
     expect(page.get_by_role("dialog")).to_contain_text("The passage is no longer there: its document was changed.")
 
@@ -223,7 +223,7 @@ def test_fits_every_width(open_page: OpenPage, width: int, height: int) -> None:
     overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     assert page.evaluate(overflow) == 0
     asked(page)
-    page.get_by_text("2 passages more were read").click()
+    page.get_by_text("2 more passages were read").click()
     expect(page.locator(".others")).to_contain_text(LONG.rsplit("/", 1)[-1])
     assert page.evaluate(overflow) == 0
     expect(page.get_by_label("Your question")).to_be_in_viewport(ratio=1)
@@ -241,7 +241,7 @@ def test_accessible(open_page: OpenPage, server: Server, dark: bool, width: int)
     expect(page.locator("#notice")).not_to_be_empty()
     check(page)
     asked(page)
-    page.get_by_text("2 passages more were read").click()
+    page.get_by_text("2 more passages were read").click()
     ask(page, "away")
     expect(page.get_by_role("alert")).to_be_visible()
     ask(page, "nothing")
