@@ -68,9 +68,11 @@ def headline(number: int, text: str) -> None:
 
 def put(site: Site, client: str, document: Path) -> None:
     """Write a document to the share from a machine of the household, with its user-space NFS tools."""
+    # nfs-cp writes no file that exists; one that is already there as it should be is left alone.
     target = f"nfs://{site.hosts[site.nas].address}{site.shares[SHARE].volume}/{SHARE}/{document.name}"
     local = shlex.quote(f"/tmp/{document.name}")
-    script = f"cat > {local} && nfs-cp {local} {shlex.quote(target)} && rm {local}"
+    there = shlex.quote(target)
+    script = f"cat > {local}; nfs-cat {there} 2>/dev/null | cmp -s - {local} || nfs-cp {local} {there} && rm {local}"
     written = subprocess.run([*ssh(site, client), script], input=document.read_bytes(), capture_output=True)
     if written.returncode:
         raise DemoError(
@@ -111,9 +113,11 @@ def wait_until_indexed(door: asking.Door, wanted: set[str], say: Callable[[str],
 
 def epilogue(door: asking.Door, seconds: float) -> str:
     """Return what to try next and how to end it."""
-    return f"""
-All of it took {clock(seconds)}. The lab is still up:
-  ./tars ask "How do I refill the boiler?"     another question
-  https://{door.address}/                          the page (its certificate is signed by {door.authority})
-  ./tars lab shell client                          a shell on a machine of the household
-  ./tars lab down                                  removes everything, and says what"""
+    rows = {
+        './tars ask -i inventories/lab "How do I refill the boiler?"': "another question",
+        f"https://{door.address}/": f"the page; {door.authority} vouches for it",
+        "./tars lab shell client": "a shell on a machine of the household",
+        "./tars lab down": "removes everything, and says what",
+    }
+    lines = "\n".join(f"  {what:<58}  {meaning}" for what, meaning in rows.items())
+    return f"\nAll of it took {clock(seconds)}. The lab is still up:\n{lines}"
