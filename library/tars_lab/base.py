@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
-from tars_lab import host
+from tars_lab import host, processes
 from tars_lab.commands import Progress, run
 from tars_lab.dsm_twin import install as dsm_twin
 from tars_lab.layout import Lab
@@ -38,9 +38,10 @@ def minimal(lab: Lab, progress: Progress) -> Path:
 
     def build(tree: Path) -> None:
         command = ["debootstrap", "--variant=minbase", "--include=ca-certificates", SUITE, str(tree)]
-        run([*command, mirror] if mirror else command, log=lab.log("debootstrap"), what="making the Debian base")
-        _host_settings(tree, lab.log("debootstrap"))
-        in_tree(tree, [*_APT, "update"], lab.log("debootstrap"))
+        command += [mirror] if mirror else []
+        processes.build(lab, command, lab.log("debootstrap"), "making the Debian base")
+        _host_settings(lab, tree, lab.log("debootstrap"))
+        in_tree(lab, tree, [*_APT, "update"], lab.log("debootstrap"))
 
     return _cached(lab, name, progress, build)
 
@@ -55,7 +56,7 @@ def machine(lab: Lab, kind: str, progress: Progress) -> Path:
     return _cached(lab, name, progress, lambda tree: _install(lab, common, tree, packages))
 
 
-def in_tree(tree: Path, command: list[str], log: Path) -> None:
+def in_tree(lab: Lab, tree: Path, command: list[str], log: Path) -> None:
     """Run a program inside a tree that is not booted, on the host's network."""
     words = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--directory", str(tree), "--pipe"]
     words += [
@@ -64,7 +65,7 @@ def in_tree(tree: Path, command: list[str], log: Path) -> None:
         "--setenv=DEBIAN_FRONTEND=noninteractive",
         "--setenv=LC_ALL=C.UTF-8",
     ]
-    run([*words, *command], log=log, what=f"in {tree}")
+    processes.build(lab, [*words, *command], log, f"in {tree}")
 
 
 def copy(source: Path, target: Path) -> None:
@@ -76,8 +77,8 @@ def copy(source: Path, target: Path) -> None:
 def _install(lab: Lab, parent: Path, tree: Path, packages: list[str]) -> None:
     copy(parent, tree)
     log = lab.log(tree.name.removesuffix(".partial"))
-    in_tree(tree, [*_APT, "install", *packages], log)
-    in_tree(tree, ["apt-get", "clean"], log)
+    in_tree(lab, tree, [*_APT, "install", *packages], log)
+    in_tree(lab, tree, ["apt-get", "clean"], log)
     for key in (tree / "etc/ssh").glob("ssh_host_*"):
         key.unlink()
     (tree / "etc/machine-id").write_text("")
@@ -108,7 +109,7 @@ def remove(tree: Path) -> None:
         run(["rm", "--recursive", "--force", "--one-file-system", tree])
 
 
-def _host_settings(tree: Path, log: Path) -> None:
+def _host_settings(lab: Lab, tree: Path, log: Path) -> None:
     """Let the tree reach the outside as the host does."""
     for name, content in host.apt_settings().items():
         path = tree / "etc/apt" / name
@@ -121,7 +122,7 @@ def _host_settings(tree: Path, log: Path) -> None:
     local.mkdir(parents=True)
     for number, pem in enumerate(host.certificates(known)):
         (local / f"host-{number}.crt").write_text(pem)
-    in_tree(tree, ["update-ca-certificates"], log)
+    in_tree(lab, tree, ["update-ca-certificates"], log)
     (tree / "etc/resolv.conf").unlink(missing_ok=True)
     (tree / "etc/resolv.conf").write_text(host.resolver())
 

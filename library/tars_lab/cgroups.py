@@ -5,6 +5,7 @@ Membership cannot be forged by a reused process number and needs no record on di
 the lab, however it ended up there.
 """
 
+import errno
 import os
 import signal
 import time
@@ -114,7 +115,18 @@ def remove(lab: Lab, name: str = "") -> None:
     """Remove the empty group, the groups below it, and the lab's own top group when it is the last."""
     for group in _group(lab, name):
         for level in (*_below(group), group):
-            if level.is_dir():
-                level.rmdir()
+            _remove_empty(level)
         if name and group.parent.is_dir() and not any(path.is_dir() for path in group.parent.iterdir()):
             group.parent.rmdir()
+
+
+def _remove_empty(level: Path) -> None:
+    """Remove one group; the kernel calls it busy for a moment after the last process has ended."""
+    deadline = time.monotonic() + 5
+    while level.is_dir():
+        try:
+            level.rmdir()
+        except OSError as error:
+            if error.errno != errno.EBUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)

@@ -2,7 +2,7 @@
 """Running the host's programs, and saying clearly what failed."""
 
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 Progress = Callable[[str], None]
@@ -19,24 +19,25 @@ def run(
     *,
     input: str | None = None,
     log: Path | None = None,
-    env: Mapping[str, str] | None = None,
+    shown: Sequence[str | Path] | None = None,
     what: str | None = None,
 ) -> str:
     """Run a program to its end and return its standard output.
 
-    With `log`, both streams are appended there instead and the answer is empty. `what` names the purpose in the error.
+    With `log`, both streams are appended there instead and the answer is empty. `what` names the purpose in the error,
+    and `shown` the command where it is not the one that was run.
     Raises LabError when the program is missing or fails, with the last lines it wrote.
     """
     words = [str(word) for word in command]
     try:
         if log is None:
-            done = subprocess.run(words, input=input, env=env, capture_output=True, text=True, errors="replace")
+            done = subprocess.run(words, input=input, capture_output=True, text=True, errors="replace")
             text = done.stderr or done.stdout
         else:
             log.parent.mkdir(parents=True, exist_ok=True)
             with log.open("a") as stream:
                 start = stream.tell()
-                done = subprocess.run(words, input=input, env=env, stdout=stream, stderr=stream, text=True)
+                done = subprocess.run(words, input=input, stdout=stream, stderr=stream, text=True)
             with log.open(errors="replace") as stream:
                 stream.seek(start)
                 text = stream.read() if done.returncode else ""
@@ -45,5 +46,6 @@ def run(
     if done.returncode:
         tail = "\n".join(text.strip().splitlines()[-_TAIL:])
         where = f" (all of it in {log})" if log else ""
-        raise LabError(f"{what or words[0]}: `{' '.join(words)}` ended with {done.returncode}{where}:\n{tail}")
+        command_line = " ".join(str(word) for word in shown or words)
+        raise LabError(f"{what or words[0]}: `{command_line}` ended with {done.returncode}{where}:\n{tail}")
     return done.stdout or ""

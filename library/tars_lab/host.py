@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tars_lab.commands import LabError, run
 
+PIP_FILES = [Path("/etc/pip.conf"), Path.home() / ".pip/pip.conf", Path.home() / ".config/pip/pip.conf"]
 CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 # Program the lab calls -> Debian and Ubuntu package that brings it.
 _PROGRAMS = {
@@ -88,7 +89,7 @@ def apt_settings() -> dict[str, str]:
 def pip_settings() -> str:
     """A pip.conf that says what the host's settings say, without what names a folder of the host; empty if nothing."""
     merged: dict[str, str] = {}
-    for path in (Path("/etc/pip.conf"), Path.home() / ".pip/pip.conf", Path.home() / ".config/pip/pip.conf"):
+    for path in PIP_FILES:
         parser = configparser.RawConfigParser()
         parser.read(path)
         if parser.has_section("global"):

@@ -6,12 +6,13 @@ An image is known by a digest of all it is made from. One that the registry hold
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tars_lab import base, host, registry
+from ruamel.yaml import YAML
+
+from tars_lab import base, host, processes, registry
 from tars_lab.commands import LabError, Progress, run
 from tars_lab.layout import Lab
 
@@ -33,17 +34,41 @@ _LEFT_OUT = [
 
 
 def up(lab: Lab, progress: Progress) -> None:
-    """Build and push what the registry does not hold yet. Raises LabError."""
+    """Build and push what the registry does not hold yet. Raises LabError, after all that can be built was built."""
     keys = _keys(lab.images, base.minimal(lab, progress).name)
     pushed = _pushed(lab)
     wanted = [
         name for name in keys if pushed.get(lab.images[name], {}).get("key") != keys[name] or _absent(lab, name, pushed)
     ]
-    if not wanted:
+    if wanted:
+        local = set(run([*_buildah(lab), "images", "--format", "{{.Name}}:{{.Tag}}"]).split())
+        problems = []
+        for name in wanted:
+            try:
+                _build(lab, name, keys, local, progress)
+            except LabError as error:
+                problems.append(str(error))
+        if problems:
+            raise LabError("\n".join(problems))
+    _forget_digests(lab, progress)
+
+
+def _forget_digests(lab: Lab, progress: Progress) -> None:
+    """Take digests of images that were built anew out of the inventory's record: their first pull is still to come."""
+    path = Path(lab.inventory) / "recorded/images.yml"
+    if not path.exists():
         return
-    local = set(run([*_buildah(lab), "images", "--format", "{{.Name}}:{{.Tag}}"]).split())
-    for name in wanted:
-        _build(lab, name, keys, local, progress)
+    yaml = YAML()
+    record = yaml.load(path) or {}
+    stale = [r for r in lab.images.values() if r in record and record[r] != registry.digest(lab, r)]
+    for reference in stale:
+        del record[reference]
+        progress(f"{reference} is new: its recorded digest is forgotten")
+    if stale:
+        new = path.with_suffix(".new")
+        with new.open("w") as stream:
+            yaml.dump(record, stream)
+        new.replace(path)
 
 
 def _absent(lab: Lab, name: str, pushed: dict[str, dict[str, str]]) -> bool:
@@ -63,9 +88,8 @@ def _build(lab: Lab, name: str, keys: dict[str, str], local: set[str], progress:
     repository, version = registry.repository(reference)
     address = "{}:{}".format(*lab.registry_address)
     push = [*_buildah(lab), "push", "--tls-verify=false", "--quiet", "--format", "v2s2", tag]
-    run(
-        [*push, f"docker://{address}/{repository}:{version}"], log=lab.log(f"image-{name}"), what=f"pushing {reference}"
-    )
+    push.append(f"docker://{address}/{repository}:{version}")
+    processes.build(lab, push, lab.log(f"image-{name}"), f"pushing {reference}")
     digest = registry.digest(lab, reference)
     if digest is None:
         raise LabError(f"image {reference}: pushed, but {lab.registry} does not serve it; see {lab.log(registry.NAME)}")
@@ -86,19 +110,9 @@ def _parent(lab: Lab, name: str, keys: dict[str, str], local: set[str], progress
         folder = lab.state_dir / "build/base"
         folder.mkdir(parents=True, exist_ok=True)
         archive = folder / "root.tar"
-        run(
-            [
-                "tar",
-                "--create",
-                "--numeric-owner",
-                *[f"--exclude=./{e}" for e in _LEFT_OUT],
-                "-C",
-                tree,
-                "-f",
-                archive,
-                ".",
-            ]
-        )
+        left_out = [f"--exclude=./{pattern}" for pattern in _LEFT_OUT]
+        tar = ["tar", "--create", "--numeric-owner", *left_out, "--directory", str(tree), "--file", str(archive), "."]
+        processes.build(lab, tar, lab.log("image-base"), "packing the base image")
         (folder / "Dockerfile").write_text("FROM scratch\nADD root.tar /\n")
         _bud(lab, "base", folder, tag, [])
         archive.unlink()
@@ -113,12 +127,7 @@ def _bud(lab: Lab, name: str, folder: Path, tag: str, arguments: list[str]) -> N
     settings.write_text(host.pip_settings())
     command = [*_buildah(lab), "bud", "--quiet", "--isolation", "chroot", "--format", "docker", "--layers"]
     command += ["--secret", f"id=pip.conf,src={settings}", "--tag", tag, *arguments, str(folder)]
-    run(
-        command,
-        log=lab.log(f"image-{name}"),
-        env={**os.environ, "BUILDAH_FORMAT": "docker"},
-        what=f"building image {name}",
-    )
+    processes.build(lab, command, lab.log(f"image-{name}"), f"building image {name}")
 
 
 def _buildah(lab: Lab) -> list[str]:

@@ -7,16 +7,17 @@ import hashlib
 import ssl
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from tars_lab import base, cgroups, host, images, layout, machine, network, registry
+from tars_lab import base, cgroups, host, images, layout, machine, network, processes, registry
 from tars_lab.commands import LabError, Progress, run
 from tars_lab.dsm_twin import install as dsm_twin
 from tars_lab.layout import Lab, Machine
 from tars_provision import secrets, trust
 
+_LOCK = Path("/run/lock/tars-lab")
 _DSM_MODEL = "DS1515+"
 
 
@@ -30,6 +31,10 @@ def up(inventory: Path, progress: Progress = print, *, keep: bool = False, lab: 
     lab = lab or layout.load(Path(inventory))
     with _lock(lab):
         lab.record()
+        if processes.clear(lab):
+            progress("ended what an interrupted build had left")
+        for place in _unmount(lab):
+            progress(f"removed {place}, which an interrupted build had left")
         network.up(lab)
         registry.up(lab)
         machine.controller_key(lab)
@@ -39,24 +44,28 @@ def up(inventory: Path, progress: Progress = print, *, keep: bool = False, lab: 
         with ThreadPoolExecutor() as pool:
             jobs = [pool.submit(_machine_up, lab, m, password, keep, progress) for m in lab.machines]
             jobs.append(pool.submit(images.up, lab, progress))
-            for job in as_completed(jobs):
-                job.result()
+        problems = [str(error) for job in jobs if (error := job.exception())]
+        if problems:
+            raise LabError("\n".join(problems))
+        processes.clear(lab)
     progress("the lab is up")
     return lab
 
 
 def _machine_up(lab: Lab, wanted: Machine, dsm_password: str, keep: bool, progress: Progress) -> None:
+    def furnish(rootfs: Path) -> None:
+        if wanted.dsm_account:
+            dsm_twin.install(rootfs, _factory(wanted, dsm_password))
+
     began = time.monotonic()
     rootfs = lab.rootfs(wanted.name)
     if machine.system_state(lab, wanted) == "off":
         if not (keep and rootfs.exists()):
             tree = base.machine(lab, wanted.kind, progress)
             began = time.monotonic()
-            machine.create(lab, wanted, tree)
-            if wanted.dsm_account:
-                dsm_twin.install(rootfs, _factory(wanted, dsm_password))
+            machine.create(lab, wanted, tree, furnish)
         machine.boot(lab, wanted)
-    machine.wait(lab, wanted)
+        machine.wait(lab, wanted)
     machine.know(lab)
     if wanted.dsm_account:
         _record_certificate(lab, wanted)
@@ -91,6 +100,7 @@ def down(progress: Progress = print, *, cache: bool = False, keep: bool = False,
     lab = lab or _last()
     removed = []
     with _lock(lab):
+        removed += ["processes of an interrupted build"] if processes.clear(lab) else []
         groups = [name for name in cgroups.names(lab) if name != registry.NAME]
         with ThreadPoolExecutor() as pool:
             for name, job in [(name, pool.submit(machine.power_off, lab, name)) for name in groups]:
@@ -122,7 +132,7 @@ def status(lab: Lab | None = None) -> dict[str, Any]:
     }
     answers = registry.answers(lab)
     served = {reference: registry.digest(lab, reference) if answers else None for reference in lab.images.values()}
-    ready = answers and all(m["state"] == "running" for m in machines.values()) and all(served.values())
+    ready = answers and all(m["state"] in ("running", "degraded") for m in machines.values()) and all(served.values())
     return {
         "up": ready,
         "inventory": lab.inventory,
@@ -153,13 +163,14 @@ def _unmount(lab: Lab) -> list[str]:
 
 @contextlib.contextmanager
 def _lock(lab: Lab) -> Iterator[None]:
-    """Keep two commands that change the lab apart."""
+    """Keep two commands that change a lab or its cache apart."""
     lab.state_dir.mkdir(parents=True, exist_ok=True)
-    with (lab.state_dir / "lock").open("w") as lock:
+    _LOCK.parent.mkdir(parents=True, exist_ok=True)
+    with _LOCK.open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise LabError(
-                f"another command is changing the lab (it holds {lock.name}); wait until it has ended"
+                f"another command is changing the lab (it holds {_LOCK}); wait until it has ended"
             ) from error
         yield

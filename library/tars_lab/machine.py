@@ -11,7 +11,7 @@ import subprocess
 import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
@@ -42,17 +42,18 @@ if mountpoint --quiet "$mount"; then mount -o remount,bind,rw "$mount"; fi; done
 WantedBy=sysinit.target
 """
 _known_hosts = threading.Lock()
-_HELPER = Path("/usr/local/lib/nfs-mount")
+_NFS_CLIENT = Path("/usr/local/lib/nfs-mount")
 
 
-def create(lab: Lab, machine: Machine, tree: Path) -> None:
-    """Make a bare machine from a tree, replacing one of that name; it must be off."""
+def create(lab: Lab, machine: Machine, tree: Path, furnish: Callable[[Path], None]) -> None:
+    """Make a bare machine from a tree, replacing one of that name; it must be off. `furnish` adds to its files."""
     rootfs = lab.rootfs(machine.name)
     base.remove(rootfs)
     partial = rootfs.with_name("rootfs.partial")
     base.remove(partial)
     base.copy(tree, partial)
     _configure(lab, machine, partial)
+    furnish(partial)
     partial.rename(rootfs)
 
 
@@ -113,19 +114,20 @@ def know(lab: Lab) -> None:
 
 def _nfs_client(rootfs: Path) -> None:
     """Put the stand-in for the kernel's NFS client where mount(8) looks for it, also after nfs-common is installed."""
-    folder = rootfs / _HELPER.relative_to("/")
-    folder.mkdir(parents=True)
+    folder = rootfs / _NFS_CLIENT.relative_to("/")
     library = importlib.util.find_spec("mfusepy")
     if library is None or library.origin is None:
         raise LabError("mfusepy is not installed in this Python; the lock of the project names it")
+    source = Path(__file__).with_name("nfs_client")
+    shutil.copytree(source, folder / "tars_lab/nfs_client", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copyfile(library.origin, folder / "mfusepy.py")
-    helper = folder / "nfs_mount_helper.py"
-    shutil.copyfile(Path(__file__).with_name("nfs_mount_helper.py"), helper)
-    helper.chmod(0o755)
+    program = folder / "mount_nfs4.py"
+    (folder / "tars_lab/nfs_client/mount_nfs4.py").rename(program)
+    program.chmod(0o755)
     for name in ("mount.nfs", "mount.nfs4"):
         place = f"/usr/sbin/{name}"
         run(["dpkg-divert", "--root", rootfs, "--local", "--no-rename", "--divert", f"{place}.kernel", "--add", place])
-        (rootfs / place.lstrip("/")).symlink_to(_HELPER / helper.name)
+        (rootfs / place.lstrip("/")).symlink_to(_NFS_CLIENT / program.name)
 
 
 def boot(lab: Lab, machine: Machine) -> None:

@@ -4,12 +4,33 @@
 import os
 import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 
 from tars_lab import cgroups
+from tars_lab.commands import run
 from tars_lab.layout import Lab
 
 # Waits until it has been put into its control group. systemd-nspawn ends with 133 when the machine asked for a reboot.
 _SUPERVISOR = 'read -r go && exec </dev/null || exit; while :; do "$@"; [ $? -eq 133 ] || exit; done'
+
+
+# Joins the groups before the double dash.
+_MEMBER = 'while [ "$1" != -- ]; do echo 0 >"$1" || exit; shift; done; shift; exec "$@"'
+BUILD = "build"
+
+
+def build(lab: Lab, command: Sequence[str | Path], log: Path, what: str) -> None:
+    """Run a step of a build to its end, in a control group by which its remains are found if this process is killed."""
+    groups = cgroups.create(lab, BUILD)
+    run(["/bin/sh", "-c", _MEMBER, "tars-lab", *groups, "--", *command], shown=command, log=log, what=what)
+
+
+def clear(lab: Lab) -> bool:
+    """End what an interrupted build has left; whether there was anything."""
+    left = bool(cgroups.pids(lab, BUILD))
+    cgroups.kill(lab, BUILD)
+    cgroups.remove(lab, BUILD)
+    return left
 
 
 def launch(lab: Lab, name: str, command: Sequence[str], environment: dict[str, str] | None = None) -> None:

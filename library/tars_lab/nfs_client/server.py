@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A connection to an NFS server through libnfs: a call brings the server's answer, or says that there was none."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import socket
+import stat
+from collections.abc import Iterator
+from typing import Any
+
+from tars_lab.nfs_client.options import PORT, Mount
+
+# What a server says about a file. Anything else is about the connection or its state, and is worth a new connection.
+_ANSWER_NAMES = (
+    "EPERM ENOENT EACCES EEXIST ENOTDIR EISDIR EINVAL EFBIG ENOSPC EROFS EXDEV EMLINK ENAMETOOLONG ENOTEMPTY EDQUOT "
+    "ENXIO ENODEV ENOTSUP ELOOP"
+)
+_ANSWERS = frozenset(getattr(errno, name) for name in _ANSWER_NAMES.split())
+# The members of libnfs.h's struct nfs_stat_64 and struct nfs_statvfs_64, all of 64 bits.
+_STAT = "dev ino mode nlink uid gid rdev size blksize blocks atime mtime ctime atime_nsec mtime_nsec ctime_nsec used"
+STATVFS = "bsize frsize blocks bfree bavail files ffree favail fsid flag namemax"
+
+_pointer = ctypes.c_void_p
+
+
+class Stat(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_uint64) for name in _STAT.split()]
+
+
+class Statvfs(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_uint64) for name in STATVFS.split()]
+
+
+class _Entry(ctypes.Structure):
+    """The first members of struct nfsdirent of libnfs.h."""
+
+    _fields_ = [
+        ("next", _pointer),
+        ("name", ctypes.c_char_p),
+        ("inode", ctypes.c_uint64),
+        ("type", ctypes.c_uint32),
+    ]
+
+
+# enum ftype3 of RFC 1813, section 2.5, which nfs_ftype4 continues.
+_FILE_TYPES = dict(enumerate((stat.S_IFREG, stat.S_IFDIR, stat.S_IFBLK, stat.S_IFCHR, stat.S_IFLNK, stat.S_IFSOCK), 1))
+
+
+def _libnfs() -> ctypes.CDLL:
+    library = ctypes.CDLL("libnfs.so.14")
+    library.nfs_init_context.restype = _pointer
+    library.nfs_get_error.restype = ctypes.c_char_p
+    library.nfs_readdir.restype = ctypes.POINTER(_Entry)
+    return library
+
+
+class Unreachable(Exception):
+    """The server does not answer, or has forgotten this client."""
+
+
+class Server:
+    """One NFS connection at a time. `generation` changes with each, and what was opened on an older one is lost."""
+
+    def __init__(self, mount: Mount) -> None:
+        self.mount = mount
+        self.generation = 0
+        self._library = _libnfs()
+        self._context: int | None = None
+        self._user: tuple[int, int] | None = None
+
+    def connect(self) -> None:
+        """Make a new connection. Raises Unreachable, or OSError with what the server answered."""
+        self.disconnect()
+        wait = min(self.mount.timeout, 5.0)
+        try:
+            # libnfs waits for an address that does not answer as long as the kernel does, which is minutes.
+            socket.create_connection((self.mount.server, PORT), timeout=wait).close()
+        except OSError as error:
+            raise Unreachable(str(error)) from error
+        context = self._library.nfs_init_context()
+        self._library.nfs_set_version(_pointer(context), 4)
+        self._library.nfs_set_timeout(_pointer(context), int(self.mount.timeout * 1000))
+        self._library.nfs_set_autoreconnect(_pointer(context), 0)
+        self._library.nfs_set_dircache(_pointer(context), 0)
+        code = self._library.nfs_mount(_pointer(context), self.mount.server.encode(), os.fsencode(self.mount.export))
+        self._context, self._user = context, None
+        self.generation += 1
+        if code < 0:
+            message = (self._library.nfs_get_error(_pointer(context)) or b"").decode(errors="replace")
+            self.disconnect()
+            if -code in _ANSWERS:
+                raise OSError(-code, message)
+            raise Unreachable(message)
+
+    @property
+    def connected(self) -> bool:
+        """Whether the last connection is still believed in."""
+        return self._context is not None
+
+    def disconnect(self) -> None:
+        """Let go of the connection, if there is one."""
+        if self._context is not None:
+            self._library.nfs_destroy_context(_pointer(self._context))
+            self._context = None
+
+    def call(self, function: str, *arguments: Any, user: tuple[int, int]) -> int:
+        """Call a function of libnfs once, as `user`. Raises OSError for an answer, Unreachable for anything else."""
+        if self._context is None:
+            self.connect()
+        context = _pointer(self._context)
+        if user != self._user:
+            self._library.nfs_set_uid(context, user[0])
+            self._library.nfs_set_gid(context, user[1])
+            self._user = user
+        code = int(getattr(self._library, function)(context, *arguments))
+        if code >= 0:
+            return code
+        if -code in _ANSWERS:
+            raise OSError(-code, os.strerror(-code))
+        message = (self._library.nfs_get_error(context) or b"").decode(errors="replace")
+        self.disconnect()
+        raise Unreachable(f"{function}: {os.strerror(-code)}: {message}")
+
+    def entries(self, path: str, user: tuple[int, int]) -> list[tuple[str, int, int]]:
+        """What lies in a folder: name, inode number and file type (as S_IFREG and its like)."""
+        folder = _pointer()
+        self.call("nfs_opendir", os.fsencode(path), ctypes.byref(folder), user=user)
+        try:
+            return list(self._entries(folder))
+        finally:
+            self._library.nfs_closedir(_pointer(self._context), folder)
+
+    def _entries(self, folder: ctypes.c_void_p) -> Iterator[tuple[str, int, int]]:
+        while entry := self._library.nfs_readdir(_pointer(self._context), folder):
+            found = entry.contents
+            yield os.fsdecode(found.name), found.inode, _FILE_TYPES.get(found.type, 0)

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lab as the spec describes it."""
+
+from pathlib import Path
+
+import pytest
+
+from tars_lab import layout
+from tars_lab.commands import LabError
+
+
+def test_the_labs_own_inventory_has_three_machines_on_its_network(root: Path) -> None:
+    lab = layout.load(root / "inventories/lab")
+    assert [(m.name, m.kind, m.address, m.address6) for m in lab.machines] == [
+        ("xps8950", "xps8950", "10.77.0.10", "fd77:7a52::10"),
+        ("ds1515plus", "ds1515plus", "10.77.0.20", "fd77:7a52::20"),
+        ("client", "client", "10.77.0.30", "fd77:7a52::30"),
+    ]
+    assert lab.registry_address == ("10.77.0.1", 5000)
+    assert {"postgres", "redis", "caddy", "chroma", "ollama", "python"} <= set(lab.images)
+    assert lab.machine("ds1515plus").volumes == ("/volume1",)
+
+
+def test_what_was_recorded_is_what_was_loaded(root: Path, tmp_path: Path) -> None:
+    lab = layout.load(root / "inventories/lab", state=tmp_path)
+    lab.record()
+    assert layout.recorded(tmp_path) == lab
+
+
+def test_no_lab_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="the lab is not up"):
+        layout.recorded(tmp_path)
+
+
+def test_a_damaged_record_names_the_way_out(tmp_path: Path) -> None:
+    (tmp_path / "lab.json").write_text('{"inventory": 1}')
+    with pytest.raises(LabError, match="lab down"):
+        layout.recorded(tmp_path)
+
+
+def test_an_unknown_machine_is_answered_with_the_known_ones(root: Path) -> None:
+    with pytest.raises(LabError, match="xps8950, ds1515plus, client"):
+        layout.load(root / "inventories/lab").machine("printer")
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        ("network: {cidr: 10.77.0.0/24}", "network"),
+        ("{}", "network"),
+        ("[]", "network"),
+    ],
+)
+def test_a_spec_that_makes_no_lab_is_refused_by_name(tmp_path: Path, broken: str, message: str) -> None:
+    (tmp_path / "tars.yml").write_text(broken)
+    with pytest.raises(LabError, match=message):
+        layout.load(tmp_path)
+
+
+def test_a_mirror_that_is_not_on_the_bridge_is_refused(root: Path, tmp_path: Path) -> None:
+    text = (root / "inventories/lab/tars.yml").read_text()
+    (tmp_path / "tars.yml").write_text(text.replace("http://10.77.0.1:5000", "http://192.0.2.9:5000"))
+    with pytest.raises(LabError, match="registry_mirrors"):
+        layout.load(tmp_path)
+
+
+def test_a_missing_spec_names_the_labs_own(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="inventories/lab"):
+        layout.load(tmp_path)
