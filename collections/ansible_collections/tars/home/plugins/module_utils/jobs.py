@@ -8,10 +8,14 @@ the state that the job was to bring about.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from dataclasses import dataclass
 from typing import Callable, Dict, List, Optional, Tuple
+
+EARLIER = "an earlier run's work of the same kind ends first"
+"""What is shown while a job of the same name has to be waited for."""
 
 SLICE_S = 4.0
 """Seconds a module stays with running jobs before it reports."""
@@ -29,7 +33,7 @@ class JobError(Exception):
 
 @dataclass(frozen=True)
 class Job:
-    """A command under a unit name. Two jobs of one name are the same job."""
+    """A command under a unit name. Of one name, one job runs at a time."""
 
     unit: str
     command: Tuple[str, ...]
@@ -40,6 +44,11 @@ class Job:
     def log(self) -> str:
         return f"{LOG_FOLDER}/{self.unit}.log"
 
+    @property
+    def mark(self) -> str:
+        """What tells a job from another one of its name: a digest over everything that makes it."""
+        return hashlib.sha256(repr((self.command, self.environment, self.stdin)).encode()).hexdigest()[:16]
+
 
 def start_command(job: Job) -> List[str]:
     """The systemd-run call that starts a job and returns once its program runs."""
@@ -49,7 +58,8 @@ def start_command(job: Job) -> List[str]:
     command = ["systemd-run", "--quiet", f"--unit={job.unit}", "--service-type=exec"]
     command += [f"--property={line}" for line in properties]
     command += [
-        f"--setenv={key}={value}" for key, value in (("HOME", "/root"), ("LC_ALL", "C.UTF-8"), *job.environment)
+        f"--setenv={key}={value}"
+        for key, value in (("HOME", "/root"), ("LC_ALL", "C.UTF-8"), ("TARS_JOB", job.mark), *job.environment)
     ]
     return [*command, "--", *job.command]
 
@@ -79,17 +89,26 @@ def tail(job: Job, lines: int = 20) -> List[str]:
     return [line.strip() for line in text.replace("\r", "\n").splitlines() if line.strip()][-lines:]
 
 
-def begin(run: Run, job: Job) -> None:
-    """Start a job that does not run. What a failed one of the same name left behind is cleared first."""
-    now = state(run, job)
-    if now == "running":
-        return
+def begin(run: Run, job: Job, seconds: float = SLICE_S) -> bool:
+    """Start a job that does not run. What a failed one of its name left behind is cleared first.
+
+    Returns:
+        Whether it runs. Not so while another job of its name, left by an interrupted run, has not ended in time.
+    """
+    deadline = time.monotonic() + seconds
+    while (now := state(run, job)) == "running":
+        if job.mark in run(["systemctl", "show", "--property=Environment", job.unit + ".service"])[1]:
+            return True
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.2)
     if now == "failed":
         run(["systemctl", "reset-failed", job.unit + ".service"])
     os.makedirs(LOG_FOLDER, mode=0o700, exist_ok=True)
     rc, _, err = run(start_command(job))
     if rc != 0:
         raise JobError(f"Starting {job.unit} failed: {err.strip()}. Next: journalctl --unit={job.unit}")
+    return True
 
 
 def attend(run: Run, jobs: List[Job], seconds: float = SLICE_S) -> List[Job]:

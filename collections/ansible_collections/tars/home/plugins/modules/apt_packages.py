@@ -80,14 +80,15 @@ def main() -> None:
 
     job = jobs.Job("tars-apt", tuple(apt.install_command(wanted, module.params["recommends"])), apt.ENVIRONMENT)
     try:
-        jobs.begin(module.run_command, job)
+        if not jobs.begin(module.run_command, job):
+            module.exit_json(pending=[jobs.EARLIER], units=[job.unit], **result)
         running = jobs.attend(module.run_command, [job])
     except jobs.JobError as error:
         module.fail_json(
             msg=f"Installing {', '.join(wanted)}: {error}\nNext: set right what apt-get names, then run again."
         )
     if running:
-        module.exit_json(pending=jobs.tail(job, 1) or ["apt-get starts"], **result)
+        module.exit_json(pending=jobs.tail(job, 1) or ["apt-get starts"], units=[job.unit], **result)
     still = missing()
     if still:
         module.fail_json(

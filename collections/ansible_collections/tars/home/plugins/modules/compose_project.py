@@ -105,6 +105,11 @@ class Project:
         return "\n".join(ends)
 
 
+def listing(containers: list) -> str:
+    """The containers as diff mode shows them."""
+    return "".join(f"{one.service} {one.id[:12]} {one.description}\n" for one in containers)
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
@@ -125,21 +130,24 @@ def main() -> None:
     hashes, before = project.hashes(), project.containers()
     steps = compose.plan(hashes, before)
     result = {"changed": bool(steps), "steps": steps, "services": compose.summary(before)}
+    result["diff"] = {"before": listing(before), "after": "".join(f"{name}: {step}\n" for name, step in steps.items())}
     if not steps or module.check_mode:
         module.exit_json(**result)
 
     up = ["up", "--detach", "--remove-orphans", "--wait", f"--wait-timeout={module.params['wait_s']}"]
-    job = jobs.Job(f"tars-compose-{project.name}", (*project.command, *up))
+    wanted = (("TARS_CONFIGURATION", ",".join(sorted(hashes.values()))),)
+    job = jobs.Job(f"tars-compose-{project.name}", (*project.command, *up), wanted)
     failure, running = None, []
     try:
-        jobs.begin(module.run_command, job)
+        if not jobs.begin(module.run_command, job):
+            module.exit_json(pending=[jobs.EARLIER], units=[job.unit], **result)
         running = jobs.attend(module.run_command, [job])
     except jobs.JobError as error:
         failure = "\n".join(str(error).splitlines()[-3:])
     after = project.containers()
     left = compose.plan(hashes, after)
     if running:
-        module.exit_json(**{**result, "pending": [compose.summary(after)]})
+        module.exit_json(pending=[compose.summary(after)], units=[job.unit], **result)
     if left:
         module.fail_json(
             msg=f"Project {project.name} is not up: {', '.join(f'{name}: {step}' for name, step in left.items())}.\n"
@@ -147,10 +155,7 @@ def main() -> None:
             f"Next: docker compose --project-name {project.name} logs, for the service named."
         )
     result["services"] = compose.summary(after)
-    result["diff"] = {
-        "before": "".join(f"{c.service} {c.id[:12]} {c.description}\n" for c in before),
-        "after": "".join(f"{c.service} {c.id[:12]} {c.description}\n" for c in after),
-    }
+    result["diff"]["after"] = listing(after)
     module.exit_json(**result)
 
 

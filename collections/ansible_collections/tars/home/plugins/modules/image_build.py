@@ -133,7 +133,7 @@ def main() -> None:
     except jobs.JobError as error:
         module.fail_json(msg=f"Building {image}: {error}\nNext: correct the sources on the controller, then run again.")
     if running:
-        module.exit_json(pending=[f"building {image}: " + "".join(jobs.tail(job, 1))[:160]], **result)
+        module.exit_json(pending=[f"building {image}: " + "".join(jobs.tail(job, 1))[:160]], units=[unit], **result)
     os.unlink(sources)
     if not present():
         module.fail_json(msg=f"The build ended well, yet {image} is not there. Its output is in {job.log}.")

@@ -87,7 +87,7 @@ def main() -> None:
     present = before = read(module)
     # One that is here but not recorded may be older than what its tag means: what counts is what a pull brings.
     wanted = [name for name in names if name not in present or name not in recorded]
-    pending = []
+    pending, units = [], []
     if wanted and not module.check_mode:
         pulls = [jobs.Job(images.unit(name), ("docker", "pull", name)) for name in wanted]
         try:
@@ -98,6 +98,7 @@ def main() -> None:
             module.fail_json(
                 msg=f"{error}\nNext: check that the registry (or mirror) has this version, then run again."
             )
+        units = [job.unit for job in running]
         pending = [images.progress(job.command[-1], jobs.tail(job, 1000)) for job in running]
         present = read(module)
         absent = [name for name in names if name not in present]
@@ -119,6 +120,7 @@ def main() -> None:
         digests=present,
         pinned={name: f"{name}@{known[name]}" if name in known else name for name in names},
         pending=pending,
+        units=units,
         diff={
             "before": "".join(f"{name}@{digest}\n" for name, digest in before.items()),
             "after": "".join(f"{name}@{known.get(name, '(met at the pull)')}\n" for name in names),

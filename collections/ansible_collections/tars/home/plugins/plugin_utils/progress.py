@@ -11,8 +11,9 @@ from ansible.plugins.action import ActionBase
 class ProgressAction(ActionBase):
     """Runs the module of the task's name.
 
-    A module with long work returns `pending`, the lines that say where it stands, after a few seconds with it; it finds
-    the work again when called again. The first call says what is to change, the last one how it ended.
+    A module with long work returns `pending`, the lines that say where it stands, after a few seconds with it, and
+    `units`, the systemd units that do it; it finds the work again when called again. The first call says what is to
+    change, the last one how it ended.
     """
 
     PLANNED = ("installed", "pulled", "steps")
@@ -34,7 +35,9 @@ class ProgressAction(ActionBase):
             result: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=task_vars)
             changed = changed or bool(result.get("changed"))
             first = first or result
-            pending = result.pop("pending", None) or []
+            pending, units = result.pop("pending", None) or [], result.pop("units", None) or []
+            if units and result is first:
+                self.show(task_vars, f"goes on there if interrupted here; to stop it: systemctl stop {' '.join(units)}")
             for line in pending:
                 if line not in shown:
                     self.show(task_vars, line)

@@ -32,12 +32,14 @@ class Systemd:
     """Answers as systemd would whose unit goes through these states, one a question."""
 
     def __init__(self, *states: str) -> None:
-        self.states, self.calls = list(states), []
+        self.states, self.calls, self.mark = list(states), [], JOB.mark
 
     def __call__(self, command):
         self.calls.append(command[:2])
         if command[1] != "show":
             return 0, "", ""
+        if "--property=Environment" in command:
+            return 0, f"Environment=TARS_JOB={self.mark}\n", ""
         state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
         return 0, f"ActiveState={state}\n", ""
 
@@ -50,8 +52,22 @@ def folder(tmp_path, monkeypatch):
 
 def test_a_running_job_is_not_started_again():
     systemd = Systemd("active")
-    jobs.begin(systemd, JOB)
-    assert [call[0] for call in systemd.calls] == ["systemctl"]
+    assert jobs.begin(systemd, JOB)
+    assert {call[0] for call in systemd.calls} == {"systemctl"}
+
+
+def test_another_job_of_the_name_is_waited_for():
+    systemd = Systemd("active", "inactive")
+    systemd.mark = "other"
+    assert jobs.begin(systemd, JOB)
+    assert systemd.calls[-1] == ["systemd-run", "--quiet"]
+
+
+def test_another_job_of_the_name_that_does_not_end_is_told():
+    systemd = Systemd("active")
+    systemd.mark = "other"
+    assert not jobs.begin(systemd, JOB, seconds=0)
+    assert {call[0] for call in systemd.calls} == {"systemctl"}
 
 
 def test_a_failed_job_is_cleared_and_started():
