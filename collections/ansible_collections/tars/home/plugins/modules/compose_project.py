@@ -130,7 +130,8 @@ def main() -> None:
     hashes, before = project.hashes(), project.containers()
     steps = compose.plan(hashes, before)
     result = {"changed": bool(steps), "steps": steps, "services": compose.summary(before)}
-    result["diff"] = {"before": listing(before), "after": "".join(f"{name}: {step}\n" for name, step in steps.items())}
+    expected = "".join(f"{name}: {step}\n" for name, step in steps.items())
+    result["diff"] = {"before": listing(before), "after": expected or listing(before)}
     if not steps or module.check_mode:
         module.exit_json(**result)
 
