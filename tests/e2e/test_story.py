@@ -163,7 +163,7 @@ def test_a_question_is_answered_with_a_citation_of_the_document(tmp_path: Path) 
 
 
 def test_a_changed_document_is_answered_accordingly() -> None:
-    put("boiler.txt", BOILER.replace("KX-4471", "ZZ-9902").encode())
+    on_nas("sed -i s/KX-4471/ZZ-9902/ boiler.txt")
     eventually(lambda: "ZZ-9902" in str(get("/api/search?q=service+contract+number")))
     assert "KX-4471" not in str(get("/api/search?q=service+contract+number"))
     assert "KX-4471" not in json.dumps(ask("What is the service contract number of the boiler?"))
