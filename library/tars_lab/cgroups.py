@@ -15,6 +15,8 @@ from pathlib import Path
 from tars_lab.layout import Lab
 
 _ROOT = Path("/sys/fs/cgroup")
+# What the kernel says about a group that was removed in the meantime.
+_GONE = (errno.ENOENT, errno.ENODEV)
 
 
 def legacy() -> bool:
@@ -50,14 +52,18 @@ def names(lab: Lab) -> list[str]:
 
 
 def pids(lab: Lab, name: str) -> list[int]:
-    """Processes of the group and of all groups below it, as the host numbers them."""
+    """Processes of the group and of all groups below it, as the host numbers them.
+
+    A process is in one group of every hierarchy, so that one of them tells all.
+    """
+    top = _group(lab, name)[-1]
     found: set[int] = set()
-    for group in _group(lab, name):
-        for level in (group, *_below(group)):
-            try:
-                found.update(int(line) for line in (level / "cgroup.procs").read_text().split())
-            except FileNotFoundError:
-                continue
+    for level in (top, *_below(top)):
+        try:
+            found.update(int(line) for line in (level / "cgroup.procs").read_text().split())
+        except OSError as error:
+            if error.errno not in _GONE:
+                raise
     return sorted(found - {0})
 
 
@@ -127,6 +133,8 @@ def _remove_empty(level: Path) -> None:
         try:
             level.rmdir()
         except OSError as error:
+            if error.errno in _GONE:
+                return
             if error.errno != errno.EBUSY or time.monotonic() > deadline:
                 raise
             time.sleep(0.05)
