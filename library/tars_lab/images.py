@@ -6,8 +6,10 @@ An image is known by a digest of all it is made from. One that the registry hold
 
 import hashlib
 import json
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -19,9 +21,10 @@ from tars_lab.layout import Lab
 _BUILD = Path(__file__).parent / "images"
 _FOLDERS = {"ollama": Path(__file__).parent / "model_server"}
 _BASE = "tars-lab/base"
-_PYTHON = "tars-lab/python"
 # Images that start from the python image; the others start from the base they all share.
 _ON_PYTHON = ("chroma", "ollama")
+_PYTHON = ("python", *_ON_PYTHON)
+_record_lock = threading.Lock()
 # What a container never reads, and the package lists, which every build fetches anew.
 _LEFT_OUT = [
     "usr/share/doc/*",
@@ -42,15 +45,24 @@ def up(lab: Lab, progress: Progress) -> None:
     ]
     if wanted:
         local = set(run([*_buildah(lab), "images", "--format", "{{.Name}}:{{.Tag}}"]).split())
-        problems = []
-        for name in wanted:
-            try:
-                _build(lab, name, keys, local, progress)
-            except LabError as error:
-                problems.append(str(error))
+        _base_image(lab, local, progress)
+        chains = [[name for name in wanted if (name in _PYTHON) is chain] for chain in (True, False)]
+        with ThreadPoolExecutor() as pool:
+            problems = [p for chain in pool.map(lambda c: _chain(lab, c, keys, local, progress), chains) for p in chain]
         if problems:
             raise LabError("\n".join(problems))
     _forget_digests(lab, progress)
+
+
+def _chain(lab: Lab, names: list[str], keys: dict[str, str], local: set[str], progress: Progress) -> list[str]:
+    """Build images one after the other; returns what went wrong."""
+    problems = []
+    for name in names:
+        try:
+            _build(lab, name, keys, local, progress)
+        except LabError as error:
+            problems.append(str(error))
+    return problems
 
 
 def _forget_digests(lab: Lab, progress: Progress) -> None:
@@ -99,11 +111,16 @@ def _build(lab: Lab, name: str, keys: dict[str, str], local: set[str], progress:
 
 def _parent(lab: Lab, name: str, keys: dict[str, str], local: set[str], progress: Progress) -> str:
     """The local image that `name` starts from, built first if it is not there."""
-    if name in _ON_PYTHON:
-        tag = _local(lab, "python", keys)
-        if tag not in local:
-            _build(lab, "python", keys, local, progress)
-        return tag
+    if name not in _ON_PYTHON:
+        return _base_image(lab, local, progress)
+    tag = _local(lab, "python", keys)
+    if tag not in local:
+        _build(lab, "python", keys, local, progress)
+    return tag
+
+
+def _base_image(lab: Lab, local: set[str], progress: Progress) -> str:
+    """The image that all others share, made from the minimal tree."""
     tree = base.minimal(lab, progress)
     tag = f"localhost/{_BASE}:{tree.name.rsplit('-', 1)[1]}"
     if tag not in local:
@@ -174,5 +191,6 @@ def _pushed(lab: Lab) -> dict[str, dict[str, str]]:
 def _record(lab: Lab, reference: str, key: str, digest: str) -> None:
     path = lab.cache_dir / "images.json"
     new = path.with_suffix(".new")
-    new.write_text(json.dumps({**_pushed(lab), reference: {"key": key, "digest": digest}}, indent=1))
-    new.replace(path)
+    with _record_lock:
+        new.write_text(json.dumps({**_pushed(lab), reference: {"key": key, "digest": digest}}, indent=1))
+        new.replace(path)
