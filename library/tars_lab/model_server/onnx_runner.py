@@ -5,11 +5,10 @@ Started by runners.py as ``python -m … SOCKET MODEL TOKENIZER CONTEXT_TOKENS T
 llama_runner.py.
 """
 
-import contextlib
 import os
+import socket
 import sys
 import threading
-from collections.abc import AsyncIterator
 
 import numpy as np
 import onnxruntime  # type: ignore[import-untyped]  # the wheel carries no type information
@@ -48,8 +47,8 @@ class SentenceEncoder:
         return (mean / np.linalg.norm(mean)).tolist(), len(encoding.ids), bool(encoding.overflowing)
 
 
-def make_app(encoder: SentenceEncoder, ready: int) -> Starlette:
-    """POST /embed {"input": [text]} gives {"embeddings", "tokens", "truncated"}. ready: where the ready line goes."""
+def make_app(encoder: SentenceEncoder) -> Starlette:
+    """POST /embed {"input": [text]} gives {"embeddings", "tokens", "truncated"}."""
 
     async def embed(request: Request) -> JSONResponse:
         results = [encoder.encode(text) for text in (await request.json())["input"]]
@@ -61,12 +60,7 @@ def make_app(encoder: SentenceEncoder, ready: int) -> Starlette:
             }
         )
 
-    @contextlib.asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        os.write(ready, b"ready\n")
-        yield
-
-    return Starlette(routes=[Route("/embed", embed, methods=["POST"])], lifespan=lifespan)
+    return Starlette(routes=[Route("/embed", embed, methods=["POST"])])
 
 
 def _exit_with_parent() -> None:
@@ -76,12 +70,18 @@ def _exit_with_parent() -> None:
 
 def main() -> None:
     """Load, report, serve until standard input ends."""
-    socket, model, tokenizer, context_tokens, threads = sys.argv[1:]
+    path, model, tokenizer, context_tokens, threads = sys.argv[1:]
     ready = os.dup(1)
     os.dup2(2, 1)
     threading.Thread(target=_exit_with_parent, daemon=True).start()
     encoder = SentenceEncoder(model, tokenizer, int(context_tokens), int(threads))
-    uvicorn.run(make_app(encoder, ready), uds=socket, log_level="warning", access_log=False)
+    server = uvicorn.Server(uvicorn.Config(make_app(encoder), log_level="warning", access_log=False, lifespan="off"))
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        # From here on a connection waits until it is accepted.
+        os.write(ready, b"ready\n")
+        server.run(sockets=[listener])
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ _FOREVER = timedelta(microseconds=(2**63 - 1) // 1000)
 
 @dataclass
 class Runner:
-    """A loaded model. client speaks to its process; load_s: how long loading took, in seconds."""
+    """A loaded model. client speaks to its process. load_s: how long loading took, 0 for a later use."""
 
     model: store.Model
     context_tokens: int
@@ -47,9 +47,9 @@ class Runner:
     process: asyncio.subprocess.Process
     client: httpx.AsyncClient
     load_s: float
-    keep_alive_s: float = 0.0
     expires_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     expiry: asyncio.TimerHandle | None = None
+    uses: int = 0
 
     def serves(self, model: store.Model, context_tokens: int) -> bool:
         """Whether a request for this model and window can be answered without loading again."""
@@ -112,10 +112,9 @@ class Runners:
     async def _load(self, model: store.Model, context_tokens: int) -> Runner:
         name = str(model.name)
         runner = self._runners.get(name)
-        if runner and runner.expiry:
-            runner.expiry.cancel()
         if runner and runner.serves(model, context_tokens):
             runner.load_s = 0.0
+            runner.uses += 1
             return runner
         if runner:
             del self._runners[name]
@@ -124,16 +123,18 @@ class Runners:
         return self._runners[name]
 
     def _idle(self, runner: Runner, keep_alive_s: float) -> None:
+        if runner.expiry:
+            runner.expiry.cancel()
         lifetime = _FOREVER if keep_alive_s == FOREVER_S else timedelta(seconds=keep_alive_s)
         runner.expires_at = datetime.now(UTC) + lifetime
         if lifetime != _FOREVER:
-            runner.expiry = asyncio.get_running_loop().call_later(keep_alive_s, self._expire, runner)
+            runner.expiry = asyncio.get_running_loop().call_later(keep_alive_s, self._expire, runner, runner.uses)
 
-    def _expire(self, runner: Runner) -> None:
+    def _expire(self, runner: Runner, uses: int) -> None:
         async def unload() -> None:
             async with self._turns[str(runner.model.name)]:
-                # A request that came first has loaded it anew or moved its end.
-                if self._runners.get(str(runner.model.name)) is runner and runner.expires_at <= datetime.now(UTC):
+                # A request that came first has used it, or loaded it anew.
+                if self._runners.get(str(runner.model.name)) is runner and runner.uses == uses:
                     del self._runners[str(runner.model.name)]
                     await _stop(runner)
 
@@ -156,7 +157,9 @@ async def _start(model: store.Model, context_tokens: int) -> Runner:
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         env=os.environ | _RUNNER_ENVIRONMENT,
     )  # fmt: skip
-    client = httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(uds=socket), base_url="http://runner", timeout=None)
+    # A connection kept open may be one that the other side is closing; on a Unix socket a new one costs nothing.
+    transport = httpx.AsyncHTTPTransport(uds=socket, limits=httpx.Limits(max_keepalive_connections=0))
+    client = httpx.AsyncClient(transport=transport, base_url="http://runner", timeout=None)
     runner = Runner(model, context_tokens, folder, process, client, 0.0)
     try:
         assert process.stdout
