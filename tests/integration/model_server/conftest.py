@@ -38,6 +38,7 @@ class Server:
             "PYTHONPATH": str(self.root / "library"),
             "OLLAMA_HOST": f"127.0.0.1:{self.port}",
             "OLLAMA_MODELS": str(self.models),
+            "TMPDIR": str(self.models.parent),
         }
 
     def command(self, *arguments: str) -> list[str]:
