@@ -47,6 +47,9 @@ class Settings(BaseSettings):
     chunk_characters: int = Field(1000, ge=200)
     text_search: str = Field("english", pattern=r"^[a-z_]+$", description="PostgreSQL text search configuration")
     sources_per_answer: int = Field(5, ge=1, le=20)
+    relevant_share: float = Field(
+        0.5, ge=0, le=1, description="Share of the best passage's score below which one would only distract the model"
+    )
     min_similarity: float = Field(0.25, ge=0, le=1, description="Cosine below which a passage is no evidence")
     min_coverage: float = Field(0.34, ge=0, le=1, description="Share of the question's words below which it is none")
 

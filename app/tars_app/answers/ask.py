@@ -55,7 +55,9 @@ async def _answer(
         answer = await run_sync(no_evidence, services.pool)
         yield _done(settings.chat_model, answer, [], Usage(0, 0), started)
         return
-    prompt = build_prompt(question, passages, settings.context_tokens - settings.answer_tokens)
+    enough = settings.relevant_share * passages[0].score
+    relevant = [passage for passage in passages if passage.score >= enough]
+    prompt = build_prompt(question, relevant, settings.context_tokens - settings.answer_tokens)
     yield Sources(sources=[_entry(number, passage) for number, passage in enumerate(prompt.passages, 1)])
     pieces: list[str] = []
     usage = Usage(0, 0)

@@ -49,6 +49,8 @@ async def generate(
                     "num_predict": settings.answer_tokens,
                     "temperature": settings.temperature,
                     "seed": settings.seed,
+                    # An answer repeats the document's words. Ollama's default of 1.1 makes small models avoid them.
+                    "repeat_penalty": 1.0,
                 },
             )
             async with aclosing(stream) as parts:  # type: ignore[type-var]  # an async generator, annotated as iterator
