@@ -21,7 +21,7 @@ RULES = (
     "If they do not answer the question, say that the documents do not say."
 )
 CLOSING = "Using only the text above, answer in one sentence: "
-"""With the order of the passages, the shape that the smallest models answer best, of thirteen tried on seven questions."""
+"""With the order of the passages, the shape that the smallest model answers best: of thirteen, on seven questions."""
 _FENCE = "```"
 
 
