@@ -5,10 +5,11 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import log, sqrt
 from operator import attrgetter
 
-from tars_app.documents.chunks import sentences
+from tars_app.documents.chunks import Span, sentences
 
 LONGEST_QUOTE = 300
 _MARKER = re.compile(r"\[(\d{1,2})\]")
@@ -16,6 +17,8 @@ _WORD = re.compile(r"\w+")
 _RIVAL = 0.75
 """A passage no marker names is cited too, if its sentence fits at least this well compared to the best."""
 MOST_CITATIONS = 3
+_TWO_SENTENCES = 0.9
+"""Two sentences are quoted only if they fit clearly better than either alone."""
 
 
 @dataclass(frozen=True)
@@ -28,20 +31,27 @@ class Quote:
 
 
 def find_quotes(question: str, answer: str, texts: Sequence[str], scores: Sequence[float]) -> list[Quote]:
-    """The best sentence of each passage that the answer rests on, the best first; at least one if there is a passage.
+    """The best sentence, or two neighbours, of each passage that the answer rests on, the best first.
+
+    At least one if there is a passage.
 
     `scores` (0..1) are what retrieval thought of the passages: a small model's answer alone is a poor guide.
     A passage counts as used if the answer names it ([1]) and shares words with it, or shares about as many rare words
     with it as with the best.
     """
-    pieces = [[text[span.start : span.end] for span in sentences(text)] for text in texts]
-    weights = _weights(question, answer, [piece for of_text in pieces for piece in of_text])
+    spans = [sentences(text) for text in texts]
+    singles = [[text[span.start : span.end] for span in found] for text, found in zip(texts, spans, strict=True)]
+    pairs = [_pairs(text, found) for text, found in zip(texts, spans, strict=True)]
+    weights = _weights(question, answer, [piece for of_text in singles for piece in of_text])
     best = [
         max(
-            (Quote(number, cut(piece, weights), score * _fit(piece, weights)) for piece in of_text),
+            [
+                *(Quote(number, cut(piece, weights), score * _fit(piece, weights)) for piece in of_text),
+                *(Quote(number, piece, score * _fit(piece, weights) * _TWO_SENTENCES) for piece in joined),
+            ],
             key=attrgetter("fit"),
         )
-        for number, (of_text, score) in enumerate(zip(pieces, scores, strict=True), 1)
+        for number, (of_text, joined, score) in enumerate(zip(singles, pairs, scores, strict=True), 1)
         if of_text
     ]
     best.sort(key=lambda quote: -quote.fit)
@@ -51,6 +61,12 @@ def find_quotes(question: str, answer: str, texts: Sequence[str], scores: Sequen
     used = [quote for quote in best if quote.fit > 0 and (quote.source in marked or quote.fit >= _RIVAL * best[0].fit)]
     used.sort(key=lambda quote: (quote.source not in marked, -quote.fit))
     return used[:MOST_CITATIONS] or best[:1]
+
+
+def _pairs(text: str, found: Sequence[Span]) -> list[str]:
+    """Neighbouring sentences of one paragraph that fit into a quote together: "it" points to the one before."""
+    neighbours = [(first, second) for first, second in pairwise(found) if not second.opens]
+    return [text[a.start : b.end] for a, b in neighbours if b.end - a.start <= LONGEST_QUOTE]
 
 
 def cut(sentence: str, weights: Mapping[str, float]) -> str:

@@ -75,7 +75,13 @@ async def test_pieces_then_usage_and_the_window_is_always_sent(server: ScriptedS
     parts: list[str | Usage] = []
     await answer(server, parts)
     assert parts == ["A", "B", Usage(7, 2)]
-    assert server.requests[0]["options"] == {"num_ctx": 2048, "num_predict": 160, "temperature": 0, "seed": 0}
+    assert server.requests[0]["options"] == {
+        "num_ctx": 2048,
+        "num_predict": 160,
+        "temperature": 0,
+        "seed": 0,
+        "repeat_penalty": 1.0,
+    }
 
 
 @pytest.mark.parametrize(

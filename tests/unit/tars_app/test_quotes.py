@@ -47,6 +47,13 @@ def test_an_evasive_answer_does_not_lead_away_from_the_question() -> None:
     assert [quote.text for quote in quotes] == ["Brandt Heating services the boiler every September."]
 
 
+def test_a_sentence_is_quoted_with_the_one_that_it_points_to() -> None:
+    text = "The boiler in the cellar is a Viessmann Vitodens 200. Its service contract number is KX-4471."
+    answer = "The boiler in the cellar is a Viessmann Vitodens 200."
+    [quote] = find_quotes("What is the service contract number of the boiler?", answer, [text], [1])
+    assert quote.text == text
+
+
 def test_nothing_to_quote_from() -> None:
     assert find_quotes("Why?", "Because.", [], []) == []
 
