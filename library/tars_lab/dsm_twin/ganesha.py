@@ -115,7 +115,7 @@ def render_export(export: Export, service: Service, read: Callable[[str], str | 
         f"    Protocols = {'3, 4' if service.v4 else '3'};",
         "    Transports = TCP;",
         "    Access_Type = None;",
-        # Seconds. 60, its default, would hide what is changed on the volume itself; DSM's kernel server has no such cache.
+        # Seconds. Its default, 60, hides what is changed on the volume itself; DSM's kernel server has no such cache.
         "    Attr_Expiration_Time = 1;",
         "    FSAL { Name = VFS; }",
     ]
