@@ -70,11 +70,12 @@ class LiveTable(Lines):
 
     def table(self, tally: Tally) -> Table:
         now = time.monotonic()
-        table = Table(
-            box=None, pad_edge=False, title=Text(f"{tally.play}  {clock(now - self.started)}"), title_justify="left"
-        )
-        for heading in ("machine", "ok", "changed", "at"):
-            table.add_column(heading, overflow="ellipsis", no_wrap=True)
+        title = Text(f"{tally.play}  {clock(now - self.started)}")
+        table = Table(box=None, pad_edge=False, title=title, title_justify="left", expand=True)
+        for heading in ("machine", "ok", "changed"):
+            table.add_column(heading, no_wrap=True)
+        # Only the last column gives way where the terminal is narrow.
+        table.add_column("at", overflow="ellipsis", no_wrap=True, ratio=1)
         for host in sorted({*tally.result.hosts, *tally.running}):
             counts = tally.result.hosts.get(host, {})
             task = tally.running.get(host, "")

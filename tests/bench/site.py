@@ -52,8 +52,26 @@ def pings(count: int) -> float:
         return timed(BIN / "ansible-playbook", "-i", INVENTORY, file.name)[0]
 
 
+LOAD = """
+import json, subprocess, urllib.request
+find = ["docker", "inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}", "tars-ollama-1"]
+address = subprocess.run(find, capture_output=True, text=True, check=True).stdout.split()[0]
+def call(path, body=None):
+    data = None if body is None else json.dumps(body).encode()
+    return json.load(urllib.request.urlopen(f"http://{address}:11434/api/{path}", data, timeout=120))
+for model in call("tags")["models"]:
+    if "embed" in model["name"] or "minilm" in model["name"]:
+        call("embed", {"model": model["name"], "input": "Where is the key?"})
+    else:
+        body = {"model": model["name"], "prompt": "Where is the key?", "stream": False}
+        call("generate", {**body, "options": {"num_ctx": 2048, "num_predict": 8}})
+"""
+"""Makes the model server load every model it has, run on the desktop."""
+
+
 def memory_mib() -> dict[str, float]:
-    """Return the resident memory of each container in MiB, as ``docker stats`` on the desktop reports it."""
+    """Return the memory of each container in MiB with the models loaded, as ``docker stats`` reports it."""
+    timed("ssh", *SSH.split(), "root@10.77.0.10", f"python3 - <<'END'\n{LOAD}\nEND")
     stats = "docker stats --no-stream --format '{{.Name}} {{.MemUsage}}'"
     _, output = timed("ssh", *SSH.split(), "root@10.77.0.10", stats)
     unit = {"KiB": 1 / 1024, "MiB": 1.0, "GiB": 1024.0}

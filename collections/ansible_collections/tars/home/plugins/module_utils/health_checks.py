@@ -77,9 +77,11 @@ def table(results: Sequence[Mapping[str, Any]]) -> List[str]:
     width = max((len(result["name"]) for result in results), default=0)
     lines = []
     for result in results:
-        lines.append(
-            f"{'ok  ' if result['ok'] else 'FAIL'}  {result['name']:<{width}}  {result['found'][:90]}".rstrip()
-        )
-        if not result["ok"]:
+        # A line on a terminal, unless something is wrong: then all of it.
+        found = result["found"]
+        if result["ok"]:
+            lines.append(f"ok    {result['name']:<{width}}  {found[:40]}{'…' if found[40:] else ''}".rstrip())
+        else:
+            lines.append(f"FAIL  {result['name']:<{width}}  {found}".rstrip())
             lines.append(f"      next: {result['fix']}")
     return lines
