@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -38,6 +39,7 @@ class Effects(Protocol):
     def used_bytes(self, path: str) -> int: ...
     def space(self, path: str) -> Space: ...
     def apply_nfs(self, service: Service, exports: list[Export]) -> None: ...
+    def set_hostname(self, name: str) -> None: ...
 
 
 class DirectoryEffects:
@@ -87,6 +89,9 @@ class DirectoryEffects:
         else:
             config.unlink(missing_ok=True)
 
+    def set_hostname(self, name: str) -> None:
+        replace(self._at("etc/hostname"), f"{name}\n", 0o644)
+
 
 class SystemEffects(DirectoryEffects):
     """Volumes are the machine's own folders; the NFS service is nfs-ganesha under systemd."""
@@ -102,6 +107,12 @@ class SystemEffects(DirectoryEffects):
     def apply_nfs(self, service: Service, exports: list[Export]) -> None:
         self._ganesha.apply(service, exports)
 
+    def set_hostname(self, name: str) -> None:
+        super().set_hostname(name)
+        # A machine that may not rename itself while it runs has the name after its next start.
+        with contextlib.suppress(PermissionError):
+            socket.sethostname(name)
+
 
 class Inert:
     """Reads like `effects`, changes nothing: what stands behind a write that only claims success."""
@@ -114,4 +125,5 @@ class Inert:
     def create_folder(self, path: str) -> None: ...
     def rename_folder(self, path: str, new: str) -> None: ...
     def delete_folder(self, path: str) -> None: ...
+    def set_hostname(self, name: str) -> None: ...
     def apply_nfs(self, service: Service, exports: list[Export]) -> None: ...

@@ -18,6 +18,16 @@ FRESH: dict[str, Any] = {
     "next_export_id": 1,
     "nfs": {"enable_nfs": False, "enable_nfs_v4": False, "enabled_minor_ver": 0},
     "devices": {},
+    "network": {},
+    "time": {
+        "timezone": "Amsterdam",
+        "enable_ntp": "ntp",
+        "server": "time.google.com",
+        "date_format": "Y-m-d",
+        "time_format": "H:i",
+    },
+    "terminal": {"enable_ssh": False, "enable_telnet": False, "forbid_console": False, "ssh_port": 22},
+    "sftp": {"enable": False, "portnum": 22},
     "blocked": [],
 }
 

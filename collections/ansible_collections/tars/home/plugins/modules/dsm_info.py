@@ -28,8 +28,8 @@ options:
     description: What to read.
     type: list
     elements: str
-    choices: [system, volumes, shares, nfs]
-    default: [system, volumes, shares, nfs]
+    choices: [system, settings, volumes, shares, nfs]
+    default: [system, settings, volumes, shares, nfs]
 """
 
 EXAMPLES = r"""
@@ -61,6 +61,20 @@ system:
     ram_mib: 2048
     temperature_c: 41
     uptime_s: 86400
+settings:
+  description: Its name, gateway, resolvers, clock, SSH and SFTP, in the words of M(tars.home.dsm_system).
+  returned: when O(gather) has V(settings)
+  type: dict
+  sample:
+    server_name: nas
+    gateway: 192.168.1.1
+    resolvers: []
+    time_zone: Amsterdam
+    ntp_servers: [time.google.com]
+    ssh: false
+    ssh_port: 22
+    sftp: false
+    sftp_port: 22
 volumes:
   description: Its internal volumes.
   returned: when O(gather) has V(volumes)
@@ -102,11 +116,17 @@ nfs:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.tars.home.plugins.module_utils import dsm_nas, dsm_nfs_plan, dsm_share_plan
+from ansible_collections.tars.home.plugins.module_utils import (
+    dsm_nas,
+    dsm_nas_system,
+    dsm_nfs_plan,
+    dsm_share_plan,
+    dsm_system_plan,
+)
 from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
 from ansible_collections.tars.home.plugins.module_utils.dsm_module import CONNECTION, Module, run
 
-PARTS = ["system", "volumes", "shares", "nfs"]
+PARTS = ["system", "settings", "volumes", "shares", "nfs"]
 
 
 def gather(client: Client, module: Module) -> dict[str, Any]:
@@ -115,6 +135,8 @@ def gather(client: Client, module: Module) -> dict[str, Any]:
     shares = dsm_nas.shares(client) if {"shares", "nfs"} & set(parts) else {}
     if "system" in parts:
         found["system"] = dsm_nas.system(client)
+    if "settings" in parts:
+        found["settings"] = dsm_system_plan.to_dict(dsm_nas_system.settings(client))
     if "volumes" in parts:
         found["volumes"] = dsm_nas.volumes(client)
     if "shares" in parts:
