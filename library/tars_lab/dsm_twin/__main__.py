@@ -26,10 +26,13 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     factory = Factory.from_json(json.loads((ETC / "factory.json").read_text(encoding="utf-8")))
     nas = Nas.made(factory, State(STATE), SystemEffects(), Faults(DEFAULT_PATH))
-    try:
-        nas.apply_nfs(nas.state.data)
-    except (OSError, subprocess.SubprocessError):
-        log.exception("the NFS service does not follow its settings; the Web API starts without it")
+    for follow in (nas.apply_people, nas.apply_nfs):
+        try:
+            follow(nas.state.data)
+        except (OSError, subprocess.SubprocessError):
+            log.exception(
+                "the machine does not follow its settings (%s); the Web API starts all the same", follow.__name__
+            )
     asyncio.run(serve(application(nas), ETC / "cert.pem", ETC / "key.pem"))
 
 

@@ -8,6 +8,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
+from tars_lab.dsm_twin import people
 from tars_lab.dsm_twin.accounts import Account, AutoBlock, OneTimeCodes
 from tars_lab.dsm_twin.effects import Effects, Inert
 from tars_lab.dsm_twin.faults import Faults
@@ -66,6 +67,8 @@ class Nas:
     @classmethod
     def made(cls, factory: Factory, state: State, effects: Effects, faults: Faults) -> Nas:
         block = AutoBlock(**factory.auto_block)
+        if not state.data["users"]:
+            state.data |= people.seed(factory)
         return cls(factory, state, effects, faults, Sessions(), OneTimeCodes(), block)
 
     def inert(self) -> Nas:
@@ -86,6 +89,15 @@ class Nas:
         ]
         self.effects.apply_nfs(service, exports)
 
+    def apply_people(self, data: dict[str, Any]) -> None:
+        """Bring the machine's users and groups to what the state document `data` says."""
+        self.effects.apply_people(*people.on_the_machine(self.factory, data))
+
 
 def folder(share: dict[str, Any]) -> str:
     return f"{share['vol_path']}/{share['name']}"
+
+
+def snapshots(share: dict[str, Any]) -> str:
+    """The folder that holds a share's snapshots, out of reach of whoever mounts the share."""
+    return f"{share['vol_path']}/@sharesnap/{share['name']}"

@@ -17,6 +17,12 @@ FRESH: dict[str, Any] = {
     "rules": {},
     "next_export_id": 1,
     "nfs": {"enable_nfs": False, "enable_nfs_v4": False, "enabled_minor_ver": 0},
+    "users": {},
+    "groups": {},
+    "permissions": {},
+    "snapshots": {},
+    "schedules": {},
+    "retention": {},
     "devices": {},
     "network": {},
     "time": {

@@ -157,6 +157,30 @@ CERTIFICATE = {
     5534: ("the key is too short", "Use RSA with 2048 bits or more, or a common elliptic curve."),
 }
 
+USER = {
+    3103: ("a value of the user or group was refused", "Use letters, digits, '.', '-' and '_' in names."),
+    3106: ("there is no such user", "Create it with tars.home.dsm_account, or correct the name."),
+    3107: ("the name is taken, or DSM keeps it for itself", "Choose another name."),
+    3108: ("the name is taken, or DSM keeps it for itself", "Choose another name."),
+    3110: ("DSM has no room for another user", "Delete users that are no longer needed."),
+    3114: ("the name is taken, or DSM keeps it for itself", "Choose another name."),
+    3121: ("the password was refused", "Choose another one."),
+    3122: ("the password was used before", "Choose another one, or set update_password: on_create."),
+    3123: ("the password is too weak for DSM's policy", "Choose a longer one without the account's name in it."),
+    3124: ("the password was refused", "Choose another one."),
+}
+
+GROUP = {
+    **USER,
+    3204: ("there is no such group", "Create it with tars.home.dsm_account, or correct the name."),
+    3205: ("there is no such group", "Create it with tars.home.dsm_account, or correct the name."),
+    3206: ("the name is taken, or DSM keeps it for itself", "Choose another name."),
+    3207: ("the name is taken, or DSM keeps it for itself", "Choose another name."),
+    3208: ("the name is not allowed", "Use letters, digits, '.', '-' and '_'."),
+    3209: ("DSM has no room for another group", "Delete groups that are no longer needed."),
+    3210: ("it would leave DSM without an administrator", "Keep one enabled member in 'administrators'."),
+}
+
 _TABLES = (
     ("SYNO.API.Auth", AUTH),
     ("SYNO.Core.Share", SHARE),
@@ -165,6 +189,8 @@ _TABLES = (
     ("SYNO.Core.Region.NTP", TIME),
     ("SYNO.Core.Security.Firewall", FIREWALL),
     ("SYNO.Core.Certificate", CERTIFICATE),
+    ("SYNO.Core.User", USER),
+    ("SYNO.Core.Group", GROUP),
 )
 
 
