@@ -26,7 +26,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     factory = Factory.from_json(json.loads((ETC / "factory.json").read_text(encoding="utf-8")))
     nas = Nas.made(factory, State(STATE), SystemEffects(), Faults(DEFAULT_PATH))
-    for follow in (nas.apply_people, nas.apply_nfs):
+    for follow in (nas.apply_people, nas.apply_nfs, nas.apply_firewall):
         try:
             follow(nas.state.data)
         except (OSError, subprocess.SubprocessError):

@@ -46,6 +46,7 @@ class Effects(Protocol):
     def apply_people(self, users: Sequence[str], groups: Mapping[str, Sequence[str]]) -> None: ...
     def copy_folder(self, path: str, to: str) -> None: ...
     def set_hostname(self, name: str) -> None: ...
+    def apply_firewall(self, table: str) -> None: ...
 
 
 class DirectoryEffects:
@@ -113,6 +114,9 @@ class DirectoryEffects:
     def set_hostname(self, name: str) -> None:
         replace(self._at("etc/hostname"), f"{name}\n", 0o644)
 
+    def apply_firewall(self, table: str) -> None:
+        replace(self._at("firewall.nft"), table, 0o644)
+
 
 class SystemEffects(DirectoryEffects):
     """Volumes are the machine's own folders; the NFS service is nfs-ganesha under systemd."""
@@ -139,6 +143,9 @@ class SystemEffects(DirectoryEffects):
         with contextlib.suppress(PermissionError):
             socket.sethostname(name)
 
+    def apply_firewall(self, table: str) -> None:
+        subprocess.run(["nft", "-f", "-"], input=table, text=True, check=True)
+
 
 class Inert:
     """Reads like `effects`, changes nothing: what stands behind a write that only claims success."""
@@ -155,3 +162,4 @@ class Inert:
     def apply_people(self, users: Sequence[str], groups: Mapping[str, Sequence[str]]) -> None: ...
     def copy_folder(self, path: str, to: str) -> None: ...
     def set_hostname(self, name: str) -> None: ...
+    def apply_firewall(self, table: str) -> None: ...

@@ -22,6 +22,7 @@ PACKAGES = (
     "dbus",
     "nfs-ganesha",
     "nfs-ganesha-vfs",
+    "nftables",
     "python3-psutil",
     "python3-starlette",
     "python3-uvicorn",

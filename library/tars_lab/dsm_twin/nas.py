@@ -8,7 +8,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-from tars_lab.dsm_twin import people
+from tars_lab.dsm_twin import netfilter, people
 from tars_lab.dsm_twin.accounts import Account, AutoBlock, OneTimeCodes
 from tars_lab.dsm_twin.effects import Effects, Inert
 from tars_lab.dsm_twin.faults import Faults
@@ -63,6 +63,8 @@ class Nas:
     codes: OneTimeCodes
     auto_block: AutoBlock
     writing: threading.Lock = field(default_factory=threading.Lock)
+    tasks: dict[str, Any] = field(default_factory=dict)
+    """What runs behind a call's answer, by the id that the answer named."""
 
     @classmethod
     def made(cls, factory: Factory, state: State, effects: Effects, faults: Faults) -> Nas:
@@ -92,6 +94,11 @@ class Nas:
     def apply_people(self, data: dict[str, Any]) -> None:
         """Bring the machine's users and groups to what the state document `data` says."""
         self.effects.apply_people(*people.on_the_machine(self.factory, data))
+
+    def apply_firewall(self, data: dict[str, Any]) -> None:
+        """Bring the rules that were in force back into force."""
+        if data["firewall"]["applied"] is not None:
+            self.effects.apply_firewall(netfilter.render(data["firewall"]["applied"]))
 
 
 def folder(share: dict[str, Any]) -> str:

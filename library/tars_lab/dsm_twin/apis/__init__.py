@@ -3,6 +3,8 @@
 
 from tars_lab.dsm_twin.apis import (
     auth,
+    connection,
+    firewall,
     group,
     info,
     network,
@@ -27,6 +29,8 @@ MODULES = (
     network,
     region,
     terminal,
+    firewall,
+    connection,
     user,
     group,
     permission,

@@ -86,6 +86,12 @@ class Transport:
                 "Check that DSM answers on this port, then run again."
             ) from error
 
+    def addresses(self) -> tuple[str, str]:
+        """This machine's and the NAS's address on the connection, opened where there is none."""
+        connection = self._connection or self._connect()
+        here, there = connection.sock.getsockname()[0], connection.sock.getpeername()[0]
+        return here.partition("%")[0], there.partition("%")[0]
+
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
