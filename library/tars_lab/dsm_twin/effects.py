@@ -12,7 +12,7 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -47,6 +47,7 @@ class Effects(Protocol):
     def copy_folder(self, path: str, to: str) -> None: ...
     def set_hostname(self, name: str) -> None: ...
     def apply_firewall(self, table: str) -> None: ...
+    def show_certificate(self, pem: str) -> None: ...
 
 
 class DirectoryEffects:
@@ -54,6 +55,8 @@ class DirectoryEffects:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self.restart_web: Callable[[Path | None], None] = lambda path: None
+        """Restarts the web server with the certificate in a file, or with the one it was installed with."""
 
     def _at(self, path: str) -> Path:
         return self._root / path.lstrip("/")
@@ -117,6 +120,12 @@ class DirectoryEffects:
     def apply_firewall(self, table: str) -> None:
         replace(self._at("firewall.nft"), table, 0o644)
 
+    def show_certificate(self, pem: str) -> None:
+        path = self._at("var/lib/dsm-twin/shown.pem")
+        if pem:
+            replace(path, pem)
+        self.restart_web(path if pem else None)
+
 
 class SystemEffects(DirectoryEffects):
     """Volumes are the machine's own folders; the NFS service is nfs-ganesha under systemd."""
@@ -163,3 +172,4 @@ class Inert:
     def copy_folder(self, path: str, to: str) -> None: ...
     def set_hostname(self, name: str) -> None: ...
     def apply_firewall(self, table: str) -> None: ...
+    def show_certificate(self, pem: str) -> None: ...

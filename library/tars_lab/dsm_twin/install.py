@@ -23,6 +23,7 @@ PACKAGES = (
     "nfs-ganesha",
     "nfs-ganesha-vfs",
     "nftables",
+    "python3-cryptography",
     "python3-psutil",
     "python3-starlette",
     "python3-uvicorn",

@@ -34,6 +34,9 @@ FRESH: dict[str, Any] = {
     },
     "terminal": {"enable_ssh": False, "enable_telnet": False, "forbid_console": False, "ssh_port": 22},
     "sftp": {"enable": False, "portnum": 22},
+    "certificates": {},
+    "default_certificate": "",
+    "bindings": {"system/default": "", "smbftpd/ftpd": ""},
     "firewall": {
         "profile_name": "default",
         "profiles": {"default": {"name": "default", "global": {"policy": "none", "rules": []}}},

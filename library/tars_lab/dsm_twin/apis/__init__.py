@@ -3,6 +3,7 @@
 
 from tars_lab.dsm_twin.apis import (
     auth,
+    certificate,
     connection,
     firewall,
     group,
@@ -31,6 +32,7 @@ MODULES = (
     terminal,
     firewall,
     connection,
+    certificate,
     user,
     group,
     permission,
