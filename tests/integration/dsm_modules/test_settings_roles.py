@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The roles nas_system and nas_firewall through ansible-playbook: a first run, and comparing afterwards."""
+"""The roles nas_system, nas_firewall and nas_certificate through ansible-playbook: a run, and comparing afterwards."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import ssl
 import subprocess
 import sys
 from pathlib import Path
@@ -13,11 +15,13 @@ from typing import Any
 import pytest
 import yaml
 
+from tars_lab.dsm_twin.install import make_certificate
+
 pytestmark = pytest.mark.integration
 
 Twin = Any  # of conftest.py
 
-ROLES = ("nas_system", "nas_firewall")
+ROLES = ("nas_system", "nas_firewall", "nas_certificate")
 
 
 @pytest.fixture
@@ -41,6 +45,9 @@ def play(twin: Twin, root: Path, tmp_path: Path) -> Any:
         "nas_system_sftp": False,
         "nas_firewall_sections": [{"adapter": "global", "policy": "drop", "rules": [rule]}],
     }
+    make_certificate(tmp_path / "nas.crt", tmp_path / "nas.key", "nas.home.arpa", ["127.0.0.1"])
+    variables["nas_certificate_certificate_path"] = str(tmp_path / "nas.crt")
+    variables["nas_certificate_private_key_path"] = str(tmp_path / "nas.key")
     for role in ROLES:
         connection = {**twin.connection, "session_file": str(twin.session_file)}
         variables |= {f"{role}_{key}": value for key, value in connection.items()}
@@ -73,10 +80,13 @@ def play(twin: Twin, root: Path, tmp_path: Path) -> Any:
 
 def test_run_then_compare(twin: Twin, play: Any) -> None:
     stats, output = play()
-    assert (stats["failures"], stats["changed"]) == (0, 2), output
+    assert (stats["failures"], stats["changed"]) == (0, 3), output
     assert twin.state["network"]["server_name"] == "nas"
     assert twin.state["firewall"]["applied"]["global"]["policy"] == "drop"
     assert not twin.session_file.exists()
 
-    stats, output = play("--extra-vars", "entry=verify")
+    shown = hashlib.sha256(ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate(("127.0.0.1", twin.port)))).hexdigest()
+    assert shown != twin.fingerprint
+    now = {"entry": "verify"} | {f"{role}_fingerprint": shown for role in ROLES}
+    stats, output = play("--extra-vars", json.dumps(now))
     assert (stats["failures"], stats["changed"]) == (0, 0), output
