@@ -9,9 +9,10 @@ import logging
 import subprocess
 from pathlib import Path
 
+from tars_lab.dsm_twin.apis import certificate
 from tars_lab.dsm_twin.effects import SystemEffects
 from tars_lab.dsm_twin.faults import DEFAULT_PATH, Faults
-from tars_lab.dsm_twin.listen import serve
+from tars_lab.dsm_twin.listen import serve, tls_server
 from tars_lab.dsm_twin.nas import Factory, Nas
 from tars_lab.dsm_twin.server import application
 from tars_lab.dsm_twin.state import State
@@ -25,12 +26,19 @@ STATE = Path("/var/lib/dsm-twin/state.json")
 def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     factory = Factory.from_json(json.loads((ETC / "factory.json").read_text(encoding="utf-8")))
-    nas = Nas.made(factory, State(STATE), SystemEffects(), Faults(DEFAULT_PATH))
-    try:
-        nas.apply_nfs(nas.state.data)
-    except (OSError, subprocess.SubprocessError):
-        log.exception("the NFS service does not follow its settings; the Web API starts without it")
-    asyncio.run(serve(application(nas), ETC / "cert.pem", ETC / "key.pem"))
+    effects = SystemEffects()
+    nas = Nas.made(factory, State(STATE), effects, Faults(DEFAULT_PATH))
+    for follow in (nas.apply_people, nas.apply_nfs, nas.apply_firewall):
+        try:
+            follow(nas.state.data)
+        except (OSError, subprocess.SubprocessError):
+            log.exception(
+                "the machine does not follow its settings (%s); the Web API starts all the same", follow.__name__
+            )
+    server = tls_server(application(nas), ETC / "cert.pem", ETC / "key.pem")
+    effects.restart_web = server.show
+    certificate.first_start(nas, (ETC / "cert.pem").read_text(encoding="utf-8"))
+    asyncio.run(serve(server))
 
 
 if __name__ == "__main__":

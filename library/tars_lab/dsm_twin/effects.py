@@ -7,13 +7,18 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
+import socket
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from tars_lab.dsm_twin.ganesha import Export, Ganesha, Service, render_export, render_service
+from tars_lab.dsm_twin.people import orders
 from tars_lab.dsm_twin.state import replace
 
 FOLDER_MODE = 0o777
@@ -38,13 +43,20 @@ class Effects(Protocol):
     def used_bytes(self, path: str) -> int: ...
     def space(self, path: str) -> Space: ...
     def apply_nfs(self, service: Service, exports: list[Export]) -> None: ...
+    def apply_people(self, users: Sequence[str], groups: Mapping[str, Sequence[str]]) -> None: ...
+    def copy_folder(self, path: str, to: str) -> None: ...
+    def set_hostname(self, name: str) -> None: ...
+    def apply_firewall(self, table: str) -> None: ...
+    def show_certificate(self, pem: str) -> None: ...
 
 
 class DirectoryEffects:
-    """Volumes are directories below `root`; the NFS service is the configuration file `ganesha.conf` beside them."""
+    """Volumes are directories below `root`; `ganesha.conf` beside them is the NFS service, `people.json` the users."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self.restart_web: Callable[[Path | None], None] = lambda path: None
+        """Restarts the web server with the certificate in a file, or with the one it was installed with."""
 
     def _at(self, path: str) -> Path:
         return self._root / path.lstrip("/")
@@ -87,6 +99,33 @@ class DirectoryEffects:
         else:
             config.unlink(missing_ok=True)
 
+    def apply_people(self, users: Sequence[str], groups: Mapping[str, Sequence[str]]) -> None:
+        replace(self._at("people.json"), json.dumps({"users": users, "groups": groups}))
+
+    def copy_folder(self, path: str, to: str) -> None:
+        """Copy everything with owners and modes; what is above `to` is closed to all but the machine's owner."""
+        target = self._at(to)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        for above in (target.parent, target.parent.parent):
+            above.chmod(0o700)
+        try:
+            subprocess.run(["cp", "--archive", "--reflink=auto", "--", str(self._at(path)), str(target)], check=True)
+        except BaseException:
+            shutil.rmtree(target, ignore_errors=True)
+            raise
+
+    def set_hostname(self, name: str) -> None:
+        replace(self._at("etc/hostname"), f"{name}\n", 0o644)
+
+    def apply_firewall(self, table: str) -> None:
+        replace(self._at("firewall.nft"), table, 0o644)
+
+    def show_certificate(self, pem: str) -> None:
+        path = self._at("var/lib/dsm-twin/shown.pem")
+        if pem:
+            replace(path, pem)
+        self.restart_web(path if pem else None)
+
 
 class SystemEffects(DirectoryEffects):
     """Volumes are the machine's own folders; the NFS service is nfs-ganesha under systemd."""
@@ -102,6 +141,20 @@ class SystemEffects(DirectoryEffects):
     def apply_nfs(self, service: Service, exports: list[Export]) -> None:
         self._ganesha.apply(service, exports)
 
+    def apply_people(self, users: Sequence[str], groups: Mapping[str, Sequence[str]]) -> None:
+        passwd, group = Path("/etc/passwd").read_text("utf-8"), Path("/etc/group").read_text("utf-8")
+        for command in orders(passwd, group, users, groups):
+            subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+
+    def set_hostname(self, name: str) -> None:
+        super().set_hostname(name)
+        # A machine that may not rename itself while it runs has the name after its next start.
+        with contextlib.suppress(PermissionError):
+            socket.sethostname(name)
+
+    def apply_firewall(self, table: str) -> None:
+        subprocess.run(["nft", "-f", "-"], input=table, text=True, check=True)
+
 
 class Inert:
     """Reads like `effects`, changes nothing: what stands behind a write that only claims success."""
@@ -115,3 +168,8 @@ class Inert:
     def rename_folder(self, path: str, new: str) -> None: ...
     def delete_folder(self, path: str) -> None: ...
     def apply_nfs(self, service: Service, exports: list[Export]) -> None: ...
+    def apply_people(self, users: Sequence[str], groups: Mapping[str, Sequence[str]]) -> None: ...
+    def copy_folder(self, path: str, to: str) -> None: ...
+    def set_hostname(self, name: str) -> None: ...
+    def apply_firewall(self, table: str) -> None: ...
+    def show_certificate(self, pem: str) -> None: ...

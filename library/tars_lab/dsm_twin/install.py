@@ -22,6 +22,8 @@ PACKAGES = (
     "dbus",
     "nfs-ganesha",
     "nfs-ganesha-vfs",
+    "nftables",
+    "python3-cryptography",
     "python3-psutil",
     "python3-starlette",
     "python3-uvicorn",

@@ -19,6 +19,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from tars_lab.dsm_twin.server import DROP, redirect
 
 TLS_PORT, PLAIN_PORT = 5001, 5000
+RESTART_S = 0.3
+"""Seconds between the answer that announces a restart and the restart."""
 
 
 class Connection(H11Protocol):
@@ -45,6 +47,31 @@ class Connection(H11Protocol):
 class Server(uvicorn.Server):
     """One of several in a process: signals are the process's business."""
 
+    loop: asyncio.AbstractEventLoop | None = None
+    first: tuple[Path, Path]
+    """The certificate it was installed with, and its key."""
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        self.loop = asyncio.get_running_loop()
+        await super().serve(sockets)
+
+    def show(self, certificate: Path | None) -> None:
+        """Restart with another certificate, or with the first one: soon, and whatever is connected is cut off."""
+        if self.loop is not None and not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(self.loop.call_later, RESTART_S, self._show, certificate)
+        elif certificate is not None:
+            self.config.ssl_certfile = self.config.ssl_keyfile = str(certificate)
+
+    def _show(self, certificate: Path | None) -> None:
+        assert self.config.ssl is not None
+        if certificate is None:
+            self.config.ssl.load_cert_chain(*self.first)
+        else:
+            self.config.ssl.load_cert_chain(certificate)
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, H11Protocol):
+                connection.transport.abort()
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
@@ -60,13 +87,15 @@ def listener(port: int, host: str | None = None) -> socket.socket:
 
 
 def tls_server(app: ASGIApp, certificate: Path, key: Path) -> Server:
-    return Server(_config(app, ssl_certfile=str(certificate), ssl_keyfile=str(key)))
+    server = Server(_config(app, ssl_certfile=str(certificate), ssl_keyfile=str(key)))
+    server.first = (certificate, key)
+    return server
 
 
-async def serve(app: ASGIApp, certificate: Path, key: Path) -> None:
+async def serve(tls: Server) -> None:
     """Serve until SIGTERM or SIGINT."""
     servers = [
-        (tls_server(app, certificate, key), listener(TLS_PORT)),
+        (tls, listener(TLS_PORT)),
         (Server(_config(redirect(TLS_PORT))), listener(PLAIN_PORT)),
     ]
 

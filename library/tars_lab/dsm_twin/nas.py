@@ -8,6 +8,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
+from tars_lab.dsm_twin import netfilter, people
 from tars_lab.dsm_twin.accounts import Account, AutoBlock, OneTimeCodes
 from tars_lab.dsm_twin.effects import Effects, Inert
 from tars_lab.dsm_twin.faults import Faults
@@ -62,10 +63,14 @@ class Nas:
     codes: OneTimeCodes
     auto_block: AutoBlock
     writing: threading.Lock = field(default_factory=threading.Lock)
+    tasks: dict[str, Any] = field(default_factory=dict)
+    """What runs behind a call's answer, by the id that the answer named."""
 
     @classmethod
     def made(cls, factory: Factory, state: State, effects: Effects, faults: Faults) -> Nas:
         block = AutoBlock(**factory.auto_block)
+        if not state.data["users"]:
+            state.data |= people.seed(factory)
         return cls(factory, state, effects, faults, Sessions(), OneTimeCodes(), block)
 
     def inert(self) -> Nas:
@@ -86,6 +91,20 @@ class Nas:
         ]
         self.effects.apply_nfs(service, exports)
 
+    def apply_people(self, data: dict[str, Any]) -> None:
+        """Bring the machine's users and groups to what the state document `data` says."""
+        self.effects.apply_people(*people.on_the_machine(self.factory, data))
+
+    def apply_firewall(self, data: dict[str, Any]) -> None:
+        """Bring the rules that were in force back into force."""
+        if data["firewall"]["applied"] is not None:
+            self.effects.apply_firewall(netfilter.render(data["firewall"]["applied"]))
+
 
 def folder(share: dict[str, Any]) -> str:
     return f"{share['vol_path']}/{share['name']}"
+
+
+def snapshots(share: dict[str, Any]) -> str:
+    """The folder that holds a share's snapshots, out of reach of whoever mounts the share."""
+    return f"{share['vol_path']}/@sharesnap/{share['name']}"

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import email
+import email.message
 import ipaddress
 import json
 import logging
@@ -27,6 +29,7 @@ from tars_lab.dsm_twin.session import Session
 log = logging.getLogger(__name__)
 
 FORM = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data"
 DROP = "tars.drop"
 """ASGI extension of the listener: a function that cuts the connection without an answer."""
 
@@ -86,8 +89,11 @@ def redirect(port: int) -> Starlette:
 async def _form(request: Request) -> Form:
     fields = _fields(request.url.query)
     body = await request.body()
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() == FORM:
+    kind = request.headers.get("content-type", "")
+    if kind.partition(";")[0].strip().lower() == FORM:
         fields |= _fields(body.decode("utf-8"))
+    elif kind.partition(";")[0].strip().lower() == MULTIPART:
+        fields |= _parts(kind, body)
     host = ipaddress.ip_address(request.client.host if request.client else "127.0.0.1")
     mapped = host.ipv4_mapped if isinstance(host, ipaddress.IPv6Address) else None
     return Form(
@@ -105,6 +111,21 @@ def _fields(text: str) -> dict[str, str]:
     fields = dict(pairs)
     if len(fields) != len(pairs):
         raise ValueError("a field is given twice")
+    return fields
+
+
+def _parts(kind: str, body: bytes) -> dict[str, str]:
+    """Fields and files of a multipart form as bare text; ValueError for one that is malformed."""
+    message = email.message_from_bytes(b"Content-Type: " + kind.encode() + b"\r\n\r\n" + body)
+    if not message.is_multipart():
+        raise ValueError("a multipart form without parts")
+    fields = {}
+    for part in message.get_payload():
+        content = part.get_payload(decode=True) if isinstance(part, email.message.Message) else None
+        name = part.get_param("name", header="content-disposition") if isinstance(part, email.message.Message) else None
+        if not isinstance(name, str) or not isinstance(content, bytes):
+            raise ValueError("a part without a name")
+        fields[name] = content.decode("utf-8")
     return fields
 
 

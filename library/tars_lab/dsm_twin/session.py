@@ -60,6 +60,10 @@ class Sessions:
             session.used = now
             return session
 
+    def listed(self) -> list[Session]:
+        with self._guard:
+            return list(self._open.values())
+
     def close(self, sid: str) -> None:
         with self._guard:
             self._open.pop(sid, None)

@@ -21,6 +21,7 @@ from urllib.parse import parse_qsl
 import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tars_lab.dsm_twin.apis import certificate
 from tars_lab.dsm_twin.effects import DirectoryEffects
 from tars_lab.dsm_twin.faults import Faults
 from tars_lab.dsm_twin.install import factory_document, make_certificate
@@ -127,13 +128,14 @@ def twin(tmp_path: Path, root: Path) -> Iterator[Twin]:
     for volume in ("volume1", "volume2"):
         (where / volume).mkdir(parents=True)
     faults = Faults(tmp_path / "faults.json")
-    nas = Nas.made(
-        Factory.from_json(factory_document(FACTORY)), State(where / "state.json"), DirectoryEffects(where), faults
-    )
+    effects = DirectoryEffects(where)
+    nas = Nas.made(Factory.from_json(factory_document(FACTORY)), State(where / "state.json"), effects, faults)
     make_certificate(where / "cert.pem", where / "key.pem", "ds1515plus", ["127.0.0.1"])
     calls: list[str] = []
     bound = listener(0, "127.0.0.1")
     server = tls_server(noting(application(nas), calls), where / "cert.pem", where / "key.pem")
+    effects.restart_web = server.show
+    certificate.first_start(nas, (where / "cert.pem").read_text())
     thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[bound])))
     thread.start()
     fingerprint = hashlib.sha256(ssl.PEM_cert_to_DER_cert((where / "cert.pem").read_text())).hexdigest()

@@ -1,8 +1,42 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The APIs this NAS has, one subject a file. A new one is a file and a name here."""
 
-from tars_lab.dsm_twin.apis import auth, info, nfs, share, storage, system
+from tars_lab.dsm_twin.apis import (
+    auth,
+    certificate,
+    connection,
+    firewall,
+    group,
+    info,
+    network,
+    nfs,
+    permission,
+    region,
+    share,
+    snapshot,
+    storage,
+    system,
+    terminal,
+    user,
+)
 from tars_lab.dsm_twin.protocol import Api
 
-BY_NAME: dict[str, Api] = {api.name: api for module in (auth, system, storage, share, nfs) for api in module.APIS}
+MODULES = (
+    auth,
+    system,
+    storage,
+    share,
+    nfs,
+    network,
+    region,
+    terminal,
+    firewall,
+    connection,
+    certificate,
+    user,
+    group,
+    permission,
+    snapshot,
+)
+BY_NAME: dict[str, Api] = {api.name: api for module in MODULES for api in module.APIS}
 BY_NAME["SYNO.API.Info"] = info.over(BY_NAME)

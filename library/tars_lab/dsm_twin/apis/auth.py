@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import secrets
 
+from tars_lab.dsm_twin import people
 from tars_lab.dsm_twin.accounts import REFUSED, Account, password_matches
 from tars_lab.dsm_twin.protocol import Api, Call, DsmError, Method, versions
 
@@ -44,7 +45,7 @@ def login(call: Call) -> object:
 
 
 def _authenticated(call: Call) -> Account:
-    account = call.nas.factory.accounts.get(call.params.raw("account"))
+    account = people.account(call.nas.factory, call.nas.state.data, call.params.raw("account"))
     if account is None or not password_matches(call.params.raw("passwd"), account.password_hash):
         raise _failed(call, 400)
     return account

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tars_lab.dsm_twin.nas import Nas, folder
+from tars_lab.dsm_twin.nas import Nas, folder, snapshots
 from tars_lab.dsm_twin.protocol import Api, Call, DsmError, Method, invalid, versions
 
 BAD_INPUT = 403
@@ -45,6 +45,9 @@ SETTINGS: dict[str, tuple[type, Any]] = {
 }
 AT_CREATION = ("enable_share_cow", "enable_share_compress")
 """Settings that `set` accepts and silently leaves as they are."""
+
+OF_A_SHARE = ("permissions", "snapshots", "schedules", "retention")
+"""Tables of the state that follow a share when it is renamed, and go with it."""
 
 OTHER_FIELDS = {"name", "vol_path", "name_org", "encryption", "enc_passwd", "force"}
 ALWAYS_FALSE = {
@@ -124,7 +127,7 @@ def _extra(nas: Nas, share: dict[str, Any], field: str) -> dict[str, Any]:
         case "enable_share_cow" | "enable_share_compress":
             return {field: True} if share[field] else {}
         case "support_snapshot":
-            return {field: _btrfs(nas, share)}
+            return {field: btrfs(nas, share)}
         case "is_aclmode" | "is_support_acl":
             return {field: True}
         case "force_readonly_reason":
@@ -191,6 +194,9 @@ def set_share(call: Call) -> object:
         del data["shares"][name]
         data["shares"][share["name"]] = share
         if renamed:
+            for table in OF_A_SHARE:
+                if name in data[table]:
+                    data[table][share["name"]] = data[table].pop(name)
             rules = data["rules"].pop(name, [])
             if rules:
                 # NFS clients hold handles of the old path; the renamed folder is a new export to them.
@@ -198,6 +204,8 @@ def set_share(call: Call) -> object:
                 data["next_export_id"] += 1
                 data["rules"][share["name"]] = rules
             nas.effects.rename_folder(folder(before), folder(share))
+            if nas.effects.exists(snapshots(before)):
+                nas.effects.rename_folder(snapshots(before), snapshots(share))
             if rules:
                 nas.apply_nfs(data)
     return {"name": share["name"]}
@@ -216,6 +224,9 @@ def delete(call: Call) -> object:
         if any([data["rules"].pop(share["name"], None) for share in gone]):
             nas.apply_nfs(data)
         for share in gone:
+            for table in OF_A_SHARE:
+                data[table].pop(share["name"], None)
+            nas.effects.delete_folder(snapshots(share))
             nas.effects.delete_folder(folder(share))
     return None
 
@@ -254,11 +265,11 @@ def _check_settings(nas: Nas, share: dict[str, Any]) -> None:
         raise DsmError(3300)
     if share["recycle_bin_admin_only"] and not share["enable_recycle_bin"]:
         raise DsmError(3300)
-    if not _btrfs(nas, share):
+    if not btrfs(nas, share):
         share["share_quota"] = 0
 
 
-def _btrfs(nas: Nas, share: dict[str, Any]) -> bool:
+def btrfs(nas: Nas, share: dict[str, Any]) -> bool:
     volume = nas.volume(share["vol_path"])
     return volume is not None and volume.fs_type == "btrfs"
 

@@ -32,6 +32,7 @@ def info(call: Call) -> object:
     if "type" in call.params:
         raise invalid("type", "condition")
     factory = call.nas.factory
+    clock = call.nas.state.data["time"]
     hours, seconds = divmod(host.uptime_s(), 3600)
     return {
         "model": factory.model,
@@ -48,10 +49,10 @@ def info(call: Call) -> object:
         "sys_tempwarn": False,
         "temperature_warning": False,
         "time": time.strftime("%Y-%m-%d %H:%M:%S"),
-        "time_zone": "Amsterdam",
-        "time_zone_desc": "(GMT+01:00) Amsterdam, Berlin, Rome, Stockholm, Vienna",
-        "enabled_ntp": True,
-        "ntp_server": "time.google.com",
+        "time_zone": clock["timezone"],
+        "time_zone_desc": clock["timezone"],
+        "enabled_ntp": clock["enable_ntp"] == "ntp",
+        "ntp_server": clock["server"],
         "up_time": f"{hours}:{seconds // 60}:{seconds % 60}",
         "usb_dev": [],
         "sata_dev": [],

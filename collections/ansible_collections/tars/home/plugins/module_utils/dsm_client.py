@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Optional
 
@@ -40,6 +40,7 @@ class _Call:
     params: dict[str, Any]
     subject: str
     fresh: bool = False
+    files: dict[str, bytes] = field(default_factory=dict)
 
 
 class Client:
@@ -109,6 +110,14 @@ class Client:
         with self.store.exclusive():
             return self._patiently(call, BUSY_WRITE_CODES | busy, (Unreachable,))
 
+    def upload(
+        self, api: str, method: str, version: int, files: dict[str, bytes], fields: dict[str, str], subject: str
+    ) -> Any:
+        """As `write`, with files; the fields go as they are, since DSM does not decode those of such a form."""
+        call = _Call(api, method, version, dict(fields), subject, fresh=True, files=files)
+        with self.store.exclusive():
+            return self._patiently(call, BUSY_WRITE_CODES, (Unreachable,))
+
     def logout(self) -> bool:
         """End the session on the NAS and forget it; False when there was none, or the NAS did not answer any more."""
         with self.store.exclusive():
@@ -164,8 +173,9 @@ class Client:
             )
         version = min(call.version, entry["maxVersion"])
         form = {"api": call.api, "method": call.method, "version": str(version)}
-        form.update(encode(call.params, entry.get("requestFormat") == "JSON"))
-        return self._post(call.api, form, self._session.sid, self._session.synotoken, call.subject, call.fresh)
+        form.update(encode(call.params, entry.get("requestFormat") == "JSON" and not call.files))
+        session = self._session
+        return self._post(call.api, form, session.sid, session.synotoken, call.subject, call.fresh, call.files)
 
     def _entry(self, api: str) -> dict[str, Any]:
         """What SYNO.API.Info says about an API; asked once a session, together with the login's own entry."""
@@ -214,7 +224,14 @@ class Client:
         raise AssertionError("the last version returns or raises")
 
     def _post(
-        self, api: str, form: dict[str, str], sid: str = "", synotoken: str = "", subject: str = "", fresh: bool = False
+        self,
+        api: str,
+        form: dict[str, str],
+        sid: str = "",
+        synotoken: str = "",
+        subject: str = "",
+        fresh: bool = False,
+        files: Optional[dict[str, bytes]] = None,
     ) -> Any:
         path = self._session.apis[api]["path"] if api in self._session.apis else "query.cgi"
         query = {"_sid": sid} if sid else {}
@@ -222,7 +239,12 @@ class Client:
         if synotoken:
             # Some builds read the token from the query only, others from the header only.
             query["SynoToken"] = headers["X-SYNO-TOKEN"] = synotoken
-        answer = self.transport.post(path, query, form, headers, fresh)
+        if files:
+            named = {name: form[name] for name in ("api", "method", "version")}
+            fields = {name: value for name, value in form.items() if name not in named}
+            answer = self.transport.upload(path, {**named, **query}, files, fields, headers)
+        else:
+            answer = self.transport.post(path, query, form, headers, fresh)
         self._answered = True
         if not isinstance(answer, dict) or "success" not in answer:
             raise DsmError(

@@ -117,7 +117,81 @@ NFS = {
     2372: ("the file system cannot be exported", "Use a share on an internal volume."),
 }
 
-_TABLES = (("SYNO.API.Auth", AUTH), ("SYNO.Core.Share", SHARE), ("SYNO.Core.FileServ.NFS", NFS))
+NETWORK = {
+    403: ("DSM wants the network's general settings whole", "Report it with the DSM version."),
+    4302: ("a network setting was refused", "Check gateway and resolvers."),
+    4311: ("there is no such network interface", "Look up the interfaces in Control Panel > Network."),
+    4312: ("the address is in use by another machine", "Choose a free one."),
+    4316: ("DSM is still applying network settings", "Run again when it has finished."),
+    4317: ("address and gateway lie in different networks", "Correct the gateway."),
+    4340: ("DSM is still at another network change", "Run again when it has finished."),
+}
+
+TIME = {
+    5701: ("a time setting was refused", "Check the time zone's name and the time servers."),
+    5703: ("a package on the NAS needs time servers", "Give ntp_servers."),
+}
+
+FIREWALL = {
+    1101: ("the firewall could not be applied", "Look in DSM's Log Center; the rules before are in force."),
+    1102: ("the firewall's old rules could not be restored", "Turn the firewall off in Control Panel > Security."),
+    1103: (
+        "DSM found that these rules would shut this machine out, and took them back",
+        "Allow this machine's address before the rule that drops it.",
+    ),
+    1104: ("there are too many rules", "Join some."),
+    1105: ("the firewall could not be turned off", "Look in DSM's Log Center."),
+}
+
+CERTIFICATE = {
+    5503: ("a value was refused", "Report it with the DSM version."),
+    5510: ("the certificate is no valid PEM certificate", "Give one certificate in PEM form."),
+    5511: ("the private key is no valid PEM key", "Give the key in PEM form, without a passphrase."),
+    5512: ("the intermediate certificates are no valid PEM certificates", "Give them in PEM form."),
+    5513: ("DSM does not take the key's algorithm", "Use RSA or a common elliptic curve."),
+    5514: ("certificate and private key do not belong together", "Give the key that the certificate was made for."),
+    5515: ("the intermediate certificate is not from an authority", "Give the authority's certificates."),
+    5516: ("a file is not UTF-8", "Give PEM files."),
+    5517: ("the intermediate certificates do not vouch for the certificate", "Give the right chain."),
+    5518: ("DSA keys are not taken", "Use RSA or a common elliptic curve."),
+    5534: ("the key is too short", "Use RSA with 2048 bits or more, or a common elliptic curve."),
+}
+
+USER = {
+    3103: ("a value of the user or group was refused", "Use letters, digits, '.', '-' and '_' in names."),
+    3106: ("there is no such user", "Create it with tars.home.dsm_account, or correct the name."),
+    3107: ("the name is taken, or DSM keeps it for itself", "Choose another name."),
+    3108: ("the name is taken, or DSM keeps it for itself", "Choose another name."),
+    3110: ("DSM has no room for another user", "Delete users that are no longer needed."),
+    3114: ("the name is taken, or DSM keeps it for itself", "Choose another name."),
+    3121: ("the password was refused", "Choose another one."),
+    3122: ("the password was used before", "Choose another one, or set update_password: on_create."),
+    3123: ("the password is too weak for DSM's policy", "Choose a longer one without the account's name in it."),
+    3124: ("the password was refused", "Choose another one."),
+}
+
+GROUP = {
+    **USER,
+    3204: ("there is no such group", "Create it with tars.home.dsm_account, or correct the name."),
+    3205: ("there is no such group", "Create it with tars.home.dsm_account, or correct the name."),
+    3206: ("the name is taken, or DSM keeps it for itself", "Choose another name."),
+    3207: ("the name is taken, or DSM keeps it for itself", "Choose another name."),
+    3208: ("the name is not allowed", "Use letters, digits, '.', '-' and '_'."),
+    3209: ("DSM has no room for another group", "Delete groups that are no longer needed."),
+    3210: ("it would leave DSM without an administrator", "Keep one enabled member in 'administrators'."),
+}
+
+_TABLES = (
+    ("SYNO.API.Auth", AUTH),
+    ("SYNO.Core.Share", SHARE),
+    ("SYNO.Core.FileServ.NFS", NFS),
+    ("SYNO.Core.Network", NETWORK),
+    ("SYNO.Core.Region.NTP", TIME),
+    ("SYNO.Core.Security.Firewall", FIREWALL),
+    ("SYNO.Core.Certificate", CERTIFICATE),
+    ("SYNO.Core.User", USER),
+    ("SYNO.Core.Group", GROUP),
+)
 
 
 class DsmError(Exception):

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import hmac
 import http.client
 import json
+import socket
 import ssl
 import urllib.parse
+import uuid
 from dataclasses import dataclass
 from typing import Any, Optional
 
@@ -52,26 +55,44 @@ class Transport:
         """
         if fresh:
             self.close()
+        kind = {"Content-Type": "application/x-www-form-urlencoded", **headers}
+        return self._send(path, query, urllib.parse.urlencode(form).encode(), kind, form)
+
+    def upload(
+        self, path: str, query: dict[str, str], files: dict[str, bytes], fields: dict[str, str], headers: dict[str, str]
+    ) -> Any:
+        """Send files and then fields as they are, over a connection of its own; `query` names the call. As `post`."""
+        self.close()
+        boundary = uuid.uuid4().hex
+        parts = [
+            f'; filename="{name}.pem"\r\nContent-Type: application/octet-stream\r\n\r\n'.encode() + content
+            for name, content in files.items()
+        ] + [b"\r\n\r\n" + value.encode() for value in fields.values()]
+        body = b"".join(
+            f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"'.encode() + part + b"\r\n"
+            for name, part in zip([*files, *fields], parts)  # noqa: B905
+        )
+        kind = {"Content-Type": f"multipart/form-data; boundary={boundary}", **headers}
+        return self._send(path, query, body + f"--{boundary}--\r\n".encode(), kind, query)
+
+    def _send(
+        self, path: str, query: dict[str, str], body: bytes, headers: dict[str, str], form: dict[str, str]
+    ) -> Any:
         connection = self._connection or self._connect()
         target = "/webapi/" + path
         if query:
             target += "?" + urllib.parse.urlencode(query)
         try:
-            connection.request(
-                "POST",
-                target,
-                body=urllib.parse.urlencode(form).encode(),
-                headers={"Content-Type": "application/x-www-form-urlencoded", **headers},
-            )
+            connection.request("POST", target, body=body, headers=headers)
             answer = connection.getresponse()
-            body = answer.read()
+            text = answer.read()
         except (OSError, http.client.HTTPException) as error:
             self.close()
             raise ConnectionLost(
                 f"{self.endpoint}: the connection ended before {form.get('api')} {form.get('method')} was answered "
                 f"({error or type(error).__name__}). Check that the NAS is up, then run again."
             ) from error
-        return self._decode(answer.status, body, form)
+        return self._decode(answer.status, text, form)
 
     def _decode(self, status: int, body: bytes, form: dict[str, str]) -> Any:
         if 300 <= status < 400:
@@ -85,6 +106,17 @@ class Transport:
                 f"{self.endpoint}: HTTP {status} and no JSON in answer to {form.get('api')} {form.get('method')}. "
                 "Check that DSM answers on this port, then run again."
             ) from error
+
+    def repin(self, fingerprint: str) -> None:
+        """From now on expect another certificate: the caller put it there."""
+        self.close()
+        self.endpoint = dataclasses.replace(self.endpoint, fingerprint=fingerprint)
+
+    def addresses(self) -> tuple[str, str]:
+        """This machine's and the NAS's address on the connection, opened where there is none."""
+        connection = self._connection or self._connect()
+        here, there = connection.sock.getsockname()[0], connection.sock.getpeername()[0]
+        return here.partition("%")[0], there.partition("%")[0]
 
     def close(self) -> None:
         if self._connection is not None:
@@ -121,6 +153,19 @@ class Transport:
                 )
         self._connection = connection
         return connection
+
+
+def shown_fingerprint(endpoint: Endpoint) -> str:
+    """SHA-256 of the certificate that answers, whoever that is: nothing is sent. Raises Unreachable."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    try:
+        plain = socket.create_connection((endpoint.host, endpoint.port), endpoint.timeout_s)
+        with context.wrap_socket(plain, server_hostname=endpoint.host) as secured:
+            return hashlib.sha256(secured.getpeercert(binary_form=True) or b"").hexdigest()
+    except OSError as error:
+        raise Unreachable(f"{endpoint} does not answer ({error}). Check that the NAS is on.") from error
 
 
 def plain_fingerprint(text: str) -> str:

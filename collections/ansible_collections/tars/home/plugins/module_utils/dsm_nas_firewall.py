@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A NAS's firewall as the planner's values: reading it, storing a profile, and bringing it into force."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Optional
+
+from . import dsm_firewall_plan as firewall_plan
+from .dsm_client import Client
+from .dsm_errors import ApiError, ConnectionLost, DsmError
+
+FIREWALL = "SYNO.Core.Security.Firewall"
+ADAPTER = "SYNO.Core.Security.Firewall.Adapter"
+PROFILE = "SYNO.Core.Security.Firewall.Profile"
+APPLY = "SYNO.Core.Security.Firewall.Profile.Apply"
+CONNECTIONS = "SYNO.Core.CurrentConnection"
+NETWORK = "SYNO.DSM.Network"
+TERMINAL = "SYNO.Core.Terminal"
+# Seconds between two looks at the task that applies a profile; about two minutes in all.
+PAUSES_S = (0.5, 1.0, *([2.0] * 60))
+
+
+class NasFirewall:
+    """One profile of the firewall; remembers what this run stored and did not bring into force yet."""
+
+    def __init__(self, client: Client, profile: str) -> None:
+        self.client = client
+        self.profile = profile
+        self.pending = False
+        self._before: Optional[dict[str, Any]] = None
+
+    def read(self) -> firewall_plan.Firewall:
+        client = self.client
+        switch = client.read(FIREWALL, "get", 1)
+        on = bool(switch.get("enable_firewall"))
+        adapters = client.read(ADAPTER, "list", 1).get("adapter_names") or []
+        return firewall_plan.Firewall(
+            enabled=on,
+            profile=self.profile,
+            sections=firewall_plan.sections_from_api(self._profile()),
+            adapters=adapters,
+            pending=self.pending or (on and switch.get("profile_name") != self.profile),
+        )
+
+    def change(self, change: firewall_plan.Change) -> None:
+        if isinstance(change, firewall_plan.StoreChange):
+            self._store(change)
+        elif isinstance(change, firewall_plan.ApplyChange):
+            self._apply()
+        else:
+            self.client.write(FIREWALL, "set", 1, {"set_type": "disable"}, "the firewall")
+            self.pending = False
+
+    def take_back(self) -> None:
+        """Store what was there before, so that the next run finds the difference again. The best that can be done."""
+        if self.pending and self._before is not None:
+            try:
+                self._write(self._before)
+            except DsmError:
+                return
+            self.pending = False
+
+    def _store(self, change: firewall_plan.StoreChange) -> None:
+        found = self._profile()
+        if self._before is None:
+            self._before = found
+        self.pending = True
+        self._write(firewall_plan.profile_to_api(found, change.sections))
+        kept = firewall_plan.sections_from_api(self._profile())
+        for name, section in change.sections.items():
+            if kept.get(name) != section:
+                # Never bring rules into force that are not the wanted ones.
+                raise DsmError(
+                    f"section {name} of the firewall's profile {self.profile}: DSM answered that it is stored, but "
+                    f"reading back shows otherwise (found {len(kept[name].rules) if name in kept else 0} rules, wanted "
+                    f"{len(section.rules)}). Nothing was brought into force. Make the change once in Control Panel > "
+                    "Security > Firewall to see what DSM objects to."
+                )
+
+    def _apply(self) -> None:
+        subject = f"the firewall's profile {self.profile}"
+        begin = {"name": self.profile, "profile_applying": False}
+        task = {"task_id": self.client.write(APPLY, "start", 1, begin, subject)["task_id"]}
+        try:
+            for pause in PAUSES_S:
+                answer = self.client.read(APPLY, "status", 1, task, subject)
+                if answer.get("finish"):
+                    break
+                self.client.sleep(pause)
+            else:
+                raise DsmError(f"{subject} is not in force after two minutes. Look at Control Panel > Security.")
+        finally:
+            self._stop(task, subject)
+        if answer.get("success") is False:
+            errors = answer.get("errors") or answer.get("error") or {}
+            raise ApiError(APPLY, "status", int(errors.get("code", 1101)), subject=subject)
+        self.pending = False
+
+    def _stop(self, task: dict[str, Any], subject: str) -> None:
+        try:
+            self.client.write(APPLY, "stop", 1, task, subject)
+        except (ApiError, ConnectionLost):
+            # DSM forgets the task by itself; whether the profile is in force is read from elsewhere.
+            return
+
+    def _profile(self) -> dict[str, Any]:
+        subject = f"the firewall's profile {self.profile}"
+        found: dict[str, Any] = self.client.read(PROFILE, "get", 1, {"name": self.profile}, subject)
+        return found
+
+    def _write(self, profile: dict[str, Any]) -> None:
+        subject = f"the firewall's profile {self.profile}"
+        self.client.write(PROFILE, "set", 1, {"profile": profile, "profile_applying": False}, subject)
+
+
+def access(client: Client, address: Optional[str], ports: Optional[Sequence[int]]) -> firewall_plan.Access:
+    """Who must still get in; what is not given is this machine as DSM sees it, to DSM and to SSH where that is on."""
+    if ports is None:
+        ports = [client.transport.endpoint.port]
+        terminal = client.read(TERMINAL, "get", 3)
+        if terminal.get("enable_ssh"):
+            ports.append(int(terminal.get("ssh_port") or 22))
+    return firewall_plan.Access(address or _own_address(client), ports, _adapter(client))
+
+
+def _own_address(client: Client) -> str:
+    try:
+        rows = client.read(CONNECTIONS, "list", 1).get("items") or []
+    except ApiError:
+        rows = []
+    for row in rows:
+        if row.get("is_current_connected") and row.get("from"):
+            return str(row["from"])
+    return client.transport.addresses()[0]
+
+
+def _adapter(client: Client) -> Optional[str]:
+    """The adapter with the address that this connection reaches; None where DSM does not list it."""
+    there = client.transport.addresses()[1]
+    for row in client.read(NETWORK, "list", 2).get("interfaces") or []:
+        if there in [entry.get("address") for entry in row.get("ip") or []]:
+            return str(row["id"])
+    return None

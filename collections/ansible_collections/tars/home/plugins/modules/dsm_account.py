@@ -1,0 +1,229 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: dsm_account
+short_description: Users and groups of a Synology NAS
+description:
+  - Makes, changes and removes local users and groups, whole lists in one task.
+  - Users and groups that are not in the lists are left alone, and so is every option that is not given.
+  - The account that the module logs in with is never touched; to list it is an error.
+  - Reads the result back, and fails when DSM said yes and did nothing.
+version_added: 0.1.0
+author:
+  - The T.A.R.S. authors
+extends_documentation_fragment:
+  - tars.home.dsm
+  - tars.home.dsm.attributes
+attributes:
+  check_mode:
+    description: Reads and plans as in a real run, and changes nothing.
+    support: full
+  diff_mode:
+    description: Shows the listed users and groups before and after. Passwords are never shown, nor that one differs.
+    support: full
+  idempotent:
+    description: A second run with the same options changes nothing, but for O(users[].update_password=always), because
+      nobody can read a password back.
+    support: partial
+options:
+  users:
+    description: The users and what they should be.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of the account.
+        type: str
+        required: true
+      state:
+        description: Whether the user should be there. V(admin) and V(guest) cannot be removed.
+        type: str
+        choices: [present, absent]
+        default: present
+      password:
+        description: Password. Needed to make the user.
+        type: str
+      update_password:
+        description:
+          - When to send the password. V(on_create) leaves the password of an existing user alone.
+          - V(always) sets it in every run and reports a change each time. DSM may refuse one that is set already.
+        type: str
+        choices: [on_create, always]
+        default: on_create
+      description:
+        description: Text shown beside the name.
+        type: str
+      email:
+        description: Address for DSM's messages.
+        type: str
+      enabled:
+        description: Whether the account may be used.
+        type: bool
+      groups:
+        description: All groups that the user belongs to, besides V(users), which has everybody.
+        type: list
+        elements: str
+  groups:
+    description: The groups and what they should be. They are made before the users.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of the group.
+        type: str
+        required: true
+      state:
+        description: Whether the group should be there. V(administrators), V(http) and V(users) cannot be removed.
+        type: str
+        choices: [present, absent]
+        default: present
+      description:
+        description: Text shown beside the name.
+        type: str
+"""
+
+EXAMPLES = r"""
+---
+- name: An account that only writes backups
+  tars.home.dsm_account:
+    host: nas.home.arpa
+    account: tars-admin
+    password: "{{ tars_secrets.dsm_password }}"
+    fingerprint: "{{ dsm_fingerprint }}"
+    groups:
+      - name: backup-writers
+    users:
+      - name: tars-backup
+        password: "{{ tars_secrets.backup_account_password }}"
+        description: Backups of T.A.R.S.
+        groups: [backup-writers]
+
+- name: End an account
+  tars.home.dsm_account:
+    host: nas.home.arpa
+    account: tars-admin
+    password: "{{ tars_secrets.dsm_password }}"
+    fingerprint: "{{ dsm_fingerprint }}"
+    users:
+      - name: former
+        state: absent
+"""
+
+RETURN = r"""
+changes:
+  description: What was done (in check mode, what would be), one sentence each.
+  returned: always
+  type: list
+  elements: str
+  sample:
+    - create group backup-writers
+    - create user tars-backup
+    - add user tars-backup to group backup-writers
+users:
+  description: The listed users that exist at the end, by name.
+  returned: success
+  type: dict
+  sample:
+    tars-backup:
+      name: tars-backup
+      description: Backups of T.A.R.S.
+      email: ""
+      enabled: true
+      expires: ""
+      groups: [backup-writers]
+groups:
+  description: The listed groups that exist at the end, by name.
+  returned: success
+  type: dict
+  sample:
+    backup-writers:
+      name: backup-writers
+      description: ""
+"""
+
+from functools import partial
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.tars.home.plugins.module_utils import dsm_nas_people
+from ansible_collections.tars.home.plugins.module_utils.dsm_account_plan import (
+    Change,
+    Directory,
+    UserChange,
+    apply,
+    plan,
+    to_dict,
+)
+from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
+from ansible_collections.tars.home.plugins.module_utils.dsm_converge import converge
+from ansible_collections.tars.home.plugins.module_utils.dsm_module import CONNECTION, Module, run
+
+USER_OPTIONS = {
+    "name": {"type": "str", "required": True},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "password": {"type": "str", "no_log": True},
+    "update_password": {"type": "str", "choices": ["on_create", "always"], "default": "on_create", "no_log": False},
+    "description": {"type": "str"},
+    "email": {"type": "str"},
+    "enabled": {"type": "bool"},
+    "groups": {"type": "list", "elements": "str"},
+}
+GROUP_OPTIONS = {
+    "name": {"type": "str", "required": True},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "description": {"type": "str"},
+}
+
+
+def ensure(client: Client, module: Module) -> dict[str, Any]:
+    users, groups = module.params["users"], module.params["groups"]
+    written: set[str] = set()
+
+    def write(change: Change) -> None:
+        dsm_nas_people.change_account(client, change)
+        if isinstance(change, UserChange):
+            written.add(change.user.name)
+
+    outcome = converge(
+        read=partial(dsm_nas_people.directory, client),
+        plan=partial(plan, users=users, groups=groups, own_account=client.account, written=written),
+        model=apply,
+        write=write,
+        sleep=client.sleep,
+        check_mode=module.check_mode,
+    )
+    before, after = listed(outcome.before, users, groups), listed(outcome.after, users, groups)
+    return {
+        "changed": bool(outcome.changes),
+        "changes": [str(change) for change in outcome.changes],
+        **after,
+        "diff": {"before": before, "after": after},
+    }
+
+
+def listed(directory: Directory, users: list[dict[str, Any]], groups: list[dict[str, Any]]) -> dict[str, Any]:
+    found = to_dict(directory)
+    return {
+        "users": {wish["name"]: found["users"][wish["name"]] for wish in users if wish["name"] in found["users"]},
+        "groups": {wish["name"]: found["groups"][wish["name"]] for wish in groups if wish["name"] in found["groups"]},
+    }
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **CONNECTION,
+            "users": {"type": "list", "elements": "dict", "default": [], "options": USER_OPTIONS},
+            "groups": {"type": "list", "elements": "dict", "default": [], "options": GROUP_OPTIONS},
+        },
+        supports_check_mode=True,
+    )
+    module.exit_json(**run(module, ensure))
+
+
+if __name__ == "__main__":
+    main()

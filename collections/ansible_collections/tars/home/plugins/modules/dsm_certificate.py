@@ -1,0 +1,138 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: dsm_certificate
+short_description: Certificate that a Synology NAS shows
+description:
+  - Imports a certificate with its key, makes it the default one and lets DSM's web server show it.
+  - What counts is the certificate that the NAS really shows. DSM's list has no fingerprints, so the stored one is known
+    by its description, and replaced in its place.
+  - The NAS restarts its web server. The module waits for the new certificate, and goes on with it where O(fingerprint)
+    named the old one, because the key is the caller's own. So it also works where the change was made before.
+version_added: 0.1.0
+author:
+  - The T.A.R.S. authors
+extends_documentation_fragment:
+  - tars.home.dsm
+  - tars.home.dsm.attributes
+attributes:
+  check_mode:
+    description: Reads, plans and checks the files as in a real run, and changes nothing.
+    support: full
+  diff_mode:
+    description: Shows the certificates before and after, by their descriptions.
+    support: full
+  idempotent:
+    description: A second run with the same files changes nothing.
+    support: full
+options:
+  description:
+    description: What DSM calls the certificate.
+    type: str
+    required: true
+  certificate_path:
+    description: PEM file with the certificate. The chain may follow it in the same file.
+    type: path
+    required: true
+  private_key_path:
+    description: PEM file with its key, without a passphrase.
+    type: path
+    required: true
+  chain_path:
+    description: PEM file with the certificates between it and its authority.
+    type: path
+"""
+
+EXAMPLES = r"""
+---
+- name: Let the NAS show the household's certificate
+  tars.home.dsm_certificate:
+    host: nas.home.arpa
+    account: tars-admin
+    password: "{{ tars_secrets.dsm_password }}"
+    fingerprint: "{{ dsm_fingerprint }}"
+    description: household
+    certificate_path: ~/household/nas.crt
+    private_key_path: ~/household/nas.key
+  register: shown
+
+- name: Expect that certificate from now on
+  ansible.builtin.set_fact:
+    dsm_fingerprint: "{{ shown.fingerprint }}"
+"""
+
+RETURN = r"""
+changes:
+  description: What was done (in check mode, what would be), one sentence each.
+  returned: always
+  type: list
+  elements: str
+  sample:
+    - let DSM show the certificate 'household'
+fingerprint:
+  description: SHA-256 of the certificate that the NAS shows when the module ends; in check mode, the one it shows now.
+  returned: success
+  type: str
+  sample: 5d41402abc4b2a76b9719d911017c592ae1f7a1f0d8a3a9c6f1c5f6c1c2b7a55
+certificates:
+  description: The certificates at the end.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - description: household
+      default: true
+      desktop: true
+"""
+
+from functools import partial
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.tars.home.plugins.module_utils import dsm_nas_certificate
+from ansible_collections.tars.home.plugins.module_utils.dsm_certificate_plan import apply, plan, to_dict
+from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
+from ansible_collections.tars.home.plugins.module_utils.dsm_converge import converge
+from ansible_collections.tars.home.plugins.module_utils.dsm_module import CONNECTION, Module, run
+
+
+def ensure(client: Client, module: Module) -> dict[str, Any]:
+    params = module.params
+    files = dsm_nas_certificate.load(params["certificate_path"], params["private_key_path"], params["chain_path"])
+    dsm_nas_certificate.trust_if_shown(client, files.fingerprint)
+    outcome = converge(
+        read=partial(dsm_nas_certificate.certificates, client),
+        plan=partial(plan, description=params["description"], fingerprint=files.fingerprint),
+        model=apply,
+        write=partial(dsm_nas_certificate.change_certificate, client, files),
+        sleep=client.sleep,
+        check_mode=module.check_mode,
+    )
+    before, after = to_dict(outcome.before), to_dict(outcome.after)
+    return {
+        "changed": bool(outcome.changes),
+        "changes": [str(change) for change in outcome.changes],
+        "fingerprint": outcome.before.shown if module.check_mode else outcome.after.shown,
+        "certificates": after["certificates"],
+        "diff": {"before": before, "after": after},
+    }
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **CONNECTION,
+            "description": {"type": "str", "required": True},
+            "certificate_path": {"type": "path", "required": True},
+            "private_key_path": {"type": "path", "required": True, "no_log": False},
+            "chain_path": {"type": "path"},
+        },
+        supports_check_mode=True,
+    )
+    module.exit_json(**run(module, ensure))
+
+
+if __name__ == "__main__":
+    main()

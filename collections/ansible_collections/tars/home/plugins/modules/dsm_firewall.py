@@ -1,0 +1,223 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: dsm_firewall
+short_description: Firewall of a Synology NAS
+description:
+  - Sets the rules of whole sections of a firewall profile, and brings the profile into force.
+  - Refuses, before anything is written, rules that would shut this machine out. They are tried in both orders in which
+    DSM is said to look at them, the section V(global) first and the adapter's section first.
+  - Sections that are not named keep their rules, and count in that trial.
+  - Reads the profile back before it comes into force, and fails when DSM said yes and did nothing.
+version_added: 0.1.0
+author:
+  - The T.A.R.S. authors
+extends_documentation_fragment:
+  - tars.home.dsm
+  - tars.home.dsm.attributes
+attributes:
+  check_mode:
+    description: Reads, plans and tries the rules as in a real run, and changes nothing.
+    support: full
+  diff_mode:
+    description: Shows the profile before and after.
+    support: full
+  idempotent:
+    description: A second run with the same options changes nothing. DSM does not tell which rules are in force, so a
+      run that was killed between storing and applying leaves rules that only look as if they were; whatever else goes
+      wrong is taken back.
+    support: partial
+options:
+  enabled:
+    description: Whether the firewall is on. Not given, it is left as it is.
+    type: bool
+  profile:
+    description: Name of the profile, which must exist.
+    type: str
+    default: default
+  sections:
+    description: Sections of the profile with all their rules.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      adapter:
+        description: V(global) for all adapters, or the name of one, for example V(eth0).
+        type: str
+        required: true
+      policy:
+        description: What becomes of traffic that no rule names. V(none) leaves it to the other sections.
+        type: str
+        choices: [none, allow, drop]
+        default: none
+      rules:
+        description: The rules in their order; the first one that matches decides. They replace all there are.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          name:
+            description: What it is for.
+            type: str
+            required: true
+          enabled:
+            description: Whether it counts.
+            type: bool
+            default: true
+          action:
+            description: What becomes of traffic that matches.
+            type: str
+            choices: [allow, drop]
+            default: allow
+          protocol:
+            description: Which protocol matches.
+            type: str
+            choices: [all, tcp, udp, icmp, igmp, gre, esp]
+            default: all
+          ports:
+            description: Ports of the NAS, and ranges as V(8000-8100). Empty for all.
+            type: list
+            elements: str
+            default: []
+          sources:
+            description:
+              - Addresses of one family, or one network (V(192.168.1.0/24)), or one range (V(10.0.0.1-10.0.0.9)). Empty
+                for everyone.
+            type: list
+            elements: str
+            default: []
+  controller_address:
+    description: The address that must still get in. Not given, it is this machine's, as DSM sees it.
+    type: str
+  controller_ports:
+    description: The ports it must still reach. Not given, they are O(port), and SSH's where SSH is on.
+    type: list
+    elements: int
+"""
+
+EXAMPLES = r"""
+---
+- name: Let only the household in
+  tars.home.dsm_firewall:
+    host: nas.home.arpa
+    account: tars-admin
+    password: "{{ tars_secrets.dsm_password }}"
+    fingerprint: "{{ dsm_fingerprint }}"
+    enabled: true
+    sections:
+      - adapter: global
+        policy: drop
+        rules:
+          - name: DSM for the controller
+            protocol: tcp
+            ports: ["5001"]
+            sources: [192.168.1.30]
+          - name: NFS for the desktops
+            ports: ["111", "892", "2049"]
+            sources: [192.168.1.10, 192.168.1.30]
+"""
+
+RETURN = r"""
+changes:
+  description: What was done (in check mode, what would be), one sentence each.
+  returned: always
+  type: list
+  elements: str
+  sample:
+    - set the firewall's section global to 2 rules, then drop
+    - put the firewall's profile default into force
+firewall:
+  description: The profile at the end.
+  returned: success
+  type: dict
+  sample:
+    enabled: true
+    profile: default
+    sections:
+      global:
+        policy: drop
+        rules:
+          - name: DSM for the controller
+            enabled: true
+            action: allow
+            protocol: tcp
+            ports: ["5001"]
+            sources: [192.168.1.30]
+"""
+
+from functools import partial
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
+from ansible_collections.tars.home.plugins.module_utils.dsm_converge import converge
+from ansible_collections.tars.home.plugins.module_utils.dsm_errors import DsmError
+from ansible_collections.tars.home.plugins.module_utils.dsm_firewall_plan import (
+    POLICIES,
+    PROTOCOLS,
+    apply,
+    plan,
+    to_dict,
+)
+from ansible_collections.tars.home.plugins.module_utils.dsm_module import CONNECTION, Module, run
+from ansible_collections.tars.home.plugins.module_utils.dsm_nas_firewall import NasFirewall, access
+
+RULE_OPTIONS = {
+    "name": {"type": "str", "required": True},
+    "enabled": {"type": "bool", "default": True},
+    "action": {"type": "str", "choices": ["allow", "drop"], "default": "allow"},
+    "protocol": {"type": "str", "choices": list(PROTOCOLS), "default": "all"},
+    "ports": {"type": "list", "elements": "str", "default": []},
+    "sources": {"type": "list", "elements": "str", "default": []},
+}
+SECTION_OPTIONS = {
+    "adapter": {"type": "str", "required": True},
+    "policy": {"type": "str", "choices": list(POLICIES), "default": "none"},
+    "rules": {"type": "list", "elements": "dict", "default": [], "options": RULE_OPTIONS},
+}
+
+
+def ensure(client: Client, module: Module) -> dict[str, Any]:
+    params = module.params
+    firewall = NasFirewall(client, params["profile"])
+    who = access(client, params["controller_address"], params["controller_ports"])
+    try:
+        outcome = converge(
+            read=firewall.read,
+            plan=partial(plan, desired=params["sections"], enabled=params["enabled"], access=who),
+            model=apply,
+            write=firewall.change,
+            sleep=client.sleep,
+            check_mode=module.check_mode,
+        )
+    except DsmError:
+        firewall.take_back()
+        raise
+    before, after = to_dict(outcome.before), to_dict(outcome.after)
+    return {
+        "changed": bool(outcome.changes),
+        "changes": [str(change) for change in outcome.changes],
+        "firewall": after,
+        "diff": {"before": before, "after": after},
+    }
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **CONNECTION,
+            "enabled": {"type": "bool"},
+            "profile": {"type": "str", "default": "default"},
+            "sections": {"type": "list", "elements": "dict", "default": [], "options": SECTION_OPTIONS},
+            "controller_address": {"type": "str"},
+            "controller_ports": {"type": "list", "elements": "int"},
+        },
+        supports_check_mode=True,
+    )
+    module.exit_json(**run(module, ensure))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: dsm_permission
+short_description: Who may do what in the shared folders of a Synology NAS
+description:
+  - Gives local users and groups access to shared folders, a whole list in one task.
+  - Shares that are not in the list are left alone.
+  - Counts for whoever logs in, over SMB, SFTP or DSM. NFS clients do not; M(tars.home.dsm_nfs) says what they may.
+  - Reads the result back, and fails when DSM said yes and did nothing.
+version_added: 0.1.0
+author:
+  - The T.A.R.S. authors
+extends_documentation_fragment:
+  - tars.home.dsm
+  - tars.home.dsm.attributes
+attributes:
+  check_mode:
+    description: Reads and plans as in a real run, and changes nothing. A share, user or group that a real run would
+      make first is taken as there, without access, and named in a warning.
+    support: full
+  diff_mode:
+    description: Shows all entries of the listed shares before and after.
+    support: full
+  idempotent:
+    description: A second run with the same options changes nothing.
+    support: full
+options:
+  shares:
+    description: The shares and who may do what in them.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      share:
+        description: Name of an existing share.
+        type: str
+        required: true
+      permissions:
+        description: Entries of the share.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          user:
+            description: Name of a local user. Either this or O(shares[].permissions[].group).
+            type: str
+          group:
+            description: Name of a local group. Either this or O(shares[].permissions[].user).
+            type: str
+          access:
+            description:
+              - Read and write, read only, or refused, which wins over what the user's groups may.
+              - V(unset) takes the entry away; then the user's groups decide, and without them access is refused.
+            type: str
+            choices: [rw, ro, none, unset]
+            required: true
+      exclusive:
+        description:
+          - Whether the entries of all local users and groups that are not listed go.
+          - DSM's group C(administrators) keeps reading and writing in either case.
+        type: bool
+        default: false
+"""
+
+EXAMPLES = r"""
+---
+- name: Let nobody but the backup account into the backups
+  tars.home.dsm_permission:
+    host: nas.home.arpa
+    account: tars-admin
+    password: "{{ tars_secrets.dsm_password }}"
+    fingerprint: "{{ dsm_fingerprint }}"
+    shares:
+      - share: tars_backup
+        exclusive: true
+        permissions:
+          - user: tars-backup
+            access: rw
+"""
+
+RETURN = r"""
+changes:
+  description: What was done (in check mode, what would be), one sentence each.
+  returned: always
+  type: list
+  elements: str
+  sample:
+    - "set access to share tars_backup: user tars-backup rw"
+permissions:
+  description: All entries of the listed shares at the end.
+  returned: success
+  type: dict
+  sample:
+    tars_backup:
+      group administrators: rw
+      user tars-backup: rw
+"""
+
+from functools import partial
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.tars.home.plugins.module_utils import dsm_nas, dsm_nas_people
+from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
+from ansible_collections.tars.home.plugins.module_utils.dsm_converge import converge
+from ansible_collections.tars.home.plugins.module_utils.dsm_module import CONNECTION, Module, run
+from ansible_collections.tars.home.plugins.module_utils.dsm_permission_plan import (
+    Permissions,
+    apply,
+    plan,
+    to_dict,
+    with_unborn,
+)
+
+GRANT_OPTIONS = {
+    "user": {"type": "str"},
+    "group": {"type": "str"},
+    "access": {"type": "str", "choices": ["rw", "ro", "none", "unset"], "required": True},
+}
+SHARE_OPTIONS = {
+    "share": {"type": "str", "required": True},
+    "permissions": {"type": "list", "elements": "dict", "default": [], "options": GRANT_OPTIONS},
+    "exclusive": {"type": "bool", "default": False},
+}
+
+
+def ensure(client: Client, module: Module) -> dict[str, Any]:
+    desired = module.params["shares"]
+    existing = dsm_nas.shares(client)
+    names = [wish["share"] for wish in desired if wish["share"] in existing]
+
+    def read() -> Permissions:
+        return dsm_nas_people.permissions(client, dict.fromkeys(names))
+
+    def read_for_check() -> Permissions:
+        found, unborn = with_unborn(read(), desired)
+        for each in unborn:
+            module.warn(f"{each} does not exist yet; the plan takes it as made before.")
+        return found
+
+    outcome = converge(
+        read=read_for_check if module.check_mode else read,
+        plan=partial(plan, desired=desired),
+        model=apply,
+        write=partial(dsm_nas_people.change_permissions, client),
+        sleep=client.sleep,
+        check_mode=module.check_mode,
+    )
+    before, after = to_dict(outcome.before), to_dict(outcome.after)
+    return {
+        "changed": bool(outcome.changes),
+        "changes": [str(change) for change in outcome.changes],
+        "permissions": after,
+        "diff": {"before": before, "after": after},
+    }
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **CONNECTION,
+            "shares": {"type": "list", "elements": "dict", "required": True, "options": SHARE_OPTIONS},
+        },
+        supports_check_mode=True,
+    )
+    module.exit_json(**run(module, ensure))
+
+
+if __name__ == "__main__":
+    main()

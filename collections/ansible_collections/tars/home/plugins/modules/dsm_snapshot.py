@@ -1,0 +1,231 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: dsm_snapshot
+short_description: Snapshots of the shared folders of a Synology NAS
+description:
+  - Sets when DSM takes snapshots of shared folders and which of them stay, a whole list in one task.
+  - Clients of a share can neither change nor delete its snapshots, so they outlast a client that deletes everything.
+  - Shares that are not in the list are left alone. Snapshots themselves are neither made nor deleted.
+  - Reads the result back, and fails when DSM said yes and did nothing.
+version_added: 0.1.0
+author:
+  - The T.A.R.S. authors
+extends_documentation_fragment:
+  - tars.home.dsm
+  - tars.home.dsm.attributes
+attributes:
+  check_mode:
+    description: Reads and plans as in a real run, and changes nothing. A share that a real run would make first is
+      taken as there, on btrfs and without snapshots, and named in a warning.
+    support: full
+  diff_mode:
+    description: Shows schedule and retention of the listed shares before and after.
+    support: full
+  idempotent:
+    description: A second run with the same options changes nothing.
+    support: full
+options:
+  shares:
+    description: The shares, their schedules and their retention.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      share:
+        description: Name of an existing share on a btrfs volume.
+        type: str
+        required: true
+      schedule:
+        description: When snapshots are taken. Replaces the whole schedule; without it the schedule stays as it is.
+        type: dict
+        suboptions:
+          enabled:
+            description: Whether it runs.
+            type: bool
+            default: true
+          weekdays:
+            description: Days, V(0) is Sunday. Every day unless given.
+            type: list
+            elements: int
+          hour:
+            description: Hour of the first snapshot of a day, on the NAS's clock.
+            type: int
+            default: 0
+          minute:
+            description: Minute of it.
+            type: int
+            default: 0
+          every_hours:
+            description: Repeat after so many hours. DSM runs 1, 2, 3, 4, 6, 8 and 12.
+            type: int
+            choices: [1, 2, 3, 4, 6, 8, 12]
+          every_minutes:
+            description: Repeat after so many minutes; needs O(shares[].schedule.minute=0). DSM runs 5, 15 and 30.
+            type: int
+            choices: [5, 15, 30]
+          last_hour:
+            description: Hour after which it does not repeat until the next day.
+            type: int
+            default: 23
+      retention:
+        description:
+          - Which snapshots stay. Replaces the whole retention; without it the retention stays as it is.
+          - Either O(shares[].retention.newest) or numbers by period. All V(0) keeps everything.
+        type: dict
+        suboptions:
+          newest:
+            description: The newest so many.
+            type: int
+            default: 0
+          hourly:
+            description: One for each of so many hours.
+            type: int
+            default: 0
+          daily:
+            description: One for each of so many days.
+            type: int
+            default: 0
+          weekly:
+            description: One for each of so many weeks.
+            type: int
+            default: 0
+          monthly:
+            description: One for each of so many months.
+            type: int
+            default: 0
+          yearly:
+            description: One for each of so many years.
+            type: int
+            default: 0
+notes:
+  - None of these calls has met a DSM 7.1; they were observed on DSM 7.3 and exist in 7.0.
+"""
+
+EXAMPLES = r"""
+---
+- name: Keep a month of backups that the desktop cannot delete
+  tars.home.dsm_snapshot:
+    host: nas.home.arpa
+    account: tars-admin
+    password: "{{ tars_secrets.dsm_password }}"
+    fingerprint: "{{ dsm_fingerprint }}"
+    shares:
+      - share: tars_backup
+        schedule:
+          hour: 5
+        retention:
+          daily: 7
+          weekly: 4
+"""
+
+RETURN = r"""
+changes:
+  description: What was done (in check mode, what would be), one sentence each.
+  returned: always
+  type: list
+  elements: str
+  sample:
+    - "keep snapshots of share tars_backup: 7 daily, 4 weekly"
+    - "schedule snapshots of share tars_backup: daily at 05:00"
+snapshots:
+  description: Schedule and retention of the listed shares at the end.
+  returned: success
+  type: dict
+  sample:
+    tars_backup:
+      schedule:
+        enabled: true
+        weekdays: [0, 1, 2, 3, 4, 5, 6]
+        hour: 5
+        minute: 0
+        every_hours: 0
+        every_minutes: 0
+        last_hour: 5
+      retention:
+        newest: 0
+        hourly: 0
+        daily: 7
+        weekly: 4
+        monthly: 0
+        yearly: 0
+"""
+
+from functools import partial
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.tars.home.plugins.module_utils import dsm_nas_snapshots
+from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
+from ansible_collections.tars.home.plugins.module_utils.dsm_converge import converge
+from ansible_collections.tars.home.plugins.module_utils.dsm_module import CONNECTION, Module, run
+from ansible_collections.tars.home.plugins.module_utils.dsm_snapshot_plan import (
+    EVERY_HOURS,
+    EVERY_MINUTES,
+    PERIODS,
+    Nas,
+    apply,
+    plan,
+    to_dict,
+    with_unborn,
+)
+
+SCHEDULE_OPTIONS = {
+    "enabled": {"type": "bool", "default": True},
+    "weekdays": {"type": "list", "elements": "int"},
+    "hour": {"type": "int", "default": 0},
+    "minute": {"type": "int", "default": 0},
+    "every_hours": {"type": "int", "choices": list(EVERY_HOURS)},
+    "every_minutes": {"type": "int", "choices": list(EVERY_MINUTES)},
+    "last_hour": {"type": "int", "default": 23},
+}
+RETENTION_OPTIONS = {name: {"type": "int", "default": 0} for name in ("newest", *PERIODS)}
+SHARE_OPTIONS = {
+    "share": {"type": "str", "required": True},
+    "schedule": {"type": "dict", "options": SCHEDULE_OPTIONS},
+    "retention": {"type": "dict", "options": RETENTION_OPTIONS},
+}
+
+
+def ensure(client: Client, module: Module) -> dict[str, Any]:
+    desired = module.params["shares"]
+    read = partial(dsm_nas_snapshots.nas, client, [wish["share"] for wish in desired])
+
+    def read_for_check() -> Nas:
+        found, unborn = with_unborn(read(), desired)
+        for share in unborn:
+            module.warn(f"share {share} does not exist yet; the plan takes it as made by tars.home.dsm_share before.")
+        return found
+
+    outcome = converge(
+        read=read_for_check if module.check_mode else read,
+        plan=partial(plan, desired=desired),
+        model=apply,
+        write=partial(dsm_nas_snapshots.change, client),
+        sleep=client.sleep,
+        check_mode=module.check_mode,
+    )
+    before, after = to_dict(outcome.before), to_dict(outcome.after)
+    return {
+        "changed": bool(outcome.changes),
+        "changes": [str(change) for change in outcome.changes],
+        "snapshots": after,
+        "diff": {"before": before, "after": after},
+    }
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **CONNECTION,
+            "shares": {"type": "list", "elements": "dict", "required": True, "options": SHARE_OPTIONS},
+        },
+        supports_check_mode=True,
+    )
+    module.exit_json(**run(module, ensure))
+
+
+if __name__ == "__main__":
+    main()

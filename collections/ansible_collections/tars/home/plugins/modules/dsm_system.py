@@ -1,0 +1,151 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: dsm_system
+short_description: Name, gateway, resolvers, clock, SSH and SFTP of a Synology NAS
+description:
+  - Sets what a NAS is called, where it routes and asks for names, how it keeps time, and whether it offers SSH and
+    SFTP.
+  - An option that is not given is left alone.
+  - Reads the result back, and fails when DSM said yes and did nothing.
+version_added: 0.1.0
+author:
+  - The T.A.R.S. authors
+extends_documentation_fragment:
+  - tars.home.dsm
+  - tars.home.dsm.attributes
+attributes:
+  check_mode:
+    description: Reads and plans as in a real run, and changes nothing.
+    support: full
+  diff_mode:
+    description: Shows the settings before and after.
+    support: full
+  idempotent:
+    description: A second run with the same options changes nothing.
+    support: full
+options:
+  server_name:
+    description: Name of the NAS, without a domain.
+    type: str
+  gateway:
+    description: IPv4 address of the router. It must lie in the NAS's network, because another one would cut it off.
+    type: str
+  resolvers:
+    description: IPv4 addresses of at most two name servers. An empty list takes those that DHCP tells.
+    type: list
+    elements: str
+  time_zone:
+    description: Time zone in DSM's own words, for example V(Amsterdam) for V(Europe/Berlin).
+    type: str
+  ntp_servers:
+    description: One to three time servers. Given, the NAS keeps its clock by them.
+    type: list
+    elements: str
+  ssh:
+    description: Whether administrators may log in over SSH.
+    type: bool
+  ssh_port:
+    description: Port of the SSH service. A change ends the SSH sessions that are open.
+    type: int
+  sftp:
+    description: Whether SFTP is offered.
+    type: bool
+  sftp_port:
+    description: Port of the SFTP service.
+    type: int
+"""
+
+EXAMPLES = r"""
+---
+- name: Name the NAS and set its clock
+  tars.home.dsm_system:
+    host: nas.home.arpa
+    account: tars-admin
+    password: "{{ tars_secrets.dsm_password }}"
+    fingerprint: "{{ dsm_fingerprint }}"
+    server_name: nas
+    gateway: 192.168.1.1
+    resolvers: [192.168.1.10]
+    time_zone: Amsterdam
+    ntp_servers: [0.pool.ntp.org, 1.pool.ntp.org]
+    ssh: false
+"""
+
+RETURN = r"""
+changes:
+  description: What was done (in check mode, what would be), one sentence each.
+  returned: always
+  type: list
+  elements: str
+  sample:
+    - set server_name 'nas', resolvers '192.168.1.10'
+settings:
+  description: The settings at the end. An empty list of resolvers means DHCP's, of time servers a clock set by hand.
+  returned: success
+  type: dict
+  sample:
+    server_name: nas
+    gateway: 192.168.1.1
+    resolvers: [192.168.1.10]
+    time_zone: Amsterdam
+    ntp_servers: [0.pool.ntp.org]
+    ssh: false
+    ssh_port: 22
+    sftp: false
+    sftp_port: 22
+"""
+
+from functools import partial
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.tars.home.plugins.module_utils import dsm_nas_system
+from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
+from ansible_collections.tars.home.plugins.module_utils.dsm_converge import converge
+from ansible_collections.tars.home.plugins.module_utils.dsm_module import CONNECTION, Module, run
+from ansible_collections.tars.home.plugins.module_utils.dsm_system_plan import apply, plan, to_dict
+
+OPTIONS = {
+    "server_name": {"type": "str"},
+    "gateway": {"type": "str"},
+    "resolvers": {"type": "list", "elements": "str"},
+    "time_zone": {"type": "str"},
+    "ntp_servers": {"type": "list", "elements": "str"},
+    "ssh": {"type": "bool"},
+    "ssh_port": {"type": "int"},
+    "sftp": {"type": "bool"},
+    "sftp_port": {"type": "int"},
+}
+
+
+def ensure(client: Client, module: Module) -> dict[str, Any]:
+    wish = {name: module.params[name] for name in OPTIONS}
+    bounded = wish["time_zone"] is not None or wish["gateway"] is not None
+    limits = dsm_nas_system.limits(client) if bounded else None
+    outcome = converge(
+        read=partial(dsm_nas_system.settings, client),
+        plan=partial(plan, wish=wish, limits=limits),
+        model=apply,
+        write=partial(dsm_nas_system.change_settings, client),
+        sleep=client.sleep,
+        check_mode=module.check_mode,
+    )
+    before, after = to_dict(outcome.before), to_dict(outcome.after)
+    return {
+        "changed": bool(outcome.changes),
+        "changes": [str(change) for change in outcome.changes],
+        "settings": after,
+        "diff": {"before": before, "after": after},
+    }
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec={**CONNECTION, **OPTIONS}, supports_check_mode=True)
+    module.exit_json(**run(module, ensure))
+
+
+if __name__ == "__main__":
+    main()

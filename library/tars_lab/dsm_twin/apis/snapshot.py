@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""SYNO.Core.Share.Snapshot and SYNO.DisasterRecovery.Retention: copies of a share, when they are made and stay.
+
+A snapshot is a real copy beside the share. Schedule and retention are kept and told; nothing runs by them.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import Any
+
+from tars_lab.dsm_twin.apis.share import btrfs
+from tars_lab.dsm_twin.nas import folder, snapshots
+from tars_lab.dsm_twin.protocol import Api, Call, DsmError, Method, invalid, versions
+
+NO_SUCH_SHARE = 402
+REFUSED = 3300
+FIELDS = ("desc", "lock", "schedule_snapshot", "ruuid", "snap_size", "worm_lock")
+SCHEDULE = {
+    "date_type": int,
+    "week_name": str,
+    "hour": int,
+    "min": int,
+    "repeat_hour": int,
+    "repeat_min": int,
+    "last_work_hour": int,
+}
+PERIODS = ("hourly", "daily", "weekly", "monthly", "yearly")
+NO_RETENTION: dict[str, Any] = {
+    "tid": -1,
+    "policyType": 0,
+    "recently": 0,
+    "retainDay": 0,
+    "advPolicyType": 0,
+    **dict.fromkeys(PERIODS, 0),
+    **{f"adv{period.title()}": 0 for period in PERIODS},
+}
+
+
+def list_snapshots(call: Call) -> object:
+    share = _share(call)
+    asked = call.params.value("additional", list, [])
+    offset, limit = call.params.whole("offset", 0), call.params.whole("limit", -1)
+    taken = call.nas.state.data["snapshots"].get(share["name"], [])
+    chosen = taken[offset:] if limit < 0 else taken[offset : offset + limit]
+    rows = [{"time": each["time"]} | {field: each[field] for field in FIELDS if field in asked} for each in chosen]
+    return {"snapshots": rows, "total": len(taken)}
+
+
+def create(call: Call) -> object:
+    """Take one; its name is the time on the NAS's clock, so there is one a second at most."""
+    nas, share = call.nas, _share(call)
+    wanted = _snapinfo(call, {"desc": "", "lock": False})
+    when = _name(time.localtime())
+    with nas.state.change() as data:
+        taken = data["snapshots"].setdefault(share["name"], [])
+        if when in [each["time"] for each in taken]:
+            raise DsmError(REFUSED)
+        row = {"time": when, "schedule_snapshot": False, "ruuid": str(uuid.uuid4()), "snap_size": "0"}
+        taken.append(row | {"worm_lock": False} | wanted)
+        nas.effects.copy_folder(folder(share), f"{snapshots(share)}/{when}")
+    return when
+
+
+def _name(at: time.struct_time) -> str:
+    sign, seconds = ("-", -at.tm_gmtoff) if at.tm_gmtoff < 0 else ("+", at.tm_gmtoff)
+    return f"GMT{sign}{seconds // 3600:02d}-" + time.strftime("%Y.%m.%d-%H.%M.%S", at)
+
+
+def set_snapshot(call: Call) -> object:
+    share = _share(call)
+    when = call.params.text("snapshot")
+    wanted = _snapinfo(call, {})
+    with call.nas.state.change() as data:
+        for each in data["snapshots"].get(share["name"], []):
+            if each["time"] == when:
+                each.update(wanted)
+                return None
+    raise invalid("snapshot", "condition")
+
+
+def delete(call: Call) -> object:
+    """Delete those named; the answer holds what could not be, and [] is complete success."""
+    nas, share = call.nas, _share(call)
+    names = call.params.value("snapshots", list)
+    with nas.state.change() as data:
+        taken = data["snapshots"].get(share["name"], [])
+        there = {each["time"] for each in taken}
+        data["snapshots"][share["name"]] = [each for each in taken if each["time"] not in names]
+        for name in there.intersection(names):
+            nas.effects.delete_folder(f"{snapshots(share)}/{name}")
+    return [{"snapshot": name} for name in names if name not in there]
+
+
+def get_schedule(call: Call) -> object:
+    share = _share(call)
+    return call.nas.state.data["schedules"].get(share["name"], {"task_id": -1, "enable_snapshot_schedule": False})
+
+
+def set_schedule(call: Call) -> object:
+    """Replace the whole schedule; `task_id` -1 makes one, else it must be the one there is."""
+    share = _share(call)
+    enable = call.params.flag("enable_snapshot_schedule")
+    schedule = call.params.value("schedule", dict)
+    if schedule.keys() != SCHEDULE.keys() or any(type(schedule[key]) is not kind for key, kind in SCHEDULE.items()):
+        raise invalid("schedule", "type")
+    days = schedule["week_name"].split(",")
+    if not set(days) <= set("0123456") or not (0 <= schedule["hour"] <= 23 and 0 <= schedule["min"] <= 59):
+        raise invalid("schedule", "condition")
+    schedule = schedule | {"last_work_hour": max(schedule["last_work_hour"], schedule["hour"])}
+    with call.nas.state.change() as data:
+        before = data["schedules"].get(share["name"], {"task_id": -1})
+        if call.params.whole("task_id") != before["task_id"]:
+            raise invalid("task_id", "condition")
+        number = before["task_id"] if before["task_id"] > 0 else 1 + len(data["schedules"])
+        data["schedules"][share["name"]] = {
+            "task_id": number,
+            "enable_snapshot_schedule": enable,
+            "schedule": schedule,
+        }
+    return None
+
+
+def get_retention(call: Call) -> object:
+    share = _retained(call)
+    kept = call.nas.state.data["retention"].get(share["name"], NO_RETENTION)
+    return kept | {"prefix": "Share#", "schedule": call.nas.state.data["schedules"].get(share["name"], {})}
+
+
+def set_retention(call: Call) -> object:
+    """Replace the whole record."""
+    share = _retained(call)
+    record = {key: call.params.whole(key) for key in NO_RETENTION if key != "tid"}
+    if record["policyType"] not in (0, 20, 128) or min(record.values()) < 0:
+        raise invalid("policyType", "condition")
+    with call.nas.state.change() as data:
+        number = data["retention"].get(share["name"], {}).get("tid", 1 + len(data["retention"]))
+        data["retention"][share["name"]] = record | {"tid": number}
+    return None
+
+
+def _share(call: Call) -> dict[str, Any]:
+    """The share `name`; a snapshot needs a btrfs volume under it."""
+    share: dict[str, Any] | None = call.nas.state.data["shares"].get(call.params.text("name", bare=True))
+    if share is None:
+        raise DsmError(NO_SUCH_SHARE)
+    if not btrfs(call.nas, share):
+        raise DsmError(REFUSED)
+    return dict(share)
+
+
+def _retained(call: Call) -> dict[str, Any]:
+    if call.params.text("type", bare=True) != "Share":
+        raise invalid("type", "condition")
+    return _share(call)
+
+
+def _snapinfo(call: Call, defaults: dict[str, Any]) -> dict[str, Any]:
+    given: dict[str, Any] = call.params.value("snapinfo", dict, {})
+    if not isinstance(given.get("desc", ""), str) or not isinstance(given.get("lock", False), bool):
+        raise invalid("snapinfo", "type")
+    if not given.keys() <= {"desc", "lock"}:
+        # Locks that nobody can lift came with DSM 7.2.
+        raise invalid("snapinfo", "condition")
+    return defaults | given
+
+
+APIS = [
+    Api(
+        "SYNO.Core.Share.Snapshot",
+        1,
+        2,
+        {
+            "list": Method(list_snapshots, versions(2)),
+            "create": Method(create, versions(1), write=True),
+            "set": Method(set_snapshot, versions(1), write=True),
+            "delete": Method(delete, versions(1), write=True),
+            "get_schedule": Method(get_schedule, versions(1)),
+            "set_schedule": Method(set_schedule, versions(1), write=True),
+        },
+        busy=3328,
+    ),
+    Api(
+        "SYNO.DisasterRecovery.Retention",
+        1,
+        1,
+        {"get": Method(get_retention, versions(1)), "set": Method(set_retention, versions(1), write=True)},
+    ),
+]

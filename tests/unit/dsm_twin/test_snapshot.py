@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Snapshots: real copies out of the share's reach, their schedule and their retention."""
+
+from __future__ import annotations
+
+import re
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+API, RETENTION, SHARE = "SYNO.Core.Share.Snapshot", "SYNO.DisasterRecovery.Retention", "SYNO.Core.Share"
+TIMING = {
+    "date_type": 0,
+    "week_name": "0,1,2,3,4,5,6",
+    "hour": 5,
+    "min": 0,
+    "repeat_hour": 0,
+    "repeat_min": 0,
+    "last_work_hour": 0,
+}
+
+
+@pytest.fixture
+def folder(dsm: Any, tmp_path: Path) -> Path:
+    assert dsm.create("docs") == 0
+    folder = tmp_path / "volume1/docs"
+    (folder / "kept.txt").write_text("as it was")
+    (folder / "kept.txt").chmod(0o640)
+    return folder
+
+
+def take(dsm: Any, **info: Any) -> str:
+    return str(dsm.data(API, "create", name="docs", snapinfo=info))
+
+
+def listed(dsm: Any, *fields: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = dsm.data(API, "list", 2, name="docs", additional=list(fields))["snapshots"]
+    return rows
+
+
+def test_a_snapshot_is_a_copy_that_clients_do_not_reach(dsm: Any, folder: Path) -> None:
+    when = take(dsm, desc="before", lock=True)
+    assert re.fullmatch(r"GMT[+-]\d\d-\d{4}\.\d\d\.\d\d-\d\d\.\d\d\.\d\d", when)
+    (folder / "kept.txt").write_text("changed")
+    above = folder.parent / "@sharesnap/docs"
+    copy = above / when / "kept.txt"
+    assert (copy.read_text(), stat.S_IMODE(copy.stat().st_mode)) == ("as it was", 0o640)
+    assert stat.S_IMODE(above.stat().st_mode) == stat.S_IMODE(above.parent.stat().st_mode) == 0o700
+    assert listed(dsm) == [{"time": when}]
+    assert listed(dsm, "desc", "lock") == [{"time": when, "desc": "before", "lock": True}]
+    assert dsm.code(API, "set", name="docs", snapshot=when, snapinfo={"lock": False}) == 0
+    assert listed(dsm, "desc", "lock") == [{"time": when, "desc": "before", "lock": False}]
+    assert dsm.data(API, "delete", name="docs", snapshots=[when, "never"]) == [{"snapshot": "never"}]
+    assert listed(dsm) == [] and not (above / when).exists()
+
+
+def test_snapshots_follow_their_share_and_go_with_it(dsm: Any, folder: Path, nas: Any) -> None:
+    when = take(dsm)
+    info = {"name": "books", "name_org": "docs", "vol_path": "/volume1"}
+    assert dsm.code(SHARE, "set", name="docs", shareinfo=info) == 0
+    assert (folder.parent / "@sharesnap/books" / when / "kept.txt").exists()
+    assert dsm.data(API, "list", 2, name="books")["total"] == 1
+    assert dsm.code(SHARE, "delete", name=["books"]) == 0
+    assert not (folder.parent / "@sharesnap/books").exists()
+    assert nas.state.data["snapshots"] == {}
+
+
+def test_refusals(dsm: Any, folder: Path) -> None:
+    assert (
+        dsm.code(SHARE, "create", name="plain", shareinfo={"name": "plain", "vol_path": "/volume2", "name_org": ""})
+        == 0
+    )
+    assert dsm.code(API, "create", name="plain", snapinfo={}) == 3300
+    assert dsm.code(API, "list", 2, name="nowhere") == 402
+    assert dsm.code(API, "list", 1, name="docs") == 103
+    assert dsm.code(API, "set_schedule", 2, name="docs") == 103
+    assert dsm.code(API, "create", name="docs", snapinfo={"worm_lock": True, "worm_lock_day": 7}) == 120
+    assert dsm.code(API, "set", name="docs", snapshot="never", snapinfo={}) == 120
+    assert listed(dsm) == []
+
+
+def test_a_schedule_is_made_and_changed_under_its_number(dsm: Any, folder: Path) -> None:
+    assert dsm.data(API, "get_schedule", name="docs")["task_id"] == -1
+    wanted = {"name": "docs", "enable_snapshot_schedule": True, "schedule": TIMING}
+    assert dsm.code(API, "set_schedule", task_id=4, **wanted) == 120
+    assert dsm.code(API, "set_schedule", task_id=-1, **wanted) == 0
+    found = dsm.data(API, "get_schedule", name="docs")
+    assert found["schedule"] == TIMING | {"last_work_hour": 5}, "an end before the start is the start"
+    assert dsm.code(API, "set_schedule", task_id=-1, **wanted) == 120
+    assert (
+        dsm.code(API, "set_schedule", task_id=found["task_id"], **(wanted | {"enable_snapshot_schedule": False})) == 0
+    )
+    assert dsm.data(API, "get_schedule", name="docs")["enable_snapshot_schedule"] is False
+
+
+@pytest.mark.parametrize("bad", [{"hour": 24}, {"hour": "5"}, {"week_name": "7"}, {"min": 60}, {"extra": 1}])
+def test_a_bad_schedule_changes_nothing(dsm: Any, folder: Path, bad: dict[str, Any]) -> None:
+    wanted = {"name": "docs", "enable_snapshot_schedule": True, "schedule": TIMING | bad, "task_id": -1}
+    assert dsm.code(API, "set_schedule", **wanted) == 120
+    assert dsm.data(API, "get_schedule", name="docs")["task_id"] == -1
+
+
+def test_a_retention_is_written_whole(dsm: Any, folder: Path) -> None:
+    record = dsm.data(RETENTION, "get", type="Share", name="docs")
+    assert (record["tid"], record["prefix"]) == (-1, "Share#")
+    wanted = {key: value for key, value in record.items() if key not in ("tid", "prefix", "schedule")}
+    wanted |= {"type": "Share", "name": "docs", "policyType": 128, "advDaily": 7}
+    assert dsm.code(RETENTION, "set", **(wanted | {"policyType": 5})) == 120
+    assert dsm.code(RETENTION, "set", **{key: value for key, value in wanted.items() if key != "recently"}) == 120
+    assert dsm.code(RETENTION, "set", **wanted) == 0
+    found = dsm.data(RETENTION, "get", type="Share", name="docs")
+    assert (found["advDaily"], found["policyType"]) == (7, 128) and found["tid"] > 0
+    assert dsm.code(RETENTION, "get", type="Lun", name="docs") == 120
