@@ -1,12 +1,72 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What every test may ask for: where the project lies, and documents made on the spot."""
+"""What tests of every kind may ask for: the project's command line, and the lab.
 
+The lab is brought up once, for the first test that wants it, and taken down at the end. What it leaves on this computer
+is not taken from its own word: ip, nft, mount and the process table are asked.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
+
+from tars_lab import layout
+from tars_lab.layout import Lab
+
+ROOT = Path(__file__).parents[1]
+INVENTORY = ROOT / "inventories/lab/tars.yml"
+BIN = Path(sys.executable).parent
+
+
+def tars(*arguments: str, check: bool = True, timeout: float = 1500) -> subprocess.CompletedProcess[str]:
+    """Run ``tars-provision`` the way ``./tars`` does."""
+    command = [BIN / "tars-provision", *arguments]
+    finished = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=timeout)
+    assert not check or finished.returncode == 0, f"{arguments}: {finished.stdout}\n{finished.stderr}"
+    return finished
+
+
+def environment() -> dict[str, str]:
+    """Return this environment with the interpreter's own programs in front, and the lab as the site to work on."""
+    path = f"{BIN}:{os.environ['PATH']}"
+    return {**os.environ, "PATH": path, "ANSIBLE_FORCE_COLOR": "0", "TARS_INVENTORY": str(INVENTORY)}
+
+
+def traces() -> dict[str, set[str]]:
+    """What a lab could leave on this machine: namespaces, links, mounts, packet filter tables and processes."""
+
+    def lines(*command: str) -> set[str]:
+        return set(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines())
+
+    names = ("systemd-nspawn", "docker-registry", "registry", "dnsmasq", "ganesha")
+    return {
+        "namespaces": lines("ip", "netns"),
+        "links": {link["ifname"] for link in json.loads("".join(lines("ip", "-j", "link")))},
+        "addresses": lines("ip", "-br", "address"),
+        "mounts": {line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()},
+        "tables": lines("nft", "list", "tables"),
+        "processes": {name for name in (p.name() for p in psutil.process_iter()) if name.startswith(names)},
+        "forwarding": {Path("/proc/sys/net/ipv4/ip_forward").read_text()},
+    }
 
 
 @pytest.fixture(scope="session")
-def root() -> Path:
-    """The top of the checkout."""
-    return Path(__file__).parents[1]
+def before() -> dict[str, set[str]]:
+    """The host before the lab, once whatever an interrupted run left has been taken away."""
+    if os.geteuid() != 0:
+        pytest.fail("The whole story needs machines of its own, and those need root: run ./tars test as root.")
+    tars("lab", "down")
+    return traces()
+
+
+@pytest.fixture(scope="session")
+def lab(before: dict[str, set[str]]) -> Iterator[Lab]:
+    """The lab, up."""
+    tars("lab", "up")
+    yield layout.recorded()
+    tars("lab", "down")

@@ -88,6 +88,15 @@ class Dsm(Section):
     """Administrator's account. Its password is `tars_secrets.dsm_password` in the vault."""
 
 
+class Clock(Section):
+    """The clock of the NAS."""
+
+    zone: str = Field(min_length=1, examples=["Amsterdam"])
+    """Time zone in DSM's own words, as Control Panel shows it; Amsterdam stands for Central Europe."""
+    servers: tuple[str, ...] = Field(min_length=1, max_length=3, examples=[["pool.ntp.org"]])
+    """Time servers."""
+
+
 class Desktop(Section):
     """The GPU desktop (Dell XPS 8950), reached over ssh."""
 
@@ -110,6 +119,8 @@ class Nas(Section):
     """Its address in the household's network."""
     dsm: Dsm = Dsm()
     """How its web interface is reached."""
+    clock: Clock | None = None
+    """Its time zone and time servers. Left out: what DSM has stays."""
 
 
 class Machine(Section):

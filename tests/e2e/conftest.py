@@ -1,27 +1,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lab of the story: three machines that know nothing, brought up once, taken down at the end.
+"""How the story asks its machines: over ssh, by playbooks run as the README says, and with patience."""
 
-Nothing here asserts on the lab's own word: the machines are asked over ssh, and the host is asked by ip, mount and ps.
-"""
-
-import json
-import os
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
-import psutil
 import pytest
 import testinfra
 from testinfra.host import Host
 
-ROOT = Path(__file__).parents[2]
-INVENTORY = ROOT / "inventories/lab/tars.yml"
+from tars_lab.layout import Lab
+
+from ..conftest import BIN, INVENTORY, ROOT, environment, tars
+
 RECORDED = INVENTORY.parent / "recorded"
-BIN = Path(sys.executable).parent
 ADDRESSES = {"xps8950": "10.77.0.10", "ds1515plus": "10.77.0.20", "client": "10.77.0.30"}
 SSH = "-i /var/lib/tars-lab/ssh/id_ed25519 -o UserKnownHostsFile=/var/lib/tars-lab/ssh/known_hosts -o BatchMode=yes"
 
@@ -37,20 +30,6 @@ class Run:
         """Return the counters (ok, changed, failed, …) that Ansible printed for the host."""
         line = next(line for line in reversed(self.output.splitlines()) if line.startswith(f"{host} "))
         return {key: int(value) for key, value in (field.split("=") for field in line.split(":", 1)[1].split())}
-
-
-def tars(*arguments: str, check: bool = True, timeout: float = 1500) -> subprocess.CompletedProcess[str]:
-    """Run ``tars-provision`` the way ``./tars`` does."""
-    command = [BIN / "tars-provision", *arguments]
-    finished = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=timeout)
-    assert not check or finished.returncode == 0, f"{arguments}: {finished.stdout}\n{finished.stderr}"
-    return finished
-
-
-def environment() -> dict[str, str]:
-    """Return this environment with the interpreter's own programs in front, and the lab as the site to work on."""
-    path = f"{BIN}:{os.environ['PATH']}"
-    return {**os.environ, "PATH": path, "ANSIBLE_FORCE_COLOR": "0", "TARS_INVENTORY": str(INVENTORY)}
 
 
 def playbook(name: str, *arguments: str) -> Run:
@@ -80,36 +59,8 @@ def eventually(question: Callable[[], object], *, seconds: float = 60) -> object
     return answer
 
 
-def traces() -> dict[str, set[str]]:
-    """What a lab could leave on this machine: namespaces, links, mounts, packet filter tables and processes."""
-
-    def lines(*command: str) -> set[str]:
-        return set(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines())
-
-    names = ("systemd-nspawn", "docker-registry", "registry", "dnsmasq", "ganesha")
-    return {
-        "namespaces": lines("ip", "netns"),
-        "links": {link["ifname"] for link in json.loads("".join(lines("ip", "-j", "link")))},
-        "addresses": lines("ip", "-br", "address"),
-        "mounts": {line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()},
-        "tables": lines("nft", "list", "tables"),
-        "processes": {name for name in (p.name() for p in psutil.process_iter()) if name.startswith(names)},
-        "forwarding": {Path("/proc/sys/net/ipv4/ip_forward").read_text()},
-    }
-
-
 @pytest.fixture(scope="session")
-def before() -> dict[str, set[str]]:
-    """The host before the lab, once whatever an interrupted run left has been taken away."""
-    if os.geteuid() != 0:
-        pytest.fail("The whole story needs machines of its own, and those need root: run ./tars test as root.")
+def bare(lab: Lab) -> None:
+    """The lab's machines as they come out of their boxes, whatever earlier tests did to them."""
     tars("lab", "down")
-    return traces()
-
-
-@pytest.fixture(scope="session")
-def lab(before: dict[str, set[str]]) -> Iterator[None]:
-    """Three bare machines."""
     tars("lab", "up")
-    yield
-    tars("lab", "down")

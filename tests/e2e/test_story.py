@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 from reportlab.pdfgen.canvas import Canvas
 
-from .conftest import RECORDED, eventually, host, playbook, tars, traces
+from ..conftest import tars, traces
+from .conftest import RECORDED, eventually, host, playbook
 
-pytestmark = [pytest.mark.e2e, pytest.mark.lab, pytest.mark.usefixtures("lab")]
+pytestmark = [pytest.mark.e2e, pytest.mark.lab, pytest.mark.usefixtures("bare")]
 
 SHARE = "/volume1/LLM_docs"
 EXPORT = f"nfs://10.77.0.20{SHARE}"

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tars_lab import layout, machine
+from tars_lab import machine
 from tars_lab.layout import Lab, Machine
 from tars_provision import secrets
 
@@ -20,11 +20,6 @@ pytestmark = pytest.mark.lab
 
 SHARE = "module-check"
 Run = Callable[..., dict[str, Any]]
-
-
-@pytest.fixture(scope="module")
-def lab() -> Lab:
-    return layout.recorded()
 
 
 def one(lab: Lab, kind: str) -> Machine:

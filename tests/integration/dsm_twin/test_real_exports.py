@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tars_lab import layout, machine
+from tars_lab import machine
 from tars_lab.layout import Lab, Machine
 from tars_provision import secrets
 
@@ -23,11 +23,6 @@ SHARE = "twin-check"
 SYS = {"sys": True, "kerberos": False, "kerberos_integrity": False, "kerberos_privacy": False}
 SERVICE = "SYNO.Core.FileServ.NFS"
 VERSIONS = ("3", "4")
-
-
-@pytest.fixture(scope="module")
-def lab() -> Lab:
-    return layout.recorded()
 
 
 def one(lab: Lab, kind: str) -> Machine:
