@@ -23,6 +23,12 @@ INVENTORY = ROOT / "inventories/lab/tars.yml"
 BIN = Path(sys.executable).parent
 
 
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The top of the checkout."""
+    return ROOT
+
+
 def tars(*arguments: str, check: bool = True, timeout: float = 1500) -> subprocess.CompletedProcess[str]:
     """Run ``tars-provision`` the way ``./tars`` does."""
     command = [BIN / "tars-provision", *arguments]
