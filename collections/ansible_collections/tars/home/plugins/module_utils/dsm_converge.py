@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, Optional, TypeVar
+from typing import Any, Generic, Optional, TypeVar
 
 from .dsm_errors import ConnectionLost, DsmError
 
@@ -22,6 +22,16 @@ class Outcome(Generic[State, Change]):
     before: State
     after: State
     changes: Sequence[Change]
+
+    def result(self, show: Callable[[State], dict[str, Any]], name: str = "") -> dict[str, Any]:
+        """What a module returns: the changes in words, and the state after as `show` puts it, under `name` if given."""
+        before, after = show(self.before), show(self.after)
+        return {
+            **({name: after} if name else after),
+            "changed": bool(self.changes),
+            "changes": [str(change) for change in self.changes],
+            "diff": {"before": before, "after": after},
+        }
 
 
 class Incomplete(DsmError):

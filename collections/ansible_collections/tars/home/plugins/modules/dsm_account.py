@@ -196,13 +196,7 @@ def ensure(client: Client, module: Module) -> dict[str, Any]:
         sleep=client.sleep,
         check_mode=module.check_mode,
     )
-    before, after = listed(outcome.before, users, groups), listed(outcome.after, users, groups)
-    return {
-        "changed": bool(outcome.changes),
-        "changes": [str(change) for change in outcome.changes],
-        **after,
-        "diff": {"before": before, "after": after},
-    }
+    return outcome.result(partial(listed, users=users, groups=groups))
 
 
 def listed(directory: Directory, users: list[dict[str, Any]], groups: list[dict[str, Any]]) -> dict[str, Any]:

@@ -195,13 +195,7 @@ def ensure(client: Client, module: Module) -> dict[str, Any]:
     except DsmError:
         firewall.take_back()
         raise
-    before, after = to_dict(outcome.before), to_dict(outcome.after)
-    return {
-        "changed": bool(outcome.changes),
-        "changes": [str(change) for change in outcome.changes],
-        "firewall": after,
-        "diff": {"before": before, "after": after},
-    }
+    return outcome.result(to_dict, "firewall")
 
 
 def main() -> None:

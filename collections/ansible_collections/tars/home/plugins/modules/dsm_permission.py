@@ -149,13 +149,7 @@ def ensure(client: Client, module: Module) -> dict[str, Any]:
         sleep=client.sleep,
         check_mode=module.check_mode,
     )
-    before, after = to_dict(outcome.before), to_dict(outcome.after)
-    return {
-        "changed": bool(outcome.changes),
-        "changes": [str(change) for change in outcome.changes],
-        "permissions": after,
-        "diff": {"before": before, "after": after},
-    }
+    return outcome.result(to_dict, "permissions")
 
 
 def main() -> None:

@@ -160,14 +160,7 @@ def ensure(client: Client, module: Module) -> dict[str, Any]:
         sleep=client.sleep,
         check_mode=module.check_mode,
     )
-    names = [wish["name"] for wish in desired]
-    before, after = listed(outcome.before, names), listed(outcome.after, names)
-    return {
-        "changed": bool(outcome.changes),
-        "changes": [str(change) for change in outcome.changes],
-        "shares": after,
-        "diff": {"before": before, "after": after},
-    }
+    return outcome.result(partial(listed, names=[wish["name"] for wish in desired]), "shares")
 
 
 def listed(storage: Storage, names: list[str]) -> dict[str, Any]:
