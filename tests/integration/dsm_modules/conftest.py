@@ -11,7 +11,7 @@ import ssl
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
+import yaml
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tars_lab.dsm_twin.apis import certificate
@@ -30,6 +31,7 @@ from tars_lab.dsm_twin.nas import Factory, Nas
 from tars_lab.dsm_twin.server import application
 from tars_lab.dsm_twin.state import State
 
+Play = Callable[..., tuple[dict[str, int], str]]
 PASSWORD = "rïght &+=%\"'"
 FACTORY = {
     "model": "DS1515+",
@@ -142,3 +144,55 @@ def twin(tmp_path: Path, root: Path) -> Iterator[Twin]:
     yield Twin(where, root, faults, nas, bound.getsockname()[1], fingerprint, tmp_path / "run" / "session.json", calls)
     server.should_exit = True
     thread.join()
+
+
+@pytest.fixture
+def play_roles(twin: Twin, root: Path, tmp_path: Path) -> Callable[..., Play]:
+    """A play of roles over the twin, through ansible-playbook.
+
+    Given the roles and the wishes (role variables beside the connection), returns a function that runs the play with
+    further arguments and returns Ansible's counters and output. Neither password nor `hidden` may be in the output.
+    """
+
+    def prepare(roles: Sequence[str], wishes: dict[str, Any], *hidden: str) -> Play:
+        connection = {**twin.connection, "session_file": str(twin.session_file)}
+        variables = {f"{role}_{key}": value for role in roles for key, value in connection.items()} | wishes
+        entry = "{{ entry | default('main') }}"
+        tasks = [
+            {
+                "name": f"Set or compare {role}",
+                "ansible.builtin.include_role": {"name": f"tars.home.{role}", "tasks_from": entry},
+                "tags": ["always"],
+            }
+            for role in roles
+        ]
+        plays = [{"name": "Set the NAS up", "hosts": "nas", "gather_facts": False, "tasks": tasks}]
+        (tmp_path / "play.yml").write_text(yaml.safe_dump(plays))
+        (tmp_path / "hosts.yml").write_text(yaml.safe_dump({"nas": {"hosts": {"nas1": variables}}}))
+        (tmp_path / "none.cfg").touch()
+        environment = {
+            **os.environ,
+            "ANSIBLE_CONFIG": str(tmp_path / "none.cfg"),
+            "ANSIBLE_COLLECTIONS_PATH": str(root / "collections"),
+            "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
+            "ANSIBLE_HOME": str(tmp_path / "ansible"),
+        }
+        command = [sys.executable, "-m", "ansible", "playbook", "-i", str(tmp_path / "hosts.yml")]
+
+        def run(*arguments: str) -> tuple[dict[str, int], str]:
+            done = subprocess.run(
+                [*command, str(tmp_path / "play.yml"), *arguments],
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert "stats" in done.stdout, done.stdout + done.stderr
+            for secret in (twin.connection["password"], *hidden):
+                assert json.dumps(secret)[1:-1] not in done.stdout + done.stderr
+            stats: dict[str, int] = json.loads(done.stdout)["stats"]["nas1"]
+            return stats, done.stdout
+
+        return run
+
+    return prepare

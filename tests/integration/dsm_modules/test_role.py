@@ -3,71 +3,22 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 pytestmark = pytest.mark.integration
 
 Twin = Any  # of conftest.py
 
-PLAY = """
-- name: Offer shares
-  hosts: nas
-  gather_facts: false
-  tasks:
-    - name: Offer or compare
-      ansible.builtin.include_role:
-        name: tars.home.nas_shares
-        tasks_from: "{{ entry | default('main') }}"
-      tags: [always]
-"""
-
 
 @pytest.fixture
-def play(twin: Twin, root: Path, tmp_path: Path) -> Any:
-    (tmp_path / "play.yml").write_text(PLAY)
-    variables = {
-        "nas_shares_host": "127.0.0.1",
-        "nas_shares_port": twin.port,
-        "nas_shares_account": "tars-admin",
-        "nas_shares_password": twin.connection["password"],
-        "nas_shares_fingerprint": twin.fingerprint,
-        "nas_shares_session_file": str(twin.session_file),
+def play(play_roles: Any) -> Any:
+    wishes = {
         "nas_shares_shares": [{"name": "LLM_docs", "volume": "/volume1"}],
         "nas_shares_exports": [{"share": "LLM_docs", "rules": [{"client": "10.77.0.10"}]}],
     }
-    (tmp_path / "hosts.yml").write_text(yaml.safe_dump({"nas": {"hosts": {"nas1": variables}}}))
-
-    def run(*arguments: str) -> tuple[dict[str, int], str]:
-        environment = {
-            **os.environ,
-            "ANSIBLE_CONFIG": str(tmp_path / "none.cfg"),
-            "ANSIBLE_COLLECTIONS_PATH": str(root / "collections"),
-            "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
-            "ANSIBLE_HOME": str(tmp_path / "ansible"),
-        }
-        command = [sys.executable, "-m", "ansible", "playbook", "-i", str(tmp_path / "hosts.yml")]
-        done = subprocess.run(
-            [*command, str(tmp_path / "play.yml"), *arguments],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert "stats" in done.stdout, done.stdout + done.stderr
-        assert json.dumps(twin.connection["password"])[1:-1] not in done.stdout
-        stats: dict[str, int] = json.loads(done.stdout)["stats"]["nas1"]
-        return stats, done.stdout
-
-    (tmp_path / "none.cfg").touch()
-    return run
+    return play_roles(["nas_shares"], wishes)
 
 
 def test_check_then_run_then_run_again(twin: Twin, play: Any) -> None:
