@@ -161,7 +161,7 @@ def boot(lab: Lab, machine: Machine) -> None:
 
 
 def wait(lab: Lab, machine: Machine) -> None:
-    """Wait until the machine has booted with nothing failed and answers on ssh's port."""
+    """Wait until the machine has booted with nothing failed and has the addresses it gives itself."""
     deadline = time.monotonic() + _BOOT_SECONDS
     state = "not started"
     while time.monotonic() < deadline:
@@ -170,6 +170,7 @@ def wait(lab: Lab, machine: Machine) -> None:
             break
         time.sleep(0.3)
     if state == "running":
+        _wait_online(lab, machine)
         return
     failed = (
         execute(lab, machine, ["systemctl", "--failed", "--no-legend", "--plain"]).stdout if state == "degraded" else ""
@@ -178,6 +179,17 @@ def wait(lab: Lab, machine: Machine) -> None:
         f"machine {machine.name}: wanted it running within {_BOOT_SECONDS} s, found {state}\n{failed}"
         f"its console: {lab.log(machine.name)}; its journal: `lab logs {machine.name}`"
     )
+
+
+def _wait_online(lab: Lab, machine: Machine) -> None:
+    """Wait for the addresses: systemd calls a machine running as soon as the network's manager has started."""
+    command = ["/usr/lib/systemd/systemd-networkd-wait-online", "--interface=eth0", f"--timeout={_BOOT_SECONDS}"]
+    done = execute(lab, machine, command)
+    if done.returncode:
+        raise LabError(
+            f"machine {machine.name}: wanted its network up within {_BOOT_SECONDS} s: {done.stderr.strip()}\n"
+            f"its journal: `lab logs {machine.name}`"
+        )
 
 
 def system_state(lab: Lab, machine: Machine) -> str:

@@ -275,6 +275,8 @@ def stack(
     worker = Server([*command, "worker"], workspace / "worker.log", heartbeat.exists, settings)
     serve.start()
     worker.start()
+    # The worker makes the schema after its first heartbeat; until then the application answers 503.
+    wait_for(lambda: get_ok(f"{url}/api/documents"), "the worker to have made the schema")
     database = f"host=127.0.0.1 port={pgport} user=tars dbname=tars"
     chroma_url = chroma.environment["CHROMA_URL"]
     yield Stack(

@@ -33,11 +33,12 @@ def document(stack: Stack, path: str) -> dict[str, Any] | None:
 
 
 def wait_for_state(stack: Stack, path: str, state: str) -> dict[str, Any]:
-    def there() -> dict[str, Any] | None:
+    def there() -> dict[str, Any]:
         found = document(stack, path)
-        return found if found and found["state"] == state else None
+        assert found and found["state"] == state, f"it is {found}"
+        return found
 
-    result: dict[str, Any] = wait_for(there, f"{path} to be {state}; it is {document(stack, path)}", 60)
+    result: dict[str, Any] = wait_for(there, f"{path} to be {state}", 60)
     return result
 
 
