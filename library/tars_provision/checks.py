@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, ip_network
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
-from tars_provision.site import ChatModel
+from tars_provision.site import Backup, ChatModel, Dsm
 
 Location = tuple[str | int, ...]
 
@@ -38,6 +38,8 @@ def check(data: Any) -> Iterator[Finding]:
     yield from check_hosts(data)
     yield from check_network(data)
     yield from check_shares(data)
+    yield from check_backup(data)
+    yield from check_firewall(data)
     yield from check_ports(data)
     yield from check_models(data)
     domain = data.get("domain") if isinstance(data, dict) else None
@@ -102,6 +104,32 @@ def check_shares(data: Any) -> Iterator[Finding]:
                 mounts.setdefault(mount, str(share))
 
 
+def check_backup(data: Any) -> Iterator[Finding]:
+    """The backups have a share and an account of their own."""
+    if not isinstance(data, dict) or data.get("backup") is None:
+        return
+    share, account = (at(data, "backup").get(name, Backup.model_fields[name].default) for name in ("share", "account"))
+    if share in list(at(data, "shares")):
+        yield Finding(("backup", "share"), f"{share}, which is under shares too", "a share of its own")
+    for name in at(data, "hosts"):
+        if at(data, "hosts", name, "dsm").get("account", Dsm.model_fields["account"].default) == account:
+            yield Finding(("backup", "account"), f"{account}, the account of hosts.{name}.dsm", "an account of its own")
+
+
+def check_firewall(data: Any) -> Iterator[Finding]:
+    """The firewall's sources are known, and the word for all of them is nobody's name."""
+    known = list(dict.fromkeys(["household", *map(str, (*at(data, "hosts"), *at(data, "machines")))]))
+    for group in ("hosts", "machines"):
+        if "household" in at(data, group):
+            yield Finding((group, "household"), "the word for the whole network under firewall", "another name")
+    for right in ("manage", "use"):
+        sources = at(data, "firewall").get(right)
+        for index, source in enumerate(sources if isinstance(sources, list) else ()):
+            if isinstance(source, str) and source not in known and not _is_source(source):
+                wanted = f"an address, a network, or one of {', '.join(known)}{nearest(source, known)}"
+                yield Finding(("firewall", right, index), source, wanted)
+
+
 def check_ports(data: Any) -> Iterator[Finding]:
     """No two services of a machine want one TCP port."""
     for name in at(data, "hosts"):
@@ -147,6 +175,14 @@ def _network(value: object) -> IPv4Network | None:
         return IPv4Network(value) if isinstance(value, str) else None
     except ValueError:
         return None
+
+
+def _is_source(value: str) -> bool:
+    try:
+        ip_network(value)
+    except ValueError:
+        return False
+    return True
 
 
 def _address(value: object) -> IPv4Address | None:

@@ -28,7 +28,15 @@ def inventory(site: Site, fingerprints: Mapping[str, str]) -> dict[str, Any]:
         hostvars[name] = desktop_variables(host) if isinstance(host, Desktop) else nas_variables(host)
         if name in fingerprints:
             hostvars[name]["dsm_fingerprint"] = fingerprints[name]
-    return {**groups, "all": {"vars": {"tars_site": site.model_dump(mode="json")}}, "_meta": {"hostvars": hostvars}}
+    return {**groups, "all": {"vars": {"tars_site": as_data(site)}}, "_meta": {"hostvars": hostvars}}
+
+
+def as_data(site: Site) -> dict[str, Any]:
+    """Return the spec as plain data; the firewall's sources as addresses and networks alone."""
+    data = site.model_dump(mode="json")
+    if site.firewall is not None:
+        data["firewall"] |= {right: site.addresses(getattr(site.firewall, right)) for right in ("manage", "use")}
+    return data
 
 
 def desktop_variables(host: Desktop) -> dict[str, Any]:

@@ -30,6 +30,7 @@ MEANINGS = {
     "model_type": "a mapping (name: value)",
     "model_attributes_type": "a mapping (name: value)",
     "tuple_type": "a list",
+    "too_short": "at least one entry",
 }
 """What was wanted, by pydantic's error type, where its own message does not say it plainly."""
 

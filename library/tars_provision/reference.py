@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import types
 import typing
@@ -23,7 +24,8 @@ One file says what a household wants. `tars-provision spec check` lists every mi
 
 Beyond the types below: every address lies inside `network.cidr` and belongs to one machine; there is one desktop and
 one NAS; shares are opened to machines that exist, and mounted by the desktop in places that do not overlap; `domain` is
-not `.local`; an answer is shorter than its context.
+not `.local`; an answer is shorter than its context; the backups have a share and an account that nothing else has; the
+firewall's sources are known.
 """
 
 
@@ -63,7 +65,7 @@ def table(path: str, model: type[BaseModel]) -> str:
     rows = [row(name, field) for name, field in model.model_fields.items()]
     heading = f"## `{path}`" if path else "## The file"
     head = "| Key | Value | Default | Meaning |\n|---|---|---|---|"
-    return f"{heading}\n\n{(model.__doc__ or '').strip()}\n\n{head}\n" + "\n".join(rows) + "\n"
+    return f"{heading}\n\n{inspect.cleandoc(model.__doc__ or '')}\n\n{head}\n" + "\n".join(rows) + "\n"
 
 
 def row(name: str, field: FieldInfo) -> str:
@@ -104,6 +106,7 @@ def meaning_of(limits: Iterable[Any]) -> str:
 
 NAMES = {
     "str": "text",
+    "bool": "`true` or `false`",
     "int": "whole number",
     "IPv4Address": "IPv4 address",
     "IPv4Network": "IPv4 network",

@@ -8,6 +8,7 @@ fields (addresses inside the network, clients that exist) stand in :mod:`tars_pr
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Literal
 
@@ -61,7 +62,7 @@ class Network(Section):
     gateway: IPv4Address = Field(examples=["192.168.1.1"])
     """Address of the router, inside the range."""
     dns: tuple[IPvAnyAddress, ...] | None = Field(default=None, examples=[["192.168.1.1"]])
-    """Name servers of the desktop. Left out: what the machine has stays."""
+    """Name servers of both machines; the NAS takes the first two. Left out: what the machines have stays."""
 
 
 class Connect(Section):
@@ -97,6 +98,55 @@ class Clock(Section):
     """Time servers."""
 
 
+class Keep(Section):
+    """How many snapshots of the backups stay, one for each period. All 0 keeps every one."""
+
+    daily: int = Field(default=7, ge=0)
+    """Days that keep one."""
+    weekly: int = Field(default=4, ge=0)
+    """Weeks that keep one."""
+    monthly: int = Field(default=6, ge=0)
+    """Months that keep one."""
+    yearly: int = Field(default=0, ge=0)
+    """Years that keep one."""
+
+
+class Snapshots(Section):
+    """Snapshots of the backups, which the desktop can neither change nor delete."""
+
+    hour: int = Field(default=5, ge=0, le=23)
+    """Hour of the day, on the NAS's clock, when one is taken."""
+    keep: Keep = Keep()
+    """Which of them stay."""
+
+
+class Backup(Section):
+    """Where the NAS keeps the desktop's backups. Left out: nowhere."""
+
+    share: ShareName = "tars_backup"
+    """Shared folder of its own that nobody but the backup account may open."""
+    volume: str = Field(default="/volume1", pattern=VOLUME)
+    """Volume of the NAS it lies on; snapshots need one with btrfs."""
+    account: str = Field(default="tars-backup", pattern=USER)
+    """Account of the NAS. Its password is `tars_secrets.dsm_backup_password` in the vault."""
+    snapshots: Snapshots = Snapshots()
+    """Snapshots of it."""
+
+
+class Firewall(Section):
+    """Who may reach what on both machines. Left out: what they have stays.
+
+    Sources are `household` (all of `network.cidr`), names under `hosts` and `machines`, addresses and networks.
+    """
+
+    enabled: bool = True
+    """Whether the firewalls are on."""
+    manage: tuple[str, ...] = Field(default=("household",), min_length=1, examples=[["laptop", "192.168.1.64/28"]])
+    """Sources that may reach ssh and DSM. The computer that provisions must be among them."""
+    use: tuple[str, ...] = Field(default=("household",), min_length=1, examples=[["household"]])
+    """Sources that may reach the web page, and the NAS's `open_ports`."""
+
+
 class Desktop(Section):
     """The GPU desktop (Dell XPS 8950), reached over ssh."""
 
@@ -121,6 +171,8 @@ class Nas(Section):
     """How its web interface is reached."""
     clock: Clock | None = None
     """Its time zone and time servers. Left out: what DSM has stays."""
+    open_ports: tuple[Port, ...] = Field(default=(), examples=[[445]])
+    """Further TCP ports that the firewall opens to the sources under `firewall.use`, such as 445 for SMB."""
 
 
 class Machine(Section):
@@ -227,6 +279,10 @@ class Site(Section):
     """Other machines of the household that shares can be opened to."""
     shares: dict[ShareName, Share]
     """Shared folders of the NAS by name."""
+    backup: Backup | None = None
+    """Where the NAS keeps the desktop's backups. Left out: nowhere."""
+    firewall: Firewall | None = None
+    """Who may reach what on both machines. Left out: what they have stays."""
     models: Models
     """The models the desktop serves."""
     docker: Docker = Docker()
@@ -245,3 +301,10 @@ class Site(Section):
     def nas(self) -> str:
         """Inventory name of the NAS."""
         return next(name for name, host in self.hosts.items() if isinstance(host, Nas))
+
+    def addresses(self, sources: Iterable[str]) -> list[str]:
+        """Return the addresses and networks that the firewall's sources stand for, each once, in their order."""
+        known = {"household": self.network.cidr} | {
+            name: machine.address for name, machine in (*self.hosts.items(), *self.machines.items())
+        }
+        return list(dict.fromkeys(str(known.get(source, source)) for source in sources))

@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 from reportlab.pdfgen.canvas import Canvas
 
+from tars_provision import secrets
+
 from ..conftest import tars, traces
 from .conftest import RECORDED, eventually, host, playbook
 
@@ -227,8 +229,8 @@ def test_garbage_and_an_empty_file_fail_alone_and_say_why() -> None:
 
 def test_a_wrong_nas_password_is_one_clear_message(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.json"
-    secrets = {"dsm_password": "not-it", "postgres_password": "x", "redis_password": "x"}
-    wrong.write_text(json.dumps({"tars_secrets": secrets}))
+    given = dict.fromkeys(secrets.NAMES, "x") | {"dsm_password": "not-it"}
+    wrong.write_text(json.dumps({"tars_secrets": given}))
     run = playbook("site", "--limit", "ds1515plus", "-e", f"@{wrong}")
     assert run.code != 0
     assert "password" in run.output and "not-it" not in run.output, run.output

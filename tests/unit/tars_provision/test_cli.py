@@ -71,7 +71,8 @@ def test_a_site_that_was_not_prepared_is_1_and_says_the_next_step(site: Path) ->
     done = run("site")
     assert done.exit_code == 1
     assert (
-        "wanted dsm_password, postgres_password, redis_password, found nothing; run `tars-provision init" in done.output
+        "wanted dsm_backup_password, dsm_password, postgres_password, redis_password, found nothing; "
+        "run `tars-provision init" in done.output
     )
     secrets.ensure(site)
     done = run("plan")

@@ -77,3 +77,12 @@ def test_the_desktop_is_reached_as_its_spec_says(root: Path, tmp_path: Path, mon
         "ansible_become": True,
         "ansible_ssh_common_args": "-o UserKnownHostsFile='/home/owner/known hosts'",
     }
+
+
+def test_the_firewalls_sources_are_addresses_and_networks(root: Path, tmp_path: Path) -> None:
+    text = (root / "inventories/home/tars.yml").read_text()
+    named = text.replace("manage: [household]", "manage: [laptop, xps8950, 192.168.1.30, 10.0.0.0/8]")
+    (tmp_path / "tars.yml").write_text(named)
+    firewall = inventory(load(tmp_path / "tars.yml"), {})["all"]["vars"]["tars_site"]["firewall"]
+    assert firewall["manage"] == ["192.168.1.30", "192.168.1.10", "10.0.0.0/8"]
+    assert firewall["use"] == ["192.168.1.0/24"]
