@@ -8,6 +8,7 @@ import contextlib
 import os
 import signal
 import socket
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -64,10 +65,10 @@ class Server(uvicorn.Server):
 
     def _show(self, certificate: Path | None) -> None:
         assert self.config.ssl is not None
-        if certificate is None:
-            self.config.ssl.load_cert_chain(*self.first)
-        else:
-            self.config.ssl.load_cert_chain(certificate)
+        shown = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        shown.load_cert_chain(*(self.first if certificate is None else (certificate,)))
+        # A context keeps one certificate for each kind of key, so another one loaded beside it may never be shown.
+        self.config.ssl.sni_callback = lambda connection, _name, _context: setattr(connection, "context", shown)
         for connection in list(self.server_state.connections):
             if isinstance(connection, H11Protocol):
                 connection.transport.abort()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import ssl
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,33 @@ def test_a_renewed_certificate_takes_the_place_of_the_old_one(twin: Twin, wish: 
     assert second["changes"][0].startswith("replace the certificate 'household'")
     assert second["fingerprint"] == leaf(twin) != first["fingerprint"]
     assert len(twin.state["certificates"]) == 2
+
+
+def test_the_first_fingerprint_and_the_authority_serve_before_and_after(twin: Twin, tmp_path: Path) -> None:
+    wish = {"description": "household", **signed_by_household(tmp_path)}
+    trust = {"ca_path": str(tmp_path / "authority.crt")}
+    assert twin.run("dsm_certificate", **wish, **trust)["changed"] is True
+    assert leaf(twin) != twin.fingerprint
+    # The fingerprint of the connection is still the one of the certificate that DSM came with.
+    assert twin.run("dsm_info", gather=["system"], **trust)["system"]["serial"] == "LAB0000001"
+    assert twin.run("dsm_certificate", **wish, **trust)["changed"] is False
+    refused = twin.run("dsm_info", gather=["system"])
+    assert f"shows the certificate {leaf(twin)}" in refused["msg"]
+    elsewhere = twin.run("dsm_info", gather=["system"], host="localhost", **trust)
+    assert "does not vouch for it (Hostname mismatch" in elsewhere["msg"]
+    assert twin.calls == []
+
+
+def signed_by_household(folder: Path) -> dict[str, str]:
+    """A household authority made by openssl, and the options for a certificate that it signed for 127.0.0.1."""
+    for command in (
+        "req -x509 -newkey rsa:2048 -noenc -days 2 -subj /CN=Household -keyout authority.key -out authority.crt",
+        "req -newkey rsa:2048 -noenc -subj /CN=nas.home.arpa -keyout nas.key -out nas.csr",
+        "x509 -req -in nas.csr -CA authority.crt -CAkey authority.key -days 1 -extfile names -out nas.crt",
+    ):
+        (folder / "names").write_text("subjectAltName = IP:127.0.0.1, DNS:nas.home.arpa\n")
+        subprocess.run(["openssl", *command.split()], cwd=folder, check=True, capture_output=True)
+    return {"certificate_path": str(folder / "nas.crt"), "private_key_path": str(folder / "nas.key")}
 
 
 def test_files_that_do_not_belong_together_are_never_sent(twin: Twin, wish: dict[str, Any], tmp_path: Path) -> None:

@@ -27,13 +27,17 @@ options:
     required: true
   fingerprint:
     description:
-      - SHA-256 of the certificate that the NAS shows, in hexadecimal, colons allowed.
-      - With it the certificate is compared exactly and nothing else counts, which suits DSM's self-signed one. Nothing
-        is sent to a machine that shows another.
-      - Without it the certificate must be valid for O(host).
+      - SHA-256 of the certificate that the NAS shows, in hexadecimal, colons allowed. A NAS that shows exactly this
+        one is trusted, which suits DSM's self-signed one.
+      - Nothing is sent to a machine for which neither O(fingerprint) nor O(ca_path) is a proof.
     type: str
   ca_path:
-    description: PEM file with the authority that vouches for the NAS. Without it the system's authorities count.
+    description:
+      - PEM file with the authorities that vouch for the NAS; its certificate must be valid for O(host) too.
+      - Given beside O(fingerprint), either proof is enough, so that a NAS is known by the fingerprint of its first
+        certificate, and by its authority from the moment it shows one of that. The file may be missing as long as
+        there is O(fingerprint).
+      - Without both options the system's authorities count.
     type: path
   session_file:
     description:

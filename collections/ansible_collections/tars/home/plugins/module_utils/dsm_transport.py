@@ -22,9 +22,10 @@ from .dsm_errors import ConnectionLost, DsmError, Unreachable, Untrusted
 class Endpoint:
     """Where the NAS answers and what proves that it is the one.
 
-    `fingerprint` is the SHA-256 of the certificate (DER) it shows, in hex, with or without colons; without it the
-    certificate must be valid for `host` under `ca_path` (PEM file) or the system's authorities. `timeout_s` bounds the
-    wait for the connection and for each answer.
+    Either proof is enough: the certificate (DER) that it shows has the SHA-256 `fingerprint` (hex, with or without
+    colons), or the authorities in `ca_path` (PEM file) vouch for it and it is valid for `host`. Without both, the
+    system's authorities must vouch. A `ca_path` that does not exist yet proves nothing, which is an error only where
+    there is no fingerprint. `timeout_s` bounds the wait for the connection and for each answer.
     """
 
     host: str
@@ -43,7 +44,7 @@ class Transport:
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         self._connection: Optional[http.client.HTTPSConnection] = None
-        self._context: Optional[ssl.SSLContext] = None
+        self._proofs: list[_Proof] = []
 
     def post(
         self, path: str, query: dict[str, str], form: dict[str, str], headers: dict[str, str], fresh: bool = False
@@ -111,6 +112,7 @@ class Transport:
         """From now on expect another certificate: the caller put it there."""
         self.close()
         self.endpoint = dataclasses.replace(self.endpoint, fingerprint=fingerprint)
+        self._proofs = []
 
     def addresses(self) -> tuple[str, str]:
         """This machine's and the NAS's address on the connection, opened where there is none."""
@@ -124,45 +126,85 @@ class Transport:
             self._connection = None
 
     def _connect(self) -> http.client.HTTPSConnection:
+        self._proofs = self._proofs or _proofs(self.endpoint)
+        refused = []
+        for proof in self._proofs:
+            try:
+                self._connection = self._open(proof)
+            except Untrusted as error:
+                refused.append(str(error))
+            else:
+                # What held once is tried first from now on.
+                self._proofs.sort(key=lambda each: each is not proof)
+                return self._connection
+        raise Untrusted(
+            f"{self.endpoint} shows the certificate {shown_fingerprint(self.endpoint)}: {', and '.join(refused)}. "
+            "Nothing was sent. Compare it with the SHA-256 fingerprint in Control Panel > Security > Certificate: if "
+            "they are equal, set fingerprint, or set ca_path to the certificate of its authority; otherwise another "
+            "machine answers for the NAS."
+        )
+
+    def _open(self, proof: _Proof) -> http.client.HTTPSConnection:
+        """A connection to a NAS for which the proof holds; Untrusted otherwise, before the first byte of a request."""
         endpoint = self.endpoint
-        self._context = self._context or _context(endpoint)
         connection = http.client.HTTPSConnection(
-            endpoint.host, endpoint.port, timeout=endpoint.timeout_s, context=self._context
+            endpoint.host, endpoint.port, timeout=endpoint.timeout_s, context=proof.context
         )
         try:
             connection.connect()
         except ssl.SSLCertVerificationError as error:
             raise Untrusted(
-                f"{endpoint} shows a certificate that no known authority vouches for ({error.verify_message}). Compare "
-                "its SHA-256 fingerprint with the one in Control Panel > Security > Certificate, then set fingerprint; "
-                "or set ca_path to the authority's certificate."
+                f"{proof.authorities} does not vouch for it ({error.verify_message.rstrip('.')})"
             ) from error
         except OSError as error:
             raise Unreachable(
                 f"{endpoint} does not answer ({error}). Check that the NAS is on, that host and port are right, and "
                 "that its firewall lets this machine in."
             ) from error
-        if endpoint.fingerprint is not None:
-            found = hashlib.sha256(_leaf(connection)).hexdigest()
-            if not hmac.compare_digest(found, plain_fingerprint(endpoint.fingerprint)):
+        if proof.fingerprint:
+            found = hashlib.sha256(connection.sock.getpeercert(binary_form=True) or b"").hexdigest()
+            if not hmac.compare_digest(found, proof.fingerprint):
                 connection.close()
-                raise Untrusted(
-                    f"{endpoint} shows the certificate {found}, expected {plain_fingerprint(endpoint.fingerprint)}. "
-                    "Nothing was sent. If the certificate was renewed, compare this one with Control Panel > Security "
-                    "> Certificate and record it; otherwise another machine answers for the NAS."
-                )
-        self._connection = connection
+                raise Untrusted(f"the expected one is {proof.fingerprint}")
         return connection
+
+
+@dataclass(frozen=True)
+class _Proof:
+    """One way to know the NAS: the `fingerprint` of its certificate, or where that is empty, `authorities`."""
+
+    context: ssl.SSLContext
+    fingerprint: str = ""
+    authorities: str = ""
+
+
+def _proofs(endpoint: Endpoint) -> list[_Proof]:
+    """The ways to know the NAS, the lasting one first."""
+    pins = [_Proof(_anyone(), plain_fingerprint(endpoint.fingerprint))] if endpoint.fingerprint else []
+    if pins and endpoint.ca_path is None:
+        return pins
+    try:
+        context = ssl.create_default_context(cafile=endpoint.ca_path)
+    except OSError as error:
+        if pins and isinstance(error, FileNotFoundError):
+            return pins
+        raise DsmError(f"ca_path {endpoint.ca_path} is not a readable PEM file ({error}). Correct ca_path.") from error
+    return [_Proof(context, authorities=endpoint.ca_path or "the system's list of authorities"), *pins]
+
+
+def _anyone() -> ssl.SSLContext:
+    """For a certificate that is compared after the handshake."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def shown_fingerprint(endpoint: Endpoint) -> str:
     """SHA-256 of the certificate that answers, whoever that is: nothing is sent. Raises Unreachable."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
     try:
         plain = socket.create_connection((endpoint.host, endpoint.port), endpoint.timeout_s)
-        with context.wrap_socket(plain, server_hostname=endpoint.host) as secured:
+        with _anyone().wrap_socket(plain, server_hostname=endpoint.host) as secured:
             return hashlib.sha256(secured.getpeercert(binary_form=True) or b"").hexdigest()
     except OSError as error:
         raise Unreachable(f"{endpoint} does not answer ({error}). Check that the NAS is on.") from error
@@ -179,25 +221,3 @@ def plain_fingerprint(text: str) -> str:
             f"fingerprint {text!r} is not a SHA-256 in hex (64 digits). Take the one of the leaf certificate."
         )
     return plain
-
-
-def _context(endpoint: Endpoint) -> ssl.SSLContext:
-    if endpoint.fingerprint is None:
-        try:
-            return ssl.create_default_context(cafile=endpoint.ca_path)
-        except OSError as error:
-            raise DsmError(
-                f"ca_path {endpoint.ca_path} is not a readable PEM file ({error}). Correct ca_path."
-            ) from error
-    # The leaf itself is compared after the handshake and before the first byte of a request.
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-def _leaf(connection: http.client.HTTPSConnection) -> bytes:
-    certificate = connection.sock.getpeercert(binary_form=True)
-    if not certificate:
-        raise Untrusted(f"{connection.host}:{connection.port} shows no certificate. Nothing was sent.")
-    return bytes(certificate)

@@ -54,6 +54,7 @@ class Nas:
     answers: dict[str, list[Any]] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     slept: list[float] = field(default_factory=list)
+    connections: int = 0
 
     def asked(self, call: str) -> list[Request]:
         return [request for request in self.requests if f"{request.form['api']}.{request.form['method']}" == call]
@@ -70,8 +71,8 @@ class Nas:
         return {}
 
 
-@pytest.fixture(scope="session")
-def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, Path]:
+def self_signed(path: Path, key_path: Path) -> None:
+    """Write a certificate for localhost that is its own authority, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.datetime.now(datetime.timezone.utc)
@@ -87,11 +88,23 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, Path]
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
-    folder = tmp_path_factory.mktemp("tls")
-    (folder / "cert.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    (folder / "key.pem").write_bytes(
+    path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    key_path.write_bytes(
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
+
+
+@pytest.fixture
+def stranger(tmp_path: Path) -> str:
+    """The certificate of an authority that nobody here knows."""
+    self_signed(tmp_path / "stranger.pem", tmp_path / "stranger.key")
+    return str(tmp_path / "stranger.pem")
+
+
+@pytest.fixture(scope="session")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, Path]:
+    folder = tmp_path_factory.mktemp("tls")
+    self_signed(folder / "cert.pem", folder / "key.pem")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
     return context, folder / "cert.pem"
@@ -140,6 +153,7 @@ def nas(tls: tuple[ssl.SSLContext, Path]) -> Iterator[Nas]:
 
         def get_request(self) -> Any:
             connection, address = super().get_request()
+            nas.connections += 1
             return context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False), address
 
         def handle_error(self, request: Any, client_address: Any) -> None:

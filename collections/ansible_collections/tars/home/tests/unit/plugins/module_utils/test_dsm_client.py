@@ -14,9 +14,8 @@ from ansible_collections.tars.home.plugins.module_utils.dsm_errors import (
     ConnectionLost,
     DsmError,
     Unreachable,
-    Untrusted,
 )
-from ansible_collections.tars.home.plugins.module_utils.dsm_transport import Endpoint, Transport, plain_fingerprint
+from ansible_collections.tars.home.plugins.module_utils.dsm_transport import Endpoint, Transport
 
 DROP = "drop the connection instead of answering"
 CRASH = "answer as the gateway does when the program behind it died"
@@ -176,31 +175,6 @@ def test_a_nas_that_is_off_is_said_at_once(connect: Connect, nas: Nas) -> None:
     assert nas.slept == []
 
 
-def test_another_certificate_gets_nothing(nas: Nas, connect: Connect) -> None:
-    with connect(fingerprint="ab" * 32) as client, pytest.raises(Untrusted, match=nas.fingerprint):
-        info(client)
-    assert nas.requests == []
-
-
-def test_an_unknown_authority_gets_nothing(nas: Nas, connect: Connect) -> None:
-    with connect(ca_path=None) as client, pytest.raises(Untrusted, match="set fingerprint; or set ca_path"):
-        info(client)
-    assert nas.requests == []
-
-
-def test_a_known_authority_is_enough(nas: Nas, connect: Connect) -> None:
-    with connect(ca_path=nas.certificate) as client:
-        info(client)
-
-
-def test_fingerprints_are_taken_as_people_copy_them() -> None:
-    plain = "0a" * 32
-    assert plain_fingerprint(":".join(["0A"] * 32)) == plain
-    assert plain_fingerprint("SHA256:" + plain) == plain
-    with pytest.raises(DsmError, match="64 digits"):
-        plain_fingerprint("0a")
-
-
 def test_one_login_serves_all_who_share_the_file(nas: Nas, connect: Connect, tmp_path: Path) -> None:
     file = tmp_path / "run" / "session.json"
     for _task in range(3):
@@ -261,12 +235,6 @@ def test_a_session_file_that_cannot_be_is_explained(connect: Connect, tmp_path: 
     (tmp_path / "file").touch()
     with pytest.raises(DsmError, match="Set session_file"):
         connect(tmp_path / "file" / "session.json")
-
-
-def test_an_authority_file_that_is_none_is_explained(connect: Connect, tmp_path: Path) -> None:
-    (tmp_path / "ca.pem").touch()
-    with connect(ca_path=str(tmp_path / "ca.pem")) as client, pytest.raises(DsmError, match="Correct ca_path"):
-        info(client)
 
 
 def test_changes_wait_for_one_another(nas: Nas, connect: Connect, tmp_path: Path) -> None:
