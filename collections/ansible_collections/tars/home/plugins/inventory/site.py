@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
 DOCUMENTATION = r"""
@@ -14,7 +15,7 @@ description:
 requirements:
   - tars_provision, the project's provisioning library, importable by the Python that runs Ansible
 author:
-  - The T.A.R.S. project
+  - The T.A.R.S. authors (!UNKNOWN)
 options:
   plugin:
     description: Names this plugin.

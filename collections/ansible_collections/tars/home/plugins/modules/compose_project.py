@@ -1,5 +1,6 @@
 #!/usr/bin/python
 # SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
 DOCUMENTATION = r"""
@@ -14,7 +15,8 @@ description:
 attributes:
   check_mode:
     support: partial
-    description: Reports what would change by the compose file that is on the machine now.
+    description: Reports what would change.
+    details: It goes by the compose file that is on the machine now.
   diff_mode:
     support: full
     description: Shows the services with their state before and after.
@@ -35,7 +37,7 @@ options:
     type: int
     default: 300
 author:
-  - The T.A.R.S. project
+  - The T.A.R.S. authors (!UNKNOWN)
 """
 
 EXAMPLES = r"""

@@ -1,5 +1,6 @@
 #!/usr/bin/python
 # SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
 DOCUMENTATION = r"""
@@ -52,7 +53,7 @@ options:
     type: path
     default: /etc/systemd/system
 author:
-  - The T.A.R.S. project
+  - The T.A.R.S. authors (!UNKNOWN)
 """
 
 EXAMPLES = r"""
