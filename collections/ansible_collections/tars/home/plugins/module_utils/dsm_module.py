@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, NoReturn, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NoReturn, Optional, Protocol
+
+from ansible.module_utils.basic import AnsibleModule
 
 from .dsm_client import Client
-from .dsm_converge import Incomplete
+from .dsm_converge import Change, Incomplete, Outcome, State, converge
 from .dsm_errors import DsmError
 from .dsm_session import SessionStore
 from .dsm_transport import Endpoint, Transport
@@ -51,3 +53,32 @@ def run(module: Module, work: Callable[[Client, Module], dict[str, Any]]) -> dic
         module.fail_json(msg=str(error), changed=bool(error.done), changes=error.done)
     except DsmError as error:
         module.fail_json(msg=str(error))
+
+
+def run_module(options: dict[str, Any], work: Callable[[Client, Module], dict[str, Any]]) -> None:
+    """The whole main function of a module that takes `options` beside the connection's."""
+    module = AnsibleModule(argument_spec={**CONNECTION, **options}, supports_check_mode=True)
+    module.exit_json(**run(module, work))
+
+
+def bring_about(
+    client: Client,
+    module: Module,
+    read: Callable[[], State],
+    plan: Callable[[State], list[Change]],
+    apply: Callable[[State, Sequence[Change]], State],
+    write: Callable[[Change], None],
+    with_unborn: Optional[Callable[[State], tuple[State, list[str]]]] = None,
+) -> Outcome[State, Change]:
+    """`converge` for a module, in check mode without the writing.
+
+    There, `with_unborn` adds to what was read what an earlier task would have made by now, and names that.
+    """
+
+    def read_ahead() -> State:
+        found, unborn = with_unborn(read()) if with_unborn else (read(), [])
+        for each in unborn:
+            module.warn(f"{each} does not exist yet; the plan takes it as made before.")
+        return found
+
+    return converge(read_ahead if module.check_mode else read, plan, apply, write, client.sleep, module.check_mode)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional, Union
 
@@ -138,6 +138,14 @@ def to_dict(nfs: Nfs) -> dict[str, Any]:
         "nfsv4_minor": nfs.service.minor,
         "exports": {share: [rule_to_wish(rule) for rule in rules] for share, rules in nfs.exports.items()},
     }
+
+
+def with_unborn(current: Nfs, shares: Iterable[str]) -> tuple[Nfs, list[str]]:
+    """For check mode: `current` with the missing ones of `shares` as if made, and their names."""
+    unborn = [share for share in dict.fromkeys(shares) if share not in current.exports]
+    return Nfs(current.service, {**current.exports, **dict.fromkeys(unborn, ())}), [
+        f"share {share}" for share in unborn
+    ]
 
 
 def plan(

@@ -163,7 +163,8 @@ def with_unborn(current: Nas, desired: Sequence[Mapping[str, Any]]) -> tuple[Nas
     names = [wish["share"] for wish in desired if wish["share"] not in current.file_systems]
     unborn = list(dict.fromkeys(names))
     file_systems = {**current.file_systems, **dict.fromkeys(unborn, "btrfs")}
-    return Nas(file_systems, {**current.snapshots, **dict.fromkeys(unborn, Snapshots())}), unborn
+    found = Nas(file_systems, {**current.snapshots, **dict.fromkeys(unborn, Snapshots())})
+    return found, [f"share {share}" for share in unborn]
 
 
 def plan(current: Nas, desired: Sequence[Mapping[str, Any]]) -> list[Change]:

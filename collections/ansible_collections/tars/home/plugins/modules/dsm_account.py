@@ -149,7 +149,6 @@ groups:
 from functools import partial
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tars.home.plugins.module_utils import dsm_nas_people
 from ansible_collections.tars.home.plugins.module_utils.dsm_account_plan import (
     Change,
@@ -160,8 +159,7 @@ from ansible_collections.tars.home.plugins.module_utils.dsm_account_plan import 
     to_dict,
 )
 from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm_converge import converge
-from ansible_collections.tars.home.plugins.module_utils.dsm_module import CONNECTION, Module, run
+from ansible_collections.tars.home.plugins.module_utils.dsm_module import Module, bring_about, run_module
 
 USER_OPTIONS = {
     "name": {"type": "str", "required": True},
@@ -189,13 +187,13 @@ def ensure(client: Client, module: Module) -> dict[str, Any]:
         if isinstance(change, UserChange):
             written.add(change.user.name)
 
-    outcome = converge(
+    outcome = bring_about(
+        client,
+        module,
         read=partial(dsm_nas_people.directory, client),
         plan=partial(plan, users=users, groups=groups, own_account=client.account, written=written),
-        model=apply,
+        apply=apply,
         write=write,
-        sleep=client.sleep,
-        check_mode=module.check_mode,
     )
     return outcome.result(partial(listed, users=users, groups=groups))
 
@@ -209,15 +207,13 @@ def listed(directory: Directory, users: list[dict[str, Any]], groups: list[dict[
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            **CONNECTION,
+    run_module(
+        {
             "users": {"type": "list", "elements": "dict", "default": [], "options": USER_OPTIONS},
             "groups": {"type": "list", "elements": "dict", "default": [], "options": GROUP_OPTIONS},
         },
-        supports_check_mode=True,
+        ensure,
     )
-    module.exit_json(**run(module, ensure))
 
 
 if __name__ == "__main__":

@@ -91,25 +91,23 @@ certificates:
 from functools import partial
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tars.home.plugins.module_utils import dsm_nas_certificate
 from ansible_collections.tars.home.plugins.module_utils.dsm_certificate_plan import apply, plan, to_dict
 from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm_converge import converge
-from ansible_collections.tars.home.plugins.module_utils.dsm_module import CONNECTION, Module, run
+from ansible_collections.tars.home.plugins.module_utils.dsm_module import Module, bring_about, run_module
 
 
 def ensure(client: Client, module: Module) -> dict[str, Any]:
     params = module.params
     files = dsm_nas_certificate.load(params["certificate_path"], params["private_key_path"], params["chain_path"])
     dsm_nas_certificate.trust_if_shown(client, files.fingerprint)
-    outcome = converge(
+    outcome = bring_about(
+        client,
+        module,
         read=partial(dsm_nas_certificate.certificates, client),
         plan=partial(plan, description=params["description"], fingerprint=files.fingerprint),
-        model=apply,
+        apply=apply,
         write=partial(dsm_nas_certificate.change_certificate, client, files),
-        sleep=client.sleep,
-        check_mode=module.check_mode,
     )
     before, after = to_dict(outcome.before), to_dict(outcome.after)
     return {
@@ -122,17 +120,15 @@ def ensure(client: Client, module: Module) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            **CONNECTION,
+    run_module(
+        {
             "description": {"type": "str", "required": True},
             "certificate_path": {"type": "path", "required": True},
             "private_key_path": {"type": "path", "required": True, "no_log": False},
             "chain_path": {"type": "path"},
         },
-        supports_check_mode=True,
+        ensure,
     )
-    module.exit_json(**run(module, ensure))
 
 
 if __name__ == "__main__":

@@ -151,9 +151,7 @@ firewall:
 from functools import partial
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm_converge import converge
 from ansible_collections.tars.home.plugins.module_utils.dsm_errors import DsmError
 from ansible_collections.tars.home.plugins.module_utils.dsm_firewall_plan import (
     POLICIES,
@@ -162,7 +160,7 @@ from ansible_collections.tars.home.plugins.module_utils.dsm_firewall_plan import
     plan,
     to_dict,
 )
-from ansible_collections.tars.home.plugins.module_utils.dsm_module import CONNECTION, Module, run
+from ansible_collections.tars.home.plugins.module_utils.dsm_module import Module, bring_about, run_module
 from ansible_collections.tars.home.plugins.module_utils.dsm_nas_firewall import NasFirewall, access
 
 RULE_OPTIONS = {
@@ -185,13 +183,13 @@ def ensure(client: Client, module: Module) -> dict[str, Any]:
     firewall = NasFirewall(client, params["profile"])
     who = access(client, params["controller_address"], params["controller_ports"])
     try:
-        outcome = converge(
+        outcome = bring_about(
+            client,
+            module,
             read=firewall.read,
             plan=partial(plan, desired=params["sections"], enabled=params["enabled"], access=who),
-            model=apply,
+            apply=apply,
             write=firewall.change,
-            sleep=client.sleep,
-            check_mode=module.check_mode,
         )
     except DsmError:
         firewall.take_back()
@@ -200,18 +198,16 @@ def ensure(client: Client, module: Module) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            **CONNECTION,
+    run_module(
+        {
             "enabled": {"type": "bool"},
             "profile": {"type": "str", "default": "default"},
             "sections": {"type": "list", "elements": "dict", "default": [], "options": SECTION_OPTIONS},
             "controller_address": {"type": "str"},
             "controller_ports": {"type": "list", "elements": "int"},
         },
-        supports_check_mode=True,
+        ensure,
     )
-    module.exit_json(**run(module, ensure))
 
 
 if __name__ == "__main__":

@@ -166,7 +166,6 @@ snapshots:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tars.home.plugins.module_utils import (
     dsm_account_plan,
     dsm_nas,
@@ -180,7 +179,7 @@ from ansible_collections.tars.home.plugins.module_utils import (
     dsm_system_plan,
 )
 from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm_module import CONNECTION, Module, run
+from ansible_collections.tars.home.plugins.module_utils.dsm_module import Module, run_module
 
 PARTS = ["system", "settings", "volumes", "shares", "nfs"]
 DETAILS = ["accounts", "permissions", "snapshots"]
@@ -215,14 +214,12 @@ def snapshots(client: Client) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            **CONNECTION,
+    run_module(
+        {
             "gather": {"type": "list", "elements": "str", "choices": PARTS + DETAILS, "default": PARTS},
         },
-        supports_check_mode=True,
+        gather,
     )
-    module.exit_json(**run(module, gather))
 
 
 if __name__ == "__main__":

@@ -141,11 +141,9 @@ nfs:
 from functools import partial
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tars.home.plugins.module_utils import dsm_nas
 from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm_converge import converge
-from ansible_collections.tars.home.plugins.module_utils.dsm_module import CONNECTION, Module, run
+from ansible_collections.tars.home.plugins.module_utils.dsm_module import Module, bring_about, run_module
 from ansible_collections.tars.home.plugins.module_utils.dsm_nfs_plan import (
     SECURITY,
     SQUASH,
@@ -154,6 +152,7 @@ from ansible_collections.tars.home.plugins.module_utils.dsm_nfs_plan import (
     plan,
     rule_from_wish,
     to_dict,
+    with_unborn,
 )
 
 RULE_OPTIONS = {
@@ -176,36 +175,32 @@ def ensure(client: Client, module: Module) -> dict[str, Any]:
     exports = [(export["share"], [rule_from_wish(rule) for rule in export["rules"]]) for export in params["exports"]]
     existing = dsm_nas.shares(client) if exports else {}
     names = [share for share, _rules in exports]
-    unborn = [share for share in names if share not in existing] if module.check_mode else []
-    for share in unborn:
-        module.warn(f"share {share} does not exist yet; the plan takes it as made by tars.home.dsm_share before.")
 
     def read() -> Nfs:
         found = dsm_nas.rules(client, [share for share in dict.fromkeys(names) if share in existing])
-        return Nfs(dsm_nas.service(client), {**found, **{share: () for share in unborn}})
+        return Nfs(dsm_nas.service(client), found)
 
-    outcome = converge(
+    outcome = bring_about(
+        client,
+        module,
         read=read,
         plan=partial(plan, exports=exports, enabled=params["enabled"], minor=params["nfsv4_minor"]),
-        model=apply,
+        apply=apply,
         write=partial(dsm_nas.change_nfs, client),
-        sleep=client.sleep,
-        check_mode=module.check_mode,
+        with_unborn=partial(with_unborn, shares=names),
     )
     return outcome.result(to_dict, "nfs")
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            **CONNECTION,
+    run_module(
+        {
             "enabled": {"type": "bool"},
             "nfsv4_minor": {"type": "int"},
             "exports": {"type": "list", "elements": "dict", "default": [], "options": EXPORT_OPTIONS},
         },
-        supports_check_mode=True,
+        ensure,
     )
-    module.exit_json(**run(module, ensure))
 
 
 if __name__ == "__main__":

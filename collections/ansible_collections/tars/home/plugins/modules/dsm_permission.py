@@ -103,13 +103,10 @@ permissions:
 from functools import partial
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tars.home.plugins.module_utils import dsm_nas, dsm_nas_people
 from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm_converge import converge
-from ansible_collections.tars.home.plugins.module_utils.dsm_module import CONNECTION, Module, run
+from ansible_collections.tars.home.plugins.module_utils.dsm_module import Module, bring_about, run_module
 from ansible_collections.tars.home.plugins.module_utils.dsm_permission_plan import (
-    Permissions,
     apply,
     plan,
     to_dict,
@@ -133,35 +130,25 @@ def ensure(client: Client, module: Module) -> dict[str, Any]:
     existing = dsm_nas.shares(client)
     names = [wish["share"] for wish in desired if wish["share"] in existing]
 
-    def read() -> Permissions:
-        return dsm_nas_people.permissions(client, dict.fromkeys(names))
-
-    def read_for_check() -> Permissions:
-        found, unborn = with_unborn(read(), desired)
-        for each in unborn:
-            module.warn(f"{each} does not exist yet; the plan takes it as made before.")
-        return found
-
-    outcome = converge(
-        read=read_for_check if module.check_mode else read,
+    outcome = bring_about(
+        client,
+        module,
+        read=partial(dsm_nas_people.permissions, client, dict.fromkeys(names)),
         plan=partial(plan, desired=desired),
-        model=apply,
+        apply=apply,
         write=partial(dsm_nas_people.change_permissions, client),
-        sleep=client.sleep,
-        check_mode=module.check_mode,
+        with_unborn=partial(with_unborn, desired=desired),
     )
     return outcome.result(to_dict, "permissions")
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            **CONNECTION,
+    run_module(
+        {
             "shares": {"type": "list", "elements": "dict", "required": True, "options": SHARE_OPTIONS},
         },
-        supports_check_mode=True,
+        ensure,
     )
-    module.exit_json(**run(module, ensure))
 
 
 if __name__ == "__main__":

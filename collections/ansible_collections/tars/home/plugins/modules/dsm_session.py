@@ -65,10 +65,9 @@ ended:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tars.home.plugins.module_utils import dsm_nas
 from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm_module import CONNECTION, Module, run
+from ansible_collections.tars.home.plugins.module_utils.dsm_module import Module, run_module
 
 
 def ensure(client: Client, module: Module) -> dict[str, Any]:
@@ -79,15 +78,13 @@ def ensure(client: Client, module: Module) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            **CONNECTION,
+    run_module(
+        {
             "session_file": {"type": "path", "required": True},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         },
-        supports_check_mode=True,
+        ensure,
     )
-    module.exit_json(**run(module, ensure))
 
 
 if __name__ == "__main__":

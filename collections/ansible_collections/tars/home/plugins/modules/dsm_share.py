@@ -129,11 +129,9 @@ shares:
 from functools import partial
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tars.home.plugins.module_utils import dsm_nas
 from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm_converge import converge
-from ansible_collections.tars.home.plugins.module_utils.dsm_module import CONNECTION, Module, run
+from ansible_collections.tars.home.plugins.module_utils.dsm_module import Module, bring_about, run_module
 from ansible_collections.tars.home.plugins.module_utils.dsm_share_plan import Storage, apply, plan, to_dict
 
 SHARE_OPTIONS = {
@@ -153,13 +151,13 @@ SHARE_OPTIONS = {
 
 def ensure(client: Client, module: Module) -> dict[str, Any]:
     desired = module.params["shares"]
-    outcome = converge(
+    outcome = bring_about(
+        client,
+        module,
         read=partial(dsm_nas.storage, client),
         plan=partial(plan, desired=desired),
-        model=apply,
+        apply=apply,
         write=partial(dsm_nas.change_share, client),
-        sleep=client.sleep,
-        check_mode=module.check_mode,
     )
     return outcome.result(partial(listed, names=[wish["name"] for wish in desired]), "shares")
 
@@ -169,14 +167,12 @@ def listed(storage: Storage, names: list[str]) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            **CONNECTION,
+    run_module(
+        {
             "shares": {"type": "list", "elements": "dict", "required": True, "options": SHARE_OPTIONS},
         },
-        supports_check_mode=True,
+        ensure,
     )
-    module.exit_json(**run(module, ensure))
 
 
 if __name__ == "__main__":

@@ -157,16 +157,13 @@ snapshots:
 from functools import partial
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tars.home.plugins.module_utils import dsm_nas_snapshots
 from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm_converge import converge
-from ansible_collections.tars.home.plugins.module_utils.dsm_module import CONNECTION, Module, run
+from ansible_collections.tars.home.plugins.module_utils.dsm_module import Module, bring_about, run_module
 from ansible_collections.tars.home.plugins.module_utils.dsm_snapshot_plan import (
     EVERY_HOURS,
     EVERY_MINUTES,
     PERIODS,
-    Nas,
     apply,
     plan,
     to_dict,
@@ -192,34 +189,25 @@ SHARE_OPTIONS = {
 
 def ensure(client: Client, module: Module) -> dict[str, Any]:
     desired = module.params["shares"]
-    read = partial(dsm_nas_snapshots.nas, client, [wish["share"] for wish in desired])
-
-    def read_for_check() -> Nas:
-        found, unborn = with_unborn(read(), desired)
-        for share in unborn:
-            module.warn(f"share {share} does not exist yet; the plan takes it as made by tars.home.dsm_share before.")
-        return found
-
-    outcome = converge(
-        read=read_for_check if module.check_mode else read,
+    outcome = bring_about(
+        client,
+        module,
+        read=partial(dsm_nas_snapshots.nas, client, [wish["share"] for wish in desired]),
         plan=partial(plan, desired=desired),
-        model=apply,
+        apply=apply,
         write=partial(dsm_nas_snapshots.change, client),
-        sleep=client.sleep,
-        check_mode=module.check_mode,
+        with_unborn=partial(with_unborn, desired=desired),
     )
     return outcome.result(to_dict, "snapshots")
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            **CONNECTION,
+    run_module(
+        {
             "shares": {"type": "list", "elements": "dict", "required": True, "options": SHARE_OPTIONS},
         },
-        supports_check_mode=True,
+        ensure,
     )
-    module.exit_json(**run(module, ensure))
 
 
 if __name__ == "__main__":

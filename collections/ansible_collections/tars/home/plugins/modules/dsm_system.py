@@ -102,11 +102,9 @@ settings:
 from functools import partial
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tars.home.plugins.module_utils import dsm_nas_system
 from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm_converge import converge
-from ansible_collections.tars.home.plugins.module_utils.dsm_module import CONNECTION, Module, run
+from ansible_collections.tars.home.plugins.module_utils.dsm_module import Module, bring_about, run_module
 from ansible_collections.tars.home.plugins.module_utils.dsm_system_plan import apply, plan, to_dict
 
 OPTIONS = {
@@ -126,20 +124,19 @@ def ensure(client: Client, module: Module) -> dict[str, Any]:
     wish = {name: module.params[name] for name in OPTIONS}
     bounded = wish["time_zone"] is not None or wish["gateway"] is not None
     limits = dsm_nas_system.limits(client) if bounded else None
-    outcome = converge(
+    outcome = bring_about(
+        client,
+        module,
         read=partial(dsm_nas_system.settings, client),
         plan=partial(plan, wish=wish, limits=limits),
-        model=apply,
+        apply=apply,
         write=partial(dsm_nas_system.change_settings, client),
-        sleep=client.sleep,
-        check_mode=module.check_mode,
     )
     return outcome.result(to_dict, "settings")
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec={**CONNECTION, **OPTIONS}, supports_check_mode=True)
-    module.exit_json(**run(module, ensure))
+    run_module(OPTIONS, ensure)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tars.home.plugins.doc_fragments.dsm import ModuleDocFragment
 
 PACKAGE = "ansible_collections.tars.home.plugins.modules"
@@ -36,11 +37,11 @@ def shape(options: dict[str, Any]) -> dict[str, Any]:
 def test_documented_options_are_the_taken_ones(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     module = importlib.import_module(f"{PACKAGE}.{name}")
 
-    def take(argument_spec: dict[str, Any], supports_check_mode: bool) -> None:
+    def take(self: AnsibleModule, argument_spec: dict[str, Any], supports_check_mode: bool) -> None:
         assert supports_check_mode
         raise Taken(argument_spec)
 
-    monkeypatch.setattr(module, "AnsibleModule", take)
+    monkeypatch.setattr(AnsibleModule, "__init__", take)
     with pytest.raises(Taken) as taken:
         module.main()
     documented = yaml.safe_load(module.DOCUMENTATION)
