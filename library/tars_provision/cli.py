@@ -159,6 +159,17 @@ def ask(inventory: Path, question: str, as_json: bool) -> None:
 
 
 @main.command()
+@inventory_option
+@json_option
+@click.pass_context
+def benchmark(context: click.Context, inventory: Path, as_json: bool) -> None:
+    """Measure how fast the chat model answers, and compare with earlier runs. Fails where it is too slow."""
+    from tars_provision import commands
+
+    context.exit(commands.benchmark(inventory, as_json=as_json))
+
+
+@main.command()
 @click.option("--question", default=None, help="What to ask instead.")
 @click.pass_context
 def demo(context: click.Context, question: str | None) -> None:

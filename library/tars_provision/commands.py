@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
 from rich.console import Console
 
+from tars_provision import benchmark as measuring
 from tars_provision import secrets, setup, trust
 from tars_provision.ask import door
 from tars_provision.events import Result
@@ -66,11 +68,37 @@ def play(
     return result.exit_code
 
 
+def benchmark(inventory: Path, *, as_json: bool = False) -> int:
+    """Measure the chat model, show what came of it and of earlier runs, and return the exit code."""
+    setup.ready(inventory)
+    console = Console(stderr=as_json)
+    result = run("benchmark", inventory, console, keep=["comparison"])
+    measured = [data for _, data in result.results]
+    if as_json:
+        click.echo(json.dumps(measured[0] if measured else plain(result), ensure_ascii=False))
+        return result.exit_code
+    runs = measuring.history(inventory)
+    if measured and runs:
+        picture = measuring.history_file(inventory).with_suffix(".png")
+        measuring.plot(runs, picture)
+        console.print(measuring.table(runs))
+        console.print(f"{measured[0]['comparison']}\nThe picture: {picture}", highlight=False)
+    summarise(result, console)
+    return result.exit_code
+
+
 def run(
-    name: str, inventory: Path, console: Console, *, check: bool = False, diff: bool = False, limit: str = ""
+    name: str,
+    inventory: Path,
+    console: Console,
+    *,
+    check: bool = False,
+    diff: bool = False,
+    limit: str = "",
+    keep: Iterable[str] = ("checks",),
 ) -> Result:
     """Run a playbook of the project with its progress on a console."""
     with reporter(console, live=name == "site") as shown:
         return run_playbook(
-            ROOT / "playbooks" / f"{name}.yml", inventory, shown, check=check, diff=diff, limit=limit, keep=["checks"]
+            ROOT / "playbooks" / f"{name}.yml", inventory, shown, check=check, diff=diff, limit=limit, keep=keep
         )

@@ -108,6 +108,7 @@ NAMES = {
     "str": "text",
     "bool": "`true` or `false`",
     "int": "whole number",
+    "float": "number",
     "IPv4Address": "IPv4 address",
     "IPv4Network": "IPv4 network",
     "IPvAnyAddress": "IP address",

@@ -220,6 +220,21 @@ class EmbeddingModel(Section):
     """Its name in Ollama's library."""
 
 
+class Benchmark(Section):
+    """How `benchmark` measures the chat model, and what passes."""
+
+    floor_tokens_per_s: float = Field(default=20.0, ge=0)
+    """Slowest mean decode that passes, in tokens per second."""
+    memory_bandwidth_gb_s: float | None = Field(default=None, ge=1, examples=[360])
+    """Bandwidth of the GPU's memory in GB/s, which limits decode. Left out: looked up by the card's name."""
+    epochs: int = Field(default=6, ge=2, le=100)
+    """How many answers are measured."""
+    prompt_tokens: int = Field(default=512, ge=1)
+    """Length of the prompts, about."""
+    output_tokens: int = Field(default=128, ge=2)
+    """Longest answer."""
+
+
 class Models(Section):
     """The models the desktop serves."""
 
@@ -227,6 +242,8 @@ class Models(Section):
     """The model that writes the answers."""
     embedding: EmbeddingModel
     """The model that finds the passages."""
+    benchmark: Benchmark = Benchmark()
+    """How the chat model is measured, and what passes."""
 
 
 class Docker(Section):

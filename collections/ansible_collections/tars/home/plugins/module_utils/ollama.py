@@ -9,8 +9,13 @@ import urllib.error
 import urllib.request
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence
 
+from .jobs import Run
+
 ANSWER_TIMEOUT_S = 30
 """Seconds without a byte after which the server counts as gone."""
+
+
+_ADDRESSES = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}"
 
 
 class OllamaError(Exception):
@@ -38,8 +43,8 @@ def progress(name: str, event: Mapping[str, Any]) -> str:
     return f"pulling {name}: {share} % of {total / 1e6:.0f} MB"
 
 
-def events(lines: Iterable[bytes], name: str) -> Iterator[Dict[str, Any]]:
-    """The objects of a pull's stream.
+def events(lines: Iterable[bytes], what: str) -> Iterator[Dict[str, Any]]:
+    """The objects of a stream.
 
     Raises:
         OllamaError: the stream holds an error, which the server sends with status 200.
@@ -49,17 +54,36 @@ def events(lines: Iterable[bytes], name: str) -> Iterator[Dict[str, Any]]:
             continue
         event = json.loads(line)
         if "error" in event:
-            raise OllamaError(f"Pulling {name} failed: {event['error']}")
+            raise OllamaError(f"{what} failed: {event['error']}")
         yield event
 
 
-def open_url(url: str, path: str, body: Optional[Mapping[str, Any]] = None) -> Any:
-    """An open response. No proxy is asked: the server is on this machine."""
+SERVER = {
+    "url": {"type": "str"},
+    "container": {"type": "str"},
+    "port": {"type": "int", "default": 11434},
+}
+"""Options by which a module is told where the server is; one of url and container is required."""
+
+
+def address(run: Run, docker: Optional[str], params: Mapping[str, Any]) -> str:
+    """The server's URL by those options. Empty where its container does not run."""
+    if params["url"]:
+        url: str = params["url"].rstrip("/")
+        return url
+    if docker is None:
+        return ""
+    rc, out, _ = run([docker, "inspect", f"--format={_ADDRESSES}", params["container"]])
+    return f"http://{out.split()[0]}:{params['port']}" if rc == 0 and out.split() else ""
+
+
+def open_url(url: str, path: str, body: Optional[Mapping[str, Any]] = None, timeout: float = ANSWER_TIMEOUT_S) -> Any:
+    """An open response; `timeout` in seconds of silence. No proxy is asked: the server is on this machine."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url + path, data=data, headers={"Content-Type": "application/json"})
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        return opener.open(request, timeout=ANSWER_TIMEOUT_S)
+        return opener.open(request, timeout=timeout)
     except urllib.error.HTTPError as error:
         with error:
             raise OllamaError(
@@ -86,7 +110,7 @@ def pull(url: str, name: str, seconds: float) -> Optional[str]:
     line = progress(name, {})
     try:
         with open_url(url, "/api/pull", {"model": name, "stream": True}) as response:
-            for event in events(response, name):
+            for event in events(response, f"Pulling {name}"):
                 if event.get("status") == "success":
                     return None
                 line = progress(name, event)

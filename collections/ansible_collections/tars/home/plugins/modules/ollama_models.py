@@ -60,33 +60,19 @@ pulled:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tars.home.plugins.module_utils import jobs, ollama
 
-ADDRESSES = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}"
-
-
-def address(module: AnsibleModule) -> str:
-    """The server's URL. Empty where its container does not run."""
-    if module.params["url"]:
-        return module.params["url"].rstrip("/")
-    docker = module.get_bin_path("docker")
-    if docker is None:
-        return ""
-    rc, out, _ = module.run_command([docker, "inspect", f"--format={ADDRESSES}", module.params["container"]])
-    return f"http://{out.split()[0]}:{module.params['port']}" if rc == 0 and out.split() else ""
-
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "models": {"type": "list", "elements": "str", "required": True},
-            "url": {"type": "str"},
-            "container": {"type": "str"},
-            "port": {"type": "int", "default": 11434},
+            **ollama.SERVER,
         },
         required_one_of=[("url", "container")],
         mutually_exclusive=[("url", "container")],
         supports_check_mode=True,
     )
-    wanted, url = module.params["models"], address(module)
+    wanted = module.params["models"]
+    url = ollama.address(module.run_command, module.get_bin_path("docker"), module.params)
     if not url:
         if module.check_mode:
             module.exit_json(changed=bool(wanted), pulled=wanted)

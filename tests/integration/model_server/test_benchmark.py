@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The benchmark against the real model server, by plain Ansible as a person runs it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import ollama
+import pytest
+
+from .conftest import CHAT, Server
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+
+
+def benchmark(server: Server, folder: Path, **more: Any) -> tuple[int, str, list[dict[str, Any]]]:
+    """Run the module by a playbook; its exit code, its output, and the history."""
+    history = folder / "history.jsonl"
+    arguments = {"url": server.url, "model": CHAT, "num_ctx": 1024, "prompt_tokens": 40, "output_tokens": 24}
+    task = {"tars.home.llm_benchmark": {**arguments, "epochs": 2, "history": str(history), **more}}
+    play = [{"hosts": "localhost", "gather_facts": False, "tasks": [{"name": "Measure", **task}]}]
+    (folder / "play.yml").write_text(json.dumps(play))
+    finished = subprocess.run(
+        [Path(sys.executable).with_name("ansible-playbook"), "-i", "localhost,", "-c", "local", folder / "play.yml"],
+        env={**os.environ, "ANSIBLE_CONFIG": str(server.root / "ansible.cfg"), "ANSIBLE_FORCE_COLOR": "0"},
+        cwd=server.root,
+        capture_output=True,
+        text=True,
+    )
+    lines = history.read_text().splitlines() if history.exists() else []
+    return finished.returncode, finished.stdout + finished.stderr, [json.loads(line) for line in lines]
+
+
+@pytest.mark.usefixtures("models")
+def test_the_speed_is_what_the_clock_and_the_server_say(server: Server, client: ollama.Client, tmp_path: Path) -> None:
+    code, output, runs = benchmark(server, tmp_path, floor_tokens_per_s=0.01, epochs=6, output_tokens=48)
+    assert code == 0, output
+    (run,) = runs
+    decode = run["summary"]["decode_tps"]["mean"]
+    # The server's counters against the clock on this side, over the same answers.
+    assert decode == pytest.approx(run["summary"]["client_decode_tps"]["mean"], rel=0.05)
+    assert len(run["answers"]) == 6
+    assert run["identity"]["digest"] == next(m.digest for m in client.list().models if m.model == CHAT)
+    assert run["load_s"] > 0
+    assert run["resident"]["size_bytes"] > 0
+    assert all(answer["prompt_tokens"] > 20 for answer in run["answers"]), "the server answered from its cache"
+
+
+@pytest.mark.usefixtures("models")
+def test_a_fall_back_to_the_processor_fails_by_name_and_is_kept(server: Server, tmp_path: Path) -> None:
+    """This server has no GPU: to a household that wants one, that is the fall-back."""
+    code, output, runs = benchmark(server, tmp_path, gpu=True, floor_tokens_per_s=0.01)
+    assert code != 0
+    assert "fall-back to the processor" in output
+    assert len(runs) == 1 and len(runs[0]["objections"]) == 1
+
+
+@pytest.mark.usefixtures("models")
+def test_a_floor_out_of_reach_fails(server: Server, tmp_path: Path) -> None:
+    code, output, runs = benchmark(server, tmp_path, floor_tokens_per_s=1e6)
+    assert code != 0
+    assert "too slow" in output
+    assert runs
+
+
+def test_a_model_that_is_not_there_is_named(server: Server, tmp_path: Path) -> None:
+    code, output, runs = benchmark(server, tmp_path, model="absent:1b")
+    assert code != 0
+    assert "does not hold absent:1b" in output
+    assert runs == []
