@@ -28,7 +28,7 @@ def main() -> None:
     factory = Factory.from_json(json.loads((ETC / "factory.json").read_text(encoding="utf-8")))
     effects = SystemEffects()
     nas = Nas.made(factory, State(STATE), effects, Faults(DEFAULT_PATH))
-    for follow in (nas.apply_people, nas.apply_nfs, nas.apply_firewall):
+    for follow in (nas.apply_people, nas.apply_nfs, nas.apply_firewall, nas.apply_tasks):
         try:
             follow(nas.state.data)
         except (OSError, subprocess.SubprocessError):

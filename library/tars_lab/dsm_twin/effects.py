@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import shutil
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from tars_lab.dsm_twin import tasks
 from tars_lab.dsm_twin.ganesha import Export, Ganesha, Service, render_export, render_service
 from tars_lab.dsm_twin.people import orders
 from tars_lab.dsm_twin.state import replace
@@ -48,6 +50,8 @@ class Effects(Protocol):
     def set_hostname(self, name: str) -> None: ...
     def apply_firewall(self, table: str) -> None: ...
     def show_certificate(self, pem: str) -> None: ...
+    def apply_tasks(self, jobs: Sequence[tasks.Job]) -> None: ...
+    def run_task(self, identity: int) -> None: ...
 
 
 class DirectoryEffects:
@@ -126,6 +130,12 @@ class DirectoryEffects:
             replace(path, pem)
         self.restart_web(path if pem else None)
 
+    def apply_tasks(self, jobs: Sequence[tasks.Job]) -> None:
+        replace(self._at("tasks.json"), json.dumps({job.id: dataclasses.asdict(job) for job in jobs}))
+
+    def run_task(self, identity: int) -> None:
+        replace(self._at("ran.json"), json.dumps(identity))
+
 
 class SystemEffects(DirectoryEffects):
     """Volumes are the machine's own folders; the NFS service is nfs-ganesha under systemd."""
@@ -155,6 +165,12 @@ class SystemEffects(DirectoryEffects):
     def apply_firewall(self, table: str) -> None:
         subprocess.run(["nft", "-f", "-"], input=table, text=True, check=True)
 
+    def apply_tasks(self, jobs: Sequence[tasks.Job]) -> None:
+        tasks.install(jobs)
+
+    def run_task(self, identity: int) -> None:
+        tasks.run(identity)
+
 
 class Inert:
     """Reads like `effects`, changes nothing: what stands behind a write that only claims success."""
@@ -173,3 +189,5 @@ class Inert:
     def set_hostname(self, name: str) -> None: ...
     def apply_firewall(self, table: str) -> None: ...
     def show_certificate(self, pem: str) -> None: ...
+    def apply_tasks(self, jobs: Sequence[tasks.Job]) -> None: ...
+    def run_task(self, identity: int) -> None: ...

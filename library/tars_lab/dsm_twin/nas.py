@@ -8,7 +8,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-from tars_lab.dsm_twin import netfilter, people
+from tars_lab.dsm_twin import netfilter, people, tasks
 from tars_lab.dsm_twin.accounts import Account, AutoBlock, OneTimeCodes
 from tars_lab.dsm_twin.effects import Effects, Inert
 from tars_lab.dsm_twin.faults import Faults
@@ -99,6 +99,22 @@ class Nas:
         """Bring the rules that were in force back into force."""
         if data["firewall"]["applied"] is not None:
             self.effects.apply_firewall(netfilter.render(data["firewall"]["applied"]))
+
+    def apply_tasks(self, data: dict[str, Any]) -> None:
+        """Let the machine run the scheduled tasks; those of an account that the machine does not have, as nobody."""
+        users, _ = people.on_the_machine(self.factory, data)
+        self.effects.apply_tasks(
+            [
+                tasks.Job(
+                    id=task["id"],
+                    name=task["name"],
+                    user=task["owner"] if task["owner"] in ("root", *users) else "nobody",
+                    script=task["extra"]["script"],
+                    calendar=tasks.calendar(task["schedule"]) if task["enable"] else (),
+                )
+                for task in data["tasks"].values()
+            ]
+        )
 
 
 def folder(share: dict[str, Any]) -> str:

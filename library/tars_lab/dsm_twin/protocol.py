@@ -97,12 +97,16 @@ class Call:
 
 @dataclass(frozen=True)
 class Method:
-    """A method of an API: what runs it, in which versions of the API it exists, and whether it changes the NAS."""
+    """A method of an API: what runs it, in which versions of the API it exists, and whether it changes the NAS.
+
+    A change comes by POST, unless clients are known that make it by GET.
+    """
 
     run: Callable[[Call], object]
     versions: frozenset[int]
     write: bool = False
     session: bool = True
+    get: bool = False
 
 
 @dataclass(frozen=True)

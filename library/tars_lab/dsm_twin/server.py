@@ -162,7 +162,7 @@ def _carry_out(nas: Nas, api: Api, form: Form) -> tuple[object, bool]:
     """Run the call; its data, and whether the connection is to be dropped instead of answering."""
     version, method = _method(api, form)
     name = f"{api.name}.{form.fields['method']}"
-    if method.write and form.verb == "GET":
+    if method.write and form.verb == "GET" and not method.get:
         raise GetRefused
     session = _session(nas, method, name, form) if method.session else None
     call = Call(nas, Params(form.fields), version, form.address, session)

@@ -24,6 +24,9 @@ FRESH: dict[str, Any] = {
     "schedules": {},
     "retention": {},
     "devices": {},
+    "tasks": {},
+    "next_task": 1,
+    "packages": {},
     "network": {},
     "time": {
         "timezone": "Amsterdam",

@@ -4,18 +4,21 @@
 from tars_lab.dsm_twin.apis import (
     auth,
     certificate,
+    confirm,
     connection,
     firewall,
     group,
     info,
     network,
     nfs,
+    package,
     permission,
     region,
     share,
     snapshot,
     storage,
     system,
+    task,
     terminal,
     user,
 )
@@ -37,6 +40,9 @@ MODULES = (
     group,
     permission,
     snapshot,
+    confirm,
+    task,
+    package,
 )
 BY_NAME: dict[str, Api] = {api.name: api for module in MODULES for api in module.APIS}
 BY_NAME["SYNO.API.Info"] = info.over(BY_NAME)
