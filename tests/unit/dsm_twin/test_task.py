@@ -147,6 +147,8 @@ def test_systemd_agrees_when_a_task_is_due(change: dict[str, Any]) -> None:
     for now in (datetime.datetime(2026, 1, 31, 3, 29), datetime.datetime(2026, 11, 24, 9, 30)):
         command = [judge, "calendar", f"--base-time={now} UTC", *tasks.calendar(schedule)]
         lines = subprocess.run(command, capture_output=True, text=True, check=True, env={"TZ": "UTC"}).stdout
-        due = [line.split(maxsplit=3)[3] for line in lines.splitlines() if "Next elapse: " in line and "never" not in line]
+        due = [
+            line.split(maxsplit=3)[3] for line in lines.splitlines() if "Next elapse: " in line and "never" not in line
+        ]
         first = min((datetime.datetime.strptime(each, "%Y-%m-%d %H:%M:%S UTC") for each in due), default=None)
         assert tasks.next_run(schedule, now) == first

@@ -118,6 +118,15 @@ class Client:
         with self.store.exclusive():
             return self._patiently(call, BUSY_WRITE_CODES, (Unreachable,))
 
+    def confirmation(self) -> dict[str, Any]:
+        """The parameter that proves the password once more, for one change of what runs with all rights.
+
+        How long DSM honours it is unknown, so each change asks for its own.
+        """
+        subject = f"account {self._owner}"
+        data = self.read("SYNO.Core.User.PasswordConfirm", "auth", 2, {"password": self._password}, subject)
+        return {"SynoConfirmPWToken": data["SynoConfirmPWToken"]}
+
     def logout(self) -> bool:
         """End the session on the NAS and forget it; False when there was none, or the NAS did not answer any more."""
         with self.store.exclusive():

@@ -181,6 +181,28 @@ GROUP = {
     3210: ("it would leave DSM without an administrator", "Keep one enabled member in 'administrators'."),
 }
 
+CONFIRM = {
+    400: ("the password was not confirmed", "Correct the password. " + _AUTO_BLOCK),
+}
+
+_TASK_VALUES = "Check that the owner is an account of the NAS, and the schedule."
+TASK = {
+    4800: ("the scheduled task was refused", _TASK_VALUES),
+    4801: ("the scheduled task could not be read", "Look at it in Control Panel > Task Scheduler."),
+    4802: ("the scheduled task could not be deleted", "Look at it in Control Panel > Task Scheduler."),
+    4803: ("the scheduled task could not be run", "Look at it in Control Panel > Task Scheduler."),
+    4804: ("the scheduled task could not be saved", _TASK_VALUES),
+}
+
+PACKAGE = {
+    4500: ("Package Center refused", "Check in Package Center that the package is installed, then run again."),
+    4501: ("Package Center is busy", "Run again in a minute."),
+    4502: ("the volume of the package is not ready", "Look at Storage Manager."),
+    4530: ("another package is being installed or restored", "Run again when it has finished."),
+    4580: ("the package could not be started", "Look at it in Package Center, and in DSM's Log Center."),
+    4581: ("the package could not be stopped", "Look at it in Package Center, and in DSM's Log Center."),
+}
+
 _TABLES = (
     ("SYNO.API.Auth", AUTH),
     ("SYNO.Core.Share", SHARE),
@@ -189,8 +211,11 @@ _TABLES = (
     ("SYNO.Core.Region.NTP", TIME),
     ("SYNO.Core.Security.Firewall", FIREWALL),
     ("SYNO.Core.Certificate", CERTIFICATE),
+    ("SYNO.Core.User.PasswordConfirm", CONFIRM),
     ("SYNO.Core.User", USER),
     ("SYNO.Core.Group", GROUP),
+    ("SYNO.Core.TaskScheduler", TASK),
+    ("SYNO.Core.Package", PACKAGE),
 )
 
 

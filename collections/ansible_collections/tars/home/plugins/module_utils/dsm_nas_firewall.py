@@ -114,6 +114,12 @@ class NasFirewall:
         self.client.write(PROFILE, "set", 1, {"profile": profile, "profile_applying": False}, subject)
 
 
+def chosen(client: Client) -> firewall_plan.Firewall:
+    """The profile that counts while the firewall is on."""
+    name = client.read(FIREWALL, "get", 1).get("profile_name") or "default"
+    return NasFirewall(client, str(name)).read()
+
+
 def access(client: Client, address: Optional[str], ports: Optional[Sequence[int]]) -> firewall_plan.Access:
     """Who must still get in; what is not given is this machine as DSM sees it, to DSM and to SSH where that is on."""
     if ports is None:

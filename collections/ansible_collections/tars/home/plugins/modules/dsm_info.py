@@ -26,10 +26,24 @@ attributes:
     support: full
 options:
   gather:
-    description: What to read. Accounts, permissions and snapshots cost several requests a group or share.
+    description:
+      - What to read; nothing else is asked for.
+      - Accounts, permissions, snapshots and tasks cost a request or more for each group, share or task.
     type: list
     elements: str
-    choices: [system, settings, volumes, shares, nfs, accounts, permissions, snapshots]
+    choices:
+      - system
+      - settings
+      - volumes
+      - shares
+      - nfs
+      - accounts
+      - permissions
+      - snapshots
+      - firewall
+      - certificates
+      - tasks
+      - packages
     default: [system, settings, volumes, shares, nfs]
 """
 
@@ -162,61 +176,140 @@ snapshots:
           description: ""
           locked: false
           scheduled: true
+firewall:
+  description: The firewall's profile that is chosen, in the words of M(tars.home.dsm_firewall).
+  returned: when O(gather) has V(firewall)
+  type: dict
+  sample:
+    enabled: true
+    profile: default
+    sections:
+      global:
+        policy: drop
+        rules:
+          - name: DSM for the controller
+            enabled: true
+            action: allow
+            protocol: tcp
+            ports: ["5001"]
+            sources: [192.168.1.30]
+certificates:
+  description: Its certificates, and the SHA-256 of the one it shows, in the words of M(tars.home.dsm_certificate).
+  returned: when O(gather) has V(certificates)
+  type: dict
+  sample:
+    shown: 6d6f4b2a9f0c1e8d7a3b5c4f2e1d0c9b8a7f6e5d4c3b2a190817263544536271
+    certificates:
+      - description: household
+        default: true
+        desktop: true
+tasks:
+  description: Its scheduled scripts by name, in the words of M(tars.home.dsm_task). Tasks of other kinds are left out.
+  returned: when O(gather) has V(tasks)
+  type: dict
+  sample:
+    Disk report:
+      name: Disk report
+      owner: root
+      enabled: true
+      script: smartctl --scan | cut -d' ' -f1 | xargs -n1 smartctl --health
+      schedule:
+        frequency: weekly
+        weekdays: [0]
+        weeks: []
+        hour: 4
+        minute: 0
+        every_hours: 0
+        every_minutes: 0
+        last_hour: 4
+      notify_email: owner@home.arpa
+      notify_only_on_error: true
+packages:
+  description: Its installed packages by DSM's own name, in the words of M(tars.home.dsm_package).
+  returned: when O(gather) has V(packages)
+  type: dict
+  sample:
+    SynoFinder:
+      title: Universal Search
+      version: 1.6.0-0374
+      running: true
 """
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.tars.home.plugins.module_utils import (
     dsm_account_plan,
+    dsm_certificate_plan,
+    dsm_firewall_plan,
     dsm_nas,
+    dsm_nas_certificate,
+    dsm_nas_firewall,
+    dsm_nas_packages,
     dsm_nas_people,
     dsm_nas_snapshots,
     dsm_nas_system,
+    dsm_nas_tasks,
     dsm_nfs_plan,
+    dsm_package_plan,
     dsm_permission_plan,
     dsm_share_plan,
     dsm_snapshot_plan,
     dsm_system_plan,
+    dsm_task_plan,
 )
 from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
 from ansible_collections.tars.home.plugins.module_utils.dsm_module import Module, run_module
 
-PARTS = ["system", "settings", "volumes", "shares", "nfs"]
-DETAILS = ["accounts", "permissions", "snapshots"]
+Read = Callable[[Client], Any]
+# Several parts begin with the list of shares; it is asked for once.
+all_shares = functools.cache(dsm_nas.shares)
 
 
-def gather(client: Client, module: Module) -> dict[str, Any]:
-    parts = module.params["gather"]
-    found: dict[str, Any] = {"changed": False}
-    shares = dsm_nas.shares(client) if {"shares", "nfs", "permissions"} & set(parts) else {}
-    if "system" in parts:
-        found["system"] = dsm_nas.system(client)
-    if "settings" in parts:
-        found["settings"] = dsm_system_plan.to_dict(dsm_nas_system.settings(client))
-    if "volumes" in parts:
-        found["volumes"] = dsm_nas.volumes(client)
-    if "shares" in parts:
-        found["shares"] = {name: dsm_share_plan.to_dict(share) for name, share in shares.items()}
-    if "nfs" in parts:
-        found["nfs"] = dsm_nfs_plan.to_dict(dsm_nfs_plan.Nfs(dsm_nas.service(client), dsm_nas.rules(client, shares)))
-    if "accounts" in parts:
-        found["accounts"] = dsm_account_plan.to_dict(dsm_nas_people.directory(client))
-    if "permissions" in parts:
-        found["permissions"] = dsm_permission_plan.to_dict(dsm_nas_people.permissions(client, shares))
-    if "snapshots" in parts:
-        found["snapshots"] = snapshots(client)
-    return found
+def shares(client: Client) -> dict[str, Any]:
+    return {name: dsm_share_plan.to_dict(share) for name, share in all_shares(client).items()}
+
+
+def nfs(client: Client) -> dict[str, Any]:
+    rules = dsm_nas.rules(client, all_shares(client))
+    return dsm_nfs_plan.to_dict(dsm_nfs_plan.Nfs(dsm_nas.service(client), rules))
 
 
 def snapshots(client: Client) -> dict[str, Any]:
-    settings = dsm_snapshot_plan.to_dict(dsm_nas_snapshots.nas(client, dsm_nas.shares(client)))
+    settings = dsm_snapshot_plan.to_dict(dsm_nas_snapshots.nas(client, all_shares(client)))
     return {share: {**found, "taken": dsm_nas_snapshots.taken(client, share)} for share, found in settings.items()}
+
+
+PARTS: dict[str, Read] = {
+    "system": dsm_nas.system,
+    "settings": lambda client: dsm_system_plan.to_dict(dsm_nas_system.settings(client)),
+    "volumes": dsm_nas.volumes,
+    "shares": shares,
+    "nfs": nfs,
+}
+DETAILS: dict[str, Read] = {
+    "accounts": lambda client: dsm_account_plan.to_dict(dsm_nas_people.directory(client)),
+    "permissions": lambda client: dsm_permission_plan.to_dict(dsm_nas_people.permissions(client, all_shares(client))),
+    "snapshots": snapshots,
+    "firewall": lambda client: dsm_firewall_plan.to_dict(dsm_nas_firewall.chosen(client)),
+    "certificates": lambda client: dsm_certificate_plan.to_dict(dsm_nas_certificate.certificates(client)),
+    "tasks": lambda client: dsm_task_plan.to_dict(
+        [task for task in dsm_nas_tasks.tasks(client) if task.kind == dsm_task_plan.SCRIPT]
+    ),
+    "packages": lambda client: dsm_package_plan.to_dict(dsm_nas_packages.packages(client)),
+}
+
+
+def gather(client: Client, module: Module) -> dict[str, Any]:
+    read = {**PARTS, **DETAILS}
+    return {"changed": False, **{part: read[part](client) for part in module.params["gather"]}}
 
 
 def main() -> None:
     run_module(
         {
-            "gather": {"type": "list", "elements": "str", "choices": PARTS + DETAILS, "default": PARTS},
+            "gather": {"type": "list", "elements": "str", "choices": [*PARTS, *DETAILS], "default": list(PARTS)},
         },
         gather,
     )

@@ -40,7 +40,11 @@ def test_progress(event, line):
 
 def test_an_error_within_the_stream_is_an_error():
     with pytest.raises(ollama.OllamaError, match="Pulling m failed: file does not exist"):
-        list(ollama.events([b'{"status":"pulling manifest"}\n', b"\n", b'{"error":"file does not exist"}\n'], "Pulling m"))
+        list(
+            ollama.events(
+                [b'{"status":"pulling manifest"}\n', b"\n", b'{"error":"file does not exist"}\n'], "Pulling m"
+            )
+        )
 
 
 @pytest.fixture

@@ -1,0 +1,128 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: dsm_package
+short_description: Start and stop the packages of a Synology NAS
+description:
+  - Starts and stops installed packages, a whole list in one task, and waits until they have.
+  - Packages that are not in the list are left alone.
+  - Packages are neither installed nor removed. A package that is not there is an error that says where to install it,
+    because how the Web API installs one was never observed on DSM 7.1, and removing one can delete its data.
+version_added: 0.1.0
+author:
+  - The T.A.R.S. authors
+extends_documentation_fragment:
+  - tars.home.dsm
+  - tars.home.dsm.attributes
+attributes:
+  check_mode:
+    description: Reads and plans as in a real run, and changes nothing.
+    support: full
+  diff_mode:
+    description: Shows the listed packages before and after.
+    support: full
+  idempotent:
+    description: A second run with the same options changes nothing.
+    support: full
+options:
+  packages:
+    description: The packages and what they should be.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: DSM's own name of the package, such as V(SynoFinder) for Universal Search.
+        type: str
+        required: true
+      state:
+        description: V(present) only asks that it is installed.
+        type: str
+        choices: [present, started, stopped]
+        default: started
+  wait:
+    description: Seconds to wait for each package to start or stop.
+    type: int
+    default: 120
+notes:
+  - None of these calls has met a DSM 7.1; they were observed on DSM 7.3 and exist in 7.0.
+"""
+
+EXAMPLES = r"""
+---
+- name: Keep the indexing of all documents from taking the NAS's memory
+  tars.home.dsm_package:
+    host: nas.home.arpa
+    account: tars-admin
+    password: "{{ tars_secrets.dsm_password }}"
+    fingerprint: "{{ dsm_fingerprint }}"
+    packages:
+      - name: SynoFinder
+        state: stopped
+"""
+
+RETURN = r"""
+changes:
+  description: What was done (in check mode, what would be), one sentence each.
+  returned: always
+  type: list
+  elements: str
+  sample:
+    - stop package SynoFinder
+packages:
+  description: The listed packages at the end, by name.
+  returned: success
+  type: dict
+  sample:
+    SynoFinder:
+      title: Universal Search
+      version: 1.6.0-0374
+      running: false
+"""
+
+from functools import partial
+from typing import Any
+
+from ansible_collections.tars.home.plugins.module_utils import dsm_nas_packages
+from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
+from ansible_collections.tars.home.plugins.module_utils.dsm_module import Module, bring_about, run_module
+from ansible_collections.tars.home.plugins.module_utils.dsm_package_plan import Package, apply, plan, to_dict
+
+PACKAGE_OPTIONS = {
+    "name": {"type": "str", "required": True},
+    "state": {"type": "str", "choices": ["present", "started", "stopped"], "default": "started"},
+}
+
+
+def ensure(client: Client, module: Module) -> dict[str, Any]:
+    desired, wait = module.params["packages"], module.params["wait"]
+    names = {wish["name"] for wish in desired}
+
+    def listed(packages: dict[str, Package]) -> dict[str, Any]:
+        return to_dict({name: packages[name] for name in names & set(packages)})
+
+    outcome = bring_about(
+        client,
+        module,
+        read=partial(dsm_nas_packages.settled, client, names, wait),
+        plan=partial(plan, desired=desired),
+        apply=apply,
+        write=partial(dsm_nas_packages.change_package, client, wait),
+    )
+    return outcome.result(listed, "packages")
+
+
+def main() -> None:
+    run_module(
+        {
+            "packages": {"type": "list", "elements": "dict", "required": True, "options": PACKAGE_OPTIONS},
+            "wait": {"type": "int", "default": 120},
+        },
+        ensure,
+    )
+
+
+if __name__ == "__main__":
+    main()
