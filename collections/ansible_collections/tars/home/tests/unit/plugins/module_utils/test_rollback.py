@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The armed rollback with the real shell script; only systemd's timer is run out by hand."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.tars.home.plugins.module_utils import rollback as module
+from ansible_collections.tars.home.plugins.module_utils.rollback import Rollback, RollbackError
+
+
+class Machine:
+    """A file as the state that is changed, and the timers that were started."""
+
+    def __init__(self, folder: Path) -> None:
+        self.state = folder / "state"
+        self.saved = folder / "saved"
+        self.state.write_text("old")
+        self.timers: list[list[str]] = []
+        self.rollback = Rollback("thing", str(folder / "run"))
+
+    def change(self, token: str, wanted: str = "new") -> None:
+        before = self.state.read_text()
+        self.rollback.arm(f"printf {before} > {self.state}", 60, token)
+        with self.rollback.guarded(token):
+            self.state.write_text(wanted)
+
+    def run_out(self, timer: int = -1) -> None:
+        subprocess.run(self.timers[timer], check=True)
+
+    def persist(self) -> None:
+        self.saved.write_text(self.state.read_text())
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    made = Machine(tmp_path)
+    real = module.run
+
+    def run(command: list[str], **rest: Any) -> str:
+        if command[0] == "systemd-run":
+            made.timers.append(command[command.index("/bin/sh") :])
+            return ""
+        return real(command, **rest)
+
+    monkeypatch.setattr(module, "run", run)
+    connections(monkeypatch, "192.0.2.1 5000 192.0.2.2 22")
+    return made
+
+
+def connections(monkeypatch: pytest.MonkeyPatch, current: str) -> None:
+    monkeypatch.setattr(module, "ssh_connection", lambda: current)
+
+
+def test_what_nobody_confirms_is_undone(machine: Machine) -> None:
+    machine.change("a")
+    machine.run_out()
+    assert machine.state.read_text() == "old" and machine.rollback.armed() is None
+    with pytest.raises(RollbackError, match="has undone it"):
+        machine.rollback.confirm("a", machine.persist)
+    assert not machine.saved.exists()
+
+
+def test_what_is_confirmed_over_another_connection_stays(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine.change("a")
+    connections(monkeypatch, "192.0.2.1 5001 192.0.2.2 22")
+    machine.rollback.confirm("a", machine.persist)
+    machine.run_out()
+    assert machine.state.read_text() == machine.saved.read_text() == "new"
+
+
+def test_the_connection_a_change_came_over_confirms_nothing(machine: Machine) -> None:
+    machine.change("a")
+    with pytest.raises(RollbackError, match="proves nothing"):
+        machine.rollback.confirm("a", machine.persist)
+    machine.run_out()
+    assert machine.state.read_text() == "old"
+
+
+def test_what_cannot_be_written_is_undone(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full() -> None:
+        raise OSError("disk full")
+
+    machine.change("a")
+    connections(monkeypatch, "192.0.2.1 5001 192.0.2.2 22")
+    with pytest.raises(OSError, match="disk full"):
+        machine.rollback.confirm("a", full)
+    machine.run_out()
+    assert machine.state.read_text() == "old"
+
+
+def test_a_change_after_an_unconfirmed_one_stands_on_the_state_before_both(machine: Machine) -> None:
+    machine.change("a", "never confirmed")
+    assert machine.rollback.undo() and machine.state.read_text() == "old"
+    machine.change("b")
+    machine.run_out(0)
+    assert machine.state.read_text() == "new", "the timer of the first change undid the second"
+    machine.run_out(1)
+    assert machine.state.read_text() == "old"
+
+
+def test_nothing_is_applied_once_it_is_too_late(machine: Machine) -> None:
+    machine.rollback.arm("true", 1, "a")
+    machine.run_out()
+    with pytest.raises(RollbackError), machine.rollback.guarded("a"):
+        machine.state.write_text("new")
+    assert machine.state.read_text() == "old"
+
+
+def test_without_a_timer_nothing_is_armed(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(command: list[str], **_: Any) -> str:
+        raise RollbackError(f"{command[0]} ended with 1")
+
+    monkeypatch.setattr(module, "run", run)
+    with pytest.raises(RollbackError):
+        machine.rollback.arm("true", 60, "a")
+    assert machine.rollback.armed() is None
+
+
+def test_the_ssh_connection_is_found_behind_a_program_that_hides_it() -> None:
+    script = "from ansible_collections.tars.home.plugins.module_utils.rollback import ssh_connection as c; print(c())"
+    command = f"env --unset=SSH_CONNECTION python3 -c '{script}'; true"
+    done = subprocess.run(
+        ["/bin/sh", "-c", command],
+        env={"SSH_CONNECTION": "192.0.2.1 5000 192.0.2.2 22", "PYTHONPATH": "collections", "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "192.0.2.1 5000 192.0.2.2 22", done.stderr
