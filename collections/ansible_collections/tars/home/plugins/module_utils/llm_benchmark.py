@@ -43,7 +43,7 @@ def prompt(tokens: int, number: int) -> str:
 
 def unload(url: str, model: str) -> None:
     """Make the server forget the model, and wait until it has."""
-    ask(url, "/api/generate", {"model": model, "keep_alive": 0, "stream": False})
+    ollama.unload(url, model)
     deadline = time.monotonic() + 60
     while resident(url, model) is not None:
         if time.monotonic() > deadline:

@@ -7,6 +7,7 @@ import json
 import time
 import urllib.error
 import urllib.request
+from dataclasses import dataclass
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence
 
 from .jobs import Run
@@ -27,10 +28,35 @@ def full_name(name: str) -> str:
     return name if ":" in name.rsplit("/", 1)[-1] else name + ":latest"
 
 
-def missing(wanted: Sequence[str], tags: Mapping[str, Any]) -> List[str]:
-    """Those of the wanted models that the answer of /api/tags does not hold, in the order given."""
-    here = {full_name(model.get("model") or model["name"]) for model in tags.get("models") or []}
-    return [name for name in dict.fromkeys(wanted) if full_name(name) not in here]
+def held(tags: Mapping[str, Any]) -> Dict[str, str]:
+    """Full name -> digest (SHA-256 of the manifest) of the models in the answer of /api/tags."""
+    rows = tags.get("models") or []
+    return {full_name(row.get("model") or row["name"]): row.get("digest", "") for row in rows}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done: models to pull and to delete, and those whose digest is not the recorded one."""
+
+    pull: List[str]
+    delete: List[str]
+    moved: List[str]
+
+
+def plan(wanted: Sequence[str], here: Mapping[str, str], recorded: Mapping[str, str], exclusive: bool) -> Plan:
+    """Compare the wanted models with those that are here, and these with their recorded digests."""
+    names = {full_name(name): name for name in wanted}
+    return Plan(
+        pull=[name for full, name in names.items() if full not in here],
+        delete=sorted(full for full in here if full not in names) if exclusive else [],
+        moved=[name for full, name in names.items() if here.get(full) and here[full] != recorded.get(name, here[full])],
+    )
+
+
+def outcome(here: Mapping[str, str], done: Plan) -> Dict[str, str]:
+    """What would be here after a plan; a digest is not known before the pull."""
+    left = {name: digest for name, digest in here.items() if name not in done.delete}
+    return {**left, **{full_name(name): "pulled" for name in done.pull}}
 
 
 def progress(name: str, event: Mapping[str, Any]) -> str:
@@ -77,10 +103,16 @@ def address(run: Run, docker: Optional[str], params: Mapping[str, Any]) -> str:
     return f"http://{out.split()[0]}:{params['port']}" if rc == 0 and out.split() else ""
 
 
-def open_url(url: str, path: str, body: Optional[Mapping[str, Any]] = None, timeout: float = ANSWER_TIMEOUT_S) -> Any:
+def open_url(
+    url: str,
+    path: str,
+    body: Optional[Mapping[str, Any]] = None,
+    timeout: float = ANSWER_TIMEOUT_S,
+    method: Optional[str] = None,
+) -> Any:
     """An open response; `timeout` in seconds of silence. No proxy is asked: the server is on this machine."""
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url + path, data=data, headers={"Content-Type": "application/json"})
+    request = urllib.request.Request(url + path, data=data, headers={"Content-Type": "application/json"}, method=method)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         return opener.open(request, timeout=timeout)
@@ -98,6 +130,24 @@ def tags(url: str) -> Dict[str, Any]:
     with open_url(url, "/api/tags") as response:
         answer: Dict[str, Any] = json.load(response)
     return answer
+
+
+def delete(url: str, name: str) -> None:
+    """Remove a model and the files no other model shares."""
+    with open_url(url, "/api/delete", {"model": name}, method="DELETE"):
+        pass
+
+
+def loaded(url: str) -> List[str]:
+    """Full names of the models in memory."""
+    with open_url(url, "/api/ps") as response:
+        return [full_name(row.get("model") or row["name"]) for row in json.load(response).get("models") or []]
+
+
+def unload(url: str, name: str) -> None:
+    """Let the server forget a model that is in memory; it does so once no answer needs it."""
+    with open_url(url, "/api/generate", {"model": name, "keep_alive": 0, "stream": False}) as response:
+        response.read()
 
 
 def pull(url: str, name: str, seconds: float) -> Optional[str]:

@@ -16,7 +16,7 @@ class ProgressAction(ActionBase):
     change, the last one how it ended.
     """
 
-    PLANNED = ("installed", "pulled", "steps")
+    PLANNED = ("installed", "pulled", "deleted", "steps")
     """Results that say what was to be done, which only the first call knows."""
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:

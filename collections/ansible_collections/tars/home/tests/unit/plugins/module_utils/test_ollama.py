@@ -18,12 +18,29 @@ from ansible_collections.tars.home.plugins.module_utils import ollama
         (["b", "a", "b"], [], ["b", "a"]),
     ],
 )
-def test_missing(wanted, here, missing):
-    assert ollama.missing(wanted, {"models": [{"name": name} for name in here]}) == missing
+def test_what_is_missing_is_pulled(wanted, here, missing):
+    assert ollama.plan(wanted, dict.fromkeys(here, "d"), {}, exclusive=False) == ollama.Plan(missing, [], [])
+
+
+def test_others_are_deleted_only_if_asked():
+    here = {"a:latest": "1", "old:7b": "2"}
+    assert ollama.plan(["a"], here, {}, exclusive=False).delete == []
+    assert ollama.plan(["a"], here, {}, exclusive=True).delete == ["old:7b"]
+
+
+def test_a_moved_tag_is_told():
+    here = {"a:latest": "1", "b:latest": "2"}
+    assert ollama.plan(["a", "b"], here, {"a": "1", "b": "9", "gone": "3"}, exclusive=False).moved == ["b"]
+
+
+def test_a_second_plan_is_empty():
+    wanted, here = ["a", "b:8b"], {"old:7b": "2"}
+    plan = ollama.plan(wanted, here, {}, exclusive=True)
+    assert ollama.plan(wanted, ollama.outcome(here, plan), {}, exclusive=True) == ollama.Plan([], [], [])
 
 
 def test_a_server_without_models_says_null():
-    assert ollama.missing(["a"], {"models": None}) == ["a"]
+    assert ollama.held({"models": None}) == {}
 
 
 @pytest.mark.parametrize(

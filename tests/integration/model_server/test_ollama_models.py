@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Models held by the real model server, by plain Ansible; the official client and the disk tell what is there."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import ollama
+import pytest
+import yaml
+
+from .conftest import CHAT, EMBEDDING, Server
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+def models(server: Server, folder: Path, *names: str, check: bool = False, **more: Any) -> dict[str, Any]:
+    """Run the module by a playbook and return what it returned."""
+    arguments = {"url": server.url, "folder": str(server.models), "record": str(folder / "models.yml")}
+    task = {"tars.home.ollama_models": {**arguments, "models": list(names), **more}, "register": "it"}
+    show = {"ansible.builtin.copy": {"dest": str(folder / "it.json"), "content": "{{ it | to_json }}"}}
+    tasks = [{"name": "Models", **task, "failed_when": False}, {"name": "Show", **show, "check_mode": False}]
+    (folder / "play.yml").write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
+    program = Path(sys.executable).with_name("ansible-playbook")
+    subprocess.run(
+        [program, "-i", "localhost,", "-c", "local", *(["--check"] if check else []), folder / "play.yml"],
+        env={**os.environ, "ANSIBLE_CONFIG": str(server.root / "ansible.cfg")},
+        cwd=server.root,
+        check=True,
+        capture_output=True,
+    )
+    result: dict[str, Any] = json.loads((folder / "it.json").read_text())
+    return result
+
+
+def names(client: ollama.Client) -> set[str | None]:
+    return {model.model for model in client.list().models}
+
+
+@pytest.mark.usefixtures("models")
+def test_the_list_is_held_and_recorded_and_a_second_run_changes_nothing(
+    server: Server, client: ollama.Client, folder: Path
+) -> None:
+    client.delete(EMBEDDING)
+    planned = models(server, folder, CHAT, EMBEDDING, check=True)
+    assert planned["changed"] and planned["pulled"] == [EMBEDDING]
+    assert f"{EMBEDDING}:latest" not in names(client) and not (folder / "models.yml").exists()
+    first = models(server, folder, CHAT, EMBEDDING)
+    assert first["changed"] and first["pulled"] == [EMBEDDING]
+    assert names(client) == {CHAT, f"{EMBEDDING}:latest"}
+    recorded = yaml.safe_load((folder / "models.yml").read_text())
+    assert recorded[CHAT] == next(m.digest for m in client.list().models if m.model == CHAT)
+    second = models(server, folder, CHAT, EMBEDDING)
+    assert not second["changed"] and second["pulled"] == []
+
+
+@pytest.mark.usefixtures("models")
+def test_a_moved_tag_is_caught_by_name(server: Server, folder: Path) -> None:
+    (folder / "models.yml").write_text(yaml.safe_dump({CHAT: "0" * 64}))
+    result = models(server, folder, CHAT)
+    assert f"A tag moved: {CHAT} was {'0' * 64}, is " in result["msg"]
+    assert yaml.safe_load((folder / "models.yml").read_text()) == {CHAT: "0" * 64}
+
+
+@pytest.mark.usefixtures("models")
+def test_a_corrupted_blob_is_caught_by_name(server: Server, folder: Path) -> None:
+    weights = max((server.models / "blobs").iterdir(), key=lambda path: path.stat().st_size)
+    assert not models(server, folder, CHAT, EMBEDDING, check=True, verify="all")["changed"]
+    with weights.open("r+b") as file:
+        file.seek(1000)
+        kept = file.read(1)
+        file.seek(1000)
+        file.write(bytes([kept[0] ^ 1]))
+    try:
+        result = models(server, folder, CHAT, EMBEDDING, check=True, verify="all")
+    finally:
+        with weights.open("r+b") as file:
+            file.seek(1000)
+            file.write(kept)
+    assert f"{weights} is damaged" in result["msg"]
+
+
+@pytest.mark.usefixtures("models")
+def test_other_models_go_only_if_asked(server: Server, client: ollama.Client, folder: Path) -> None:
+    models(server, folder, CHAT, EMBEDDING)
+    client.embed(EMBEDDING, "the boiler")
+    assert models(server, folder, CHAT)["changed"] is False
+    assert models(server, folder, CHAT, unload=True)["changed"] is True
+    assert [model.model for model in client.ps().models if model.model != CHAT] == []
+    assert names(client) == {CHAT, f"{EMBEDDING}:latest"}
+    result = models(server, folder, CHAT, exclusive=True)
+    assert result["deleted"] == [f"{EMBEDDING}:latest"]
+    assert names(client) == {CHAT}
