@@ -22,12 +22,16 @@ PYTHON_BASE = "python:3.13-slim"
 
 @dataclass(frozen=True)
 class Machine:
-    """One machine: `kind` is the profile of a host, or `client`; `dsm_account` is empty unless it is a NAS."""
+    """One machine: `kind` is the profile of a host, or `client`; `dsm_account` is empty unless it is a NAS.
+
+    `born` is the address it gets by DHCP when it is new, empty where it has `address` from the start.
+    """
 
     name: str
     kind: str
     address: str
     address6: str
+    born: str = ""
     dsm_account: str = ""
     volumes: tuple[str, ...] = ()
 
@@ -47,6 +51,11 @@ class Lab:
     prefix6: str = str(PREFIX6)
     state: str = str(STATE)
     cache: str = str(CACHE)
+
+    def mac(self, name: str) -> str:
+        """The hardware address of a machine: locally administered, with the last two bytes of its IPv4 address."""
+        third, fourth = IPv4Address(self.machine(name).address).packed[2:]
+        return f"02:00:5e:00:{third:02x}:{fourth:02x}"
 
     @property
     def state_dir(self) -> Path:
@@ -120,6 +129,7 @@ def load(
                 kind=host.get("profile", "client"),
                 address=host["address"],
                 address6=_address6(host["address"], network, prefix6),
+                born=_born(host, network),
                 dsm_account=host.get("dsm", {}).get("account", ""),
                 volumes=volumes if "dsm" in host else (),
             )
@@ -147,6 +157,12 @@ def load(
         state=str(state),
         cache=str(cache),
     )
+
+
+def _born(host: dict[str, Any], network: IPv4Network) -> str:
+    """The address a machine answers on before the first run, if the spec tells another one than its own."""
+    first = str(host.get("connect", {}).get("address") or host["address"])
+    return "" if first == host["address"] or IPv4Address(first) not in network else first
 
 
 def _address6(address: str, network: IPv4Network, prefix6: str) -> str:

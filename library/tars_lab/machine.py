@@ -65,11 +65,15 @@ def _configure(lab: Lab, machine: Machine, rootfs: Path) -> None:
     (etc / "resolv.conf").write_text(host.resolver())
     if settings := host.pip_settings():
         (etc / "pip.conf").write_text(settings)
-    length = IPv4Network(lab.network).prefixlen
     (etc / "systemd/network/10-eth0.network").write_text(
-        f"[Match]\nName=eth0\n\n[Network]\nAddress={machine.address}/{length}\nGateway={lab.gateway}\n"
-        f"Address={machine.address6}/{IPv6Network(lab.prefix6).prefixlen}\nIPv6AcceptRA=no\nIPv6DuplicateAddressDetection=0\n"
+        f"[Match]\nName=eth0\n\n[Network]\nAddress={machine.address6}/{IPv6Network(lab.prefix6).prefixlen}\n"
+        "IPv6AcceptRA=no\nIPv6DuplicateAddressDetection=0\n"
     )
+    length = IPv4Network(lab.network).prefixlen
+    static = f"Address={machine.address}/{length}\nGateway={lab.gateway}\n"
+    ipv4 = etc / "systemd/network/10-eth0.network.d/ipv4.conf"
+    ipv4.parent.mkdir()
+    ipv4.write_text(f"[Network]\n{'DHCP=ipv4' if machine.born else static}\n")
     (etc / "systemd/system/writable-cgroups.service").write_text(_CGROUPS_UNIT)
     run(["systemctl", "--root", rootfs, "enable", "--quiet", "systemd-networkd", "ssh", "writable-cgroups"])
     if "rpc_pipefs" not in Path("/proc/filesystems").read_text():
@@ -105,7 +109,8 @@ def know(lab: Lab) -> None:
         key = lab.rootfs(machine.name) / "etc/ssh/ssh_host_ed25519_key.pub"
         if key.exists():
             public = " ".join(key.read_text().split()[:2])
-            lines.append(f"{machine.name},{machine.address},{machine.address6} {public}\n")
+            names = filter(None, (machine.name, machine.address, machine.address6, machine.born))
+            lines.append(f"{','.join(names)} {public}\n")
     path = lab.state_dir / "ssh/known_hosts"
     with _known_hosts:
         path.with_suffix(".new").write_text("".join(lines))

@@ -37,6 +37,7 @@ def main() -> None:
             )
     server = tls_server(application(nas), ETC / "cert.pem", ETC / "key.pem")
     effects.restart_web = server.show
+    effects.wiring.cut = server.cut
     certificate.first_start(nas, (ETC / "cert.pem").read_text(encoding="utf-8"))
     asyncio.run(serve(server))
 

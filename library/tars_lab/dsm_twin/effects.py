@@ -22,6 +22,7 @@ from tars_lab.dsm_twin import tasks
 from tars_lab.dsm_twin.ganesha import Export, Ganesha, Service, render_export, render_service
 from tars_lab.dsm_twin.people import orders
 from tars_lab.dsm_twin.state import replace
+from tars_lab.dsm_twin.wiring import DirectoryWiring, InertWiring, MachineWiring, Wiring
 
 FOLDER_MODE = 0o777
 """Mode of a shared folder's root, owned by root: who gets in is decided by the share, not by the mode."""
@@ -38,6 +39,8 @@ class Space:
 class Effects(Protocol):
     """Paths are the NAS's own (`/volume1/NAME`). Errors are OSError, with errno telling which."""
 
+    @property
+    def wiring(self) -> Wiring: ...
     def create_folder(self, path: str) -> None: ...
     def rename_folder(self, path: str, new: str) -> None: ...
     def delete_folder(self, path: str) -> None: ...
@@ -59,6 +62,7 @@ class DirectoryEffects:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self.wiring = DirectoryWiring(root)
         self.restart_web: Callable[[Path | None], None] = lambda path: None
         """Restarts the web server with the certificate in a file, or with the one it was installed with."""
 
@@ -142,6 +146,7 @@ class SystemEffects(DirectoryEffects):
 
     def __init__(self) -> None:
         super().__init__(Path("/"))
+        self.wiring = MachineWiring()
         self._ganesha = Ganesha()
 
     def create_folder(self, path: str) -> None:
@@ -176,6 +181,7 @@ class Inert:
     """Reads like `effects`, changes nothing: what stands behind a write that only claims success."""
 
     def __init__(self, effects: Effects) -> None:
+        self.wiring = InertWiring(effects.wiring)
         self.exists = effects.exists
         self.used_bytes = effects.used_bytes
         self.space = effects.space

@@ -95,7 +95,7 @@ def network() -> dict[str, Any]:
     return {
         "hostname": socket.gethostname(),
         "gateway": _gateway(),
-        "dns": _resolvers(),
+        "dns": resolvers(),
         "interfaces": [_interface(name, addresses[name]) for name in sorted(_wired(addresses))],
     }
 
@@ -127,7 +127,15 @@ def _gateway() -> str:
     return ""
 
 
-def _resolvers() -> list[str]:
-    path = Path("/etc/resolv.conf")
+def resolvers(path: Path = Path("/etc/resolv.conf")) -> list[str]:
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     return [line.split()[1] for line in lines if line.startswith("nameserver ")]
+
+
+def leased_resolvers() -> list[str]:
+    """The name servers that DHCP told, as systemd-networkd keeps them; empty without a lease."""
+    for lease in sorted(Path("/run/systemd/netif/leases").glob("*")):
+        for line in lease.read_text(encoding="utf-8").splitlines():
+            if line.startswith("DNS="):
+                return line.removeprefix("DNS=").split()
+    return []

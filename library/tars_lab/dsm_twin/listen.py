@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import ssl
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from tars_lab.dsm_twin.server import DROP, redirect
 TLS_PORT, PLAIN_PORT = 5001, 5000
 RESTART_S = 0.3
 """Seconds between the answer that announces a restart and the restart."""
+CUT_S = 5.0
+"""Longest wait for the connections' end."""
 
 
 class Connection(H11Protocol):
@@ -69,6 +72,17 @@ class Server(uvicorn.Server):
         shown.load_cert_chain(*(self.first if certificate is None else (certificate,)))
         # A context keeps one certificate for each kind of key, so another one loaded beside it may never be shown.
         self.config.ssl.sni_callback = lambda connection, _name, _context: setattr(connection, "context", shown)
+        self._abort()
+
+    def cut(self) -> None:
+        """End every connection, the caller's as well, before this returns: the address under them goes away."""
+        done = threading.Event()
+        if self.loop is not None:
+            self.loop.call_soon_threadsafe(self._abort)
+            self.loop.call_soon_threadsafe(done.set)
+            done.wait(CUT_S)
+
+    def _abort(self) -> None:
         for connection in list(self.server_state.connections):
             if isinstance(connection, H11Protocol):
                 connection.transport.abort()

@@ -75,7 +75,7 @@ class Nas:
 
     def inert(self) -> Nas:
         """The same NAS for a write that answers as usual and leaves no trace."""
-        return dataclasses.replace(self, state=self.state.scratch(), effects=Inert(self.effects))
+        return dataclasses.replace(self, state=self.state.scratch(), effects=Inert(self.effects), sessions=Sessions())
 
     def volume(self, path: object) -> Volume | None:
         return next((volume for volume in self.factory.volumes if volume.path == path), None)

@@ -67,3 +67,7 @@ class Sessions:
     def close(self, sid: str) -> None:
         with self._guard:
             self._open.pop(sid, None)
+
+    def close_all(self) -> None:
+        with self._guard:
+            self._open.clear()

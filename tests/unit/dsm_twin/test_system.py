@@ -14,6 +14,7 @@ import psutil
 import pytest
 from cryptography import x509
 
+from tars_lab.dsm_twin import host
 from tars_lab.dsm_twin.accounts import password_matches
 from tars_lab.dsm_twin.install import install
 
@@ -31,8 +32,8 @@ def test_information(dsm: Any) -> None:
     assert dsm.code("SYNO.Core.System", "reboot", 1) == 103
 
 
-def test_network_is_the_machines_own(dsm: Any) -> None:
-    network = dsm.data("SYNO.DSM.Network", "list", 2)
+def test_a_machines_network_is_its_own() -> None:
+    network = host.network()
     assert network["hostname"] == os.uname().nodename
     for interface in network["interfaces"]:
         real = {entry.address for entry in psutil.net_if_addrs()[interface["id"]]}

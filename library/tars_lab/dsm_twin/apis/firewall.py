@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from tars_lab.dsm_twin import host, netfilter
+from tars_lab.dsm_twin import netfilter
 from tars_lab.dsm_twin.nas import Nas
 from tars_lab.dsm_twin.protocol import Api, Call, DsmError, Method, invalid, versions
 
@@ -67,7 +67,7 @@ def disable(call: Call) -> object:
 
 
 def list_adapters(call: Call) -> object:
-    return {"adapter_names": [row["id"] for row in host.network()["interfaces"]]}
+    return {"adapter_names": [row["id"] for row in call.nas.effects.wiring.network()["interfaces"]]}
 
 
 def list_profiles(call: Call) -> object:

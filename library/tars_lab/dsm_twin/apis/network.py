@@ -7,9 +7,10 @@ import ipaddress
 import re
 from typing import Any
 
-from tars_lab.dsm_twin import host
+from tars_lab.dsm_twin.apis import ethernet
 from tars_lab.dsm_twin.nas import Nas
 from tars_lab.dsm_twin.protocol import Api, Call, DsmError, Method, invalid, versions
+from tars_lab.dsm_twin.wiring import Ipv4, with_gateway
 
 BAD_INPUT = 403
 REJECTED = 4302
@@ -23,6 +24,7 @@ FLAGS = {
     "enable_ip_conflict_detect": True,
     "enable_windomain": False,
 }
+GATEWAY_INFO = ("ifname", "ip", "mask", "status", "type", "use_dhcp")
 ADDRESSES = ("gateway", "v6gateway", "dns_primary", "dns_secondary")
 SECOND = "enable_ip_conflict_detect"
 """A setting of version 2 of the API."""
@@ -32,14 +34,14 @@ MINIMAL = ("arp_ignore", "ipv4_first", "multi_gateway", SECOND)
 
 
 def current(nas: Nas) -> dict[str, Any]:
-    """All settings: what the machine has, with what was set over it. Automatic resolvers are the machine's own."""
-    machine = host.network()
+    """All settings: what was set, and the machine's own gateway, name and automatic resolvers."""
+    machine = nas.effects.wiring.network()
     found: dict[str, Any] = {
         **FLAGS,
         "server_name": machine["hostname"],
-        "gateway": machine["gateway"],
         "v6gateway": "",
         **nas.state.data["network"],
+        "gateway": machine["gateway"],
     }
     if not found["dns_manual"]:
         automatic = [*machine["dns"], "", ""]
@@ -51,18 +53,9 @@ def get(call: Call) -> object:
     settings = current(call.nas)
     if call.version == 1:
         del settings[SECOND]
-    rows = [(row["id"], entry) for row in host.network()["interfaces"] for entry in row["ip"]]
-    name, entry = rows[0] if rows else ("eth0", {"address": "", "netmask": ""})
-    return settings | {
-        "gateway_info": {
-            "ifname": name,
-            "ip": entry["address"],
-            "mask": entry["netmask"],
-            "status": "connected",
-            "type": "lan",
-            "use_dhcp": False,
-        }
-    }
+    rows = ethernet.rows(call.nas)
+    port = next((row for row in rows if row["is_default_gateway"]), rows[0] if rows else {})
+    return settings | {"gateway_info": {key: port.get(key, "") for key in GATEWAY_INFO}}
 
 
 def set_network(call: Call) -> object:
@@ -79,11 +72,23 @@ def set_network(call: Call) -> object:
         wanted[name] = params.text(name, before[name])
         if wanted[name] and not _address(wanted[name], 6 if name == "v6gateway" else 4):
             raise DsmError(REJECTED)
+    gateway = _gateway(nas, wanted["gateway"]) if wanted["gateway"] != before["gateway"] else None
     with nas.state.change() as data:
-        data["network"] = wanted
+        data["network"] = {name: value for name, value in wanted.items() if name != "gateway"}
         if wanted["server_name"] != before["server_name"]:
             nas.effects.set_hostname(wanted["server_name"])
+        if gateway is not None:
+            nas.effects.wiring.change(*gateway)
+        ethernet.follow_resolvers(nas, data["network"])
     return {"hostname_changed_and_join_domain": False}
+
+
+def _gateway(nas: Nas, gateway: str) -> tuple[str, Ipv4]:
+    """The port that is to route by this gateway, and its settings with it."""
+    found = with_gateway(nas.effects.wiring, gateway) if gateway else None
+    if found is None:
+        raise DsmError(ethernet.OTHER_SUBNET if gateway else REJECTED)
+    return found
 
 
 def _address(text: str, version: int) -> bool:

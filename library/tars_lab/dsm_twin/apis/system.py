@@ -73,7 +73,7 @@ def utilization(call: Call) -> object:
 
 
 def network(call: Call) -> object:
-    return host.network() | {"workgroup": "WORKGROUP"}
+    return call.nas.effects.wiring.network() | {"workgroup": "WORKGROUP"}
 
 
 APIS = [
