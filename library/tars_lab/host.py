@@ -16,6 +16,7 @@ CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 _PROGRAMS = {
     "buildah": "buildah",
     "debootstrap": "debootstrap",
+    "dnsmasq": "dnsmasq-base",
     "docker-registry": "docker-registry",
     "ip": "iproute2",
     "nft": "nftables",

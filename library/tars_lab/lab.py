@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from tars_lab import base, cgroups, host, images, layout, machine, network, processes, registry
+from tars_lab import base, cgroups, dhcp, host, images, layout, machine, network, processes, registry
 from tars_lab.commands import LabError, Progress, run
 from tars_lab.dsm_twin import install as dsm_twin
 from tars_lab.layout import Lab, Machine
@@ -36,6 +36,7 @@ def up(inventory: Path, progress: Progress = print, *, keep: bool = False, lab: 
         for place in _unmount(lab):
             progress(f"removed {place}, which an interrupted build had left")
         network.up(lab)
+        dhcp.up(lab)
         registry.up(lab)
         machine.controller_key(lab)
         progress(f"network {lab.network} on {lab.bridge}, registry {lab.registry}")
@@ -72,12 +73,16 @@ def _machine_up(lab: Lab, wanted: Machine, dsm_password: str, keep: bool, progre
     progress(f"{wanted.name} is up ({wanted.address}, {time.monotonic() - began:.0f} s)")
 
 
+def serial_number(name: str) -> str:
+    """What a NAS of that name has on its label."""
+    return f"LAB{int(hashlib.sha256(name.encode()).hexdigest(), 16) % 10**9:09d}"
+
+
 def _factory(wanted: Machine, password: str) -> dict[str, object]:
     """What a NAS knows when it leaves its first-run wizard."""
-    serial = f"LAB{int(hashlib.sha256(wanted.name.encode()).hexdigest(), 16) % 10**9:09d}"
     return {
         "model": _DSM_MODEL,
-        "serial": serial,
+        "serial": serial_number(wanted.name),
         "account": wanted.dsm_account,
         "password": password,
         "hostname": wanted.name,
@@ -101,12 +106,13 @@ def down(progress: Progress = print, *, cache: bool = False, keep: bool = False,
     removed = []
     with _lock(lab):
         removed += ["processes of an interrupted build"] if processes.clear(lab) else []
-        groups = [name for name in cgroups.names(lab) if name != registry.NAME]
+        groups = [name for name in cgroups.names(lab) if name not in (registry.NAME, dhcp.NAME)]
         with ThreadPoolExecutor() as pool:
             for name, job in [(name, pool.submit(machine.power_off, lab, name)) for name in groups]:
                 job.result()
                 removed.append(f"machine {name}")
         removed += registry.down(lab)
+        removed += dhcp.down(lab)
         removed += network.down(lab)
         removed += _unmount(lab)
         folders = [] if keep else [lab.state_dir / "machines"]

@@ -67,7 +67,7 @@ def plug(lab: Lab, machine: Machine) -> str:
     return f"""\
 {unplug(lab, machine)}
 ip netns add {namespace}
-ip link add {port} mtu {mtu} type veth peer name eth0 mtu {mtu} netns {namespace}
+ip link add {port} mtu {mtu} type veth peer name eth0 address {lab.mac(machine.name)} mtu {mtu} netns {namespace}
 ip link set {port} master {lab.bridge} up
 """
 

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The router's part of the lab: a DHCP server on the bridge that gives new machines the addresses of their birth."""
+
+import shutil
+import time
+
+from tars_lab import cgroups, host, processes
+from tars_lab.commands import LabError
+from tars_lab.layout import Lab
+
+NAME = "dhcp"
+_START_SECONDS = 15
+_LEASE = "1h"
+
+
+def up(lab: Lab) -> None:
+    """Start the server unless it runs already, or no machine needs it."""
+    if not any(machine.born for machine in lab.machines) or cgroups.pids(lab, NAME):
+        return
+    folder = lab.state_dir / NAME
+    folder.mkdir(parents=True, exist_ok=True)
+    resolvers = [line.split()[1] for line in host.resolver().splitlines() if line.startswith("nameserver ")]
+    config, ready = folder / "dnsmasq.conf", folder / "pid"
+    ready.unlink(missing_ok=True)
+    lines = [
+        "port=0",
+        f"interface={lab.bridge}",
+        "bind-interfaces",
+        "leasefile-ro",
+        # It serves this bridge and nothing else, whatever else runs on the host.
+        f"dhcp-range={lab.network.partition('/')[0]},static,{_LEASE}",
+        f"dhcp-option=option:router,{lab.gateway}",
+        f"dhcp-option=option:dns-server,{','.join(resolvers)}",
+        *(f"dhcp-host={lab.mac(machine.name)},{machine.born}" for machine in lab.machines if machine.born),
+        f"pid-file={ready}",
+        "user=root",
+    ]
+    config.write_text("".join(f"{line}\n" for line in lines))
+    processes.launch(lab, NAME, ["dnsmasq", "--keep-in-foreground", "--log-facility=-", f"--conf-file={config}"])
+    deadline = time.monotonic() + _START_SECONDS
+    while not ready.exists():
+        if time.monotonic() > deadline or not cgroups.pids(lab, NAME):
+            raise LabError(f"dhcp: wanted dnsmasq to serve {lab.bridge}, it does not; its log: {lab.log(NAME)}")
+        time.sleep(0.1)
+
+
+def down(lab: Lab) -> list[str]:
+    """Stop the server; it keeps nothing."""
+    running = bool(cgroups.pids(lab, NAME))
+    cgroups.kill(lab, NAME)
+    cgroups.remove(lab, NAME)
+    shutil.rmtree(lab.state_dir / NAME, ignore_errors=True)
+    return ["DHCP server"] if running else []
