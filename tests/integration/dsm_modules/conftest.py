@@ -26,7 +26,7 @@ from tars_lab.dsm_twin.apis import certificate
 from tars_lab.dsm_twin.effects import DirectoryEffects
 from tars_lab.dsm_twin.faults import Faults
 from tars_lab.dsm_twin.install import factory_document, make_certificate
-from tars_lab.dsm_twin.listen import listener, tls_server
+from tars_lab.dsm_twin.listen import Server, listener, tls_server
 from tars_lab.dsm_twin.nas import Factory, Nas
 from tars_lab.dsm_twin.server import application
 from tars_lab.dsm_twin.state import State
@@ -55,6 +55,7 @@ class Twin:
     fingerprint: str
     session_file: Path
     calls: list[str]
+    server: Server
 
     @property
     def state(self) -> dict[str, Any]:
@@ -137,11 +138,13 @@ def twin(tmp_path: Path, root: Path) -> Iterator[Twin]:
     bound = listener(0, "127.0.0.1")
     server = tls_server(noting(application(nas), calls), where / "cert.pem", where / "key.pem")
     effects.restart_web = server.show
+    effects.wiring.cut = server.cut
     certificate.first_start(nas, (where / "cert.pem").read_text())
     thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[bound])))
     thread.start()
     fingerprint = hashlib.sha256(ssl.PEM_cert_to_DER_cert((where / "cert.pem").read_text())).hexdigest()
-    yield Twin(where, root, faults, nas, bound.getsockname()[1], fingerprint, tmp_path / "run" / "session.json", calls)
+    session_file = tmp_path / "run" / "session.json"
+    yield Twin(where, root, faults, nas, bound.getsockname()[1], fingerprint, session_file, calls, server)
     server.should_exit = True
     thread.join()
 
