@@ -11,7 +11,7 @@ import ssl
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -150,33 +150,32 @@ def twin(tmp_path: Path, root: Path) -> Iterator[Twin]:
 
 
 @pytest.fixture
-def play_roles(twin: Twin, root: Path, tmp_path: Path) -> Callable[..., Play]:
-    """A play of roles over the twin, through ansible-playbook.
+def play_nas(twin: Twin, root: Path, tmp_path: Path) -> Callable[..., Play]:
+    """A play of one role over the twin, through ansible-playbook.
 
-    Given the roles and the wishes (role variables beside the connection), returns a function that runs the play with
-    further arguments and returns Ansible's counters and output. Neither password nor `hidden` may be in the output.
+    Given the role's variables and its name, returns a function that runs the play with further arguments and returns
+    Ansible's counters and output. Neither password nor `hidden` may be in the output.
     """
 
-    def prepare(roles: Sequence[str], wishes: dict[str, Any], *hidden: str) -> Play:
-        connection = {**twin.connection, "session_file": str(twin.session_file)}
-        variables = {f"{role}_{key}": value for role in roles for key, value in connection.items()} | wishes
-        entry = "{{ entry | default('main') }}"
+    def prepare(variables: dict[str, Any], *hidden: str, role: str = "tars.home.nas") -> Play:
         tasks = [
             {
-                "name": f"Set or compare {role}",
-                "ansible.builtin.include_role": {"name": f"tars.home.{role}", "tasks_from": entry},
+                "name": "Set or compare the NAS",
+                "ansible.builtin.include_role": {"name": role, "tasks_from": "{{ entry | default('main') }}"},
                 "tags": ["always"],
             }
-            for role in roles
         ]
+        connection = {f"nas_{key}": value for key, value in twin.connection.items()}
         plays = [{"name": "Set the NAS up", "hosts": "nas", "gather_facts": False, "tasks": tasks}]
+        hosts = {"nas": {"hosts": {"ds1515plus": {**connection, **variables}}}}
         (tmp_path / "play.yml").write_text(yaml.safe_dump(plays))
-        (tmp_path / "hosts.yml").write_text(yaml.safe_dump({"nas": {"hosts": {"nas1": variables}}}))
+        (tmp_path / "hosts.yml").write_text(yaml.safe_dump(hosts))
         (tmp_path / "none.cfg").touch()
         environment = {
             **os.environ,
             "ANSIBLE_CONFIG": str(tmp_path / "none.cfg"),
             "ANSIBLE_COLLECTIONS_PATH": str(root / "collections"),
+            "ANSIBLE_ROLES_PATH": str(root / "roles"),
             "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
             "ANSIBLE_HOME": str(tmp_path / "ansible"),
         }
@@ -193,7 +192,7 @@ def play_roles(twin: Twin, root: Path, tmp_path: Path) -> Callable[..., Play]:
             assert "stats" in done.stdout, done.stdout + done.stderr
             for secret in (twin.connection["password"], *hidden):
                 assert json.dumps(secret)[1:-1] not in done.stdout + done.stderr
-            stats: dict[str, int] = json.loads(done.stdout)["stats"]["nas1"]
+            stats: dict[str, int] = json.loads(done.stdout)["stats"]["ds1515plus"]
             return stats, done.stdout
 
         return run

@@ -10,8 +10,13 @@ from typing import Any
 import pytest
 import yaml
 
+SNAPSHOTS = {"hour": 3, "keep": {"daily": 2}}
 SITE = {
-    "hosts": {"xps8950": {"address": "10.77.0.10"}, "ds1515plus": {"address": "10.77.0.20"}},
+    "network": {"dns": ["fd00::1", "10.77.0.10", "10.77.0.1", "9.9.9.9"]},
+    "hosts": {
+        "xps8950": {"profile": "xps8950", "address": "10.77.0.10"},
+        "nas": {"profile": "ds1515plus", "address": "10.77.0.20", "dsm": {"port": 5443}, "open_ports": [445]},
+    },
     "machines": {"client": {"address": "10.77.0.30"}},
     "shares": {
         "LLM_docs": {
@@ -21,29 +26,40 @@ SITE = {
         },
         "quiet": {"volume": "/volume2", "description": None, "clients": {}},
     },
+    "backup": {
+        "share": "kept",
+        "volume": "/volume1",
+        "account": "keeper",
+        "snapshots": {"hour": 3, "keep": {"daily": 2}},
+    },
+    "firewall": {"enabled": True, "manage": ["10.77.0.30", "10.0.0.0/24"], "use": ["10.77.0.0/24"]},
 }
+BARE = {**SITE, "network": {"dns": None}, "backup": None, "firewall": None}
 
 
 @pytest.fixture(scope="module")
 def filters(root: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(
-        "site_shares", root / "roles/ds1515plus/filter_plugins/site_shares.py"
-    )
+    spec = importlib.util.spec_from_file_location("site_nas", root / "roles/ds1515plus/filter_plugins/site_nas.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-def test_shares_of_the_spec(filters: ModuleType) -> None:
-    assert filters.site_shares(SITE) == [
+def test_shares_of_the_spec_and_the_backups(filters: ModuleType) -> None:
+    shares = [
         {"name": "LLM_docs", "volume": "/volume1", "description": "Documents"},
         {"name": "quiet", "volume": "/volume2", "description": ""},
     ]
+    assert filters.site_shares(BARE) == shares
+    assert filters.site_shares(SITE) == [
+        *shares,
+        {"name": "kept", "volume": "/volume1", "description": "Backups of T.A.R.S."},
+    ]
 
 
-def test_clients_are_known_by_their_addresses(filters: ModuleType) -> None:
-    assert filters.site_exports(SITE, "all_to_admin") == [
+def test_clients_are_known_by_their_addresses_and_the_backups_are_the_desktops(filters: ModuleType) -> None:
+    exports = [
         {
             "share": "LLM_docs",
             "rules": [
@@ -53,6 +69,39 @@ def test_clients_are_known_by_their_addresses(filters: ModuleType) -> None:
         },
         {"share": "quiet", "rules": []},
     ]
+    assert filters.site_exports(BARE, "all_to_admin") == exports
+    kept = {"share": "kept", "rules": [{"client": "10.77.0.10", "access": "rw", "squash": "all_to_admin"}]}
+    assert filters.site_exports(SITE, "all_to_admin") == [*exports, kept]
+
+
+def test_the_backups_have_an_account_and_snapshots_of_their_own(filters: ModuleType) -> None:
+    assert filters.site_accounts(SITE, "x") == [
+        {"name": "keeper", "password": "x", "description": "Backups of T.A.R.S."}
+    ]
+    assert filters.site_permissions(SITE) == [
+        {"share": "kept", "permissions": [{"user": "keeper", "access": "rw"}], "exclusive": True}
+    ]
+    assert filters.site_snapshots(SITE) == [{"share": "kept", "schedule": {"hour": 3}, "retention": {"daily": 2}}]
+    assert [*filters.site_accounts(BARE, "x"), *filters.site_permissions(BARE), *filters.site_snapshots(BARE)] == []
+
+
+def test_the_nas_takes_two_name_servers_that_it_can_reach(filters: ModuleType) -> None:
+    assert filters.site_resolvers(SITE) == ["10.77.0.10", "10.77.0.1"]
+    assert filters.site_resolvers(BARE) is None
+
+
+def test_the_firewall_lets_in_who_is_named(filters: ModuleType) -> None:
+    (section,) = filters.site_firewall(SITE, "nas", 22)
+    assert (section["adapter"], section["policy"]) == ("global", "drop")
+    assert [(rule["protocol"], rule["ports"], rule["sources"]) for rule in section["rules"]] == [
+        ("tcp", ["5443", "22"], ["10.77.0.30"]),
+        ("tcp", ["5443", "22"], ["10.0.0.0/24"]),
+        ("all", ["111", "892", "2049"], ["10.77.0.10", "10.77.0.30"]),
+        ("tcp", ["445"], ["10.77.0.0/24"]),
+    ]
+    assert filters.site_firewall(BARE, "nas", 22) == []
+    assert [filters.site_manages(SITE, address) for address in ("10.77.0.10", "10.0.0.7")] == [False, True]
+    assert filters.site_manages(BARE, "10.77.0.10")
 
 
 def shape(options: dict[str, Any]) -> dict[str, Any]:
@@ -64,14 +113,24 @@ def shape(options: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("module, option", [("dsm_share", "shares"), ("dsm_nfs", "exports")])
-def test_the_role_asks_for_what_the_module_takes(root: Path, module: str, option: str) -> None:
+@pytest.mark.parametrize(
+    "variable, module, option",
+    [
+        ("nas_shares", "dsm_share", "shares"),
+        ("nas_exports", "dsm_nfs", "exports"),
+        ("nas_users", "dsm_account", "users"),
+        ("nas_groups", "dsm_account", "groups"),
+        ("nas_permissions", "dsm_permission", "shares"),
+        ("nas_snapshots", "dsm_snapshot", "shares"),
+        ("nas_firewall_sections", "dsm_firewall", "sections"),
+    ],
+)
+def test_the_role_asks_for_what_the_module_takes(root: Path, variable: str, module: str, option: str) -> None:
     collection = root / "collections/ansible_collections/tars/home"
-    specs = yaml.safe_load((collection / "roles/nas_shares/meta/argument_specs.yml").read_text())["argument_specs"]
+    specs = yaml.safe_load((collection / "roles/nas/meta/argument_specs.yml").read_text())["argument_specs"]
     source = (collection / "plugins/modules" / f"{module}.py").read_text()
     documented = re.search(r'DOCUMENTATION = r"""(.*?)"""', source, re.DOTALL)
     assert documented is not None
     theirs = yaml.safe_load(documented.group(1))["options"][option]
     for entry in ("main", "verify"):
-        ours = specs[entry]["options"][f"nas_shares_{option}"]
-        assert shape(ours["options"]) == shape(theirs["suboptions"])
+        assert shape(specs[entry]["options"][variable]["options"]) == shape(theirs["suboptions"])

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The role nas, and the profile that answers its questions from the spec, through ansible-playbook."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import ssl
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tars_lab.dsm_twin.install import make_certificate
+from tars_provision.inventory import inventory
+from tars_provision.load import load
+
+pytestmark = pytest.mark.integration
+
+Twin = Any  # of conftest.py
+
+SECRET = "correct horse battery"
+
+
+def test_every_wish_then_a_comparison_that_finds_and_leaves_a_difference(
+    twin: Twin, play_nas: Any, tmp_path: Path
+) -> None:
+    # The NAS itself keeps 5001 open, where it would listen as a machine.
+    rule = {"name": "DSM", "protocol": "tcp", "ports": [str(twin.port), "5001"], "sources": ["127.0.0.1"]}
+    make_certificate(tmp_path / "nas.crt", tmp_path / "nas.key", "nas.home.arpa", ["127.0.0.1"])
+    play = play_nas(
+        {
+            "nas_server_name": "nas",
+            "nas_sftp": False,
+            "nas_shares": [{"name": "docs", "volume": "/volume1"}],
+            "nas_exports": [{"share": "docs", "rules": [{"client": "10.77.0.10"}]}],
+            "nas_groups": [{"name": "writers"}],
+            "nas_users": [{"name": "anna", "password": SECRET, "groups": ["writers"], "update_password": "always"}],
+            "nas_permissions": [{"share": "docs", "permissions": [{"user": "anna", "access": "rw"}]}],
+            "nas_snapshots": [{"share": "docs", "retention": {"daily": 7}}],
+            "nas_firewall_sections": [{"adapter": "global", "policy": "drop", "rules": [rule]}],
+            "nas_certificate_path": str(tmp_path / "nas.crt"),
+            "nas_certificate_private_key_path": str(tmp_path / "nas.key"),
+        },
+        SECRET,
+    )
+    stats, output = play()
+    assert (stats["failures"], stats["changed"]) == (0, 8), output
+    assert twin.state["network"]["server_name"] == "nas"
+    assert twin.state["permissions"]["docs"]["local_user"] == {"anna": "rw"}
+    assert not twin.session_file.exists()
+
+    # Everything is compared up to the exports' difference, and passes: also a password that is set in every run.
+    shown = hashlib.sha256(ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate(("127.0.0.1", twin.port)))).hexdigest()
+    assert shown != twin.fingerprint
+    verify = ["--extra-vars", json.dumps({"entry": "verify", "nas_fingerprint": shown})]
+    stats, output = play(*verify)
+    assert (stats["failures"], stats["changed"]) == (0, 0), output
+    with twin.nas.state.change() as data:
+        data["permissions"]["docs"]["local_user"] = {"anna": "ro"}
+    stats, output = play(*verify)
+    assert (stats["failures"], stats["changed"]) == (1, 0), output
+    assert "set access to share docs: user anna rw" in output
+    assert twin.state["permissions"]["docs"]["local_user"] == {"anna": "ro"}
+
+
+def test_wishes_that_contradict_each_other_are_refused_before_a_login(twin: Twin, play_nas: Any) -> None:
+    play = play_nas(
+        {
+            "nas_shares": [{"name": "docs", "state": "absent"}],
+            "nas_exports": [{"share": "docs", "rules": []}],
+        }
+    )
+    stats, output = play()
+    assert stats["failures"] == 1 and "docs: wanted absent in nas_shares and exported in nas_exports" in output
+    assert twin.count("SYNO.API.Auth.login") == 0
+
+
+def test_a_factory_nas_becomes_the_specs(twin: Twin, root: Path, play_nas: Any) -> None:
+    site = inventory(load(root / "inventories/lab/tars.yml"), {})["all"]["vars"]["tars_site"]
+    dsm = {"port": twin.port, "account": "tars-admin"}
+    site["hosts"]["ds1515plus"] |= {"address": "127.0.0.1", "dsm": dsm, "open_ports": [5001]}
+    site["network"]["gateway"] = "192.0.2.1"
+    site["firewall"] |= {"manage": ["127.0.0.1"], "use": ["127.0.0.1"]}
+    secrets = {"dsm_password": twin.connection["password"], "dsm_backup_password": SECRET}
+    variables = {"tars_site": site, "tars_secrets": secrets, "dsm_fingerprint": twin.fingerprint}
+    play = play_nas(variables, SECRET, role="ds1515plus")
+
+    before = json.dumps(twin.state)
+    stats, planned = play("--check", "--diff")
+    assert (stats["failures"], stats["changed"]) == (0, 7), planned
+    assert json.dumps(twin.state) == before, "check mode changed the NAS"
+
+    stats, output = play()
+    assert (stats["failures"], stats["changed"]) == (0, 7), output
+    assert sorted(twin.state["shares"]) == ["LLM_docs", "tars_backup"]
+    for sentence in changes(output):
+        assert sentence in changes(planned), "check mode did not tell of this"
+
+    twin.calls.clear()
+    stats, output = play()
+    assert (stats["failures"], stats["changed"]) == (0, 0), output
+    assert twin.count("SYNO.API.Auth.login") == twin.count("SYNO.API.Auth.logout") == 1
+    assert len(twin.calls) == 0, twin.calls
+
+
+def changes(output: str) -> list[str]:
+    """What the modules of a play did or would have done, in their own words."""
+    tasks = json.loads(output)["plays"][0]["tasks"]
+    results = [result for task in tasks for result in task["hosts"].values()]
+    return [sentence for result in results for sentence in result.get("changes", ())]
