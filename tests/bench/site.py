@@ -5,7 +5,8 @@
 
 ``--cold`` also drops the lab's cache and times a start from nothing. The second run is set against a playbook of as
 many ``ansible.builtin.ping`` tasks as site.yml has, run right after it on the same machine: that ratio, unlike seconds,
-can be compared between computers.
+can be compared between computers. So can what the second run asks of the NAS: its logins, and its requests (login and
+logout among them) for each resource that the spec wants there, as ``resources.py`` counts them.
 """
 
 import argparse
@@ -18,6 +19,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+from resources import resources
+
+from tars_provision.load import load
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -52,6 +57,12 @@ def pings(count: int) -> float:
         return timed(BIN / "ansible-playbook", "-i", INVENTORY, file.name)[0]
 
 
+def nas_requests() -> list[str]:
+    """Return every request that the NAS noted in its journal since it started, as API.method, oldest first."""
+    _, journal = timed("ssh", *SSH.split(), "root@10.77.0.20", "journalctl --unit dsm-twin --output cat")
+    return re.findall(r"request (\S+) from", journal)
+
+
 LOAD = """
 import json, subprocess, urllib.request
 find = ["docker", "inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}", "tars-ollama-1"]
@@ -84,6 +95,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cold", action="store_true", help="drop the lab's cache first and time a start from nothing")
     options = parser.parse_args()
+    spec = load(ROOT / INVENTORY)
     result: dict[str, object] = {"machine": platform.platform(), "cores": os.cpu_count()}
     timed(BIN / "tars-provision", "lab", "down", *(["--cache"] if options.cold else []))
     if options.cold:
@@ -91,7 +103,10 @@ def main() -> None:
         timed(BIN / "tars-provision", "lab", "down")
     result["lab_up_warm_s"] = timed(BIN / "tars-provision", "lab", "up")[0]
     result["site_first_s"] = site()[0]
+    before = nas_requests()
     second, output = site()
+    asked = nas_requests()[len(before) :]
+    wanted = sum(resources(spec.model_dump(mode="json")).values())
     tasks = len(re.findall(r"^TASK \[", output, flags=re.MULTILINE))
     ping = pings(tasks)
     memory = memory_mib()
@@ -100,6 +115,10 @@ def main() -> None:
         "site_tasks": tasks,
         "ping_s": ping,
         "site_second_per_ping": round(second / ping, 2),
+        "nas_logins": asked.count("SYNO.API.Auth.login"),
+        "nas_requests": len(asked),
+        "nas_resources": wanted,
+        "nas_requests_per_resource": round(len(asked) / wanted, 2),
         "memory_mib": memory,
         "memory_total_mib": round(sum(memory.values()), 1),
     }

@@ -72,6 +72,8 @@ def application(nas: Nas) -> Starlette:
             form = await _form(request)
         except (ValueError, UnicodeError):
             return _refusal(DsmError(101))
+        # What a person sees who counts requests in the journal; never the query, which carries the session.
+        log.info("request %s.%s from %s", form.fields.get("api"), form.fields.get("method"), form.address)
         return await run_in_threadpool(_answer, nas, request.path_params["path"], form)
 
     return Starlette(routes=[Route("/webapi/{path:path}", webapi, methods=["GET", "POST"])])
