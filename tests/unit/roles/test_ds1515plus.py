@@ -122,6 +122,8 @@ def shape(options: dict[str, Any]) -> dict[str, Any]:
         ("nas_groups", "dsm_account", "groups"),
         ("nas_permissions", "dsm_permission", "shares"),
         ("nas_snapshots", "dsm_snapshot", "shares"),
+        ("nas_packages", "dsm_package", "packages"),
+        ("nas_tasks", "dsm_task", "tasks"),
         ("nas_firewall_sections", "dsm_firewall", "sections"),
     ],
 )

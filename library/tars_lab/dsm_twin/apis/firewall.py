@@ -101,7 +101,7 @@ def start(call: Call) -> object:
     """Begin to bring a profile into force; one that shuts the caller out is taken back, files and all."""
     nas = call.nas
     name = _known(nas, call.params.text("name"))
-    busy = any(not task.finished for task in nas.tasks.values())
+    busy = any(isinstance(task, Task) and not task.finished for task in nas.tasks.values())
     if call.params.flag("profile_applying") or busy:
         raise DsmError(BUSY)
     task = secrets.token_hex(8)
