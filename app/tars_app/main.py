@@ -19,6 +19,7 @@ from tars_app.metrics import Metrics
 from tars_app.retrieval.routes import make_router as retrieval_router
 from tars_app.services import make_services
 from tars_app.settings import Settings
+from tars_app.trust.routes import make_router as trust_router
 
 WEB = Path(__file__).parent / "web"
 
@@ -54,6 +55,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(retrieval_router(services))
     app.include_router(documents_router(services))
     app.include_router(health_router(services, metrics))
+    app.include_router(trust_router(settings))
     if WEB.is_dir():
         app.mount("/", StaticFiles(directory=WEB, html=True), name="web")
     return app

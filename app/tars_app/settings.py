@@ -43,6 +43,10 @@ class Settings(BaseSettings):
     worker_threads: int = Field(2, ge=1, le=32)
     heartbeat: Path = Field(Path("/tmp/tars-worker"), description="Touched by the worker; read by its health check")
 
+    authority: Path = Field(
+        Path("/authority/root.pem"), description="Root certificate that devices are offered to trust"
+    )
+
     chunk_words: int = Field(180, ge=20, description="all-minilm reads 256 tokens; more words would not be embedded")
     chunk_characters: int = Field(1000, ge=200)
     text_search: str = Field("english", pattern=r"^[a-z_]+$", description="PostgreSQL text search configuration")

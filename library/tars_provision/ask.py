@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Questions to the application on the desktop, over TLS that its own authority vouches for."""
+"""Questions to the application on the desktop, over TLS that the household's authority vouches for."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from tars_provision import trust
 from tars_provision.errors import Failure
 from tars_provision.site import Site
 
@@ -41,7 +42,7 @@ class Door:
 def door(site: Site, inventory_dir: Path) -> Door:
     """Return where the application of a site is."""
     address = str(site.hosts[site.desktop].address)
-    return Door(address, f"tars.{site.domain}", inventory_dir / "recorded" / "tars-ca.pem")
+    return Door(address, f"tars.{site.domain}", trust.authority_file(inventory_dir))
 
 
 def client(to: Door) -> httpx.Client:
@@ -51,7 +52,7 @@ def client(to: Door) -> httpx.Client:
     except (OSError, ssl.SSLError) as error:
         raise AskError(
             f"{to.authority}: wanted the certificate of the site's authority, found {error}. "
-            "`tars-provision site` records it when it sets up the desktop."
+            "`tars-provision site` makes it before it sets up the machines."
         ) from error
     # Proxies of the environment are for the world outside; the desktop is next door.
     return httpx.Client(

@@ -170,6 +170,16 @@ def benchmark(context: click.Context, inventory: Path, as_json: bool) -> None:
 
 
 @main.command()
+@inventory_option
+@json_option
+def trust(inventory: Path, as_json: bool) -> None:
+    """Print the fingerprint of the household's authority, to be compared on a device before it trusts it."""
+    from tars_provision import commands
+
+    commands.trust_lines(inventory, as_json)
+
+
+@main.command()
 @click.option("--question", default=None, help="What to ask instead.")
 @click.pass_context
 def demo(context: click.Context, question: str | None) -> None:

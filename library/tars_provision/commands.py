@@ -52,6 +52,18 @@ def contact(inventory: Path, *, trust_again: bool, yes: bool) -> None:
     click.echo(f"{trust.recorded_file(inventory)}: recorded")
 
 
+def trust_lines(inventory: Path, as_json: bool) -> None:
+    """Print what a person compares before a device trusts the household's authority, and where the device finds it."""
+    page = f"{door(load(inventory / SPEC), inventory).url}trust"
+    file, value = trust.authority_file(inventory), trust.authority_fingerprint(inventory)
+    if as_json:
+        click.echo(json.dumps({"file": str(file), "page": page, "sha256": value}))
+    else:
+        click.echo(
+            f"{file}: SHA-256 fingerprint\n{setup.fingerprint_lines(value)}\n{page} says what to do on each device"
+        )
+
+
 def play(
     name: str, inventory: Path, *, check: bool = False, diff: bool = False, limit: str = "", as_json: bool = False
 ) -> int:
@@ -64,7 +76,8 @@ def play(
     else:
         summarise(result, console)
         if name == "site" and result.status == "done" and not check:
-            console.print(f"The page: {door(site, inventory).url}", highlight=False)
+            url = door(site, inventory).url
+            console.print(f"The page: {url}   For devices that warn about it: {url}trust", highlight=False)
     return result.exit_code
 
 

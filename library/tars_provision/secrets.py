@@ -20,7 +20,7 @@ from ruamel.yaml import YAML
 from tars_provision.errors import Failure
 from tars_provision.files import write_atomic
 
-NAMES = ("dsm_password", "dsm_backup_password", "postgres_password", "redis_password")
+NAMES = ("authority_passphrase", "dsm_password", "dsm_backup_password", "postgres_password", "redis_password")
 """Secrets every site has, under the variable `tars_secrets`."""
 
 

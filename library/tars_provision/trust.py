@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Trust on first contact: the fingerprint of a NAS's certificate, recorded beside the spec and kept to from then on."""
+"""Trust: a NAS's certificate, recorded at first contact and kept to from then on, and the household's own authority."""
 
 from __future__ import annotations
 
@@ -41,6 +41,23 @@ def fingerprint(host: str, port: int = 5001, timeout_s: float = 10) -> str:
     if not certificate:
         raise TrustError(f"{host}:{port}: wanted the certificate of the NAS, found that it presents none")
     return hashlib.sha256(certificate).hexdigest()
+
+
+def authority_file(inventory_dir: Path) -> Path:
+    """Return the file of the root certificate of the household's authority, which `site` makes."""
+    return inventory_dir / "authority" / "root.pem"
+
+
+def authority_fingerprint(inventory_dir: Path) -> str:
+    """Return the SHA-256 (hex, lower case) of the authority's certificate, as devices show it."""
+    path = authority_file(inventory_dir)
+    try:
+        return hashlib.sha256(ssl.PEM_cert_to_DER_cert(path.read_text("ascii"))).hexdigest()
+    except (OSError, ValueError) as error:
+        raise TrustError(
+            f"{path}: wanted the certificate of the household's authority, found none ({error}). "
+            "`tars-provision site` makes it before it sets up the machines."
+        ) from error
 
 
 def recorded_file(inventory_dir: Path) -> Path:

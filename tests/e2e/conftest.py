@@ -14,7 +14,7 @@ from tars_lab.layout import Lab
 
 from ..conftest import BIN, INVENTORY, ROOT, environment, tars
 
-RECORDED = INVENTORY.parent / "recorded"
+AUTHORITY = INVENTORY.parent / "authority" / "root.pem"
 ADDRESSES = {"xps8950": "10.77.0.10", "ds1515plus": "10.77.0.20", "client": "10.77.0.30"}
 SSH = "-i /var/lib/tars-lab/ssh/id_ed25519 -o UserKnownHostsFile=/var/lib/tars-lab/ssh/known_hosts -o BatchMode=yes"
 

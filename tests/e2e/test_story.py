@@ -17,8 +17,8 @@ from reportlab.pdfgen.canvas import Canvas
 
 from tars_provision import secrets
 
-from ..conftest import tars, traces
-from .conftest import RECORDED, eventually, host, playbook
+from ..conftest import INVENTORY, tars, traces
+from .conftest import AUTHORITY, eventually, host, playbook
 
 pytestmark = [pytest.mark.e2e, pytest.mark.lab, pytest.mark.usefixtures("bare")]
 
@@ -109,7 +109,7 @@ def test_verify_finds_nothing_wrong() -> None:
 
 
 def test_https_answers_the_client_with_the_sites_own_authority() -> None:
-    authority = (RECORDED / "tars-ca.pem").read_text()
+    authority = AUTHORITY.read_text()
     assert host("client").run(f"cat > /root/tars-ca.pem <<'END'\n{authority}\nEND").rc == 0
     assert get("/ready")["ready"] is True
     stranger = host("client").run(
@@ -229,7 +229,7 @@ def test_garbage_and_an_empty_file_fail_alone_and_say_why() -> None:
 
 def test_a_wrong_nas_password_is_one_clear_message(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.json"
-    given = dict.fromkeys(secrets.NAMES, "x") | {"dsm_password": "not-it"}
+    given = secrets.read(INVENTORY.parent) | {"dsm_password": "not-it"}
     wrong.write_text(json.dumps({"tars_secrets": given}))
     run = playbook("site", "--limit", "ds1515plus", "-e", f"@{wrong}")
     assert run.code != 0

@@ -2,7 +2,9 @@
 """The page in headless Chromium, against a scripted API."""
 
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
@@ -36,10 +38,19 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for devices to trust, made by openssl."""
+    path = tmp_path_factory.mktemp("authority") / "root.pem"
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "/dev/null"]
+    subprocess.run(["openssl", "req", "-x509", *key, "-subj", "/CN=Household", "-out", path], check=True)
+    return path
+
+
 @pytest.fixture
-def server() -> Iterator[Server]:
+def server(authority: Path) -> Iterator[Server]:
     """A fresh script."""
-    server = Server().start()
+    server = Server(authority).start()
     yield server
     server.stop()
 
@@ -50,7 +61,7 @@ def open_page(browser: Browser, server: Server) -> Iterator[OpenPage]:
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
 
-    def open_page(width: int = 1280, height: int = 800, dark: bool = False) -> Page:
+    def open_page(width: int = 1280, height: int = 800, dark: bool = False, path: str = "") -> Page:
         context = browser.new_context(
             viewport={"width": width, "height": height},
             color_scheme="dark" if dark else "light",
@@ -62,7 +73,7 @@ def open_page(browser: Browser, server: Server) -> Iterator[OpenPage]:
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda m: complaints.append(m.text) if "Content Security Policy" in m.text else None)
         page.on("request", lambda r: None if r.url.startswith(server.url) else complaints.append(r.url))
-        page.goto(server.url)
+        page.goto(f"{server.url}{path}")
         return page
 
     yield open_page

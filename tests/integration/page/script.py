@@ -7,16 +7,17 @@ import threading
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from pathlib import Path
 from uuid import UUID
 
 import uvicorn
+from fastapi import FastAPI
 from pydantic import BaseModel
 from sse_starlette import EventSourceResponse, ServerSentEvent
-from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Route
 from starlette.staticfiles import StaticFiles
 
 from tars_app.answers.model import Citation, Done, Failure, SourceEntry, Sources, Token
@@ -24,6 +25,8 @@ from tars_app.documents.model import Document, Documents, Source
 from tars_app.guard import Guard
 from tars_app.main import WEB
 from tars_app.retrieval.model import PassageView
+from tars_app.settings import Settings
+from tars_app.trust.routes import make_router as trust_router
 
 MODIFIED = datetime(2026, 3, 14, 9, 30, tzinfo=UTC)
 QUOTE = "The filter must be cleaned every six months."
@@ -83,14 +86,16 @@ class Script:
         self.left = 0
         self.go_on = threading.Event()
 
-    def app(self) -> Starlette:
-        routes = [
+    def app(self, authority: Path) -> FastAPI:
+        routes: list[BaseRoute] = [
             Route("/api/ask", self.ask, methods=["POST"]),
             Route("/api/documents", self.list_documents),
             Route("/api/passages/{chunk_id}", self.open_passage),
-            Mount("/", StaticFiles(directory=WEB, html=True)),
         ]
-        return Starlette(routes=routes, middleware=[Middleware(Guard)])
+        app = FastAPI(routes=routes, middleware=[Middleware(Guard)])
+        app.include_router(trust_router(Settings(chat_model="a", embedding_model="b", authority=authority)))
+        app.mount("/", StaticFiles(directory=WEB, html=True))
+        return app
 
     async def list_documents(self, _: Request) -> Response:
         return _json(Documents(documents=self.documents, sources=self.sources))
@@ -159,12 +164,12 @@ def _json(model: BaseModel) -> Response:
 class Server:
     """The script on a free loopback port, in a thread of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, authority: Path) -> None:
         self.script = Script()
         self._socket = socket.socket()
         self._socket.bind(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/"
-        self._server = uvicorn.Server(uvicorn.Config(self.script.app(), log_level="warning", lifespan="off"))
+        self._server = uvicorn.Server(uvicorn.Config(self.script.app(authority), log_level="warning", lifespan="off"))
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]})
 
     def start(self) -> "Server":

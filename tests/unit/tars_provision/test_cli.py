@@ -3,12 +3,13 @@
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
-from tars_provision import ask, project, secrets
+from tars_provision import ask, project, secrets, setup, trust
 from tars_provision.cli import main
 
 SPECS = Path(__file__).parent / "specs"
@@ -60,7 +61,7 @@ def test_wrong_usage_is_2(arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["", "site", "plan", "verify", "ask", "init", "demo", "lab", "lab up", "spec", "spec check"]
+    "command", ["", "site", "plan", "verify", "ask", "init", "trust", "demo", "lab", "lab up", "spec", "spec check"]
 )
 def test_every_command_explains_itself(command: str) -> None:
     done = run(*command.split(), "--help")
@@ -70,10 +71,7 @@ def test_every_command_explains_itself(command: str) -> None:
 def test_a_site_that_was_not_prepared_is_1_and_says_the_next_step(site: Path) -> None:
     done = run("site")
     assert done.exit_code == 1
-    assert (
-        "wanted dsm_backup_password, dsm_password, postgres_password, redis_password, found nothing; "
-        "run `tars-provision init" in done.output
-    )
+    assert f"wanted {', '.join(sorted(secrets.NAMES))}, found nothing; run `tars-provision init" in done.output
     secrets.ensure(site)
     done = run("plan")
     assert done.exit_code == 1 and "wanted the fingerprint of ds1515plus's certificate" in done.output
@@ -81,7 +79,21 @@ def test_a_site_that_was_not_prepared_is_1_and_says_the_next_step(site: Path) ->
 
 def test_a_question_to_a_site_without_an_authority_is_1(site: Path) -> None:
     done = run("ask", "Who?")
-    assert done.exit_code == 1 and "tars-ca.pem: wanted the certificate of the site's authority" in done.output
+    assert done.exit_code == 1 and "root.pem: wanted the certificate of the site's authority" in done.output
+
+
+def test_trust_prints_the_fingerprint_that_openssl_reads(site: Path) -> None:
+    done = run("trust")
+    assert done.exit_code == 1 and "root.pem: wanted the certificate of the household's authority" in done.output
+    path = trust.authority_file(site)
+    path.parent.mkdir()
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "/dev/null"]
+    subprocess.run(["openssl", "req", "-x509", *key, "-subj", "/CN=Household", "-out", path], check=True)
+    reader = ["openssl", "x509", "-in", path, "-noout", "-fingerprint", "-sha256"]
+    read = subprocess.run(reader, check=True, capture_output=True, text=True).stdout.strip().split("=")[1]
+    assert setup.fingerprint_lines(read.replace(":", "").lower()) in run("trust").output
+    told = json.loads(run("trust", "--json").output)
+    assert told["sha256"] == read.replace(":", "").lower() and told["page"] == "https://tars.home.arpa/trust"
 
 
 def test_init_writes_a_spec_to_start_from(site: Path, tmp_path: Path) -> None:

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The authority's certificate in the forms that devices take."""
+
+import hashlib
+import plistlib
+import ssl
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+NAME = "T.A.R.S. household authority"
+
+
+@dataclass(frozen=True)
+class Authority:
+    """A root certificate: PEM as Linux takes it, and DER as everything else does."""
+
+    pem: str
+    der: bytes
+
+    @property
+    def fingerprint(self) -> bytes:
+        """SHA-256 of the DER form, which is what devices show."""
+        return hashlib.sha256(self.der).digest()
+
+    @property
+    def fingerprint_lines(self) -> tuple[str, str]:
+        """The fingerprint as devices show it: pairs of hexadecimal digits, in two lines."""
+        value = self.fingerprint
+        return value[:16].hex(":").upper(), value[16:].hex(":").upper()
+
+    def profile(self) -> bytes:
+        """A configuration profile for Apple's devices (payload types Configuration and com.apple.security.root).
+
+        The same certificate always gives the same identifiers, so that installing it again replaces it.
+        """
+        identifier = f"tars.authority.{self.fingerprint.hex()[:16]}"
+        root = {
+            "PayloadType": "com.apple.security.root",
+            "PayloadVersion": 1,
+            "PayloadIdentifier": f"{identifier}.root",
+            "PayloadUUID": str(uuid.uuid5(uuid.NAMESPACE_OID, f"{identifier}.root")).upper(),
+            "PayloadDisplayName": NAME,
+            "PayloadCertificateFileName": "tars-household.crt",
+            "PayloadContent": self.der,
+        }
+        return plistlib.dumps(
+            {
+                "PayloadType": "Configuration",
+                "PayloadVersion": 1,
+                "PayloadIdentifier": identifier,
+                "PayloadUUID": str(uuid.uuid5(uuid.NAMESPACE_OID, identifier)).upper(),
+                "PayloadDisplayName": NAME,
+                "PayloadDescription": "Lets this device know the servers of the household. It vouches for no others.",
+                "PayloadContent": [root],
+            }
+        )
+
+
+def load(path: Path) -> Authority | None:
+    """The authority whose certificate lies at a path; None where none lies there."""
+    try:
+        pem = path.read_text("ascii")
+        return Authority(pem, ssl.PEM_cert_to_DER_cert(pem))
+    except (OSError, ValueError):
+        return None
