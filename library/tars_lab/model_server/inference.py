@@ -82,6 +82,12 @@ class Inference:
     ) -> AsyncGenerator[tuple[str, Event | None], None]:
         """Yields each piece of text, and with the last, empty one the final object's own fields."""
         started = time.monotonic_ns()
+        empty = not messages and raw is None
+        if empty and request.keep_alive == 0:
+            # Of any model, one for embeddings as well: Ollama looks at what it can do only afterwards.
+            await self._runners.unload(str(model.name))
+            yield "", {"done_reason": "unload"}
+            return
         if model.config["model_format"] != "gguf":
             verb = "chat" if isinstance(request, requests.Chat) else "generate"
             raise ApiError(400, f'"{request.model or request.name}" does not support {verb}')
@@ -89,7 +95,7 @@ class Inference:
             what = "images" if images else "thinking"
             raise ApiError(400, f'"{request.model or request.name}" does not support {what}')
         options = _options(request, model)
-        if not messages and raw is None:
+        if empty:
             yield "", await self._load_only(request, model, options)
             return
         async with self._runners.use(model, self._context_tokens(options), request.keep_alive) as runner:
@@ -103,9 +109,6 @@ class Inference:
                         yield "", _final(chunk, started, runner.load_s)
 
     async def _load_only(self, request: requests.ForGeneration, model: Model, options: requests.Options) -> Event:
-        if request.keep_alive == 0:
-            await self._runners.unload(str(model.name))
-            return {"done_reason": "unload"}
         async with self._runners.use(model, self._context_tokens(options), request.keep_alive):
             return {"done_reason": "load"}
 
