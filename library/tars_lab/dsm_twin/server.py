@@ -21,7 +21,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from tars_lab.dsm_twin.apis import BY_NAME
+from tars_lab.dsm_twin.apis import BY_NAME, entry
 from tars_lab.dsm_twin.nas import Nas
 from tars_lab.dsm_twin.protocol import Api, Call, DsmError, Method, Params
 from tars_lab.dsm_twin.session import Session
@@ -50,6 +50,10 @@ class Form:
 
 class GetRefused(Exception):
     """A write came by GET; the web server answers 503 and nothing runs."""
+
+
+class Lost(Exception):
+    """The caller gets no answer: the connection is cut."""
 
 
 class Dropped(Response):
@@ -140,6 +144,8 @@ def _answer(nas: Nas, path: str, form: Form) -> Response:
         data, drop = _carry_out(nas, api, form)
     except DsmError as error:
         return _refusal(error)
+    except Lost:
+        return Dropped()
     except GetRefused:
         return HTMLResponse("<html><body>Service unavailable</body></html>", 503)
     except Exception:
@@ -182,6 +188,19 @@ def _carry_out(nas: Nas, api: Api, form: Form) -> tuple[object, bool]:
         return method.run(call), nas.faults.take("drop_after_write", name)
     finally:
         nas.writing.release()
+
+
+def _part(call: Call, fields: Mapping[str, str]) -> object:
+    """One part of a compound request: a call like any other, with the session that was checked for the whole."""
+    session = call.caller
+    form = Form("POST", {**fields, "_sid": session.sid}, call.address, "", session.token)
+    data, drop = _carry_out(call.nas, _api(form, None, ""), form)
+    if drop:
+        raise Lost
+    return data
+
+
+BY_NAME[entry.NAME] = entry.over(_part)
 
 
 def _method(api: Api, form: Form) -> tuple[int, Method]:

@@ -138,6 +138,8 @@ def test_one_login_serves_a_play_and_the_last_task_ends_it(twin: Twin) -> None:
     assert twin.connection["password"] not in twin.session_file.read_text()
     twin.run("dsm_nfs", enabled=True, exports=EXPORTS)
     assert twin.count("SYNO.API.Auth.login") == 0
+    twin.run("dsm_nfs", enabled=True, exports=EXPORTS)
+    assert twin.calls == ["SYNO.Core.Share.list", "SYNO.Entry.Request.request"], "two requests find that all is well"
     assert twin.run("dsm_session", state="absent")["ended"] is True
     assert not twin.session_file.exists()
     assert twin.run("dsm_session", state="absent")["ended"] is False

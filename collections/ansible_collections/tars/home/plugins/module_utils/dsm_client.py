@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Optional
+from typing import Any, Optional, TypeVar
 
+from .dsm_apis import NAMES
 from .dsm_errors import (
     BUSY_READ_CODES,
     BUSY_WRITE_CODES,
@@ -23,11 +24,14 @@ from .dsm_session import Session, SessionStore
 from .dsm_transport import Transport
 
 AUTH = "SYNO.API.Auth"
+COMPOUND = "SYNO.Entry.Request"
 # Seconds between attempts while DSM says that it is busy: a share just created took several to become exportable.
 PAUSES_S = (1.0, 2.0, 4.0, 8.0)
 # Login 7 is what DSM 7.3 wants for privileged changes, 6 is enough for 7.1.
 LOGIN_VERSIONS = (7, 6)
+_NO_SUCH_CALL = frozenset({102, 103, 104})
 _NO_SUCH_LOGIN = frozenset({101, 103, 104})
+Key = TypeVar("Key")
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,19 @@ class _Call:
     subject: str
     fresh: bool = False
     files: dict[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Read:
+    """One of several calls that change nothing: the arguments of `Client.read`. A code of `absent` gives None."""
+
+    api: str
+    method: str
+    version: int
+    params: dict[str, Any] = field(default_factory=dict)
+    subject: str = ""
+    busy: frozenset[int] = frozenset()
+    absent: Container[int] = ()
 
 
 class Client:
@@ -93,6 +110,27 @@ class Client:
         call = _Call(api, method, version, params or {}, subject)
         return self._patiently(call, BUSY_READ_CODES | busy, (ConnectionLost, Unreachable))
 
+    def read_all(self, reads: Mapping[Key, Read]) -> dict[Key, Any]:
+        """The data of each read under its key, by one request where DSM takes several at once; as `read` otherwise.
+
+        A part that failed is asked again by itself, which brings patience, a new login, or the error to raise.
+        """
+        answers = iter(self._compound(list(reads.values())) if len(reads) > 1 else [])
+        found: dict[Key, Any] = {}
+        for key, one in reads.items():
+            answer = next(answers, {})
+            found[key] = answer.get("data") if answer.get("success") else self.get(one)
+        return found
+
+    def get(self, one: Read) -> Any:
+        """The data of one read."""
+        try:
+            return self.read(one.api, one.method, one.version, one.params, one.subject, one.busy)
+        except ApiError as error:
+            if error.code not in one.absent:
+                raise
+            return None
+
     def write(
         self,
         api: str,
@@ -143,6 +181,24 @@ class Client:
                 return False
             return True
 
+    def _compound(self, reads: Sequence[Read]) -> list[dict[str, Any]]:
+        """What DSM says to each part of one request, in order; nothing where it lacks such requests, or an API."""
+        if not all(self._has(api) for api in (COMPOUND, *(one.api for one in reads))):
+            return []
+        parts = [
+            {**one.params, "api": one.api, "method": one.method, "version": self._version(one.api, one.version)}
+            for one in reads
+        ]
+        try:
+            asked = {"stop_when_error": False, "mode": "sequential", "compound": parts}
+            answers: list[dict[str, Any]] = self.read(COMPOUND, "request", 1, asked)["result"]
+        except ApiError as error:
+            if error.code not in _NO_SUCH_CALL:
+                raise
+            self._session.apis.pop(COMPOUND, None)
+            return []
+        return answers
+
     def _patiently(self, call: _Call, busy: frozenset[int], harmless: tuple[type[DsmError], ...]) -> Any:
         for pause in PAUSES_S:
             try:
@@ -166,37 +222,51 @@ class Client:
                 self._login(refused=self._session.sid)
             elif error.code == 104 and error.api == call.api:
                 # The table in the session file is older than the DSM that answers now.
-                self._session.apis.pop(call.api, None)
+                self._session.apis.clear()
             else:
                 raise
         return self._ask(call)
 
     def _ask(self, call: _Call) -> Any:
-        entry = self._entry(call.api)
+        version = self._version(call.api, call.version)
         if not self._session.sid:
             self._login()
-        if call.version < entry["minVersion"]:
-            raise DsmError(
-                f"{self.transport.endpoint} speaks {call.api} from version {entry['minVersion']} on, this client up to "
-                f"{call.version}. Update the collection."
-            )
-        version = min(call.version, entry["maxVersion"])
         form = {"api": call.api, "method": call.method, "version": str(version)}
-        form.update(encode(call.params, entry.get("requestFormat") == "JSON" and not call.files))
+        form.update(encode(call.params, self._entry(call.api).get("requestFormat") == "JSON" and not call.files))
         session = self._session
         return self._post(call.api, form, session.sid, session.synotoken, call.subject, call.fresh, call.files)
 
+    def _version(self, api: str, newest: int) -> int:
+        """The newest version that both sides speak."""
+        entry = self._entry(api)
+        if newest < entry["minVersion"]:
+            raise DsmError(
+                f"{self.transport.endpoint} speaks {api} from version {entry['minVersion']} on, this client up to "
+                f"{newest}. Update the collection."
+            )
+        return min(newest, int(entry["maxVersion"]))
+
     def _entry(self, api: str) -> dict[str, Any]:
-        """What SYNO.API.Info says about an API; asked once a session, together with the login's own entry."""
-        if api not in self._session.apis:
-            form = {"api": "SYNO.API.Info", "method": "query", "version": "1", "query": f"{AUTH},{api}"}
-            self._session.apis.update(self._post("SYNO.API.Info", form))
-            if self._session.sid:
-                self.store.save(self._session)
+        """What SYNO.API.Info says about an API."""
+        if not self._has(api):
+            # It may have come with a package since.
+            self._negotiate([api])
         if api not in self._session.apis:
             raise ApiError(api, "(any)", 102, subject=str(self.transport.endpoint))
         entry: dict[str, Any] = self._session.apis[api]
         return entry
+
+    def _has(self, api: str) -> bool:
+        """Whether the NAS had the API when the session began; all that the collection calls is asked about at once."""
+        if not self._session.apis:
+            self._negotiate(sorted({*NAMES, api}))
+        return api in self._session.apis
+
+    def _negotiate(self, names: Sequence[str]) -> None:
+        form = {"api": "SYNO.API.Info", "method": "query", "version": "1", "query": ",".join(names)}
+        self._session.apis.update(self._post("SYNO.API.Info", form))
+        if self._session.sid:
+            self.store.save(self._session)
 
     def _login(self, refused: str = "") -> None:
         """Take over the play's session, or make one where there is none or only the `refused` one."""

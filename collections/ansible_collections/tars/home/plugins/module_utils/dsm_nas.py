@@ -8,8 +8,7 @@ from typing import Any
 
 from . import dsm_nfs_plan as nfs_plan
 from . import dsm_share_plan as share_plan
-from .dsm_client import Client
-from .dsm_errors import ApiError
+from .dsm_client import Client, Read
 
 SHARE = "SYNO.Core.Share"
 NFS = "SYNO.Core.FileServ.NFS"
@@ -21,6 +20,9 @@ _SHARE_FIELDS = ["hidden", "recyclebin", "share_quota", "enable_share_compress",
 _NOT_READY = frozenset({2370})
 # USB disks and other places that NFS cannot export.
 _NEVER_EXPORTED = frozenset({2371, 2372})
+_VOLUMES = Read(VOLUME, "list", 1, {"offset": 0, "limit": -1, "location": "internal"})
+_SHARES = Read(SHARE, "list", 1, {"shareType": "all", "additional": _SHARE_FIELDS})
+_SERVICE = Read(NFS, "get", 2)
 
 
 def system(client: Client) -> dict[str, Any]:
@@ -39,7 +41,21 @@ def system(client: Client) -> dict[str, Any]:
 
 def volumes(client: Client) -> list[dict[str, Any]]:
     """Every internal volume: path, file system, status, size and free space in bytes."""
-    data = client.read(VOLUME, "list", 1, {"offset": 0, "limit": -1, "location": "internal"})
+    return _volumes(client.get(_VOLUMES))
+
+
+def storage(client: Client) -> share_plan.Storage:
+    found = client.read_all({"volumes": _VOLUMES, "shares": _SHARES})
+    file_systems = {volume["path"]: volume["file_system"] for volume in _volumes(found["volumes"])}
+    return share_plan.Storage(file_systems, _shares(found["shares"]))
+
+
+def shares(client: Client) -> dict[str, share_plan.Share]:
+    """Every share that the account sees."""
+    return _shares(client.get(_SHARES))
+
+
+def _volumes(data: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [
         {
             "path": row["volume_path"],
@@ -52,14 +68,7 @@ def volumes(client: Client) -> list[dict[str, Any]]:
     ]
 
 
-def storage(client: Client) -> share_plan.Storage:
-    file_systems = {volume["path"]: volume["file_system"] for volume in volumes(client)}
-    return share_plan.Storage(file_systems, shares(client))
-
-
-def shares(client: Client) -> dict[str, share_plan.Share]:
-    """Every share that the account sees."""
-    data = client.read(SHARE, "list", 1, {"shareType": "all", "additional": _SHARE_FIELDS})
+def _shares(data: Mapping[str, Any]) -> dict[str, share_plan.Share]:
     found = [share_plan.from_row(row) for row in data["shares"]]
     return {share.name: share for share in found}
 
@@ -74,23 +83,16 @@ def change_share(client: Client, change: share_plan.Change) -> None:
         client.write(SHARE, method, 1, {"name": name, "shareinfo": share_plan.to_shareinfo(change)}, subject)
 
 
-def service(client: Client) -> nfs_plan.Service:
-    return nfs_plan.service_from_api(client.read(NFS, "get", 2))
-
-
-def rules(client: Client, names: Iterable[str]) -> dict[str, tuple[nfs_plan.Rule, ...]]:
-    """The NFS rules of existing shares; one that cannot be exported at all has none."""
-    found: dict[str, tuple[nfs_plan.Rule, ...]] = {}
-    for name in names:
-        try:
-            data = client.read(RULES, "load", 1, {"share_name": name}, f"share {name}", busy=_NOT_READY)
-        except ApiError as error:
-            if error.code not in _NEVER_EXPORTED:
-                raise
-            data = {}
-        rows: list[Mapping[str, Any]] = data.get("rule") or []
-        found[name] = tuple(nfs_plan.rule_from_api(row) for row in rows)
-    return found
+def nfs(client: Client, names: Iterable[str]) -> nfs_plan.Nfs:
+    """The service, and the NFS rules of existing shares; one that cannot be exported at all has none."""
+    reads = {
+        name: Read(RULES, "load", 1, {"share_name": name}, f"share {name}", _NOT_READY, _NEVER_EXPORTED)
+        for name in names
+    }
+    found = client.read_all({"": _SERVICE, **reads})
+    service = nfs_plan.service_from_api(found.pop(""))
+    rules = {name: (answer or {}).get("rule") or [] for name, answer in found.items()}
+    return nfs_plan.Nfs(service, {name: tuple(map(nfs_plan.rule_from_api, rows)) for name, rows in rules.items()})
 
 
 def change_nfs(client: Client, change: nfs_plan.Change) -> None:

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
 from . import dsm_firewall_plan as firewall_plan
-from .dsm_client import Client
+from .dsm_client import Client, Read
 from .dsm_errors import ApiError, ConnectionLost, DsmError
 
 FIREWALL = "SYNO.Core.Security.Firewall"
@@ -31,15 +31,20 @@ class NasFirewall:
         self._before: Optional[dict[str, Any]] = None
 
     def read(self) -> firewall_plan.Firewall:
-        client = self.client
-        switch = client.read(FIREWALL, "get", 1)
+        found = self.client.read_all(
+            {
+                "switch": Read(FIREWALL, "get", 1),
+                "adapters": Read(ADAPTER, "list", 1),
+                "profile": Read(PROFILE, "get", 1, {"name": self.profile}, f"the firewall's profile {self.profile}"),
+            }
+        )
+        switch = found["switch"]
         on = bool(switch.get("enable_firewall"))
-        adapters = client.read(ADAPTER, "list", 1).get("adapter_names") or []
         return firewall_plan.Firewall(
             enabled=on,
             profile=self.profile,
-            sections=firewall_plan.sections_from_api(self._profile()),
-            adapters=adapters,
+            sections=firewall_plan.sections_from_api(found["profile"]),
+            adapters=found["adapters"].get("adapter_names") or [],
             pending=self.pending or (on and switch.get("profile_name") != self.profile),
         )
 
@@ -122,29 +127,33 @@ def chosen(client: Client) -> firewall_plan.Firewall:
 
 def access(client: Client, address: Optional[str], ports: Optional[Sequence[int]]) -> firewall_plan.Access:
     """Who must still get in; what is not given is this machine as DSM sees it, to DSM and to SSH where that is on."""
+    reads = {"network": Read(NETWORK, "list", 2)}
+    if ports is None:
+        reads["terminal"] = Read(TERMINAL, "get", 3)
+    if address is None:
+        # Whatever DSM says instead, this end of the connection tells nearly as well.
+        reads["connections"] = Read(CONNECTIONS, "list", 1, absent=range(100, 10_000))
+    found = client.read_all(reads)
+    here, there = client.transport.addresses()
     if ports is None:
         ports = [client.transport.endpoint.port]
-        terminal = client.read(TERMINAL, "get", 3)
-        if terminal.get("enable_ssh"):
-            ports.append(int(terminal.get("ssh_port") or 22))
-    return firewall_plan.Access(address or _own_address(client), ports, _adapter(client))
+        if found["terminal"].get("enable_ssh"):
+            ports.append(int(found["terminal"].get("ssh_port") or 22))
+    if address is None:
+        address = _own_address(found["connections"] or {}) or here
+    return firewall_plan.Access(address, ports, _adapter(found["network"], there))
 
 
-def _own_address(client: Client) -> str:
-    try:
-        rows = client.read(CONNECTIONS, "list", 1).get("items") or []
-    except ApiError:
-        rows = []
-    for row in rows:
+def _own_address(connections: Mapping[str, Any]) -> str:
+    for row in connections.get("items") or []:
         if row.get("is_current_connected") and row.get("from"):
             return str(row["from"])
-    return client.transport.addresses()[0]
+    return ""
 
 
-def _adapter(client: Client) -> Optional[str]:
+def _adapter(network: Mapping[str, Any], address: str) -> Optional[str]:
     """The adapter with the address that this connection reaches; None where DSM does not list it."""
-    there = client.transport.addresses()[1]
-    for row in client.read(NETWORK, "list", 2).get("interfaces") or []:
-        if there in [entry.get("address") for entry in row.get("ip") or []]:
+    for row in network.get("interfaces") or []:
+        if address in [entry.get("address") for entry in row.get("ip") or []]:
             return str(row["id"])
     return None

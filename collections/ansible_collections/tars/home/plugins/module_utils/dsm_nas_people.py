@@ -7,28 +7,33 @@ from collections.abc import Iterable
 
 from . import dsm_account_plan as account_plan
 from . import dsm_permission_plan as permission_plan
-from .dsm_client import Client
+from .dsm_client import Client, Read
 
 USER = "SYNO.Core.User"
 GROUP = "SYNO.Core.Group"
 MEMBER = "SYNO.Core.Group.Member"
 PERMISSION = "SYNO.Core.Share.Permission"
 _WHOLE = {"offset": 0, "limit": -1}
+_GROUPS = Read(GROUP, "list", 1, {**_WHOLE, "type": "local"})
+_USERS = Read(USER, "list", 1, {**_WHOLE, "type": "local", "additional": ["description", "email", "expired"]})
 
 
 def directory(client: Client) -> account_plan.Directory:
     """Every local user and group; what everybody belongs to is not asked for."""
-    data = client.read(GROUP, "list", 1, {**_WHOLE, "type": "local"})
-    groups = {group.name: group for group in map(account_plan.group_from_row, data["groups"])}
+    found = client.read_all({"groups": _GROUPS, "users": _USERS})
+    groups = {group.name: group for group in map(account_plan.group_from_row, found["groups"]["groups"])}
+    members = client.read_all(
+        {
+            name: Read(MEMBER, "list", 1, {"group": name, "ingroup": True}, f"group {name}")
+            for name in groups
+            if name != account_plan.EVERYBODY
+        }
+    )
     belonging: dict[str, list[str]] = {}
-    for name in groups:
-        if name != account_plan.EVERYBODY:
-            found = client.read(MEMBER, "list", 1, {"group": name, "ingroup": True}, f"group {name}")
-            for row in found["users"]:
-                belonging.setdefault(row["name"], []).append(name)
-    asked = {**_WHOLE, "type": "local", "additional": ["description", "email", "expired"]}
-    rows = client.read(USER, "list", 1, asked)["users"]
-    users = [account_plan.user_from_row(row, belonging.get(row["name"], ())) for row in rows]
+    for name, answer in members.items():
+        for row in answer["users"]:
+            belonging.setdefault(row["name"], []).append(name)
+    users = [account_plan.user_from_row(row, belonging.get(row["name"], ())) for row in found["users"]["users"]]
     return account_plan.Directory({user.name: user for user in users}, groups)
 
 
@@ -55,13 +60,19 @@ def change_account(client: Client, change: account_plan.Change) -> None:
 
 def permissions(client: Client, shares: Iterable[str]) -> permission_plan.Permissions:
     """What every local user and group may do in each of these existing shares."""
-    found: dict[str, dict[permission_plan.Principal, permission_plan.Entry]] = {}
-    for share in shares:
-        found[share] = {}
-        for kind, theirs in permission_plan.KINDS.items():
-            asked = {**_WHOLE, "name": share, "user_group_type": theirs, "action": "enum", "with_inherit": True}
-            data = client.read(PERMISSION, "list", 1, asked, f"share {share}")
-            found[share].update(permission_plan.entry_from_row(kind, row) for row in data["items"])
+    found: dict[str, dict[permission_plan.Principal, permission_plan.Entry]] = {share: {} for share in shares}
+    asked = {**_WHOLE, "action": "enum", "with_inherit": True}
+    answers = client.read_all(
+        {
+            (share, kind): Read(
+                PERMISSION, "list", 1, {**asked, "name": share, "user_group_type": theirs}, f"share {share}"
+            )
+            for share in found
+            for kind, theirs in permission_plan.KINDS.items()
+        }
+    )
+    for (share, kind), answer in answers.items():
+        found[share].update(permission_plan.entry_from_row(kind, row) for row in answer["items"])
     return found
 
 

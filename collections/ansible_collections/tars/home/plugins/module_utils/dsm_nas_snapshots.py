@@ -8,7 +8,7 @@ from typing import Any
 
 from . import dsm_nas
 from . import dsm_snapshot_plan as plan
-from .dsm_client import Client
+from .dsm_client import Client, Read
 
 SNAPSHOT = "SYNO.Core.Share.Snapshot"
 RETENTION = "SYNO.DisasterRecovery.Retention"
@@ -18,14 +18,15 @@ def nas(client: Client, shares: Iterable[str]) -> plan.Nas:
     """The file systems of all shares, and the settings of these, where they exist on btrfs."""
     storage = dsm_nas.storage(client)
     file_systems = {name: storage.volumes.get(share.volume, "") for name, share in storage.shares.items()}
-    found = {}
-    for share in dict.fromkeys(shares):
-        if file_systems.get(share) == "btrfs":
-            subject = f"the snapshots of share {share}"
-            schedule = client.read(SNAPSHOT, "get_schedule", 1, {"name": share}, subject)
-            retention = client.read(RETENTION, "get", 1, {"type": "Share", "name": share}, subject)
-            found[share] = plan.from_api(schedule or {}, retention or {})
-    return plan.Nas(file_systems, found)
+    names = [share for share in dict.fromkeys(shares) if file_systems.get(share) == "btrfs"]
+    reads = {}
+    for name in names:
+        subject = f"the snapshots of share {name}"
+        reads[name, "schedule"] = Read(SNAPSHOT, "get_schedule", 1, {"name": name}, subject)
+        reads[name, "retention"] = Read(RETENTION, "get", 1, {"type": "Share", "name": name}, subject)
+    found = client.read_all(reads)
+    settings = {name: plan.from_api(found[name, "schedule"] or {}, found[name, "retention"] or {}) for name in names}
+    return plan.Nas(file_systems, settings)
 
 
 def taken(client: Client, share: str) -> list[dict[str, Any]]:

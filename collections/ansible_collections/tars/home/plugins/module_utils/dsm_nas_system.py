@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from . import dsm_system_plan as system_plan
-from .dsm_client import Client
+from .dsm_client import Client, Read
 
 NETWORK = "SYNO.Core.Network"
 TIME = "SYNO.Core.Region.NTP"
@@ -20,11 +20,15 @@ _GROUPS = {
 
 
 def settings(client: Client) -> system_plan.System:
-    return system_plan.from_api(*(client.read(api, "get", version) for api, version, _subject in _GROUPS.values()))
+    found = client.read_all(
+        {group: Read(api, "get", version, subject=subject) for group, (api, version, subject) in _GROUPS.items()}
+    )
+    return system_plan.from_api(*(found[group] for group in _GROUPS))
 
 
 def limits(client: Client) -> system_plan.Limits:
-    return system_plan.limits_from_api(client.read(NETWORK, "get", 2), client.read(TIME, "listzone", 1))
+    found = client.read_all({"network": Read(NETWORK, "get", 2), "zones": Read(TIME, "listzone", 1)})
+    return system_plan.limits_from_api(found["network"], found["zones"])
 
 
 def change_settings(client: Client, change: system_plan.Change) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import Optional
 
 from . import dsm_task_plan as plan
-from .dsm_client import Client
+from .dsm_client import Client, Read
 from .dsm_errors import DsmError
 
 TASKS = "SYNO.Core.TaskScheduler"
@@ -27,16 +27,14 @@ def tasks(client: Client, names: Optional[Collection[str]] = None) -> list[plan.
             f"DSM told {len(rows)} of its {data['total']} scheduled tasks, so a name could be missed. Report it with "
             "the DSM version."
         )
-    found = []
-    for row in rows:
-        if row.get("id") is None:
-            continue
-        task = plan.from_row(row)
-        if task.kind == plan.SCRIPT and (names is None or task.name in names):
-            asked = {"id": task.id, "real_owner": task.real_owner}
-            task = plan.from_api(task, client.read(TASKS, "get", 4, asked, f"task {task.name!r}") or {})
-        found.append(task)
-    return found
+    found = [plan.from_row(row) for row in rows if row.get("id") is not None]
+    reads = {
+        task.id: Read(TASKS, "get", 4, {"id": task.id, "real_owner": task.real_owner}, f"task {task.name!r}")
+        for task in found
+        if task.kind == plan.SCRIPT and (names is None or task.name in names)
+    }
+    scripts = client.read_all(reads)
+    return [plan.from_api(task, scripts[task.id] or {}) if task.id in scripts else task for task in found]
 
 
 def change_task(client: Client, change: plan.Change) -> None:

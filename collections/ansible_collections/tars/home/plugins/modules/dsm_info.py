@@ -272,8 +272,7 @@ def shares(client: Client) -> dict[str, Any]:
 
 
 def nfs(client: Client) -> dict[str, Any]:
-    rules = dsm_nas.rules(client, all_shares(client))
-    return dsm_nfs_plan.to_dict(dsm_nfs_plan.Nfs(dsm_nas.service(client), rules))
+    return dsm_nfs_plan.to_dict(dsm_nas.nfs(client, all_shares(client)))
 
 
 def snapshots(client: Client) -> dict[str, Any]:

@@ -147,7 +147,6 @@ from ansible_collections.tars.home.plugins.module_utils.dsm_module import Module
 from ansible_collections.tars.home.plugins.module_utils.dsm_nfs_plan import (
     SECURITY,
     SQUASH,
-    Nfs,
     apply,
     plan,
     rule_from_wish,
@@ -176,14 +175,10 @@ def ensure(client: Client, module: Module) -> dict[str, Any]:
     existing = dsm_nas.shares(client) if exports else {}
     names = [share for share, _rules in exports]
 
-    def read() -> Nfs:
-        found = dsm_nas.rules(client, [share for share in dict.fromkeys(names) if share in existing])
-        return Nfs(dsm_nas.service(client), found)
-
     outcome = bring_about(
         client,
         module,
-        read=read,
+        read=partial(dsm_nas.nfs, client, [share for share in dict.fromkeys(names) if share in existing]),
         plan=partial(plan, exports=exports, enabled=params["enabled"], minor=params["nfsv4_minor"]),
         apply=apply,
         write=partial(dsm_nas.change_nfs, client),

@@ -99,13 +99,13 @@ settings:
     sftp_port: 22
 """
 
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from ansible_collections.tars.home.plugins.module_utils import dsm_nas_system
 from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
 from ansible_collections.tars.home.plugins.module_utils.dsm_module import Module, bring_about, run_module
-from ansible_collections.tars.home.plugins.module_utils.dsm_system_plan import apply, plan, to_dict
+from ansible_collections.tars.home.plugins.module_utils.dsm_system_plan import Change, System, apply, plan, to_dict
 
 OPTIONS = {
     "server_name": {"type": "str"},
@@ -122,13 +122,17 @@ OPTIONS = {
 
 def ensure(client: Client, module: Module) -> dict[str, Any]:
     wish = {name: module.params[name] for name in OPTIONS}
-    bounded = wish["time_zone"] is not None or wish["gateway"] is not None
-    limits = dsm_nas_system.limits(client) if bounded else None
+    limits = cache(partial(dsm_nas_system.limits, client))
+
+    def planned(current: System) -> list[Change]:
+        bounded = any(wish[name] not in (None, getattr(current, name)) for name in ("time_zone", "gateway"))
+        return plan(current, wish, limits() if bounded else None)
+
     outcome = bring_about(
         client,
         module,
         read=partial(dsm_nas_system.settings, client),
-        plan=partial(plan, wish=wish, limits=limits),
+        plan=planned,
         apply=apply,
         write=partial(dsm_nas_system.change_settings, client),
     )

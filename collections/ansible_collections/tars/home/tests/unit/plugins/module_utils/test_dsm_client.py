@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 import json
 import os
+import re
 import stat
 import threading
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.tars.home.plugins.module_utils import dsm_apis
 from ansible_collections.tars.home.plugins.module_utils.dsm_client import PAUSES_S, Client, encode
 from ansible_collections.tars.home.plugins.module_utils.dsm_errors import (
     ApiError,
@@ -56,9 +58,9 @@ def test_login_values_are_bare_and_stay_out_of_the_query(nas: Nas, connect: Conn
 
 def test_the_version_is_negotiated(nas: Nas, connect: Connect) -> None:
     nas.apis["SYNO.Core.FileServ.NFS"]["maxVersion"] = 1
+    nas.apis["SYNO.DSM.Info"]["minVersion"] = 3
     with connect() as client:
         client.read("SYNO.Core.FileServ.NFS", "get", 2)
-        nas.apis["SYNO.DSM.Info"]["minVersion"] = 3
         with pytest.raises(DsmError, match=r"speaks SYNO.DSM.Info from version 3 on, this client up to 2"):
             info(client)
     assert nas.asked("SYNO.Core.FileServ.NFS.get")[0].form["version"] == "1"
@@ -158,7 +160,31 @@ def test_an_outdated_table_of_versions_is_asked_again(nas: Nas, connect: Connect
     nas.answers["SYNO.DSM.Info.getinfo"] = [104, {"serial": "1"}]
     with connect() as client:
         assert info(client) == {"serial": "1"}
-    assert len([r for r in nas.asked("SYNO.API.Info.query") if "SYNO.DSM.Info" in r.form["query"]]) == 2
+    assert len(nas.asked("SYNO.API.Info.query")) == 2
+
+
+def test_one_question_tells_about_all_apis(nas: Nas, connect: Connect) -> None:
+    with connect() as client:
+        info(client)
+        create(client)
+        with pytest.raises(ApiError):
+            client.read("SYNO.Brought.By.APackage", "get", 1)
+        nas.apis["SYNO.Brought.By.APackage"] = {"path": "entry.cgi", "minVersion": 1, "maxVersion": 1}
+        client.read("SYNO.Brought.By.APackage", "get", 1)
+    first, *later = [request.form["query"].split(",") for request in nas.asked("SYNO.API.Info.query")]
+    assert {"SYNO.API.Auth", "SYNO.DSM.Info", "SYNO.Core.Share"} <= set(first)
+    assert later == [["SYNO.Brought.By.APackage"]] * 2
+
+
+def test_the_apis_asked_about_are_those_that_are_called() -> None:
+    sources = sorted(Path(dsm_apis.__file__).parent.glob("dsm_*.py"))
+    called = {
+        name
+        for source in sources
+        if source.stem not in ("dsm_apis", "dsm_errors")
+        for name in re.findall(r'"(SYNO\.[A-Za-z.]+)"', source.read_text())
+    }
+    assert set(dsm_apis.NAMES) == called - {"SYNO.API.Info"}, "keep the list in dsm_apis.py as the calls are"
 
 
 def test_details_of_an_error_are_shown(nas: Nas, connect: Connect) -> None:
