@@ -145,6 +145,30 @@ def verify(context: click.Context, inventory: Path, as_json: bool) -> None:
 
 @main.command()
 @inventory_option
+@click.option(
+    "--nas-facts", is_flag=True, help="Ask the NAS, in twelve looks that change nothing, what the modules assume."
+)
+@click.option(
+    "--save", type=click.Path(path_type=Path, dir_okay=False), help="Keep its answers, redacted, in this file."
+)
+@click.option("--replay", type=click.Path(path_type=Path, dir_okay=False), help="Ask such a file instead of the NAS.")
+@json_option
+@click.pass_context
+def doctor(
+    context: click.Context, inventory: Path, nas_facts: bool, save: Path | None, replay: Path | None, as_json: bool
+) -> None:
+    """Check this computer and the site before a run: spec, vault, and whether the machines answer. Changes nothing."""
+    from tars_provision import doctor as doctors
+
+    if ((save or replay) and not nas_facts) or (save and replay):
+        raise click.UsageError("--save FILE and --replay FILE belong to --nas-facts, one of them at a time")
+    if nas_facts:
+        context.exit(doctors.nas_facts(inventory, save, replay, as_json=as_json))
+    context.exit(doctors.examine(inventory, as_json=as_json))
+
+
+@main.command()
+@inventory_option
 @json_option
 @click.argument("question")
 def ask(inventory: Path, question: str, as_json: bool) -> None:

@@ -55,13 +55,16 @@ def test_mistakes_as_json(site: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("arguments", [["sit"], ["site", "--chek"], ["ask"], ["spec", "x"], ["lab", "x"]])
+@pytest.mark.parametrize(
+    "arguments", [["sit"], ["site", "--chek"], ["ask"], ["spec", "x"], ["lab", "x"], ["doctor", "--save", "x"]]
+)
 def test_wrong_usage_is_2(arguments: list[str]) -> None:
     assert run(*arguments).exit_code == 2
 
 
 @pytest.mark.parametrize(
-    "command", ["", "site", "plan", "verify", "ask", "init", "trust", "demo", "lab", "lab up", "spec", "spec check"]
+    "command",
+    ["", "site", "plan", "verify", "ask", "init", "trust", "demo", "doctor", "lab", "lab up", "spec", "spec check"],
 )
 def test_every_command_explains_itself(command: str) -> None:
     done = run(*command.split(), "--help")
@@ -75,6 +78,22 @@ def test_a_site_that_was_not_prepared_is_1_and_says_the_next_step(site: Path) ->
     secrets.ensure(site)
     done = run("plan")
     assert done.exit_code == 1 and "wanted the fingerprint of ds1515plus's certificate" in done.output
+
+
+def test_the_doctor_says_what_is_not_in_order_and_the_next_step(site: Path) -> None:
+    text = (site / "tars.yml").read_text()
+    (site / "tars.yml").write_text(text.replace("10.77.0.", "127.0.0.").replace("5001", "9"))
+    done = run("doctor", "--json")
+    assert done.exit_code == 1
+    told = json.loads(done.stdout)
+    assert [check["name"] for check in told["checks"]] == ["Python", "Ansible", "spec", "vault", "NAS", "desktop"]
+    found = {check["name"]: check for check in told["checks"] if not check["ok"]}
+    assert set(found) == {"vault", "NAS", "desktop"} and not told["ok"]
+    assert "wanted dsm_" in found["vault"]["found"] and "`tars-provision init" in found["vault"]["fix"]
+    assert "found no HTTPS there" in found["NAS"]["found"]
+    (site / "tars.yml").write_text("")
+    done = run("doctor")
+    assert done.exit_code == 1 and "fail spec" in done.output and "desktop" not in done.output
 
 
 def test_a_question_to_a_site_without_an_authority_is_1(site: Path) -> None:

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The doctor: whether controller and site are fit for a run, and what a NAS says about the modules' assumptions."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import platform
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.markup import escape
+
+from tars_provision import inventory, secrets, setup, trust
+from tars_provision.errors import Failure
+from tars_provision.load import load
+from tars_provision.project import SPEC
+from tars_provision.site import Desktop, Site
+
+SSH_TIMEOUT_S = 10
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check: what was found, and what to do where it is not in order."""
+
+    name: str
+    ok: bool
+    found: str
+    fix: str = ""
+
+
+def site_findings(folder: Path) -> Iterator[Finding]:
+    """Check the controller, the site's spec and secrets, and whether its machines answer. Nothing is changed."""
+    fits = (3, 11) <= sys.version_info[:2] <= (3, 13)
+    yield Finding("Python", fits, platform.python_version(), "run `./tars`, which finds one from 3.11 to 3.13")
+    yield Finding("Ansible", True, f"ansible-core {importlib.metadata.version('ansible-core')}")
+    try:
+        site = load(folder / SPEC)
+    except Failure as error:
+        yield Finding("spec", False, str(error), "correct it; docs/spec.md explains every key")
+        return
+    yield Finding("spec", True, f"{folder / SPEC} has no mistakes")
+    step = f"`tars-provision init -i {folder}`"
+    yield _tried("vault", lambda: _vault(folder), f"{step} makes what is missing")
+    yield _tried("NAS", lambda: _certificate(site, folder), f"{step} records its certificate on first contact")
+    yield _tried("desktop", lambda: _ssh(site), "see `hosts` in the spec; does `ssh` get there by hand?")
+
+
+def _tried(name: str, look: Callable[[], str], fix: str) -> Finding:
+    try:
+        return Finding(name, True, look())
+    except Failure as error:
+        return Finding(name, False, str(error), fix)
+
+
+def _vault(folder: Path) -> str:
+    missing = sorted(set(secrets.NAMES) - secrets.read(folder).keys())
+    if missing:
+        raise Failure(f"{secrets.secrets_file(folder)}: wanted {', '.join(missing)}, found nothing")
+    return f"{secrets.secrets_file(folder)} opens and is complete"
+
+
+def _certificate(site: Site, folder: Path) -> str:
+    found, known = setup.certificate(site), trust.recorded(folder).get(site.nas)
+    if known is None:
+        raise Failure(f"{site.nas}: wanted a recorded certificate, found none; it shows {found}")
+    if known != found:
+        raise Failure(f"{site.nas}: wanted the certificate {known}, found {found}")
+    return f"{site.nas} answers with the recorded certificate"
+
+
+def _ssh(site: Site) -> str:
+    """Log in as Ansible does, without a question to anybody."""
+    host = site.hosts[site.desktop]
+    assert isinstance(host, Desktop)
+    told = inventory.desktop_variables(host)
+    key = ["-i", told["ansible_ssh_private_key_file"]] if "ansible_ssh_private_key_file" in told else []
+    known = (
+        ["-o", f"UserKnownHostsFile={Path(host.connect.known_hosts).expanduser()}"] if host.connect.known_hosts else []
+    )
+    quiet = ["-o", "BatchMode=yes", "-o", f"ConnectTimeout={SSH_TIMEOUT_S}"]
+    where = f"{told['ansible_user']}@{told['ansible_host']}"
+    command = ["ssh", *quiet, *key, *known, "-p", str(told["ansible_port"]), where, "uname -sr"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=3 * SSH_TIMEOUT_S)
+    except FileNotFoundError as error:
+        raise Failure("wanted the program ssh on this computer, found none; install OpenSSH's client") from error
+    except subprocess.TimeoutExpired as error:
+        raise Failure(f"{where}: wanted an answer over ssh, found none in {3 * SSH_TIMEOUT_S} s") from error
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or ["nothing"])[-1]
+        raise Failure(f"{where}: wanted to log in over ssh, found: {said}")
+    return f"{where} answers over ssh ({done.stdout.strip()})"
+
+
+def examine(folder: Path, *, as_json: bool) -> int:
+    """Print the findings of a site as they come, and return the exit code."""
+    console = Console(stderr=as_json)
+    findings = []
+    for finding in site_findings(folder):
+        findings.append(finding)
+        mark = "[green]ok[/green]  " if finding.ok else "[red]fail[/red]"
+        console.print(f"{mark} {finding.name}: {escape(finding.found)}", highlight=False, soft_wrap=True)
+        if not finding.ok:
+            console.print(f"     {escape(finding.fix)}", highlight=False, soft_wrap=True)
+    ok = all(finding.ok for finding in findings)
+    if as_json:
+        click.echo(json.dumps({"ok": ok, "checks": [asdict(finding) for finding in findings]}, ensure_ascii=False))
+    return 0 if ok else 1
+
+
+def nas_facts(folder: Path, save: Path | None, replay: Path | None, *, as_json: bool) -> int:
+    """Ask the NAS of a site (or a recording of one) what the modules assume of it; return the exit code."""
+    from tars_provision.nas_facts import recording, run, show  # Ansible's part of it takes half a second to load
+
+    console = Console()
+    with show.progress(Console(stderr=True)) as progress:
+        if replay is None:
+            facts, calls = run.of_site(folder, progress)
+        else:
+            facts, calls = run.of_recording(replay, progress), []
+    if as_json:
+        click.echo(json.dumps({"facts": [asdict(fact) for fact in facts]}, ensure_ascii=False))
+    elif console.is_terminal:
+        console.print(show.table(facts))
+    else:
+        click.echo("\n".join(show.lines(facts)))
+    click.echo(show.sentence(facts), err=as_json)
+    if save:
+        recording.save(save, calls)
+        stand_ins = "names, addresses, serial numbers and texts are stand-ins; read it before you share it"
+        click.echo(f"{save}: recorded; {stand_ins}", err=as_json)
+    return 1 if any(fact.verdict == "differs" for fact in facts) else 0

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The collection's own client and readers, for the one command that looks through the modules' eyes.
+
+The collection lies beside the library, not in Python's path: Ansible finds it by itself, this program has to be told.
+Import nothing of it elsewhere in `tars_provision`.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, NoReturn
+
+from tars_provision.project import ROOT
+
+COLLECTION = ROOT / "collections" / "ansible_collections" / "tars" / "home"
+if str(ROOT / "collections") not in sys.path:
+    sys.path.append(str(ROOT / "collections"))
+
+from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client  # noqa: E402 - the path comes first
+from ansible_collections.tars.home.plugins.module_utils.dsm_errors import ApiError, DsmError  # noqa: E402 - as above
+from ansible_collections.tars.home.plugins.module_utils.dsm_module import CONNECTION, connect  # noqa: E402 - as above
+from ansible_collections.tars.home.plugins.module_utils.dsm_transport import Transport  # noqa: E402 - as above
+from ansible_collections.tars.home.plugins.modules import dsm_info  # noqa: E402 - as above
+
+PARTS = (*dsm_info.PARTS, *dsm_info.DETAILS)
+"""What `dsm_info` can read."""
+
+__all__ = ["COLLECTION", "PARTS", "ApiError", "Client", "DsmError", "Transport", "connected", "info"]
+
+
+def connected(**options: Any) -> Client:
+    """Return a client with the options of the `dsm_*` modules; what is not given has their defaults."""
+    return connect({**{name: option.get("default") for name, option in CONNECTION.items()}, **options})
+
+
+def info(client: Client, *parts: str) -> dict[str, Any]:
+    """Return what the module `dsm_info` makes of these parts of a NAS."""
+    return dsm_info.gather(client, _Asking({"gather": list(parts)}))
+
+
+class _Asking:
+    """As much of a module as reading needs."""
+
+    check_mode = True
+
+    def __init__(self, params: dict[str, Any]) -> None:
+        self.params = params
+
+    def warn(self, warning: str) -> None:
+        raise DsmError(warning)
+
+    def fail_json(self, msg: str, **_: Any) -> NoReturn:
+        raise DsmError(msg)

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One look at a NAS: what was seen, what is otherwise than assumed, what could not be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from tars_provision.nas_facts.bridge import ApiError, Client, DsmError, info
+
+Verdict = Literal["as assumed", "differs", "not available"]
+ABSENT = frozenset({102, 103, 104})
+"""Codes that say that this DSM has no such API, method or version."""
+
+
+def boolean(value: Any) -> bool:
+    """True, false, or one of the ways in which DSM writes them."""
+    return isinstance(value, bool) or value in (0, 1, "0", "1", "true", "false", "yes", "no")
+
+
+def whole(value: Any) -> bool:
+    """A whole number, or a text of digits."""
+    return (isinstance(value, int) and not isinstance(value, bool)) or str(value).lstrip("-").isdigit()
+
+
+def text(value: Any) -> bool:
+    """A text, even an empty one."""
+    return isinstance(value, str)
+
+
+def many(value: Any) -> bool:
+    """A list."""
+    return isinstance(value, list)
+
+
+def named(value: Any) -> bool:
+    """An object with named values."""
+    return isinstance(value, dict)
+
+
+Kind = Callable[[Any], bool] | Collection[str]
+Kinds = dict[str, Kind]
+
+
+@dataclass
+class Look:
+    """What one check sees. `own_address` is this machine's, where the NAS can be expected to see the same one."""
+
+    client: Client
+    own_address: str | None = None
+    said: list[str] = field(default_factory=list)
+    differs: list[str] = field(default_factory=list)
+    unseen: list[str] = field(default_factory=list)
+
+    @property
+    def verdict(self) -> Verdict:
+        return "differs" if self.differs else "as assumed" if self.said else "not available"
+
+    def read(self, api: str, method: str, version: int, params: dict[str, Any] | None = None) -> Any:
+        """The data of a call, or nothing where DSM refuses it, which is noted."""
+        try:
+            return self.client.read(api, method, version, params)
+        except ApiError as error:
+            self.refused(f"{api} {method} in version {version}", error)
+            return None
+
+    def info(self, *parts: str) -> dict[str, Any]:
+        """What the module `dsm_info` makes of these parts, or nothing where it cannot read what DSM answers."""
+        try:
+            return info(self.client, *parts)
+        except ApiError as error:
+            self.refused(f"{error.api} {error.method}", error)
+        except DsmError as error:
+            self.differs.append(str(error))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            part = " and ".join(parts)
+            self.differs.append(f"dsm_info cannot read the {part} of this NAS: {type(error).__name__} {error}")
+        return {}
+
+    def refused(self, call: str, error: ApiError) -> None:
+        if error.code in ABSENT:
+            self.unseen.append(f"this DSM has no {call}")
+        else:
+            self.differs.append(f"{call} is refused with {error.code}")
+
+    def expect(self, what: str, found: Any, **kinds: Kind) -> bool:
+        """Note each named value of an object that is missing or of another kind; whether there was none.
+
+        A kind is a predicate, or the texts that are known. Names that end with an underscore may be missing.
+        """
+        before = len(self.differs)
+        if not isinstance(found, Mapping):
+            self.differs.append(f"{what} is {shown(found)}, not an object")
+            return False
+        for given, kind in kinds.items():
+            name = given.rstrip("_") if given.endswith("_") else given
+            if name not in found:
+                if name == given:
+                    self.differs.append(f"{what} has no {name}")
+            elif callable(kind) and not kind(found[name]):
+                self.differs.append(f"{what}: {name} is {shown(found[name])}, not {wanted(kind)}")
+            elif not callable(kind) and found[name] not in kind:
+                self.differs.append(f"{what}: {name} is {shown(found[name])}, not one of {', '.join(sorted(kind))}")
+        return len(self.differs) == before
+
+    def each(self, what: str, rows: Any, **kinds: Kind) -> list[Mapping[str, Any]]:
+        """Expect the same of every row of a list; return the rows that are objects."""
+        if not isinstance(rows, list):
+            self.differs.append(f"{what}: found {shown(rows)}, not a list")
+            return []
+        for row in rows:
+            if not self.expect(what, row, **kinds):
+                break  # the next ones are made like this one
+        return [row for row in rows if isinstance(row, Mapping)]
+
+
+def wanted(kind: Callable[[Any], bool]) -> str:
+    """What a predicate stands for, in words."""
+    sentence = (kind.__doc__ or "").split(",")[0].rstrip(".")
+    return sentence[0].lower() + sentence[1:]
+
+
+def shown(value: Any) -> str:
+    """A value in a sentence: short, and of objects their names alone."""
+    if isinstance(value, Mapping):
+        return f"an object of {listed(value)}" if value else "an empty object"
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    line = repr(value)
+    return line if len(line) <= 40 else f"{line[:37]}..."
+
+
+def listed(names: Iterable[object], most: int = 6) -> str:
+    """Names with commas; how many more where there are many."""
+    texts = [str(name) for name in names]
+    more = f" and {len(texts) - most} more" if len(texts) > most else ""
+    return ", ".join(texts[:most]) + more if texts else "none"
+
+
+def counted(number: int, name: str) -> str:
+    """1 share, 2 shares."""
+    return f"{number or 'no'} {name}{'' if number == 1 else 's'}"

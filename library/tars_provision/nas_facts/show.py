@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The twelve facts for people: a line for each while they come, a table at the end where there is a terminal."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from tars_provision.nas_facts.checks import CHECKS, Check
+from tars_provision.nas_facts.run import Fact, Progress
+
+COLOURS = {"as assumed": "green", "differs": "yellow", "not available": "bright_black"}
+
+
+@contextlib.contextmanager
+def progress(console: Console) -> Iterator[Progress]:
+    """Say which check runs, on a terminal in one line that goes again."""
+
+    def line(number: int, check: Check) -> str:
+        return f"{number} of {len(CHECKS)}: {check.name}"
+
+    if console.is_terminal:
+        with console.status("asking the NAS") as status:
+            yield lambda number, check: status.update(f"asking the NAS, {line(number, check)}")
+    else:
+        yield lambda number, check: console.print(line(number, check), highlight=False)
+
+
+def table(facts: list[Fact]) -> Table:
+    """What was assumed, what the NAS said, and whether that is the same."""
+    shown = Table(box=None, pad_edge=False, padding=(0, 2, 1, 0), header_style="bold")
+    shown.add_column("", justify="right")
+    shown.add_column("check")
+    shown.add_column("verdict", no_wrap=True)
+    shown.add_column("the modules assume", ratio=2)
+    shown.add_column("the NAS said", ratio=3, overflow="fold")
+    for number, fact in enumerate(facts, 1):
+        colour = COLOURS[fact.verdict]
+        said = [
+            escape("; ".join(fact.said)),
+            *(f"[yellow]{escape(line)}[/yellow]" for line in fact.differs),
+            *(f"[bright_black]not seen: {escape(line)}[/bright_black]" for line in fact.unseen),
+        ]
+        verdict = f"[{colour}]{fact.verdict}[/{colour}]"
+        shown.add_row(str(number), fact.name, verdict, fact.assumed, "\n".join(filter(None, said)))
+    return shown
+
+
+def lines(facts: list[Fact]) -> Iterator[str]:
+    """The same without a table, for files and pipes."""
+    for number, fact in enumerate(facts, 1):
+        yield f"{number:2} {fact.name}: {fact.verdict}"
+        yield f"     assumed: {fact.assumed}"
+        if fact.said:
+            yield f"     said: {'; '.join(fact.said)}"
+        yield from (f"     differs: {line}" for line in fact.differs)
+        yield from (f"     not seen: {line}" for line in fact.unseen)
+
+
+def sentence(facts: list[Fact]) -> str:
+    """The last line: how many of each verdict, and the next step where something differs."""
+    counts = {verdict: sum(fact.verdict == verdict for fact in facts) for verdict in COLOURS}
+    told = "; ".join(f"{verdict}: {count}" for verdict, count in counts.items() if count)
+    step = "Do not run `site` on this NAS yet: keep a recording with --save FILE, and report it."
+    return f"{told}. {step}" if counts["differs"] else f"{told}."
