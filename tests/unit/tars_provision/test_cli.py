@@ -89,7 +89,7 @@ def test_the_doctor_says_what_is_not_in_order_and_the_next_step(site: Path) -> N
     assert [check["name"] for check in told["checks"]] == ["Python", "Ansible", "spec", "vault", "NAS", "desktop"]
     found = {check["name"]: check for check in told["checks"] if not check["ok"]}
     assert set(found) == {"vault", "NAS", "desktop"} and not told["ok"]
-    assert "wanted dsm_" in found["vault"]["found"] and "`tars-provision init" in found["vault"]["fix"]
+    assert "postgres_password" in found["vault"]["found"] and "`tars-provision init" in found["vault"]["fix"]
     assert "found no HTTPS there" in found["NAS"]["found"]
     (site / "tars.yml").write_text("")
     done = run("doctor")

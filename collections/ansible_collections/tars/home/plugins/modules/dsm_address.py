@@ -1,5 +1,6 @@
 #!/usr/bin/python
 # SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
 DOCUMENTATION = r"""
@@ -17,7 +18,7 @@ description:
   - Refuses where the serial number is another one, and where another machine has the wanted address.
 version_added: 0.1.0
 author:
-  - The T.A.R.S. authors
+  - The T.A.R.S. authors (!UNKNOWN)
 extends_documentation_fragment:
   - tars.home.dsm
   - tars.home.dsm.attributes

@@ -1,5 +1,6 @@
 #!/usr/bin/python
 # SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
 DOCUMENTATION = r"""
@@ -90,7 +91,7 @@ options:
     type: int
     default: 0
 author:
-  - The T.A.R.S. project
+  - The T.A.R.S. authors (!UNKNOWN)
 """
 
 EXAMPLES = r"""
@@ -133,13 +134,14 @@ def main() -> None:
             **ollama.SERVER,
             "model": {"type": "str", "required": True},
             "num_ctx": {"type": "int", "default": 4096},
-            "prompt_tokens": {"type": "int", "default": 512},
-            "output_tokens": {"type": "int", "default": 128},
+            # Not the tokens that are secrets.
+            "prompt_tokens": {"type": "int", "default": 512, "no_log": False},
+            "output_tokens": {"type": "int", "default": 128, "no_log": False},
             "seed": {"type": "int", "default": 1},
             "epochs": {"type": "int", "default": 6},
             "warmups": {"type": "int", "default": 1},
             "gpu": {"type": "bool", "default": False},
-            "floor_tokens_per_s": {"type": "float", "default": 20.0},
+            "floor_tokens_per_s": {"type": "float", "default": 20.0, "no_log": False},
             "memory_bandwidth_gb_s": {"type": "float"},
             "history": {"type": "path", "required": True},
             "step": {"type": "str", "choices": ["load", "answer"], "default": "load"},

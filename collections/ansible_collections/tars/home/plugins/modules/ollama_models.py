@@ -1,5 +1,6 @@
 #!/usr/bin/python
 # SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
 DOCUMENTATION = r"""
@@ -68,7 +69,7 @@ options:
     type: int
     default: 11434
 author:
-  - The T.A.R.S. project
+  - The T.A.R.S. authors (!UNKNOWN)
 """
 
 EXAMPLES = r"""
