@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
+import json
 import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -74,3 +76,34 @@ def test_what_the_modules_say_is_what_another_machine_meets(lab: Lab, run: Run) 
     shell(lab, "ds1515plus", "dsm-twin-fault add drop_after_write --on SYNO.Core.FileServ.NFS.SharePrivilege.save")
     assert exported_to()["changed"]
     assert not listed()
+
+
+def test_a_scheduled_task_is_a_timer_that_runs_it_as_its_owner(lab: Lab, run: Run) -> None:
+    run("dsm_share", shares=[{"name": SHARE, "volume": "/volume1"}])
+    run("dsm_account", users=[{"name": "module-runner", "password": "correct horse battery"}])
+    task = {
+        "name": "module check",
+        "owner": "module-runner",
+        "script": f"id -un > /volume1/{SHARE}/who",
+        "schedule": {"frequency": "weekly", "weekdays": [0], "hour": 3, "every_hours": 8},
+    }
+    assert run("dsm_task", tasks=[task])["changed"]
+    assert not run("dsm_task", tasks=[task])["changed"]
+    names = shell(lab, "ds1515plus", "systemctl list-timers --no-legend --output=json 'dsm-task-*'")
+    (timer,) = json.loads(names.stdout)
+    when = datetime.datetime.fromtimestamp(timer["next"] / 1e6, datetime.UTC)
+    offset = int(shell(lab, "ds1515plus", "date +%z").stdout)
+    due = when + datetime.timedelta(hours=offset // 100)
+    assert (due.isoweekday(), due.hour in (3, 11, 19), due.minute) == (7, True, 0)
+    # The machine's own way to do what its timer will.
+    assert shell(lab, "ds1515plus", f"systemctl start {timer['activates']}").returncode == 0
+    owner = shell(lab, "ds1515plus", f"cat /volume1/{SHARE}/who; stat -c %U /volume1/{SHARE}/who").stdout.split()
+    assert owner == ["module-runner", "module-runner"]
+
+    run("dsm_task", tasks=[{**task, "enabled": False}])
+    assert json.loads(shell(lab, "ds1515plus", "systemctl list-timers --output=json 'dsm-task-*'").stdout) == []
+    run("dsm_task", tasks=[{"name": "module check", "state": "absent"}])
+    assert (
+        "dsm-task" not in shell(lab, "ds1515plus", "systemctl list-unit-files 'dsm-task-*'; ls /run/dsm-tasks").stdout
+    )
+    run("dsm_account", users=[{"name": "module-runner", "state": "absent"}])

@@ -126,7 +126,11 @@ async def test_the_clients_read_what_the_modules_wrote(twin: Twin, synology_api:
     assert [user["name"] for user in data(group.get_users("readers"), "users")] == ["reader"]
     granted = data(synology_api(SharePermission).get_folder_permissions(DOCS, user_group_type="local_group"), "items")
     assert [row["name"] for row in granted if row["is_readonly"]] == ["readers"]
-    assert synology_api(SysInfo).network_status()["data"]["server_name"] == "nas"
+    network = synology_api(SysInfo)
+    assert network.network_status()["data"]["server_name"] == "nas"
+    ours = run(twin, "dsm_info", gather=["interfaces"])["interfaces"]
+    theirs = network.network_ethernet()["data"]
+    assert {row["ifname"]: row["ip"] for row in theirs} == {name: row["ip"] for name, row in ours.items()}
     scheduler = synology_api(TaskScheduler)
     found = {task["name"]: task for task in data(scheduler.get_task_list(), "tasks")}
     assert {name: task["owner"] for name, task in found.items()} == {"Disk report": "root", "Sweep": "tars-admin"}

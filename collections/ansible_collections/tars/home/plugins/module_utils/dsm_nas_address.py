@@ -74,8 +74,7 @@ class Watch:
         client = self.client(address)
         try:
             serial = str(system(client)["serial"])
-            ports = address_plan.from_api(client.read(ETHERNET, "list", 2))
-            return View(Sighting(address, NAS, serial), ports, client.transport.addresses()[1])
+            return View(Sighting(address, NAS, serial), ports(client), client.transport.addresses()[1])
         except ApiError as error:
             if error.api == AUTH:
                 raise
@@ -84,6 +83,11 @@ class Watch:
             return View(Sighting(address, OTHER, detail=str(error)), {})
         except (Unreachable, ConnectionLost) as error:
             return View(Sighting(address, REFUSED, detail=str(error)), {})
+
+
+def ports(client: Client) -> Ports:
+    """Every network interface by its name."""
+    return address_plan.from_api(client.read(ETHERNET, "list", 2))
 
 
 def probe(address: str, port: int) -> str:

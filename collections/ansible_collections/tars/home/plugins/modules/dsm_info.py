@@ -40,6 +40,7 @@ options:
       - accounts
       - permissions
       - snapshots
+      - interfaces
       - firewall
       - certificates
       - tasks
@@ -176,6 +177,16 @@ snapshots:
           description: ""
           locked: false
           scheduled: true
+interfaces:
+  description: Its network interfaces by name, in the words of M(tars.home.dsm_address).
+  returned: when O(gather) has V(interfaces)
+  type: dict
+  sample:
+    eth0:
+      use_dhcp: false
+      ip: 192.168.1.20
+      mask: 255.255.255.0
+      gateway: 192.168.1.1
 firewall:
   description: The firewall's profile that is chosen, in the words of M(tars.home.dsm_firewall).
   returned: when O(gather) has V(firewall)
@@ -241,9 +252,11 @@ from typing import Any
 
 from ansible_collections.tars.home.plugins.module_utils import (
     dsm_account_plan,
+    dsm_address_plan,
     dsm_certificate_plan,
     dsm_firewall_plan,
     dsm_nas,
+    dsm_nas_address,
     dsm_nas_certificate,
     dsm_nas_firewall,
     dsm_nas_packages,
@@ -291,6 +304,7 @@ DETAILS: dict[str, Read] = {
     "accounts": lambda client: dsm_account_plan.to_dict(dsm_nas_people.directory(client)),
     "permissions": lambda client: dsm_permission_plan.to_dict(dsm_nas_people.permissions(client, all_shares(client))),
     "snapshots": snapshots,
+    "interfaces": lambda client: dsm_address_plan.to_dict(dsm_nas_address.ports(client)),
     "firewall": lambda client: dsm_firewall_plan.to_dict(dsm_nas_firewall.chosen(client)),
     "certificates": lambda client: dsm_certificate_plan.to_dict(dsm_nas_certificate.certificates(client)),
     "tasks": lambda client: dsm_task_plan.to_dict(
