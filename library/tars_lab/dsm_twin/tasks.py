@@ -138,8 +138,7 @@ def install(jobs: Sequence[Job]) -> None:
     wanted = {name: text for job in jobs for name, text in units(job).items()}
     there = {path.name: path.read_text(encoding="utf-8") for path in UNITS.glob("dsm-task-*")}
     stale = [name for name in there if there[name] != wanted.get(name)]
-    if stale:
-        subprocess.run(["systemctl", "stop", *(name for name in stale if name.endswith(".timer"))], check=True)
+    _timers("stop", stale)
     for name in stale:
         (UNITS / name).unlink()
     SCRIPTS.mkdir(mode=0o755, exist_ok=True)
@@ -151,9 +150,13 @@ def install(jobs: Sequence[Job]) -> None:
     for name, text in wanted.items():
         replace(UNITS / name, text, 0o644)
     subprocess.run(["systemctl", "daemon-reload"], check=True)
-    timers = [name for name in wanted if name.endswith(".timer") and there.get(name) != wanted[name]]
+    _timers("start", [name for name in wanted if there.get(name) != wanted[name]])
+
+
+def _timers(verb: str, names: Sequence[str]) -> None:
+    timers = [name for name in names if name.endswith(".timer")]
     if timers:
-        subprocess.run(["systemctl", "start", *timers], check=True)
+        subprocess.run(["systemctl", verb, *timers], check=True)
 
 
 def run(identity: int) -> None:

@@ -135,6 +135,7 @@ def test_a_page_of_the_list_is_asked_for_with_a_limit_above_zero(dsm: Any) -> No
         {"repeat_min": 20, "last_work_hour": 9, "minute": 25},
         {"repeat_date": 1002, "week_day": "1,4"},
         {"repeat_date": 1003, "week_day": "0,6", "monthly_week": ["second", "last"]},
+        {"repeat_date": 1003, "week_day": "1", "monthly_week": ["fourth"]},
         {"date_type": 1, "repeat_date": 0, "date": "2027/3/9"},
         {"date_type": 1, "repeat_date": 5, "date": "2026/1/31"},
         {"date_type": 1, "repeat_date": 2, "date": "2026/2/28"},
@@ -144,7 +145,8 @@ def test_systemd_agrees_when_a_task_is_due(change: dict[str, Any]) -> None:
     judge = shutil.which("systemd-analyze")
     assert judge is not None
     schedule = SCHEDULE | change
-    for now in (datetime.datetime(2026, 1, 31, 3, 29), datetime.datetime(2026, 11, 24, 9, 30)):
+    for when in ("2026-01-31 03:29", "2026-09-20 04:00", "2026-11-24 09:30"):
+        now = datetime.datetime.fromisoformat(when)
         command = [judge, "calendar", f"--base-time={now} UTC", *tasks.calendar(schedule)]
         lines = subprocess.run(command, capture_output=True, text=True, check=True, env={"TZ": "UTC"}).stdout
         due = [
