@@ -24,10 +24,9 @@ class Authority:
         return hashlib.sha256(self.der).digest()
 
     @property
-    def fingerprint_lines(self) -> tuple[str, str]:
-        """The fingerprint as devices show it: pairs of hexadecimal digits, in two lines."""
-        value = self.fingerprint
-        return value[:16].hex(":").upper(), value[16:].hex(":").upper()
+    def fingerprint_groups(self) -> list[str]:
+        """The fingerprint as devices show it, pairs of hexadecimal digits, in four groups."""
+        return [self.fingerprint[start : start + 8].hex(":").upper() for start in range(0, 32, 8)]
 
     def profile(self) -> bytes:
         """A configuration profile for Apple's devices (payload types Configuration and com.apple.security.root).

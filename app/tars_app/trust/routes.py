@@ -34,8 +34,7 @@ def make_router(settings: Settings) -> APIRouter:
     @router.get("/trust", response_class=HTMLResponse)
     def page() -> str:
         """What to do on each kind of device, and the fingerprint to compare."""
-        first, second = authority().fingerprint_lines
-        return PAGE.substitute(first=first, second=second)
+        return PAGE.substitute(zip("abcd", authority().fingerprint_groups, strict=True))
 
     @router.get("/trust/tars-household.{form}", response_class=Response)
     def certificate(form: str) -> Response:
