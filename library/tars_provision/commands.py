@@ -43,6 +43,10 @@ def contact(inventory: Path, *, trust_again: bool, yes: bool) -> None:
     if trust.recorded(inventory).get(site.nas) == found:
         click.echo(f"{site.nas}: shows the certificate that is recorded")
         return
+    if setup.vouched_for(site, inventory):
+        trust.record(inventory, site.nas, found, replace=True)
+        click.echo(f"{site.nas}: shows a certificate of the household's authority; recorded")
+        return
     if trust_again or site.nas not in trust.recorded(inventory):
         click.echo(f"{site.nas} shows a certificate with the SHA-256 fingerprint\n{setup.fingerprint_lines(found)}")
         click.echo("DSM shows its own under Control Panel > Security > Certificate.")

@@ -34,6 +34,13 @@ def certificate(site: Site, timeout_s: float = 10) -> str:
     return trust.fingerprint(str(nas.address), nas.dsm.port, timeout_s)
 
 
+def vouched_for(site: Site, inventory_dir: Path) -> bool:
+    """Return whether the NAS of a site presents a certificate of the household's authority."""
+    nas = site.hosts[site.nas]
+    assert isinstance(nas, Nas)
+    return trust.vouched_for(inventory_dir, str(nas.address), nas.dsm.port)
+
+
 def ready(inventory_dir: Path) -> Site:
     """Return the site's spec when a playbook can run over it; say what is missing otherwise."""
     site = load(inventory_dir / SPEC)

@@ -60,6 +60,19 @@ def authority_fingerprint(inventory_dir: Path) -> str:
         ) from error
 
 
+def vouched_for(inventory_dir: Path, host: str, port: int, timeout_s: float = 10) -> bool:
+    """Return whether the household's authority vouches for the certificate that `host`, an address, presents."""
+    try:
+        context = ssl.create_default_context(cafile=str(authority_file(inventory_dir)))
+        with (
+            socket.create_connection((host, port), timeout_s) as plain,
+            context.wrap_socket(plain, server_hostname=host),
+        ):
+            return True
+    except OSError:  # no authority yet, nothing there, or a certificate of somebody else
+        return False
+
+
 def recorded_file(inventory_dir: Path) -> Path:
     """Return the file that keeps the fingerprints of a site."""
     return inventory_dir / "recorded" / "dsm.yml"

@@ -34,7 +34,7 @@ def make_router(settings: Settings) -> APIRouter:
     @router.get("/trust", response_class=HTMLResponse)
     def page() -> str:
         """What to do on each kind of device, and the fingerprint to compare."""
-        return PAGE.substitute(zip("abcd", authority().fingerprint_groups, strict=True))
+        return PAGE.substitute(dict(zip("abcd", authority().fingerprint_groups, strict=True)))
 
     @router.get("/trust/tars-household.{form}", response_class=Response)
     def certificate(form: str) -> Response:

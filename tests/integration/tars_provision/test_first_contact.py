@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""First contact with a NAS, over real TLS: whose certificate is taken without a question, and whose is not."""
+
+import ssl
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from socket import create_server
+
+import pytest
+from ansible_collections.tars.home.plugins.module_utils import authority, authority_files
+from click.testing import CliRunner
+
+from tars_provision import secrets, trust
+from tars_provision.cli import main
+
+pytestmark = pytest.mark.integration
+
+NOW = datetime.now(UTC)
+ROOT = authority.Wish("root", authority.scope(["home.arpa"], ["127.0.0.0/24"]), 30)
+
+
+@pytest.fixture
+def site(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A site with its secrets and an authority, whose NAS is at 127.0.0.20."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    folder = tmp_path / "site"
+    folder.mkdir()
+    spec = (root / "inventories/lab/tars.yml").read_text().replace("10.77.0.", "127.0.0.")
+    (folder / "tars.yml").write_text(spec)
+    secrets.ensure(folder)
+    authority_files.make_root(str(folder / "authority"), "secret", "Household", ROOT, NOW)
+    return folder
+
+
+def issued(folder: Path) -> authority_files.Issued:
+    """A certificate for the NAS by the authority in a folder."""
+    root = authority_files.open_root(str(folder), "secret", NOW)
+    assert root is not None
+    scope = authority.scope(["nas.home.arpa"], ["127.0.0.20"])
+    one = authority_files.Issued(str(folder), "nas", authority.Wish("server", scope, 10))
+    one.issue(root, NOW)
+    return one
+
+
+@pytest.fixture
+def serve(site: Path) -> Iterator[ssl.SSLContext]:
+    """Something at the NAS's address that shows what is loaded into this context."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    listener = create_server(("127.0.0.20", 5001))
+
+    def answer() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            try:
+                context.wrap_socket(connection, server_side=True).close()
+            except OSError:  # who came did not like the certificate
+                connection.close()
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    yield context
+    listener.shutdown(2)
+    listener.close()
+    thread.join()
+
+
+def test_a_certificate_of_the_authority_needs_no_question(site: Path, serve: ssl.SSLContext) -> None:
+    one = issued(site / "authority")
+    serve.load_cert_chain(one.path, one.key_path)
+    trust.record(site, "ds1515plus", "ab" * 32)
+    done = CliRunner().invoke(main, ["init", "-i", str(site)])
+    assert done.exit_code == 0 and "of the household's authority; recorded" in done.output, done.output
+    assert trust.recorded(site) == {"ds1515plus": authority.fingerprint(one.pem)}
+
+
+def test_a_certificate_of_another_authority_is_refused(site: Path, tmp_path: Path, serve: ssl.SSLContext) -> None:
+    authority_files.make_root(str(tmp_path / "other"), "secret", "Household", ROOT, NOW)
+    one = issued(tmp_path / "other")
+    serve.load_cert_chain(one.path, one.key_path)
+    trust.record(site, "ds1515plus", "ab" * 32)
+    done = CliRunner().invoke(main, ["init", "-i", str(site)])
+    assert done.exit_code == 1 and "something else answers at this address" in done.output, done.output
+    assert trust.recorded(site) == {"ds1515plus": "ab" * 32}
