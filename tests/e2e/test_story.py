@@ -17,7 +17,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from tars_provision import secrets
 
-from ..conftest import INVENTORY, tars, traces
+from ..conftest import INVENTORY, tars
 from .conftest import AUTHORITY, eventually, host, playbook
 
 pytestmark = [pytest.mark.e2e, pytest.mark.lab, pytest.mark.usefixtures("bare")]
@@ -265,8 +265,3 @@ def test_a_full_disk_on_the_desktop_is_said_before_anything_is_changed() -> None
     said = run.stdout + run.stderr
     assert run.returncode == 1 and "/opt/tars" in said and "MiB free" in said, said
     assert states() == known
-
-
-def test_after_lab_down_the_host_is_as_before(before: dict[str, set[str]]) -> None:
-    tars("lab", "down")
-    assert traces() == before

@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who vouches for whom: the household's root alone is trusted, by openssl and curl on ``client``, and it is limited."""
+
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tars_provision import secrets
+
+from ..conftest import INVENTORY
+from .conftest import AUTHORITY, eventually, host, playbook
+
+pytestmark = [pytest.mark.e2e, pytest.mark.lab, pytest.mark.usefixtures("provisioned")]
+
+DESKTOP = "10.77.0.10"
+ROOT = "-no-CApath -no-CAstore -CAfile /root/root.pem"
+SEEN = "openssl s_client {options} {root} -verify_return_error -x509_strict -connect {address} < /dev/null"
+KEYS = "grep -rlsE 'BEGIN ([A-Z]+ )?PRIVATE KEY' /etc /opt /root /srv /usr/local /var/lib/tars"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def trusted(provisioned: None) -> None:
+    """``client`` has the root certificate, in a file and in no store."""
+    put("client", "root.pem", AUTHORITY.read_text())
+
+
+def put(machine: str, name: str, text: str) -> None:
+    written = host(machine).run(f"cat > /root/{name} <<'END'\n{text}\nEND")
+    assert written.rc == 0, written.stderr
+
+
+def run(machine: str, command: str) -> str:
+    done = host(machine).run(command)
+    assert done.rc == 0, f"{command}: {done.stdout}{done.stderr}"
+    return str(done.stdout)
+
+
+def seen(options: str, address: str, root: str = ROOT) -> tuple[int, str]:
+    """What ``client`` sees of a TLS server: openssl's exit code and words."""
+    done = host("client").run(SEEN.format(options=options, root=root, address=address))
+    return done.rc, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", ["tars.home.arpa", "llm.home.arpa", "xps8950.home.arpa"])
+def test_the_root_alone_vouches_for_the_desktop_by_name(name: str) -> None:
+    code, said = seen(f"-servername {name} -verify_hostname {name}", f"{DESKTOP}:443")
+    assert code == 0 and f"Verified peername: {name}" in said, said
+    run(
+        "client",
+        f"curl -sSf --capath /dev/null --cacert /root/root.pem --resolve {name}:443:{DESKTOP} https://{name}/health",
+    )
+    assert seen(f"-servername {name}", f"{DESKTOP}:443", root="")[0] != 0, "the system's authorities must not know it"
+
+
+def test_the_root_alone_vouches_for_the_desktop_by_address() -> None:
+    code, said = seen(f"-noservername -verify_ip {DESKTOP}", f"{DESKTOP}:443")
+    assert code == 0, said
+    run("client", f"curl -sSf --capath /dev/null --cacert /root/root.pem https://{DESKTOP}/health")
+
+
+@pytest.mark.parametrize("version", ["tls1", "tls1_1"])
+def test_old_versions_of_tls_are_refused(version: str) -> None:
+    code, said = seen(f"-{version} -cipher ALL:@SECLEVEL=0 -servername tars.home.arpa", f"{DESKTOP}:443")
+    assert code != 0 and "protocol version" in said, said
+
+
+def test_the_page_for_devices_offers_this_root() -> None:
+    shown = run("client", f"curl -sSk https://{DESKTOP}/trust")
+    groups = (
+        run("client", "openssl x509 -in /root/root.pem -noout -fingerprint -sha256").strip().split("=")[1].split(":")
+    )
+    assert all(":".join(groups[start : start + 8]) in shown for start in range(0, 32, 8)), shown
+    offered = run("client", f"curl -sSk https://{DESKTOP}/trust/tars-household.pem")
+    assert offered == AUTHORITY.read_text()
+
+
+def openssl(*arguments: object, given: str = "") -> str:
+    """Run openssl on the controller."""
+    command = ["openssl", *map(str, arguments)]
+    done = subprocess.run(command, input=given, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_certificate_for_a_name_outside_the_zone_is_rejected(tmp_path: Path) -> None:
+    """By the real authority's key, which a thief with the vault could use."""
+    (tmp_path / "san").write_text("subjectAltName=DNS:bank.example\nextendedKeyUsage=serverAuth\n")
+    make = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", tmp_path / "key"]
+    openssl("req", "-new", *make, "-subj", "/CN=bank.example", "-out", tmp_path / "request")
+    by = [
+        "-CA",
+        AUTHORITY,
+        "-CAkey",
+        AUTHORITY.with_name("root.key"),
+        "-passin",
+        "stdin",
+        "-CAserial",
+        tmp_path / "serial",
+    ]
+    certificate = openssl(
+        *["x509", "-req", "-in", tmp_path / "request", *by, "-CAcreateserial", "-extfile", tmp_path / "san"],
+        given=secrets.read(INVENTORY.parent)["authority_passphrase"],
+    )
+    put("client", "outside.pem", certificate)
+    put("client", "outside.key", (tmp_path / "key").read_text())
+    client = host("client")
+    judged = client.run("openssl verify -CAfile /root/root.pem /root/outside.pem")
+    assert judged.rc != 0 and "permitted subtree violation" in judged.stderr, judged
+    serve = "openssl s_server -accept 127.0.0.1:8443 -cert /root/outside.pem -key /root/outside.key -www"
+    run("client", f"systemd-run --quiet --unit=outside {serve}")
+    try:
+        refused = client.run(
+            "curl -sS --retry 20 --retry-delay 1 --retry-connrefused --capath /dev/null --cacert /root/root.pem "
+            "--resolve bank.example:8443:127.0.0.1 https://bank.example:8443/"
+        )
+    finally:
+        run("client", "systemctl stop outside")
+    assert refused.rc == 60 and "permitted subtree violation" in refused.stderr, refused
+
+
+def test_the_desktop_cannot_vouch_for_the_nas() -> None:
+    """What is on the desktop is good for the desktop's own names, for a thief too."""
+    sign = (
+        "cd /root && printf 'subjectAltName=DNS:nas.home.arpa,IP:10.77.0.20\\nextendedKeyUsage=serverAuth\\n' > san && "
+        "openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout /dev/null -subj /CN=nas | "
+        "openssl x509 -req -CA /opt/tars/secrets/issuer.pem -CAkey /opt/tars/secrets/issuer.key -CAserial serial "
+        "-CAcreateserial -extfile san 2>/dev/null"
+    )
+    put("client", "forged.pem", run("xps8950", sign))
+    put("client", "issuer.pem", run("xps8950", "cat /opt/tars/secrets/issuer.pem"))
+    judged = host("client").run("openssl verify -CAfile /root/root.pem -untrusted /root/issuer.pem /root/forged.pem")
+    assert judged.rc != 0 and "permitted subtree violation" in judged.stderr, judged
+
+
+def test_the_authoritys_key_is_encrypted_and_on_the_controller_alone() -> None:
+    key = AUTHORITY.with_name("root.key")
+    assert subprocess.run(["openssl", "pkey", "-in", key, "-noout", "-passin", "pass:"], capture_output=True).returncode
+    passphrase = secrets.read(INVENTORY.parent)["authority_passphrase"]
+    openssl("pkey", "-in", key, "-noout", "-passin", "stdin", given=passphrase)
+    root = openssl("x509", "-in", AUTHORITY, "-noout", "-pubkey")
+    for machine in ("xps8950", "ds1515plus"):
+        found = host(machine).run(KEYS).stdout.split()
+        publics = [
+            run(machine, f"openssl pkey -in {shlex.quote(path)} -pubout -passin pass:")
+            for path in found
+            if "/ssh/" not in path
+        ]
+        assert root not in publics, found
+        told = host(machine).run(f"grep -rlsF -e {shlex.quote(passphrase)} /etc /opt /root /var/lib/tars /var/log /tmp")
+        assert told.stdout == "", told.stdout
+    kept = {path for path in host("xps8950").run(KEYS).stdout.split() if path.startswith("/opt/")}
+    assert kept == {"/opt/tars/secrets/issuer.key"}
+
+
+def test_caddy_renews_by_itself_without_a_restart() -> None:
+    """The stack's own caddy and configuration, with certificates that last a third of a minute instead of a month."""
+    desktop = host("xps8950")
+    image = run("xps8950", "docker inspect -f '{{.Config.Image}}' tars-caddy-1").strip()
+    short = (
+        "sed -e 's/lifetime 30d/lifetime 21s/' -e 's/admin off/admin off\\n\\trenew_interval 1s/' /opt/tars/Caddyfile"
+    )
+    run("xps8950", f"{short} > /root/Shortfile")
+    volumes = " ".join(
+        f"-v {source}:{target}:ro"
+        for source, target in (
+            ("/root/Shortfile", "/etc/caddy/Caddyfile"),
+            ("/opt/tars/secrets/issuer.pem", "/run/secrets/issuer.pem"),
+            ("/opt/tars/secrets/issuer.key", "/run/secrets/issuer.key"),
+        )
+    )
+    run(
+        "xps8950",
+        f"docker run --detach --name short --user 10004:10004 --tmpfs /data:uid=10004 --tmpfs /config:uid=10004 "
+        f"{volumes} {image} caddy run --config /etc/caddy/Caddyfile --adapter caddyfile",
+    )
+    try:
+        address = run("xps8950", "docker inspect -f '{{.NetworkSettings.IPAddress}}' short").strip()
+        look = SEEN.format(
+            options="-servername tars.home.arpa", root="-CAfile /opt/tars/authority/root.pem", address=f"{address}:8443"
+        )
+        serial = f"{look} 2>/dev/null | openssl x509 -noout -serial"
+        first = eventually(lambda: desktop.run(serial).stdout)
+        second = eventually(lambda: (now := desktop.run(serial).stdout) != first and now)
+        assert second and eventually(lambda: desktop.run(look).rc == 0)
+        assert run("xps8950", "docker inspect -f '{{.RestartCount}} {{.State.Running}}' short").split() == ["0", "true"]
+    finally:
+        run("xps8950", "docker rm --force short")
+
+
+def test_what_was_lost_on_the_controller_is_issued_anew_and_caddy_alone_restarts() -> None:
+    issued = AUTHORITY.parent / "issued" / "xps8950.pem"
+    before = issued.read_text()
+    key = run("xps8950", "sha256sum /opt/tars/secrets/issuer.key")
+    started = "docker ps --filter label=com.docker.compose.project=tars --format '{{.Names}} {{.ID}}'"
+    was = set(run("xps8950", started).splitlines())
+    issued.unlink()
+    again = playbook("site", "--limit", "xps8950", "--tags", "stack")
+    assert again.code == 0, again.output
+    assert issued.read_text() != before and run("xps8950", "sha256sum /opt/tars/secrets/issuer.key") == key
+    assert {line.split()[0] for line in was - set(run("xps8950", started).splitlines())} == {"tars-caddy-1"}
+    code, said = seen("-showcerts -servername tars.home.arpa", f"{DESKTOP}:443")
+    assert code == 0 and issued.read_text().strip() in said, "what is served must chain to the new certificate"
