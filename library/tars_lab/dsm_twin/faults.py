@@ -20,6 +20,9 @@ NAMES = {
     "duplicate_login": "calls with a session end it and answer 107 (interrupted by a duplicate login)",
     "nfs_2370_after_create": "saving NFS rules of a share younger than a minute answers 2370 (no such share)",
     "otp_required": "logins without a one-time code answer 403",
+    "otp_enforced": "logins of accounts without a second factor answer 406 (enforced, enrol first)",
+    "password_expired": "logins answer 409 (the password has expired)",
+    "password_must_change": "logins answer 410 (the password must be changed)",
     "autoblock": "logins answer 407 (address blocked)",
     "unblock": "the next login first lifts every automatic block",
 }

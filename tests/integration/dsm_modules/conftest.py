@@ -39,7 +39,10 @@ FACTORY = {
     "account": "tars-admin",
     "password": PASSWORD,
     "volumes": ["/volume1", {"path": "/volume2", "fs_type": "ext4"}],
-    "accounts": [{"account": "guest-user", "password": "plain", "administrator": False}],
+    "accounts": [
+        {"account": "guest-user", "password": "plain", "administrator": False},
+        {"account": "guarded", "password": "plain", "otp_secret": "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"},
+    ],
 }
 
 

@@ -79,6 +79,27 @@ def test_one_time_code_and_device(stranger: Any, clock: Any) -> None:
     assert stranger.login_code(**who, **known, device_name="other") == 403
 
 
+@pytest.mark.parametrize(
+    ("fault", "code"), [("otp_enforced", 406), ("password_expired", 409), ("password_must_change", 410)]
+)
+def test_what_befalls_an_account(nas: Any, stranger: Any, fault: str, code: int) -> None:
+    nas.faults.add(fault)
+    assert stranger.login_code(passwd="wrong") == 400, "the password comes first"
+    assert stranger.login_code() == code
+    assert stranger.login_code() == 0
+
+
+def test_an_account_with_a_second_factor_is_enrolled(nas: Any, stranger: Any, clock: Any) -> None:
+    nas.faults.add("otp_enforced")
+    code = one_time_code("JBSWY3DPEHPK3PXP", clock.now)
+    assert stranger.login_code(account="guarded", passwd="p", otp_code=code) == 0
+
+
+def test_wrong_codes_block_the_address(stranger: Any) -> None:
+    codes = [stranger.login_code(account="guarded", passwd="p", otp_code="000000") for _ in range(4)]
+    assert codes == [404, 404, 404, 407]
+
+
 def test_one_time_code_of_rfc_6238() -> None:
     # Appendix B, SHA-1, last six of eight digits; the secret is "12345678901234567890".
     assert one_time_code("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", 1111111109) == "081804"

@@ -24,8 +24,11 @@ def login(call: Call) -> object:
     if "account" not in params or "passwd" not in params:
         raise DsmError(101)
     account = _authenticated(call)
-    if account.status in REFUSED:
-        raise DsmError(REFUSED[account.status])
+    for status, code in REFUSED.items():
+        if account.status == status or nas.faults.take(status, LOGIN):
+            raise DsmError(code)
+    if not account.otp_secret and nas.faults.take("otp_enforced", LOGIN):
+        raise DsmError(406)
     if account.applications is not None and params.raw("session") not in account.applications:
         raise DsmError(402)
     device = _second_factor(call, account)

@@ -25,6 +25,21 @@ options:
     description: Password of O(account). Sent in the body of one HTTPS request a login, to the verified NAS only.
     type: str
     required: true
+  otp_secret:
+    description:
+      - For an account with 2-factor authentication, the base32 secret that DSM showed when that was set up. The
+        one-time codes are made from it (RFC 6238), so nobody has to type one.
+      - Needs O(device_file). A code is sent by the first login only, and never twice, because DSM refuses one it has
+        seen; a login that comes within 30 s of the last code waits for the next one.
+    type: str
+  device_file:
+    description:
+      - File that keeps what a login with a code brings, the token by which DSM knows this machine from then on, made
+        with mode 0600. Later logins send the token instead of a code, and O(otp_secret) may be left out.
+      - Who has O(password) and this file needs no code. A token that DSM takes no more is removed and said so; the
+        next run sends a code.
+      - One file serves one NAS, and several accounts of it.
+    type: path
   fingerprint:
     description:
       - SHA-256 of the certificate that the NAS shows, in hexadecimal, colons allowed. A NAS that shows exactly this

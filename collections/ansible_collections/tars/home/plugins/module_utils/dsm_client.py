@@ -20,6 +20,7 @@ from .dsm_errors import (
     DsmError,
     Unreachable,
 )
+from .dsm_second_factor import SecondFactor
 from .dsm_session import Session, SessionStore
 from .dsm_transport import Transport
 
@@ -70,16 +71,19 @@ class Client:
         account: str,
         password: str,
         sleep: Callable[[float], None] = time.sleep,
+        second_factor: Optional[SecondFactor] = None,
     ) -> None:
         self.transport = transport
         self.store = store
         self.account = account
+        self.second_factor = second_factor or SecondFactor(account)
         self.sleep = sleep
         self._password = password
         self._owner = f"{account} at {transport.endpoint}"
         self._session = store.load(self._owner)
         self._answered = False
         self._logged_in_again = False
+        self._refused: Optional[DsmError] = None
 
     def __enter__(self) -> Client:
         return self
@@ -90,7 +94,7 @@ class Client:
         error: Optional[BaseException],
         trace: Optional[TracebackType],
     ) -> None:
-        if self.store.path is None:
+        if self.store.file is None:
             self.logout()
         self.transport.close()
 
@@ -275,7 +279,11 @@ class Client:
             if shared.sid and shared.sid != refused:
                 self._session = shared
                 return
-            data = self._authenticate()
+            if self._refused is not None:
+                # A failed login counts towards auto block, whoever asks for it.
+                raise self._refused
+            with self.second_factor.exclusive():
+                data = self._authenticate()
             self._session = Session(self._owner, data["sid"], data.get("synotoken", ""), self._session.apis)
             self.store.save(self._session)
 
@@ -291,15 +299,18 @@ class Client:
             "format": "sid",
             "enable_syno_token": "yes",
         }
+        factor = self.second_factor.fields()
         for version in versions:
             try:
-                data: dict[str, Any] = self._post(
-                    AUTH, {**form, "version": str(version)}, subject=f"account {self._owner}"
-                )
-                return data
+                asked = {**form, **factor, "version": str(version)}
+                data: dict[str, Any] = self._post(AUTH, asked, subject=f"account {self._owner}")
             except ApiError as error:
-                if error.code not in _NO_SUCH_LOGIN or version == versions[-1]:
-                    raise
+                if error.code in _NO_SUCH_LOGIN and version != versions[-1]:
+                    continue
+                self._refused = self.second_factor.refused(factor, error)
+                raise self._refused from error
+            self.second_factor.accepted(factor, data)
+            return data
         raise AssertionError("the last version returns or raises")
 
     def _post(

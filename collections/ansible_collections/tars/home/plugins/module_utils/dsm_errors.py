@@ -27,10 +27,17 @@ AUTH = {
     ),
     403: (
         "the account needs a 2-factor code",
-        "Use a dedicated administrator account without 2-factor authentication, limited to this machine's address.",
+        "Set otp_secret and device_file. Or use a dedicated administrator account without 2-factor authentication, "
+        "limited to this machine's address.",
     ),
-    404: ("the 2-factor code was refused", "A code counts once in 30 s: wait for the next one. " + _AUTO_BLOCK),
-    406: ("2-factor authentication is enforced and the account has none yet", "Enrol the account in DSM's web page."),
+    404: (
+        "the 2-factor code was refused",
+        "Compare the clocks of this machine and of the NAS, and otp_secret with the account's. " + _AUTO_BLOCK,
+    ),
+    406: (
+        "2-factor authentication is enforced and the account has none yet",
+        "Set it up in DSM's web page (Personal > Security), and give the secret shown there as otp_secret.",
+    ),
     407: (
         "this machine's address is blocked after failed logins (auto block)",
         "Remove it in Control Panel > Security > Protection and put it on the allow list.",

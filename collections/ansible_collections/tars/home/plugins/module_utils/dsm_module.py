@@ -11,6 +11,7 @@ from ansible.module_utils.basic import AnsibleModule
 from .dsm_client import Client
 from .dsm_converge import Change, Incomplete, Outcome, State, converge
 from .dsm_errors import DsmError
+from .dsm_second_factor import SecondFactor
 from .dsm_session import SessionStore
 from .dsm_transport import Endpoint, Transport
 
@@ -19,6 +20,8 @@ CONNECTION: dict[str, dict[str, Any]] = {
     "port": {"type": "int", "default": 5001},
     "account": {"type": "str", "required": True},
     "password": {"type": "str", "required": True, "no_log": True},
+    "otp_secret": {"type": "str", "no_log": True},
+    "device_file": {"type": "path"},
     "fingerprint": {"type": "str"},
     "ca_path": {"type": "path"},
     "session_file": {"type": "path"},
@@ -37,17 +40,20 @@ class Module(Protocol):
     def fail_json(self, msg: str, **kwargs: Any) -> NoReturn: ...
 
 
-def connect(params: Mapping[str, Any]) -> Client:
+def connect(params: Mapping[str, Any], say: Callable[[str], None] = lambda text: None) -> Client:
+    """A client by the options of CONNECTION; `say` is told why a login had to wait."""
     endpoint = Endpoint(
         params["host"], params["port"], params["fingerprint"], params["ca_path"], float(params["timeout"])
     )
-    return Client(Transport(endpoint), SessionStore(params["session_file"]), params["account"], params["password"])
+    account, store = params["account"], SessionStore(params["session_file"])
+    factor = SecondFactor(account, params["otp_secret"], params["device_file"], say=say)
+    return Client(Transport(endpoint), store, account, params["password"], second_factor=factor)
 
 
 def run(module: Module, work: Callable[[Client, Module], dict[str, Any]]) -> dict[str, Any]:
     """The result of `work` with a connected client; whatever is wrong with the NAS becomes the module's failure."""
     try:
-        with connect(module.params) as client:
+        with connect(module.params, module.warn) as client:
             return work(client, module)
     except Incomplete as error:
         module.fail_json(msg=str(error), changed=bool(error.done), changes=error.done)
