@@ -249,10 +249,15 @@ def _authority(builder: Any, limits: Scope, path_length: int) -> Any:
     """Make an authority of it, for its scope alone."""
     networks = [ipaddress.ip_network(network) for network in limits.networks]
     permitted: List[Any] = [*map(x509.DNSName, limits.names), *map(x509.IPAddress, networks)]
+    # Devices differ in whether limits on addresses of one version say anything about the other.
+    others = {4: "0.0.0.0/0", 6: "::/0"}
+    for network in networks:
+        others.pop(network.version, None)
+    excluded = [x509.IPAddress(ipaddress.ip_network(whole)) for whole in others.values()]
     return (
         builder.add_extension(x509.BasicConstraints(ca=True, path_length=path_length), critical=True)
         .add_extension(_usage("key_cert_sign", "crl_sign"), critical=True)
-        .add_extension(x509.NameConstraints(permitted, None), critical=True)
+        .add_extension(x509.NameConstraints(permitted, excluded or None), critical=True)
     )
 
 
