@@ -55,6 +55,7 @@ def test_check_then_run_then_run_again_then_remove(twin: Twin) -> None:
 def test_a_hindered_change_still_ends_well_and_a_yes_without_effect_is_told(twin: Twin) -> None:
     twin.faults.add("drop_after_write", on="SYNO.Core.TaskScheduler.create")
     twin.faults.add("busy_117", on="SYNO.Core.TaskScheduler.Root.create")
+    twin.faults.add("expire_session", on="SYNO.Core.TaskScheduler.Root.create")
     assert twin.run("dsm_task", tasks=[REPORT, SWEEP])["changes"] == ADD
     assert twin.faults.listed() == [] and len(twin.state["tasks"]) == 2
     twin.faults.add("silent_noop", on="SYNO.Core.TaskScheduler.set")

@@ -25,6 +25,7 @@ from .dsm_session import Session, SessionStore
 from .dsm_transport import Transport
 
 AUTH = "SYNO.API.Auth"
+CONFIRM = "SYNO.Core.User.PasswordConfirm"
 COMPOUND = "SYNO.Entry.Request"
 # Seconds between attempts while DSM says that it is busy: a share just created took several to become exportable.
 PAUSES_S = (1.0, 2.0, 4.0, 8.0)
@@ -46,6 +47,7 @@ class _Call:
     subject: str
     fresh: bool = False
     files: dict[str, bytes] = field(default_factory=dict)
+    confirmed: bool = False
 
 
 @dataclass(frozen=True)
@@ -143,12 +145,15 @@ class Client:
         params: Optional[dict[str, Any]] = None,
         subject: str = "",
         busy: frozenset[int] = frozenset(),
+        confirmed: bool = False,
     ) -> Any:
         """The data of a change; repeated only where DSM said, or the connection proves, that nothing was done.
 
+        `confirmed` sends the password once more beforehand, which DSM asks for where something gets all rights.
+
         Raises ConnectionLost where the outcome is unknown: the caller reads back and decides.
         """
-        call = _Call(api, method, version, params or {}, subject, fresh=True)
+        call = _Call(api, method, version, params or {}, subject, fresh=True, confirmed=confirmed)
         with self.store.exclusive():
             return self._patiently(call, BUSY_WRITE_CODES | busy, (Unreachable,))
 
@@ -159,15 +164,6 @@ class Client:
         call = _Call(api, method, version, dict(fields), subject, fresh=True, files=files)
         with self.store.exclusive():
             return self._patiently(call, BUSY_WRITE_CODES, (Unreachable,))
-
-    def confirmation(self) -> dict[str, Any]:
-        """The parameter that proves the password once more, for one change of what runs with all rights.
-
-        How long DSM honours it is unknown, so each change asks for its own.
-        """
-        subject = f"account {self._owner}"
-        data = self.read("SYNO.Core.User.PasswordConfirm", "auth", 2, {"password": self._password}, subject)
-        return {"SynoConfirmPWToken": data["SynoConfirmPWToken"]}
 
     def logout(self) -> bool:
         """End the session on the NAS and forget it; False when there was none, or the NAS did not answer any more."""
@@ -236,9 +232,15 @@ class Client:
         if not self._session.sid:
             self._login()
         form = {"api": call.api, "method": call.method, "version": str(version)}
-        form.update(encode(call.params, self._entry(call.api).get("requestFormat") == "JSON" and not call.files))
+        params = {**call.params, **(self._confirmation() if call.confirmed else {})}
+        form.update(encode(params, self._entry(call.api).get("requestFormat") == "JSON" and not call.files))
         session = self._session
         return self._post(call.api, form, session.sid, session.synotoken, call.subject, call.fresh, call.files)
+
+    def _confirmation(self) -> dict[str, Any]:
+        """The parameter that proves the password again. Each attempt gets its own: nobody knows how long one holds."""
+        data = self.read(CONFIRM, "auth", 2, {"password": self._password}, f"account {self._owner}")
+        return {"SynoConfirmPWToken": data["SynoConfirmPWToken"]}
 
     def _version(self, api: str, newest: int) -> int:
         """The newest version that both sides speak."""

@@ -45,7 +45,5 @@ def change_task(client: Client, change: plan.Change) -> None:
         return
     params = plan.to_api(change)
     method = "create" if change.action == "create" else "set"
-    if change.as_root:
-        client.write(ROOT_TASKS, method, 4, {**params, **client.confirmation()}, subject)
-    else:
-        client.write(TASKS, method, 4, params, subject)
+    api = ROOT_TASKS if change.as_root else TASKS
+    client.write(api, method, 4, params, subject, confirmed=change.as_root)
