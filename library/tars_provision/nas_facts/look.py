@@ -63,7 +63,9 @@ class Look:
             return self.client.read(api, method, version, params)
         except ApiError as error:
             self.refused(f"{api} {method} in version {version}", error)
-            return None
+        except DsmError as error:
+            self.differs.append(str(error))
+        return None
 
     def info(self, *parts: str) -> dict[str, Any]:
         """What the module `dsm_info` makes of these parts, or nothing where it cannot read what DSM answers."""

@@ -15,7 +15,7 @@ from tars_provision.nas_facts.bridge import Client, DsmError, connected
 from tars_provision.nas_facts.checks import CHECKS, Check
 from tars_provision.nas_facts.look import Look, Verdict
 from tars_provision.nas_facts.recorder import Exchange, Recorder
-from tars_provision.site import Nas
+from tars_provision.site import Nas, Site
 
 
 @dataclass(frozen=True)
@@ -36,16 +36,30 @@ Progress = Callable[[int, Check], None]
 def of_site(inventory: Path, progress: Progress) -> tuple[list[Fact], list[Exchange]]:
     """Ask the NAS of a site."""
     site = setup.ready(inventory)
+    password = secrets.read(inventory)["dsm_password"]
+    return ask({**endpoint(site, inventory), "password": password}, progress, live=True)
+
+
+def endpoint(site: Site, inventory: Path) -> dict[str, Any]:
+    """Return where the NAS of a site is, whom to log in as, and the two ways to know it."""
     nas = site.hosts[site.nas]
     assert isinstance(nas, Nas)
-    options = {
+    return {
         "host": str(nas.address),
         "port": nas.dsm.port,
         "account": nas.dsm.account,
-        "password": secrets.read(inventory)["dsm_password"],
-        "fingerprint": trust.recorded(inventory)[site.nas],
+        "fingerprint": trust.recorded(inventory).get(site.nas),
+        "ca_path": str(trust.authority_file(inventory)),
     }
-    return ask(options, progress, live=True)
+
+
+def known(site: Site, inventory: Path) -> None:
+    """Raise unless the NAS of a site proves that it is the one; nothing is sent to it."""
+    try:
+        with connected(**endpoint(site, inventory), password="") as client:
+            client.transport.addresses()
+    except DsmError as error:
+        raise Failure(str(error)) from error
 
 
 def of_recording(path: Path, progress: Progress) -> list[Fact]:

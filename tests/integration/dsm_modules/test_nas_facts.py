@@ -6,18 +6,23 @@ Recordings lie in `recordings/`. One of a real DSM, put beside the others, is re
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from tars_lab.layout import Lab
+from tars_provision.errors import Failure
 from tars_provision.nas_facts import recording, replay, run
 from tars_provision.nas_facts.bridge import PARTS, Client, connected
 from tars_provision.nas_facts.recorder import COMPOUND, READS, Exchange, NotARead, Recorder
+
+from ...conftest import tars
 
 RECORDINGS = Path(__file__).parent / "recordings"
 TWIN = RECORDINGS / "twin.json"
@@ -125,6 +130,12 @@ def test_a_write_is_never_sent(twin: Any) -> None:
     assert not [call for call in twin.calls if call.endswith((".set", ".import", ".request"))]
 
 
+def test_a_wrong_password_is_tried_once(twin: Any) -> None:
+    with pytest.raises(Failure, match=r"password is wrong.*no second attempt"):
+        run.ask({**options(twin), "password": "guessed"}, silent, live=True)
+    assert twin.count("SYNO.API.Auth.login") == 1
+
+
 def test_what_belongs_together_still_does() -> None:
     """The same value has the same stand-in, types stay, and what DSM itself says is left."""
     calls = recording.load(TWIN)
@@ -167,6 +178,44 @@ def test_the_doctor_sees_the_same_in_a_recording(recorded: Path) -> None:
     assert len(facts) == 12
     if recorded == TWIN:
         assert {fact.verdict for fact in facts} == {"as assumed"}
+
+
+BENT: dict[str, tuple[str, str, Callable[[Any], Any]]] = {
+    "APIs": ("SYNO.API.Info", "query", lambda data: data.get("SYNO.Core.Package", {}).update(maxVersion=1)),
+    "session": ("SYNO.Core.CurrentConnection", "list", lambda data: data["items"].clear()),
+    "machine": ("SYNO.DSM.Info", "getinfo", lambda data: data.update(version_string="DSM 7.3-81168")),
+    "shares": ("SYNO.Core.Share", "list", lambda data: data["shares"][0].update(quota_value=2)),
+    "NFS": ("SYNO.Core.FileServ.NFS.SharePrivilege", "load", lambda data: data["rule"][0].update(root_squash="no")),
+    "accounts": ("SYNO.Core.User", "list", lambda data: data["users"][0].pop("expired")),
+    "permissions": ("SYNO.Core.Share.Permission", "list", lambda data: data["items"][0].update(is_deny="maybe")),
+    "snapshots": ("SYNO.Core.Share.Snapshot", "get_schedule", lambda data: data["schedule"].update(hour="five")),
+    "firewall": ("SYNO.Core.Security.Firewall.Profile", "get", lambda data: data["global"]["rules"][0].pop("log")),
+    "certificates": ("SYNO.Core.Certificate.CRT", "list", lambda data: data["certificates"][0]["services"].clear()),
+    "settings": ("SYNO.Core.Network", "get", lambda data: data.pop("arp_ignore")),
+    "tasks": ("SYNO.Core.TaskScheduler", "list", lambda data: data["tasks"][0].update(enable="maybe")),
+}
+
+
+@pytest.mark.parametrize("name", BENT)
+def test_each_look_sees_what_it_is_for(name: str, tmp_path: Path) -> None:
+    """An answer that is otherwise than assumed is told by its own check, and by no other."""
+    calls = recording.load(TWIN)
+    api, method, bend = BENT[name]
+    for call in calls:
+        if (call.api, call.method) == (api, method):
+            bend(call.answer["data"])
+    recording.save(tmp_path / "bent.json", calls)
+    facts = run.of_recording(tmp_path / "bent.json", silent)
+    assert {fact.name for fact in facts if fact.verdict == "differs"} == {name}
+    assert [fact.name for fact in facts] == list(BENT)
+
+
+@pytest.mark.lab
+def test_the_doctor_finds_the_lab_in_order(lab: Lab) -> None:
+    found = json.loads(tars("doctor", "--json").stdout)
+    assert {check["name"] for check in found["checks"] if check["ok"]} >= {"spec", "vault", "NAS", "desktop"}
+    facts = json.loads(tars("doctor", "--nas-facts", "--json").stdout)["facts"]
+    assert len(facts) == 12 and not [fact for fact in facts if fact["differs"]]
 
 
 def silent(number: int, check: object) -> None:
