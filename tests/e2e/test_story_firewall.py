@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who reaches the desktop of the story, judged by nmap from inside and outside the household; cuts in mid-change."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ..bench import cut
+from ..bench.cut import Desktop
+from ..conftest import ROOT, environment
+from .conftest import eventually, host, playbook
+
+pytestmark = [pytest.mark.e2e, pytest.mark.lab, pytest.mark.usefixtures("provisioned")]
+
+ADDRESSES = ["10.77.0.10", "fd77:7a52::10"]
+PORTS = "22,53,80,111,139,443,445,2222,2375,2376,5000,5353,5432,6379,8000,8080,8081,8443,9000,11434"
+"""What the desktop's programs, and those of their containers, listen on, and the usual neighbours."""
+
+# A network behind `client`, which the desktop knows the way to and the spec does not name.
+STRANGER = """
+set -e
+ip netns add stranger
+ip link add to-stranger type veth peer name eth0 netns stranger
+ip address add 198.51.100.1/24 dev to-stranger
+ip address add 2001:db8:77::1/64 dev to-stranger nodad
+ip link set to-stranger up
+echo 1 > /proc/sys/net/ipv4/ip_forward
+echo 1 > /proc/sys/net/ipv6/conf/all/forwarding
+nsenter --net=/run/netns/stranger sh -e <<'END'
+ip address add 198.51.100.2/24 dev eth0
+ip address add 2001:db8:77::2/64 dev eth0 nodad
+ip link set eth0 up
+ip route add default via 198.51.100.1
+ip route add default via 2001:db8:77::1
+END
+"""
+WAY_BACK = "ip route replace 198.51.100.0/24 via 10.77.0.30; ip route replace 2001:db8:77::/64 via fd77:7a52::30"
+
+
+@pytest.fixture
+def stranger() -> Iterator[None]:
+    client = host("client")
+    made = client.run(STRANGER)
+    assert made.rc == 0, made.stderr
+    assert host("xps8950").run(WAY_BACK).rc == 0
+    yield
+    client.run("ip netns delete stranger; ip link delete to-stranger")
+    host("xps8950").run("ip route delete 198.51.100.0/24; ip route delete 2001:db8:77::/64")
+
+
+def scan(address: str, inside: str = "", ports: str = PORTS) -> set[int]:
+    """Ports found open by connecting from ``client``, or from a network namespace on it."""
+    family = "-6" if ":" in address else ""
+    enter = f"nsenter --net=/run/netns/{inside}" if inside else ""
+    done = host("client").run(f"{enter} nmap {family} -Pn -n -sT -T4 --max-retries 2 -p {ports} -oG - {address}")
+    assert done.rc == 0 and "Ports:" in done.stdout, done.stdout + done.stderr
+    found = done.stdout.split("Ports:")[1].split("\t")[0].split(",")
+    return {int(port.split("/")[0]) for port in found if "/open/" in port}
+
+
+def test_a_stranger_finds_nothing_and_the_household_two_ports(stranger: None) -> None:
+    desktop = host("xps8950")
+    assert desktop.run("systemctl stop tars-firewall").rc == 0
+    try:
+        without = [scan(address, "stranger") for address in ADDRESSES]
+        assert all({22, 443} <= found for found in without), "with no way there the rest would prove nothing"
+    finally:
+        assert desktop.run("systemctl start tars-firewall").rc == 0
+    assert [scan(address, "stranger") for address in ADDRESSES] == [set(), set()]
+    assert [scan(address) for address in ADDRESSES] == [{22, 443}, {22, 443}]
+
+    assert desktop.run("systemctl restart docker").rc == 0
+    eventually(lambda: [scan(address, ports="443") for address in ADDRESSES] == [{443}, {443}], seconds=120)
+    assert [scan(address, "stranger") for address in ADDRESSES] == [set(), set()]
+    assert [scan(address) for address in ADDRESSES] == [{22, 443}, {22, 443}]
+
+
+def test_a_neighbour_does_not_get_to_containers_by_their_own_addresses() -> None:
+    desktop, client = host("xps8950"), host("client")
+    find = "docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}' tars-caddy-1"
+    address = desktop.run(find).stdout.split()[0]
+    client.run(f"ip route replace {address} via 10.77.0.10")
+    try:
+        assert desktop.run("systemctl stop tars-firewall").rc == 0
+        assert scan(address, ports="8443") == {8443}, "Docker itself lets neighbours in, or this proves nothing"
+        assert desktop.run("systemctl start tars-firewall").rc == 0
+        assert scan(address, ports="8443,8081") == set()
+    finally:
+        assert desktop.run("systemctl start tars-firewall").rc == 0
+        client.run(f"ip route delete {address}")
+
+
+def test_containers_reach_out() -> None:
+    asked = host("xps8950").run("docker exec tars-caddy-1 wget -q -O- http://10.77.0.1:5000/v2/_catalog")
+    assert asked.rc == 0 and "repositories" in asked.stdout, asked.stderr
+
+
+def test_what_the_owner_has_in_nftables_survives() -> None:
+    desktop = Desktop()
+    desktop.furnish()
+    desktop.run("nft", "add table ip by_hand")
+    run = playbook("site", "--limit", "xps8950", "--tags", "host_firewall")
+    assert run.code == 0 and run.recap("xps8950")["changed"] == 0, run.output
+    assert desktop.run("cat", "/etc/nftables.conf") == cut.FOREIGN
+    tables = desktop.run("nft", "list", "tables").splitlines()
+    assert {"table inet foreign", "table ip by_hand", "table inet tars"} <= set(tables)
+    desktop.run("systemctl", "reload", "nftables")
+    assert {"table inet foreign", "table inet tars"} <= set(desktop.run("nft", "list", "tables").splitlines())
+
+
+def firewall(folder: Path, services: list[dict[str, object]], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Bring the firewall to these services."""
+    command = cut.playbook(services, folder, 60, *arguments)
+    return subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True)
+
+
+def test_rules_that_would_shut_the_controller_out_are_refused(tmp_path: Path) -> None:
+    desktop = Desktop()
+    before = desktop.rules(), desktop.saved()
+    run = firewall(tmp_path, [{"name": "ssh", "ports": [22], "sources": ["10.77.0.30"]}], "-e", "ansible_port=22")
+    said = " ".join(run.stdout.split())
+    assert run.returncode != 0 and "would shut this controller (10.77.0.1) out of port 22" in said, run.stdout
+    assert (desktop.rules(), desktop.saved()) == before
+
+
+def test_a_change_cut_in_the_middle_leaves_the_machine_within_reach(tmp_path: Path) -> None:
+    desktop = Desktop()
+    run = firewall(tmp_path, cut.BEFORE, "-e", "ansible_port=22")
+    assert run.returncode == 0, run.stdout
+    results = [
+        cut.cut(desktop, "wrong", "loaded", "controller"),
+        cut.cut(desktop, "wrong", "loaded", "link"),
+        cut.cut(desktop, "wrong", "loaded", "reboot"),
+    ]
+    assert [result.state for result in results] == ["old"] * len(results), results
+
+
+def test_a_wrong_change_that_nothing_disturbs_is_undone_and_said(tmp_path: Path) -> None:
+    desktop = Desktop()
+    before = desktop.rules(), desktop.saved()
+    command = cut.playbook(cut.CHANGES["wrong"], tmp_path, 5)
+    run = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True)
+    assert run.returncode != 0 and "the machine has undone" in " ".join(run.stdout.split()), run.stdout
+    assert "changed=0" in run.stdout and (desktop.rules(), desktop.saved()) == before
+
+
+def test_after_the_reboot_the_rules_of_the_spec_come_back_and_stay() -> None:
+    run = playbook("site", "--limit", "xps8950", "--tags", "host_firewall")
+    assert run.code == 0 and run.recap("xps8950")["changed"] == 1, run.output
+    shown = json.loads(Desktop().run("nft", "-j", "list", "ruleset"))
+    chains = [e["chain"] for e in shown["nftables"] if "chain" in e]
+    assert [c["policy"] for c in chains if (c["table"], c["name"]) == ("tars", "input")] == ["drop"]
+    eventually(lambda: [scan(address) for address in ADDRESSES] == [{22, 443}, {22, 443}], seconds=180)
