@@ -43,7 +43,7 @@ class Recorder:
     def __init__(self, client: Client) -> None:
         self.calls: list[Exchange] = []
         self._transport = client.transport
-        client.transport = cast(Transport, self)
+        client.link.transport = cast(Transport, self)
 
     def post(
         self, path: str, query: dict[str, str], form: dict[str, str], headers: dict[str, str], fresh: bool = False

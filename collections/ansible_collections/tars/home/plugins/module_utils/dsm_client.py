@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Calls of the DSM Web API: negotiated versions, one login, bounded patience, and no blind repetition of a change."""
+"""Calls of the DSM Web API: bounded patience, one new login, and no blind repetition of a change."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Optional, TypeVar
 
-from .dsm_apis import NAMES
 from .dsm_errors import (
     BUSY_READ_CODES,
     BUSY_WRITE_CODES,
@@ -20,19 +19,16 @@ from .dsm_errors import (
     DsmError,
     Unreachable,
 )
+from .dsm_link import Link
 from .dsm_second_factor import SecondFactor
-from .dsm_session import Session, SessionStore
+from .dsm_session import SessionStore
 from .dsm_transport import Transport
 
-AUTH = "SYNO.API.Auth"
 CONFIRM = "SYNO.Core.User.PasswordConfirm"
 COMPOUND = "SYNO.Entry.Request"
 # Seconds between attempts while DSM says that it is busy: a share just created took several to become exportable.
 PAUSES_S = (1.0, 2.0, 4.0, 8.0)
-# Login 7 is what DSM 7.3 wants for privileged changes, 6 is enough for 7.1.
-LOGIN_VERSIONS = (7, 6)
 _NO_SUCH_CALL = frozenset({102, 103, 104})
-_NO_SUCH_LOGIN = frozenset({101, 103, 104})
 Key = TypeVar("Key")
 
 
@@ -75,17 +71,15 @@ class Client:
         sleep: Callable[[float], None] = time.sleep,
         second_factor: Optional[SecondFactor] = None,
     ) -> None:
-        self.transport = transport
+        self.link = Link(transport, store, account, password, second_factor or SecondFactor(account))
         self.store = store
         self.account = account
-        self.second_factor = second_factor or SecondFactor(account)
         self.sleep = sleep
-        self._password = password
-        self._owner = f"{account} at {transport.endpoint}"
-        self._session = store.load(self._owner)
-        self._answered = False
         self._logged_in_again = False
-        self._refused: Optional[DsmError] = None
+
+    @property
+    def transport(self) -> Transport:
+        return self.link.transport
 
     def __enter__(self) -> Client:
         return self
@@ -167,26 +161,14 @@ class Client:
 
     def logout(self) -> bool:
         """End the session on the NAS and forget it; False when there was none, or the NAS did not answer any more."""
-        with self.store.exclusive():
-            self.store.forget()
-            sid, self._session.sid = self._session.sid, ""
-            if not sid:
-                return False
-            try:
-                version = min(LOGIN_VERSIONS[0], self._entry(AUTH)["maxVersion"])
-                form = {"api": AUTH, "method": "logout", "version": str(version), "session": "DSM"}
-                self._post(AUTH, form, sid, self._session.synotoken)
-            except DsmError:
-                # Nothing to repair: the session is unknown to the NAS already, or ends there by its own timeout.
-                return False
-            return True
+        return self.link.logout()
 
     def _compound(self, reads: Sequence[Read]) -> list[dict[str, Any]]:
         """What DSM says to each part of one request, in order; nothing where it lacks such requests, or an API."""
-        if not all(self._has(api) for api in (COMPOUND, *(one.api for one in reads))):
+        if not all(self.link.has(api) for api in (COMPOUND, *(one.api for one in reads))):
             return []
         parts = [
-            {**one.params, "api": one.api, "method": one.method, "version": self._version(one.api, one.version)}
+            {**one.params, "api": one.api, "method": one.method, "version": self.link.version(one.api, one.version)}
             for one in reads
         ]
         try:
@@ -195,7 +177,7 @@ class Client:
         except ApiError as error:
             if error.code not in _NO_SUCH_CALL:
                 raise
-            self._session.apis.pop(COMPOUND, None)
+            self.link.session.apis.pop(COMPOUND, None)
             return []
         return answers
 
@@ -208,7 +190,7 @@ class Client:
                     raise
             except harmless:
                 # A NAS that never answered is off or elsewhere; waiting would only hide that.
-                if not self._answered:
+                if not self.link.answered:
                     raise
             self.sleep(pause)
         return self._call(call)
@@ -219,133 +201,28 @@ class Client:
         except ApiError as error:
             if error.code in SESSION_CODES and not self._logged_in_again:
                 self._logged_in_again = True
-                self._login(refused=self._session.sid)
+                self.link.login(refused=self.link.session.sid)
             elif error.code == 104 and error.api == call.api:
                 # The table in the session file is older than the DSM that answers now.
-                self._session.apis.clear()
+                self.link.session.apis.clear()
             else:
                 raise
         return self._ask(call)
 
     def _ask(self, call: _Call) -> Any:
-        version = self._version(call.api, call.version)
-        if not self._session.sid:
-            self._login()
+        version = self.link.version(call.api, call.version)
+        if not self.link.session.sid:
+            self.link.login()
         form = {"api": call.api, "method": call.method, "version": str(version)}
         params = {**call.params, **(self._confirmation() if call.confirmed else {})}
-        form.update(encode(params, self._entry(call.api).get("requestFormat") == "JSON" and not call.files))
-        session = self._session
-        return self._post(call.api, form, session.sid, session.synotoken, call.subject, call.fresh, call.files)
+        form.update(encode(params, self.link.entry(call.api).get("requestFormat") == "JSON" and not call.files))
+        session = self.link.session
+        return self.link.post(call.api, form, session.sid, session.synotoken, call.subject, call.fresh, call.files)
 
     def _confirmation(self) -> dict[str, Any]:
         """The parameter that proves the password again. Each attempt gets its own: nobody knows how long one holds."""
-        data = self.read(CONFIRM, "auth", 2, {"password": self._password}, f"account {self._owner}")
+        data = self.read(CONFIRM, "auth", 2, {"password": self.link.password}, f"account {self.link.owner}")
         return {"SynoConfirmPWToken": data["SynoConfirmPWToken"]}
-
-    def _version(self, api: str, newest: int) -> int:
-        """The newest version that both sides speak."""
-        entry = self._entry(api)
-        if newest < entry["minVersion"]:
-            raise DsmError(
-                f"{self.transport.endpoint} speaks {api} from version {entry['minVersion']} on, this client up to "
-                f"{newest}. Update the collection."
-            )
-        return min(newest, int(entry["maxVersion"]))
-
-    def _entry(self, api: str) -> dict[str, Any]:
-        """What SYNO.API.Info says about an API."""
-        if not self._has(api):
-            # It may have come with a package since.
-            self._negotiate([api])
-        if api not in self._session.apis:
-            raise ApiError(api, "(any)", 102, subject=str(self.transport.endpoint))
-        entry: dict[str, Any] = self._session.apis[api]
-        return entry
-
-    def _has(self, api: str) -> bool:
-        """Whether the NAS had the API when the session began; all that the collection calls is asked about at once."""
-        if not self._session.apis:
-            self._negotiate(sorted({*NAMES, api}))
-        return api in self._session.apis
-
-    def _negotiate(self, names: Sequence[str]) -> None:
-        form = {"api": "SYNO.API.Info", "method": "query", "version": "1", "query": ",".join(names)}
-        self._session.apis.update(self._post("SYNO.API.Info", form))
-        if self._session.sid:
-            self.store.save(self._session)
-
-    def _login(self, refused: str = "") -> None:
-        """Take over the play's session, or make one where there is none or only the `refused` one."""
-        with self.store.exclusive():
-            shared = self.store.load(self._owner)
-            if shared.sid and shared.sid != refused:
-                self._session = shared
-                return
-            if self._refused is not None:
-                # A failed login counts towards auto block, whoever asks for it.
-                raise self._refused
-            with self.second_factor.exclusive():
-                data = self._authenticate()
-            self._session = Session(self._owner, data["sid"], data.get("synotoken", ""), self._session.apis)
-            self.store.save(self._session)
-
-    def _authenticate(self) -> dict[str, Any]:
-        newest = self._entry(AUTH)["maxVersion"]
-        versions = [version for version in LOGIN_VERSIONS if version <= newest] or [newest]
-        form = {
-            "api": AUTH,
-            "method": "login",
-            "account": self.account,
-            "passwd": self._password,
-            "session": "DSM",
-            "format": "sid",
-            "enable_syno_token": "yes",
-        }
-        factor = self.second_factor.fields()
-        for version in versions:
-            try:
-                asked = {**form, **factor, "version": str(version)}
-                data: dict[str, Any] = self._post(AUTH, asked, subject=f"account {self._owner}")
-            except ApiError as error:
-                if error.code in _NO_SUCH_LOGIN and version != versions[-1]:
-                    continue
-                self._refused = self.second_factor.refused(factor, error)
-                raise self._refused from error
-            self.second_factor.accepted(factor, data)
-            return data
-        raise AssertionError("the last version returns or raises")
-
-    def _post(
-        self,
-        api: str,
-        form: dict[str, str],
-        sid: str = "",
-        synotoken: str = "",
-        subject: str = "",
-        fresh: bool = False,
-        files: Optional[dict[str, bytes]] = None,
-    ) -> Any:
-        path = self._session.apis[api]["path"] if api in self._session.apis else "query.cgi"
-        query = {"_sid": sid} if sid else {}
-        headers = {}
-        if synotoken:
-            # Some builds read the token from the query only, others from the header only.
-            query["SynoToken"] = headers["X-SYNO-TOKEN"] = synotoken
-        if files:
-            named = {name: form[name] for name in ("api", "method", "version")}
-            fields = {name: value for name, value in form.items() if name not in named}
-            answer = self.transport.upload(path, {**named, **query}, files, fields, headers)
-        else:
-            answer = self.transport.post(path, query, form, headers, fresh)
-        self._answered = True
-        if not isinstance(answer, dict) or "success" not in answer:
-            raise DsmError(
-                f"{self.transport.endpoint} answered {api} {form['method']} with something that is not DSM's."
-            )
-        if not answer["success"]:
-            error = answer.get("error") or {}
-            raise ApiError(api, form["method"], int(error.get("code", 100)), error.get("errors"), subject)
-        return answer.get("data")
 
 
 def encode(params: dict[str, Any], as_json: bool) -> dict[str, str]:

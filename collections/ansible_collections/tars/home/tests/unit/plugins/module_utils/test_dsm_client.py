@@ -195,7 +195,7 @@ def test_details_of_an_error_are_shown(nas: Nas, connect: Connect) -> None:
 
 def test_a_nas_that_is_off_is_said_at_once(connect: Connect, nas: Nas) -> None:
     client = connect()
-    client.transport = Transport(Endpoint("localhost", 1, nas.fingerprint))
+    client.link.transport = Transport(Endpoint("localhost", 1, nas.fingerprint))
     with client, pytest.raises(Unreachable, match=r"https://localhost:1 does not answer .*NAS is on"):
         info(client)
     assert nas.slept == []

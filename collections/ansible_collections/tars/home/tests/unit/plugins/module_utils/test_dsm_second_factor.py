@@ -62,7 +62,7 @@ def guarded(connect: Connect, tmp_path: Path, time: Time) -> Callable[..., Clien
         client = connect(session_file)
         file = str(tmp_path / "keys" / "device.json")
         factor = SecondFactor("tars-admin", secret, file, time.sleep, time.told.append, lambda: time.now)
-        client.second_factor = factor
+        client.link.second_factor = factor
         return client
 
     return client
@@ -112,7 +112,7 @@ def test_a_code_is_never_sent_twice(nas: Nas, guarded: Any, time: Time) -> None:
 def test_a_lost_answer_uses_the_code_up(nas: Nas, guarded: Any, time: Time) -> None:
     nas.answers[LOGIN] = ["drop the connection instead of answering", {"sid": "s"}]
     with pytest.raises(DsmError, match="the connection ended"):
-        guarded()._login()
+        guarded().link.login()
     info(guarded())
     assert len({fields["otp_code"] for fields in sent(nas)}) == 2
 

@@ -59,7 +59,7 @@ def test_without_any_proof_all_that_was_found_is_said(nas: Nas, connect: Connect
 
 def test_a_known_authority_vouches_for_the_right_name_only(nas: Nas, connect: Connect) -> None:
     with connect(ca_path=nas.certificate) as client:
-        client.transport = Transport(Endpoint("127.0.0.1", nas.port, OTHER, nas.certificate))
+        client.link.transport = Transport(Endpoint("127.0.0.1", nas.port, OTHER, nas.certificate))
         with pytest.raises(Untrusted, match="IP address mismatch"):
             info(client)
     assert nas.requests == []
