@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The desktop's speed, measured by the command a person types."""
+
+import json
+
+import pytest
+
+from tars_provision import benchmark
+
+from ..conftest import INVENTORY, tars
+from .conftest import host
+
+pytestmark = [pytest.mark.e2e, pytest.mark.lab, pytest.mark.usefixtures("provisioned")]
+
+
+def test_the_chat_model_is_measured_and_kept() -> None:
+    before = len(benchmark.history(INVENTORY.parent))
+    measured = json.loads(tars("benchmark", "--json").stdout)
+    run = measured["run"]
+    assert len(run["answers"]) == 6
+    assert measured["objections"] == []
+    assert run["summary"]["decode_tps"]["mean"] == pytest.approx(
+        run["summary"]["client_decode_tps"]["mean"], rel=0.05
+    ), "the server's counters and the clock disagree"
+    listed = host("xps8950").check_output("docker exec tars-ollama-1 ollama list")
+    assert run["identity"]["digest"][:12] in listed
+    history = benchmark.history(INVENTORY.parent)
+    assert len(history) == before + 1 and history[-1]["time"] == run["time"]
