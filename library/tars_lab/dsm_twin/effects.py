@@ -63,7 +63,7 @@ class DirectoryEffects:
     def __init__(self, root: Path) -> None:
         self._root = root
         self.wiring = DirectoryWiring(root)
-        self.restart_web: Callable[[Path | None], None] = lambda path: None
+        self.restart_web: Callable[[Path | None], object] = lambda path: None
         """Restarts the web server with the certificate in a file, or with the one it was installed with."""
 
     def _at(self, path: str) -> Path:

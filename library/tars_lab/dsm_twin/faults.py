@@ -6,19 +6,30 @@ from __future__ import annotations
 import argparse
 import fcntl
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 NAMES = {
+    "crash_502": "calls end the program behind them, which did nothing: HTTP 502",
+    "drop_before": "calls are dropped without an answer, and nothing is done",
+    "drop_after_write": "writes are carried out, then the connection is dropped without an answer",
+    "hang_up": "calls are answered, then the connection that the caller would keep is closed",
+    "silent_noop": "writes answer success and change nothing",
+    "half_list": "writes of a list of several answer success and take its first half",
+    "missing_102": "calls answer 102 (no such API), and SYNO.API.Info leaves the API out",
+    "refused_104": "calls answer 104 (version not supported)",
     "busy_117": "calls with a session answer 117 (system busy)",
     "locked_3328": "changes of a share answer 3328 (locked by another process)",
-    "silent_noop": "writes answer success and change nothing",
-    "drop_after_write": "writes are carried out, then the connection is dropped without an answer",
+    "not_permitted_105": "calls with a session end it and answer 105, as after a restart",
     "expire_session": "calls with a session end it and answer 106 (timed out)",
     "duplicate_login": "calls with a session end it and answer 107 (interrupted by a duplicate login)",
+    "unknown_session_119": "calls with a session end it and answer 119 (no such session)",
+    "moved_150": "calls with a session end it and answer 150 (the login came from another address)",
     "nfs_2370_after_create": "saving NFS rules of a share younger than a minute answers 2370 (no such share)",
+    "slow_apply": "tasks behind an answer finish at the twentieth look",
+    "failed_apply": "tasks behind an answer finish without success, and what was in force stays",
     "otp_required": "logins without a one-time code answer 403",
     "otp_enforced": "logins of accounts without a second factor answer 406 (enforced, enrol first)",
     "password_expired": "logins answer 409 (the password has expired)",
@@ -30,14 +41,17 @@ DEFAULT_PATH = Path("/var/lib/dsm-twin/faults.json")
 
 
 class Faults:
-    """Pending faults. Each is used `count` times and then gone; `on` limits it to an API or to one of its methods."""
+    """Pending faults: each lets `after` occasions go by, is used `count` times and then gone.
+
+    `on` limits it to an API or to one of its methods.
+    """
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
 
-    def add(self, name: str, count: int = 1, on: str = "") -> None:
+    def add(self, name: str, count: int = 1, on: str = "", after: int = 0) -> None:
         with self._pending() as pending:
-            pending.append({"name": name, "count": count, "on": on})
+            pending.append({"name": name, "count": count, "on": on, "after": after})
 
     def clear(self) -> None:
         with self._pending() as pending:
@@ -48,16 +62,27 @@ class Faults:
             return list(pending)
 
     def take(self, name: str, call: str) -> bool:
-        """Use up one `name` if one is pending for `call` (`API.method`)."""
+        """Use up one `name` if one is due at `call` (`API.method`)."""
+        return self.take_one_of((name,), call) == name
+
+    def take_one_of(self, names: Collection[str], call: str) -> str:
+        """Use up the first of `names` that is due at `call`: its name, empty where none is."""
         if self.path is None or not self.path.exists():
-            return False
+            return ""
         with self._pending() as pending:
             for fault in pending:
-                if fault["name"] == name and f"{call}.".startswith(f"{fault['on']}." if fault["on"] else ""):
+                if fault["name"] in names and _concerns(fault, call):
+                    if fault["after"]:
+                        fault["after"] -= 1
+                        continue
                     fault["count"] -= 1
                     pending[:] = [each for each in pending if each["count"] > 0]
-                    return True
-        return False
+                    return str(fault["name"])
+        return ""
+
+    def waits(self, name: str, api: str) -> bool:
+        """Whether a `name` for all of `api` is due; it stays pending."""
+        return any(fault["name"] == name and fault["on"] in ("", api) and not fault["after"] for fault in self.listed())
 
     @contextmanager
     def _pending(self) -> Iterator[list[dict[str, Any]]]:
@@ -78,8 +103,12 @@ class Faults:
                 file.write(after)
 
 
+def _concerns(fault: dict[str, Any], call: str) -> bool:
+    return f"{call}.".startswith(f"{fault['on']}." if fault["on"] else "")
+
+
 def main(arguments: list[str] | None = None) -> None:
-    """The command `dsm-twin-fault`: add NAME [--count N] [--on API[.method]], list, clear."""
+    """The command `dsm-twin-fault`: add NAME [--count N] [--on API[.method]] [--after N], list, clear."""
     parser = argparse.ArgumentParser(prog="dsm-twin-fault", description="Faults of the lab's NAS.")
     parser.add_argument("--file", type=Path, default=DEFAULT_PATH)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -87,12 +116,13 @@ def main(arguments: list[str] | None = None) -> None:
     add.add_argument("name", choices=sorted(NAMES))
     add.add_argument("--count", type=int, default=1)
     add.add_argument("--on", default="", metavar="API[.METHOD]")
+    add.add_argument("--after", type=int, default=0, metavar="OCCASIONS")
     commands.add_parser("list")
     commands.add_parser("clear")
     chosen = parser.parse_args(arguments)
     faults = Faults(chosen.file)
     if chosen.command == "add":
-        faults.add(chosen.name, chosen.count, chosen.on)
+        faults.add(chosen.name, chosen.count, chosen.on, chosen.after)
     elif chosen.command == "clear":
         faults.clear()
     print(json.dumps(faults.listed()))

@@ -11,6 +11,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from tars_lab.dsm_twin.server import DROP, redirect
+from tars_lab.dsm_twin.server import CLOSE, DROP, redirect
 
 TLS_PORT, PLAIN_PORT = 5001, 5000
 RESTART_S = 0.3
@@ -35,7 +36,8 @@ class Connection(H11Protocol):
         inner = self.app
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
-            scope.setdefault("extensions", {})[DROP] = self.transport.abort
+            extensions = scope.setdefault("extensions", {})
+            extensions |= {DROP: self.transport.abort, CLOSE: self.transport.close}
             await inner(scope, receive, send)
 
         self.app = app
@@ -55,18 +57,28 @@ class Server(uvicorn.Server):
     first: tuple[Path, Path]
     """The certificate it was installed with, and its key."""
 
+    restart_s: float = RESTART_S
+    _restart: Future[None] | None = None
+
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         self.loop = asyncio.get_running_loop()
         await super().serve(sockets)
 
-    def show(self, certificate: Path | None) -> None:
-        """Restart with another certificate, or with the first one: soon, and whatever is connected is cut off."""
+    def show(self, certificate: Path | None) -> Future[None] | None:
+        """Restart with another certificate, or with the first one: soon, and whatever is connected is cut off.
+
+        A restart that was still to come is given up. None before the server runs; else done when it has restarted.
+        """
         if self.loop is not None and not self.loop.is_closed():
-            self.loop.call_soon_threadsafe(self.loop.call_later, RESTART_S, self._show, certificate)
+            if self._restart is not None:
+                self._restart.cancel()
+            self._restart = asyncio.run_coroutine_threadsafe(self._show(certificate), self.loop)
         elif certificate is not None:
             self.config.ssl_certfile = self.config.ssl_keyfile = str(certificate)
+        return self._restart
 
-    def _show(self, certificate: Path | None) -> None:
+    async def _show(self, certificate: Path | None) -> None:
+        await asyncio.sleep(self.restart_s)
         assert self.config.ssl is not None
         shown = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         shown.load_cert_chain(*(self.first if certificate is None else (certificate,)))

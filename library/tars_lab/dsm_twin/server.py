@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import email
 import email.message
 import ipaddress
@@ -30,11 +31,23 @@ log = logging.getLogger(__name__)
 
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
-DROP = "tars.drop"
-"""ASGI extension of the listener: a function that cuts the connection without an answer."""
+DROP, CLOSE = "tars.drop", "tars.close"
+"""ASGI extensions of the listener: functions that cut the connection at once, or after what was answered."""
 
 PROGRAMS: dict[str, str | None] = {"entry.cgi": None, "query.cgi": "SYNO.API.Info", "auth.cgi": "SYNO.API.Auth"}
 """Programs below /webapi/, and the one API that an older program still answers."""
+
+
+INFO = "SYNO.API.Info.query"
+UNDONE = {"missing_102": 102, "refused_104": 104}
+LOST_SESSIONS = {
+    "not_permitted_105": 105,
+    "expire_session": 106,
+    "duplicate_login": 107,
+    "unknown_session_119": 119,
+    "moved_150": 150,
+}
+"""Faults of any call, and of those with a session, that are answered with an error code."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +79,14 @@ class Dropped(Response):
         drop()
         while (await receive())["type"] != "http.disconnect":
             pass
+
+
+class LastAnswer(JSONResponse):
+    """The answer comes, and then the connection ends."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await super().__call__(scope, receive, send)
+        scope.get("extensions", {}).get(CLOSE, lambda: None)()
 
 
 def application(nas: Nas) -> Starlette:
@@ -141,7 +162,8 @@ def _answer(nas: Nas, path: str, form: Form) -> Response:
         return HTMLResponse("<html><body>Sorry, the page you are looking for is not found.</body></html>", 404)
     try:
         api = _api(form, PROGRAMS[program], segment)
-        data, drop = _carry_out(nas, api, form)
+        name = f"{api.name}.{form.fields['method']}"
+        return _success(form, _carry_out(nas, api, form), nas.faults.take("hang_up", name))
     except DsmError as error:
         return _refusal(error)
     except Lost:
@@ -152,9 +174,18 @@ def _answer(nas: Nas, path: str, form: Form) -> Response:
         # Whatever goes wrong behind DSM's gateway, the caller sees a program that ended without an answer.
         log.exception("call of %s failed", form.fields.get("api"))
         return HTMLResponse("<html><body>Bad gateway</body></html>", 502)
-    if drop:
-        return Dropped()
-    return _success(form, data)
+
+
+def _hinder(nas: Nas, name: str) -> None:
+    """What can happen to any call before anything looks at it."""
+    fault = nas.faults.take_one_of(("crash_502", "drop_before"), name)
+    if fault == "crash_502":
+        raise RuntimeError(f"{name} ended the program as it was told to")
+    if fault:
+        raise Lost
+    refused = "" if name == INFO else nas.faults.take_one_of(UNDONE, name)
+    if refused:
+        raise DsmError(UNDONE[refused])
 
 
 def _api(form: Form, only: str | None, segment: str) -> Api:
@@ -166,10 +197,11 @@ def _api(form: Form, only: str | None, segment: str) -> Api:
     return api
 
 
-def _carry_out(nas: Nas, api: Api, form: Form) -> tuple[object, bool]:
-    """Run the call; its data, and whether the connection is to be dropped instead of answering."""
-    version, method = _method(api, form)
+def _carry_out(nas: Nas, api: Api, form: Form) -> object:
+    """Run the call: its data."""
     name = f"{api.name}.{form.fields['method']}"
+    _hinder(nas, name)
+    version, method = _method(api, form)
     if method.write and form.verb == "GET" and not method.get:
         raise GetRefused
     session = _session(nas, method, name, form) if method.session else None
@@ -177,15 +209,21 @@ def _carry_out(nas: Nas, api: Api, form: Form) -> tuple[object, bool]:
     if session is not None and nas.faults.take("busy_117", name):
         raise DsmError(117)
     if not method.write:
-        return method.run(call), False
+        return method.run(call)
     if api.busy == 3328 and nas.faults.take("locked_3328", name):
         raise DsmError(3328)
     if not nas.writing.acquire(blocking=False):
         raise DsmError(api.busy)
     try:
         if nas.faults.take("silent_noop", name):
-            return method.run(Call(nas.inert(), call.params, version, form.address, session)), False
-        return method.run(call), nas.faults.take("drop_after_write", name)
+            return method.run(dataclasses.replace(call, nas=nas.inert()))
+        half = {field: _halved(text) for field, text in form.fields.items()}
+        if half != form.fields and nas.faults.take("half_list", name):
+            return method.run(dataclasses.replace(call, params=Params(half)))
+        data = method.run(call)
+        if nas.faults.take("drop_after_write", name):
+            raise Lost
+        return data
     finally:
         nas.writing.release()
 
@@ -194,13 +232,25 @@ def _part(call: Call, fields: Mapping[str, str]) -> object:
     """One part of a compound request: a call like any other, with the session that was checked for the whole."""
     session = call.caller
     form = Form("POST", {**fields, "_sid": session.sid}, call.address, "", session.token)
-    data, drop = _carry_out(call.nas, _api(form, None, ""), form)
-    if drop:
-        raise Lost
-    return data
+    return _carry_out(call.nas, _api(form, None, ""), form)
 
 
 BY_NAME[entry.NAME] = entry.over(_part)
+
+
+def _halved(text: str) -> str:
+    """A JSON value with the first half of each of its lists; other text as it is."""
+
+    def half(value: Any) -> Any:
+        if isinstance(value, list):
+            return [half(each) for each in value[: (len(value) + 1) // 2]]
+        return {key: half(each) for key, each in value.items()} if isinstance(value, dict) else value
+
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return json.dumps(half(value)) if half(value) != value else text
 
 
 def _method(api: Api, form: Form) -> tuple[int, Method]:
@@ -219,18 +269,18 @@ def _method(api: Api, form: Form) -> tuple[int, Method]:
 def _session(nas: Nas, method: Method, name: str, form: Form) -> Session:
     sid = form.fields.get("_sid") or form.cookie
     session = nas.sessions.check(sid, form.token or form.fields.get("SynoToken", ""), form.address)
-    for fault, code in (("expire_session", 106), ("duplicate_login", 107)):
-        if nas.faults.take(fault, name):
-            nas.sessions.close(sid)
-            raise DsmError(code)
+    lost = nas.faults.take_one_of(LOST_SESSIONS, name)
+    if lost:
+        nas.sessions.close(sid)
+        raise DsmError(LOST_SESSIONS[lost])
     if not session.administrator and name not in ("SYNO.API.Auth.logout", "SYNO.DSM.Info.getinfo"):
         # What else an ordinary account may read was not observed; its writes were, and got 119.
         raise DsmError(119 if method.write else 105)
     return session
 
 
-def _success(form: Form, data: Any) -> Response:
-    response = _json({"success": True} if data is None else {"data": data, "success": True})
+def _success(form: Form, data: Any, last: bool) -> Response:
+    response = _json({"success": True} if data is None else {"data": data, "success": True}, last)
     if form.fields["method"] == "login" and form.fields.get("format") == "cookie":
         response.set_cookie("id", data["sid"], path="/", secure=True, httponly=True)
         if "did" in data:
@@ -245,5 +295,6 @@ def _refusal(error: DsmError) -> Response:
     return _json({"error": detail, "success": False})
 
 
-def _json(document: dict[str, Any]) -> Response:
-    return JSONResponse(json.loads(json.dumps(document)), headers={"Cache-Control": "no-store"})
+def _json(document: dict[str, Any], last: bool = False) -> Response:
+    kind = LastAnswer if last else JSONResponse
+    return kind(json.loads(json.dumps(document)), headers={"Cache-Control": "no-store"})

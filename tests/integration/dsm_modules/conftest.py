@@ -5,14 +5,18 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import importlib
+import io
 import json
 import os
 import ssl
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,14 +24,19 @@ from urllib.parse import parse_qsl
 
 import pytest
 import yaml
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.tars.home.plugins.module_utils import dsm_module
+from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tars_lab.dsm_twin.apis import certificate
+from tars_lab.dsm_twin import accounts
+from tars_lab.dsm_twin.apis import BY_NAME, certificate, firewall
 from tars_lab.dsm_twin.effects import DirectoryEffects
 from tars_lab.dsm_twin.faults import Faults
 from tars_lab.dsm_twin.install import factory_document, make_certificate
-from tars_lab.dsm_twin.listen import Server, listener, tls_server
+from tars_lab.dsm_twin.listen import RESTART_S, Server, listener, tls_server
 from tars_lab.dsm_twin.nas import Factory, Nas
+from tars_lab.dsm_twin.protocol import Call, Params
 from tars_lab.dsm_twin.server import application
 from tars_lab.dsm_twin.state import State
 
@@ -39,16 +48,20 @@ FACTORY = {
     "account": "tars-admin",
     "password": PASSWORD,
     "volumes": ["/volume1", {"path": "/volume2", "fs_type": "ext4"}],
-    "accounts": [
-        {"account": "guest-user", "password": "plain", "administrator": False},
-        {"account": "guarded", "password": "plain", "otp_secret": "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"},
-    ],
+    "accounts": [{"account": "guest-user", "password": "plain", "administrator": False}],
 }
+PATIENCE_S = firewall.PATIENCE_S
+PACE = 200
+"""Modules run inside the test wait so many times shorter than at home, and so do the NAS's own delays then."""
 
 
 @dataclass
 class Twin:
-    """`state` is what the NAS remembers, `root` where its volumes lie, `calls` what it was asked ("API.method")."""
+    """A NAS as it comes from the factory, or what became of it.
+
+    `root` is where its volumes lie, `calls` what it was asked ("API.method"), `parts` the same with what compound calls
+    were made of; `refused_logins` counts those.
+    """
 
     root: Path
     project: Path
@@ -57,8 +70,10 @@ class Twin:
     port: int
     fingerprint: str
     session_file: Path
-    calls: list[str]
     server: Server
+    calls: list[str] = field(default_factory=list)
+    parts: list[str] = field(default_factory=list)
+    refused_logins: int = 0
 
     @property
     def state(self) -> dict[str, Any]:
@@ -80,10 +95,51 @@ class Twin:
 
     def run(self, module: str, check: bool = False, **options: Any) -> dict[str, Any]:
         """The result of one module, run in an interpreter of its own with its options on standard input."""
-        self.calls.clear()
+        self._forget_calls()
         result = run_module(self.project, module, {**self.connection, **options}, check)
         assert PASSWORD not in str(result)
         return result
+
+    def run_inside(self, module: str, check: bool = False, **options: Any) -> dict[str, Any]:
+        """As `run`, in this interpreter and at another PACE: for tests of hundreds of runs."""
+        self._forget_calls()
+        arguments = {**self.connection, **options, "_ansible_check_mode": check, "_ansible_diff": True}
+        main = importlib.import_module(f"ansible_collections.tars.home.plugins.modules.{module}").main
+        output = io.StringIO()
+        with at_pace(), patch_module_args(arguments), redirect_stdout(output), pytest.raises(SystemExit):
+            main()
+        assert json.dumps(PASSWORD)[1:-1] not in output.getvalue()
+        result: dict[str, Any] = json.loads(output.getvalue())
+        return result
+
+    def do(self, api: str, method: str, version: int = 1, **fields: Any) -> Any:
+        """Carry one call out as an administrator without the wire, faults or any of the modules' code."""
+        session = self.nas.sessions.open("tars-admin", True, "127.0.0.1", with_token=True)
+        params = Params({name: json.dumps(value) for name, value in fields.items()})
+        data = BY_NAME[api].methods[method].run(Call(self.nas, params, version, "127.0.0.1", session))
+        self.nas.sessions.close(session.sid)
+        return data
+
+    def _forget_calls(self) -> None:
+        self.calls.clear()
+        self.parts.clear()
+        self.refused_logins = 0
+
+
+@contextmanager
+def at_pace() -> Iterator[None]:
+    """Let the modules' clients wait PACE times shorter."""
+    connect = dsm_module.connect
+
+    def quick(*arguments: Any) -> Client:
+        client = connect(*arguments)
+        client.sleep = lambda seconds: time.sleep(seconds / PACE)
+        return client
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dsm_module, "connect", quick)
+        patch.setattr(firewall, "PATIENCE_S", PATIENCE_S / PACE)
+        yield
 
 
 def run_module(project: Path, module: str, options: dict[str, Any], check: bool = False) -> dict[str, Any]:
@@ -101,11 +157,64 @@ def run_module(project: Path, module: str, options: dict[str, Any], check: bool 
     return result
 
 
-def noting(app: ASGIApp, calls: list[str]) -> ASGIApp:
-    """`app`, with every call that reaches it noted."""
+class Stage:
+    """A listener on loopback behind which one NAS after the other is set up, each as it comes from the factory."""
+
+    def __init__(self, project: Path, where: Path) -> None:
+        self._project = project
+        make_certificate(where / "cert.pem", where / "key.pem", "ds1515plus", ["127.0.0.1"])
+        self._certificate = (where / "cert.pem").read_text()
+        self._bound = listener(0, "127.0.0.1")
+
+        # A function, because uvicorn takes a method for an application of the old kind.
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            assert self._app_now is not None
+            await self._app_now(scope, receive, send)
+
+        self._server = tls_server(app, where / "cert.pem", where / "key.pem")
+        self._factory = Factory.from_json(factory_document(FACTORY))
+        self._app_now: ASGIApp | None = None
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._server.serve(sockets=[self._bound])))
+        self._thread.start()
+        while not self._server.started:
+            time.sleep(0.01)
+
+    def set_up(self, where: Path, pace: float = 1) -> Twin:
+        """A new NAS on the empty folder `where`; the one before is gone."""
+        root = where / "nas"
+        for volume in self._factory.volumes:
+            (root / volume.path.lstrip("/")).mkdir(parents=True)
+        faults = Faults(where / "faults.json")
+        effects = DirectoryEffects(root)
+        # Hundreds of them need not outlive a power failure.
+        state = State(root / "state.json" if pace == 1 else None)
+        nas = Nas.made(self._factory, state, effects, faults)
+        fingerprint = hashlib.sha256(ssl.PEM_cert_to_DER_cert(self._certificate)).hexdigest()
+        port, session_file = self._bound.getsockname()[1], where / "run" / "session.json"
+        twin = Twin(root, self._project, faults, nas, port, fingerprint, session_file, self._server)
+        # Whatever the NAS before showed, or was about to.
+        self._server.restart_s = 0
+        restarted = self._server.show(None)
+        assert restarted is not None
+        restarted.result()
+        self._server.restart_s = RESTART_S / pace
+        effects.restart_web = self._server.show
+        effects.wiring.cut = self._server.cut
+        certificate.first_start(nas, self._certificate)
+        self._app_now = noting(application(nas), twin)
+        return twin
+
+    def close(self) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+
+
+def noting(app: ASGIApp, twin: Twin) -> ASGIApp:
+    """`app`, with every call that reaches it noted, and every login that it refuses."""
 
     async def wrapper(scope: Scope, receive: Receive, send: Send) -> None:
-        body = b""
+        body = answer = b""
+        form: dict[str, str] = {}
 
         async def listen() -> Message:
             nonlocal body
@@ -113,11 +222,23 @@ def noting(app: ASGIApp, calls: list[str]) -> ASGIApp:
             if message["type"] == "http.request":
                 body += message.get("body", b"")
                 if not message.get("more_body"):
-                    form = dict(parse_qsl(body.decode()))
-                    calls.append(f"{form.get('api')}.{form.get('method')}")
+                    # A form with files names its call in the query.
+                    form.update(parse_qsl(scope["query_string"].decode()))
+                    if b"Content-Disposition" not in body:
+                        form.update(parse_qsl(body.decode()))
+                    twin.calls.append(f"{form.get('api')}.{form.get('method')}")
+                    twin.parts.append(twin.calls[-1])
+                    twin.parts += [f"{part['api']}.{part['method']}" for part in json.loads(form.get("compound", "[]"))]
             return message
 
-        await app(scope, listen, send)
+        async def tell(message: Message) -> None:
+            nonlocal answer
+            answer += message.get("body", b"")
+            await send(message)
+
+        await app(scope, listen, tell)
+        if form.get("method") == "login" and b'"success":false' in answer:
+            twin.refused_logins += 1
 
     return wrapper
 
@@ -128,28 +249,22 @@ def module(root: Path) -> Callable[..., dict[str, Any]]:
     return partial(run_module, root)
 
 
+@pytest.fixture(scope="module")
+def stage(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """For tests of hundreds of runs: one listener for all."""
+    with pytest.MonkeyPatch.context() as patch:
+        # Passwords here guard nothing, and each costs some 50 ms otherwise.
+        patch.setattr(accounts, "SCRYPT_COST", 2)
+        stage = Stage(root, tmp_path_factory.mktemp("stage"))
+        yield stage
+        stage.close()
+
+
 @pytest.fixture
-def twin(tmp_path: Path, root: Path) -> Iterator[Twin]:
-    where = tmp_path / "nas"
-    for volume in ("volume1", "volume2"):
-        (where / volume).mkdir(parents=True)
-    faults = Faults(tmp_path / "faults.json")
-    effects = DirectoryEffects(where)
-    nas = Nas.made(Factory.from_json(factory_document(FACTORY)), State(where / "state.json"), effects, faults)
-    make_certificate(where / "cert.pem", where / "key.pem", "ds1515plus", ["127.0.0.1"])
-    calls: list[str] = []
-    bound = listener(0, "127.0.0.1")
-    server = tls_server(noting(application(nas), calls), where / "cert.pem", where / "key.pem")
-    effects.restart_web = server.show
-    effects.wiring.cut = server.cut
-    certificate.first_start(nas, (where / "cert.pem").read_text())
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[bound])))
-    thread.start()
-    fingerprint = hashlib.sha256(ssl.PEM_cert_to_DER_cert((where / "cert.pem").read_text())).hexdigest()
-    session_file = tmp_path / "run" / "session.json"
-    yield Twin(where, root, faults, nas, bound.getsockname()[1], fingerprint, session_file, calls, server)
-    server.should_exit = True
-    thread.join()
+def twin(root: Path, tmp_path: Path) -> Iterator[Twin]:
+    stage = Stage(root, tmp_path)
+    yield stage.set_up(tmp_path)
+    stage.close()
 
 
 @pytest.fixture

@@ -134,7 +134,54 @@ def test_drop_after_write(nas: Any, dsm: Any, tmp_path: Path) -> None:
     assert dsm.create("docs") == 3301
 
 
-@pytest.mark.parametrize(("fault", "code"), [("expire_session", 106), ("duplicate_login", 107)])
+def test_drop_before_does_nothing(nas: Any, dsm: Any, tmp_path: Path) -> None:
+    nas.faults.add("drop_before", on="SYNO.Core.Share.create", after=1)
+    assert dsm.create("docs") == 0
+    with pytest.raises(ConnectionResetError):
+        dsm.create("more")
+    assert not (tmp_path / "volume1/more").exists()
+    assert dsm.create("more") == 0
+
+
+def test_a_crash_is_the_gateway_s_page_and_does_nothing(nas: Any, dsm: Any, tmp_path: Path) -> None:
+    nas.faults.add("crash_502")
+    shareinfo = json.dumps({"name": "docs", "vol_path": "/volume1", "name_org": ""})
+    form = {"api": "SYNO.Core.Share", "method": "create", "version": "1", "name": '"docs"', "shareinfo": shareinfo}
+    answer = dsm.http.post("/webapi/entry.cgi", data=form | dsm.session)
+    assert (answer.status_code, "html" in answer.text, (tmp_path / "volume1/docs").exists()) == (502, True, False)
+
+
+def test_half_a_list(nas: Any, dsm: Any) -> None:
+    dsm.create("docs")
+    dsm.create("more")
+    nas.faults.add("half_list", on="SYNO.Core.Share.delete")
+    assert dsm.code("SYNO.Core.Share", "delete", name=["docs", "more"]) == 0
+    assert list(nas.state.data["shares"]) == ["more"]
+    assert nas.faults.listed() == []
+
+
+def test_a_missing_api_is_not_told_of(nas: Any, dsm: Any, stranger: Any) -> None:
+    nas.faults.add("missing_102", on="SYNO.Core.Share")
+    asked = {"query": "SYNO.Core.Share,SYNO.Core.Share.Permission"}
+    assert list(stranger.data("SYNO.API.Info", "query", raw=asked)) == ["SYNO.Core.Share.Permission"]
+    assert [dsm.code("SYNO.Core.Share", "list"), dsm.code("SYNO.Core.Share", "list")] == [102, 0]
+
+
+def test_a_version_is_refused(nas: Any, dsm: Any) -> None:
+    nas.faults.add("refused_104")
+    assert [dsm.code(*INFO), dsm.code(*INFO)] == [104, 0]
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        ("not_permitted_105", 105),
+        ("expire_session", 106),
+        ("duplicate_login", 107),
+        ("unknown_session_119", 119),
+        ("moved_150", 150),
+    ],
+)
 def test_sessions_end_on_request(nas: Any, dsm: Any, fault: str, code: int) -> None:
     nas.faults.add(fault)
     assert [dsm.code(*INFO), dsm.code(*INFO)] == [code, 119]
@@ -156,7 +203,7 @@ def test_only_one_write_at_a_time(nas: Any, dsm: Any) -> None:
 def test_fault_command(nas: Any, stranger: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     here = ["--file", str(tmp_path / "faults.json")]
     fault_command([*here, "add", "autoblock", "--count", "2"])
-    assert json.loads(capsys.readouterr().out) == [{"name": "autoblock", "count": 2, "on": ""}]
+    assert json.loads(capsys.readouterr().out) == [{"name": "autoblock", "count": 2, "on": "", "after": 0}]
     assert (tmp_path / "faults.json").stat().st_mode & 0o777 == 0o600
     assert stranger.login_code() == 407
     fault_command([*here, "clear"])

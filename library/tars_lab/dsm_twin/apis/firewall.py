@@ -23,6 +23,9 @@ POLLS = 2
 """Answers of `status` until a task is finished; it is after `PATIENCE_S` in any case."""
 
 PATIENCE_S = 2.0
+SLOW_POLLS = 20
+"""Answers of `status` until a task is finished that the fault `slow_apply` meets."""
+
 ADAPTER = re.compile(r"[A-Za-z0-9_.-]{1,15}")
 PORTS = re.compile(r"[0-9]{1,5}(?:[-:][0-9]{1,5})?")
 KEYS: dict[str, tuple[Any, ...]] = {
@@ -45,10 +48,12 @@ class Task:
     error: int
     begun: float
     polls: int = 0
+    slow: bool = False
 
     @property
     def finished(self) -> bool:
-        return self.polls >= POLLS or time.monotonic() - self.begun > PATIENCE_S
+        polls, patience_s = (SLOW_POLLS, SLOW_POLLS * PATIENCE_S) if self.slow else (POLLS, PATIENCE_S)
+        return self.polls >= polls or time.monotonic() - self.begun > patience_s
 
 
 def get(call: Call) -> object:
@@ -105,7 +110,9 @@ def start(call: Call) -> object:
     if call.params.flag("profile_applying") or busy:
         raise DsmError(BUSY)
     task = secrets.token_hex(8)
-    nas.tasks[task] = Task(_apply(nas, name, call.address), time.monotonic())
+    failed, slow = (nas.faults.take(fault, START) for fault in ("failed_apply", "slow_apply"))
+    error = NOT_APPLIED if failed else _apply(nas, name, call.address)
+    nas.tasks[task] = Task(error, time.monotonic(), slow=slow)
     return {"task_id": task}
 
 
@@ -215,6 +222,7 @@ def _source_valid(group: str, text: str) -> bool:
 
 
 FIREWALL = "SYNO.Core.Security.Firewall"
+START = f"{FIREWALL}.Profile.Apply.start"
 ONE = versions(1)
 APIS = [
     Api(FIREWALL, 1, 1, {"get": Method(get, ONE), "set": Method(disable, ONE, write=True)}),

@@ -15,9 +15,13 @@ def over(table: Mapping[str, Api]) -> Api:
         """`query=all`, a comma-separated list of names, or nothing for all; unknown names are left out."""
         asked = call.params.text("query", "all", bare=True)
         names = table if asked == "all" else [name.strip() for name in asked.split(",")]
-        return {name: _row(table[name]) for name in names if name in table}
+        return {name: _row(table[name]) for name in names if name in table and not _missing(call, name)}
 
     return Api("SYNO.API.Info", 1, 1, {"query": Method(query, versions(1), session=False)})
+
+
+def _missing(call: Call, name: str) -> bool:
+    return call.nas.faults.waits("missing_102", name)
 
 
 def _row(api: Api) -> dict[str, object]:

@@ -13,8 +13,8 @@ from tars_lab.dsm_twin.protocol import Api, Call, DsmError, Method, invalid, ver
 NO_SUCH_PACKAGE = 4500
 CANNOT_START, CANNOT_STOP = 4580, 4581
 RUNNING, STOPPED = "running", "stop"
-LOOKS = 2
-"""How often a package that was started or stopped is seen on its way there."""
+LOOKS, MANY_LOOKS = 2, 20
+"""How often a package that was started or stopped is seen on its way there; and under the fault `slow_apply`."""
 
 INSTALLED: dict[str, dict[str, Any]] = {
     name: {
@@ -86,9 +86,12 @@ def _control(call: Call, status: str, on_its_way: str, refusal: int) -> object:
     if not INSTALLED[name]["startable"]:
         raise DsmError(refusal)
     if status != _status(call, name):
-        with call.nas.state.change() as data:
-            data["packages"][name] = status
-        call.nas.tasks[f"package {name}"] = (on_its_way, LOOKS)
+        faults, asked = call.nas.faults, f"{CONTROL}.{'start' if status == RUNNING else 'stop'}"
+        if not faults.take("failed_apply", asked):
+            with call.nas.state.change() as data:
+                data["packages"][name] = status
+        looks = MANY_LOOKS if faults.take("slow_apply", asked) else LOOKS
+        call.nas.tasks[f"package {name}"] = (on_its_way, looks)
     return {"message": "", "worker_message": []}
 
 
@@ -104,6 +107,7 @@ def list_catalogue(call: Call) -> object:
     return {"packages": [], "total": 0}
 
 
+CONTROL = "SYNO.Core.Package.Control"
 APIS = [
     Api(
         "SYNO.Core.Package",
@@ -112,7 +116,7 @@ APIS = [
         {"list": Method(list_packages, versions(2)), "get": Method(get_package, versions(1))},
     ),
     Api(
-        "SYNO.Core.Package.Control",
+        CONTROL,
         1,
         1,
         {"start": Method(start, versions(1), write=True), "stop": Method(stop, versions(1), write=True)},

@@ -35,10 +35,15 @@ class Outcome(Generic[State, Change]):
 
 
 class Incomplete(DsmError):
-    """Some changes were made before one failed; `done` names them."""
+    """Something failed on the way.
 
-    def __init__(self, message: str, done: Sequence[str]) -> None:
+    `done` names the changes that are made. `changed` tells whether the NAS is another than before, by half a change as
+    well; it is true where that is not known, and the message says so.
+    """
+
+    def __init__(self, message: str, done: Sequence[str], changed: Optional[bool] = None) -> None:
         self.done = list(done)
+        self.changed = bool(done) if changed is None else changed
         super().__init__(message)
 
 
@@ -49,47 +54,75 @@ def converge(
     write: Callable[[Change], None],
     sleep: Callable[[float], None],
     check_mode: bool,
+    take_back: Callable[[], None] = lambda: None,
 ) -> Outcome[State, Change]:
     """Carry out what `plan` finds and prove by reading back that nothing is left to do.
 
-    A change whose answer was lost is read back, and made again only if it is not there. Raises the error of the change
-    that failed as Incomplete, or DsmError where DSM said yes and did nothing.
+    A change whose answer was lost is read back, and made again only if it is not there. Raises Incomplete where a
+    change failed, or DSM said yes and did nothing; before that, `take_back` may undo what must not stay half done.
     """
     before = read()
     changes = plan(before)
     if check_mode or not changes:
         return Outcome(before, model(before, changes), changes)
-    done: list[str] = []
     try:
-        remaining = changes
-        # Each change may lose its answer once: DSM restarts its web server at will.
-        for _attempt in range(1 + len(changes)):
-            lost = _write_all(remaining, write, done)
-            if lost is not None:
-                sleep(SETTLE_S)
-            after = read()
-            remaining = plan(after)
-            if lost is None or not remaining:
-                break
+        after = _carry_out(changes, read, plan, write, sleep)
     except DsmError as error:
-        raise Incomplete(str(error), done) from error
-    if remaining:
-        found = "; ".join(str(change) for change in remaining)
-        if lost is not None:
-            raise Incomplete(f"{lost} Still to do: {found}.", done) from lost
-        raise Incomplete(
-            f"DSM answered that everything is done, but reading back shows otherwise. Still to do: {found}. Look in "
-            "DSM's Log Center, or make the change once in Control Panel to see what it objects to.",
-            done,
-        )
+        take_back()
+        raise _incomplete(str(error), before, changes, read, plan) from error
     return Outcome(before, after, changes)
 
 
-def _write_all(changes: Sequence[Change], write: Callable[[Change], None], done: list[str]) -> Optional[ConnectionLost]:
+def _carry_out(
+    changes: Sequence[Change],
+    read: Callable[[], State],
+    plan: Callable[[State], list[Change]],
+    write: Callable[[Change], None],
+    sleep: Callable[[float], None],
+) -> State:
+    remaining = changes
+    # Each change may lose its answer once: DSM restarts its web server at will.
+    for _attempt in range(1 + len(changes)):
+        lost = _write_all(remaining, write)
+        if lost is not None:
+            sleep(SETTLE_S)
+        after = read()
+        remaining = plan(after)
+        if not remaining:
+            return after
+        if lost is None:
+            break
+    found = "; ".join(str(change) for change in remaining)
+    if lost is not None:
+        raise DsmError(f"{lost} Still to do: {found}.") from lost
+    raise DsmError(
+        f"DSM answered that everything is done, but reading back shows otherwise. Still to do: {found}. Look in DSM's "
+        "Log Center, or make the change once in Control Panel to see what it objects to."
+    )
+
+
+def _write_all(changes: Sequence[Change], write: Callable[[Change], None]) -> Optional[ConnectionLost]:
     for change in changes:
         try:
             write(change)
         except ConnectionLost as error:
             return error
-        done.append(str(change))
     return None
+
+
+def _incomplete(
+    message: str,
+    before: State,
+    changes: Sequence[Change],
+    read: Callable[[], State],
+    plan: Callable[[State], list[Change]],
+) -> Incomplete:
+    """What became of the changes, as far as the NAS still tells."""
+    wanted = [str(change) for change in changes]
+    try:
+        after = read()
+        left = {str(change) for change in plan(after)}
+    except DsmError:
+        return Incomplete(f"{message} Whether this was done is not known: {'; '.join(wanted)}.", [], True)
+    done = [change for change in wanted if change not in left]
+    return Incomplete(message, done, after != before or bool(done))

@@ -56,7 +56,7 @@ def run(module: Module, work: Callable[[Client, Module], dict[str, Any]]) -> dic
         with connect(module.params, module.warn) as client:
             return work(client, module)
     except Incomplete as error:
-        module.fail_json(msg=str(error), changed=bool(error.done), changes=error.done)
+        module.fail_json(msg=str(error), changed=error.changed, changes=error.done)
     except DsmError as error:
         module.fail_json(msg=str(error))
 
@@ -75,10 +75,12 @@ def bring_about(
     apply: Callable[[State, Sequence[Change]], State],
     write: Callable[[Change], None],
     with_unborn: Optional[Callable[[State], tuple[State, list[str]]]] = None,
+    take_back: Callable[[], None] = lambda: None,
 ) -> Outcome[State, Change]:
     """`converge` for a module, in check mode without the writing.
 
     There, `with_unborn` adds to what was read what an earlier task would have made by now, and names that.
+    `take_back` undoes what must not stay half done.
     """
 
     def read_ahead() -> State:
@@ -87,4 +89,5 @@ def bring_about(
             module.warn(f"{each} does not exist yet; the plan takes it as made before.")
         return found
 
-    return converge(read_ahead if module.check_mode else read, plan, apply, write, client.sleep, module.check_mode)
+    reading = read_ahead if module.check_mode else read
+    return converge(reading, plan, apply, write, client.sleep, module.check_mode, take_back)

@@ -22,12 +22,11 @@ PAUSES_S = (0.5, 1.0, *([2.0] * 60))
 
 
 class NasFirewall:
-    """One profile of the firewall; remembers what this run stored and did not bring into force yet."""
+    """One profile of the firewall; remembers what was in force while what this run stored is not."""
 
     def __init__(self, client: Client, profile: str) -> None:
         self.client = client
         self.profile = profile
-        self.pending = False
         self._before: Optional[dict[str, Any]] = None
 
     def read(self) -> firewall_plan.Firewall:
@@ -45,7 +44,7 @@ class NasFirewall:
             profile=self.profile,
             sections=firewall_plan.sections_from_api(found["profile"]),
             adapters=found["adapters"].get("adapter_names") or [],
-            pending=self.pending or (on and switch.get("profile_name") != self.profile),
+            pending=self._stored(found["profile"]) or (on and switch.get("profile_name") != self.profile),
         )
 
     def change(self, change: firewall_plan.Change) -> None:
@@ -55,22 +54,24 @@ class NasFirewall:
             self._apply()
         else:
             self.client.write(FIREWALL, "set", 1, {"set_type": "disable"}, "the firewall")
-            self.pending = False
+            self._before = None
 
     def take_back(self) -> None:
         """Store what was there before, so that the next run finds the difference again. The best that can be done."""
-        if self.pending and self._before is not None:
-            try:
+        try:
+            if self._before is not None and self._stored(self._profile()):
                 self._write(self._before)
-            except DsmError:
-                return
-            self.pending = False
+        except DsmError:
+            # What is left to do is read back and told in any case.
+            return
+
+    def _stored(self, found: dict[str, Any]) -> bool:
+        return self._before is not None and found != self._before
 
     def _store(self, change: firewall_plan.StoreChange) -> None:
         found = self._profile()
         if self._before is None:
             self._before = found
-        self.pending = True
         self._write(firewall_plan.profile_to_api(found, change.sections))
         kept = firewall_plan.sections_from_api(self._profile())
         for name, section in change.sections.items():
@@ -100,7 +101,7 @@ class NasFirewall:
         if answer.get("success") is False:
             errors = answer.get("errors") or answer.get("error") or {}
             raise ApiError(APPLY, "status", int(errors.get("code", 1101)), subject=subject)
-        self.pending = False
+        self._before = None
 
     def _stop(self, task: dict[str, Any], subject: str) -> None:
         try:

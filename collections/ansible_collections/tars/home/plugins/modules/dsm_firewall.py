@@ -152,7 +152,6 @@ from functools import partial
 from typing import Any
 
 from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm_errors import DsmError
 from ansible_collections.tars.home.plugins.module_utils.dsm_firewall_plan import (
     POLICIES,
     PROTOCOLS,
@@ -182,18 +181,15 @@ def ensure(client: Client, module: Module) -> dict[str, Any]:
     params = module.params
     firewall = NasFirewall(client, params["profile"])
     who = access(client, params["controller_address"], params["controller_ports"])
-    try:
-        outcome = bring_about(
-            client,
-            module,
-            read=firewall.read,
-            plan=partial(plan, desired=params["sections"], enabled=params["enabled"], access=who),
-            apply=apply,
-            write=firewall.change,
-        )
-    except DsmError:
-        firewall.take_back()
-        raise
+    outcome = bring_about(
+        client,
+        module,
+        read=firewall.read,
+        plan=partial(plan, desired=params["sections"], enabled=params["enabled"], access=who),
+        apply=apply,
+        write=firewall.change,
+        take_back=firewall.take_back,
+    )
     return outcome.result(to_dict, "firewall")
 
 

@@ -25,17 +25,21 @@ class Box:
         if error is not None:
             raise error
 
-    def run(self, check_mode: bool = False) -> Outcome[set[str], str]:
+    def read(self) -> set[str]:
+        return set(self.content)
+
+    def run(self, check_mode: bool = False, take_back: Callable[[], None] = lambda: None) -> Outcome[set[str], str]:
         def model(state: set[str], changes: Sequence[str]) -> set[str]:
             return state | set(changes)
 
         return converge(
-            read=lambda: set(self.content),
+            read=self.read,
             plan=lambda state: sorted(WANTED - state),
             model=model,
             write=self.write,
             sleep=lambda seconds: None,
             check_mode=check_mode,
+            take_back=take_back,
         )
 
 
@@ -76,17 +80,40 @@ def test_patience_with_lost_answers_ends() -> None:
     assert len(box.writes) == 3
 
 
-def test_a_yes_without_effect_is_a_failure() -> None:
+def test_a_yes_without_effect_is_a_failure_and_no_change() -> None:
     box = Box(lambda change, n: None)
     box.content = _Unchanging()
-    with pytest.raises(Incomplete, match=r"reading back shows otherwise\. Still to do: a; b"):
+    with pytest.raises(Incomplete, match=r"reading back shows otherwise\. Still to do: a; b") as caught:
         box.run()
+    assert (caught.value.changed, caught.value.done) == (False, [])
 
 
 def test_what_was_done_before_a_failure_is_told() -> None:
     with pytest.raises(Incomplete, match="refused") as caught:
         Box(lambda change, n: DsmError("refused") if n == 2 else None).run()
-    assert caught.value.done == ["a"]
+    assert (caught.value.changed, caught.value.done) == (True, ["a"])
+
+
+def test_what_is_taken_back_after_a_failure_was_never_changed() -> None:
+    box = Box(lambda change, n: DsmError("refused") if n == 2 else None)
+    with pytest.raises(Incomplete, match="refused") as caught:
+        box.run(take_back=lambda: box.content.clear())
+    assert (caught.value.changed, caught.value.done) == (False, [])
+
+
+def test_what_cannot_be_read_back_is_not_claimed() -> None:
+    box = Box(lambda change, n: ConnectionLost("lost."))
+    reads = iter([set()])
+
+    def read() -> set[str]:
+        for state in reads:
+            return state
+        raise DsmError("gone")
+
+    box.read = read  # type: ignore[method-assign]  # the NAS disappears after the first reading
+    with pytest.raises(Incomplete, match=r"gone Whether this was done is not known: a; b\.") as caught:
+        box.run()
+    assert (caught.value.changed, caught.value.done) == (True, [])
 
 
 class _Unchanging(set[str]):
