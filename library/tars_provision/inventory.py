@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tars_provision.secrets import device_file
 from tars_provision.site import Desktop, Nas, Site
 
 GROUPS = {"xps8950": "desktop", "ds1515plus": "nas"}
@@ -64,4 +65,5 @@ def nas_variables(host: Nas) -> dict[str, Any]:
         "ansible_connection": "local",
         # The interpreter that runs Ansible, not one that discovery finds: modules need what is installed beside it.
         "ansible_python_interpreter": sys.executable,
+        "dsm_device_file": str(device_file(str(host.address))),
     }

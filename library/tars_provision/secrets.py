@@ -38,6 +38,14 @@ def secrets_file(inventory_dir: Path) -> Path:
     return inventory_dir / "group_vars" / "all" / "secrets.yml"
 
 
+def device_file(nas: str) -> Path:
+    """Return the file for the token by which the NAS at that address knows this computer, and what it last sent.
+
+    Like the vault's password it opens nothing without the vault, so it lies beside that and not in the project.
+    """
+    return vault_password_file().parent / f"dsm-device-{nas}.json"
+
+
 def ensure(inventory_dir: Path, given: Mapping[str, str] | None = None) -> dict[str, str]:
     """Make what is missing of a site's secrets and return all of them as plain values.
 

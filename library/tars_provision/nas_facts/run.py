@@ -36,8 +36,14 @@ Progress = Callable[[int, Check], None]
 def of_site(inventory: Path, progress: Progress) -> tuple[list[Fact], list[Exchange]]:
     """Ask the NAS of a site."""
     site = setup.ready(inventory)
-    password = secrets.read(inventory)["dsm_password"]
-    return ask({**endpoint(site, inventory), "password": password}, progress, live=True)
+    have = secrets.read(inventory)
+    where = endpoint(site, inventory)
+    login = {
+        "password": have["dsm_password"],
+        "otp_secret": have.get("dsm_otp_secret"),
+        "device_file": str(secrets.device_file(where["host"])),
+    }
+    return ask({**where, **login}, progress, live=True)
 
 
 def endpoint(site: Site, inventory: Path) -> dict[str, Any]:

@@ -124,3 +124,14 @@ def test_synology_api(twin: Twin, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(LoginError):
         serial(otp_code=code)
     assert serial(device_id=device["id"], device_name=device["name"]) == "LAB0000001"
+
+
+def test_plays_of_the_role_need_nobody(twin: Twin, play_nas: Any, tmp_path: Path) -> None:
+    device = {"nas_otp_secret": SECRET, "nas_device_file": str(tmp_path / "device.json")}
+    wishes = {"nas_account": "guarded", "nas_password": "plain", "nas_sftp": True, **device}
+    for changed in (1, 0):
+        twin.calls.clear()
+        stats, output = play_nas(wishes, SECRET)()
+        assert (stats["failures"], stats["changed"]) == (0, changed), output
+        assert twin.count("SYNO.API.Auth.login") == 1
+    assert len(known(twin)) == 1

@@ -35,7 +35,8 @@ def plain(value: object) -> object:
     return [plain(item) for item in value] if isinstance(value, list) else value
 
 
-def test_ansible_reads_what_the_library_says(root: Path, tmp_path: Path) -> None:
+def test_ansible_reads_what_the_library_says(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
     site = tmp_path / "site"
     site.mkdir()
     shutil.copy(root / "inventories/lab/tars.yml", site)
