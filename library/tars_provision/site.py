@@ -136,7 +136,8 @@ class Backup(Section):
 class Firewall(Section):
     """Who may reach what on both machines. Left out: what they have stays.
 
-    Sources are `household` (all of `network.cidr`), names under `hosts` and `machines`, addresses and networks.
+    Sources are `household` (all of `network.cidr`, and over IPv6 the networks on the link of the desktop's interface),
+    names under `hosts` and `machines` (the IPv4 address there), addresses and networks.
     """
 
     enabled: bool = True
