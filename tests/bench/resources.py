@@ -22,5 +22,6 @@ def resources(site: Mapping[str, Any]) -> dict[str, int]:
         "accounts": backups,
         "permission_sets": backups,
         "schedules": backups,
+        "certificates": 1,
         "firewall_sections": int(bool(site.get("firewall"))),
     }

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from functools import partial
@@ -269,19 +269,20 @@ def twin(root: Path, tmp_path: Path) -> Iterator[Twin]:
 
 @pytest.fixture
 def play_nas(twin: Twin, root: Path, tmp_path: Path) -> Callable[..., Play]:
-    """A play of one role over the twin, through ansible-playbook.
+    """A play over the twin, through ansible-playbook.
 
-    Given the role's variables and its name, returns a function that runs the play with further arguments and returns
-    Ansible's counters and output. Neither password nor `hidden` may be in the output.
+    Given the variables and the names of its roles, returns a function that runs the play with further arguments and
+    returns Ansible's counters and output. Neither password nor `hidden` may be in the output.
     """
 
-    def prepare(variables: dict[str, Any], *hidden: str, role: str = "tars.home.nas") -> Play:
+    def prepare(variables: dict[str, Any], *hidden: str, roles: Sequence[str] = ("tars.home.nas",)) -> Play:
         tasks = [
             {
-                "name": "Set or compare the NAS",
+                "name": f"Set or compare with {role}",
                 "ansible.builtin.include_role": {"name": role, "tasks_from": "{{ entry | default('main') }}"},
                 "tags": ["always"],
             }
+            for role in roles
         ]
         connection = {f"nas_{key}": value for key, value in twin.connection.items()}
         plays = [{"name": "Set the NAS up", "hosts": "nas", "gather_facts": False, "tasks": tasks}]

@@ -34,7 +34,10 @@ class Certificates:
 
 @dataclass(frozen=True)
 class Change:
-    """`action` is import (in the place of `id`, or as a new one where that is empty) or bind."""
+    """`action` is import (in the place of `id`, or as a new one where that is empty) or bind.
+
+    `fingerprint` is empty for a certificate that is not made yet.
+    """
 
     action: str
     description: str
@@ -45,7 +48,9 @@ class Change:
         if self.action == "bind":
             return f"let DSM show the certificate {self.description!r}"
         how = "replace" if self.id else "import"
-        return f"{how} the certificate {self.description!r} ({self.fingerprint}) as the default one"
+        return (
+            f"{how} the certificate {self.description!r} ({self.fingerprint or 'still to be made'}) as the default one"
+        )
 
 
 def from_api(data: Mapping[str, Any], shown: str) -> Certificates:

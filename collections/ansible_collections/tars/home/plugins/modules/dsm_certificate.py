@@ -20,7 +20,8 @@ extends_documentation_fragment:
   - tars.home.dsm.attributes
 attributes:
   check_mode:
-    description: Reads, plans and checks the files as in a real run, and changes nothing.
+    description: Reads, plans and checks the files as in a real run, and changes nothing. A certificate that a real run
+      would make first is taken as another than the one that is shown, and named in a warning.
     support: full
   diff_mode:
     description: Shows the certificates before and after, by their descriptions.
@@ -88,6 +89,7 @@ certificates:
       desktop: true
 """
 
+import os
 from functools import partial
 from typing import Any
 
@@ -99,13 +101,19 @@ from ansible_collections.tars.home.plugins.module_utils.dsm_module import Module
 
 def ensure(client: Client, module: Module) -> dict[str, Any]:
     params = module.params
-    files = dsm_nas_certificate.load(params["certificate_path"], params["private_key_path"], params["chain_path"])
-    dsm_nas_certificate.trust_if_shown(client, files.fingerprint)
+    path = params["certificate_path"]
+    if module.check_mode and not os.path.exists(path):
+        module.warn(f"{path} does not exist yet; the plan takes it as made before.")
+        files, fingerprint = dsm_nas_certificate.Files("", "", ""), ""
+    else:
+        files = dsm_nas_certificate.load(path, params["private_key_path"], params["chain_path"])
+        fingerprint = files.fingerprint
+        dsm_nas_certificate.trust_if_shown(client, fingerprint)
     outcome = bring_about(
         client,
         module,
         read=partial(dsm_nas_certificate.certificates, client),
-        plan=partial(plan, description=params["description"], fingerprint=files.fingerprint),
+        plan=partial(plan, description=params["description"], fingerprint=fingerprint),
         apply=apply,
         write=partial(dsm_nas_certificate.change_certificate, client, files),
     )
