@@ -67,8 +67,21 @@ def bare(lab: Lab) -> None:
 
 
 @pytest.fixture(scope="session")
-def provisioned(lab: Lab) -> None:
-    """The lab's machines after site.yml, as the story leaves them; without the story, it is run for this."""
-    if not host("xps8950").exists("docker"):
-        run = playbook("site")
-        assert run.code == 0, run.output
+def planned(bare: None) -> Run:
+    """What check mode says about bare machines, which it leaves bare."""
+    run = playbook("site", "--check", "--diff")
+    assert not host("xps8950").exists("docker"), "check mode installed something"
+    assert host("ds1515plus").run("ls -A /volume1").stdout == "", "check mode made a share"
+    return run
+
+
+@pytest.fixture(scope="session")
+def provisioned(planned: Run) -> Run:
+    """The run that takes the bare machines to a service."""
+    return playbook("site")
+
+
+@pytest.fixture(scope="session")
+def repeated(provisioned: Run) -> Run:
+    """The same run again."""
+    return playbook("site")

@@ -18,9 +18,9 @@ from reportlab.pdfgen.canvas import Canvas
 from tars_provision import secrets
 
 from ..conftest import INVENTORY, tars
-from .conftest import AUTHORITY, eventually, host, playbook
+from .conftest import AUTHORITY, Run, eventually, host, playbook
 
-pytestmark = [pytest.mark.e2e, pytest.mark.lab, pytest.mark.usefixtures("bare")]
+pytestmark = [pytest.mark.e2e, pytest.mark.lab, pytest.mark.usefixtures("provisioned")]
 
 SHARE = "/volume1/LLM_docs"
 EXPORT = f"nfs://10.77.0.20{SHARE}"
@@ -82,25 +82,22 @@ def states() -> dict[str, str]:
     return {document["path"]: document["state"] for document in get("/api/documents")["documents"]}
 
 
-def test_check_mode_on_bare_machines_gets_to_the_end() -> None:
-    run = playbook("site", "--check", "--diff")
-    assert run.code == 0, run.output
-    assert run.recap("xps8950")["changed"] > 0
-    assert not host("xps8950").exists("docker"), "check mode installed something"
+def test_check_mode_on_bare_machines_gets_to_the_end(planned: Run) -> None:
+    assert planned.code == 0, planned.output
+    assert planned.recap("xps8950")["changed"] > 0
 
 
-def test_site_takes_bare_machines_to_a_service() -> None:
-    run = playbook("site")
-    assert run.code == 0, run.output
+def test_site_takes_bare_machines_to_a_service(provisioned: Run) -> None:
+    assert provisioned.code == 0, provisioned.output
     for name in ("xps8950", "ds1515plus"):
-        assert run.recap(name)["failed"] == run.recap(name)["unreachable"] == 0, run.output
+        recap = provisioned.recap(name)
+        assert recap["failed"] == recap["unreachable"] == 0, provisioned.output
 
 
-def test_a_second_run_changes_nothing() -> None:
-    run = playbook("site")
-    assert run.code == 0, run.output
+def test_a_second_run_changes_nothing(repeated: Run) -> None:
+    assert repeated.code == 0, repeated.output
     for name in ("xps8950", "ds1515plus"):
-        assert run.recap(name)["changed"] == 0, run.output
+        assert repeated.recap(name)["changed"] == 0, repeated.output
 
 
 def test_verify_finds_nothing_wrong() -> None:
