@@ -5,8 +5,9 @@
 
 ``--cold`` also drops the lab's cache and times a start from nothing. The second run is set against a playbook of as
 many ``ansible.builtin.ping`` tasks as site.yml has, run right after it on the same machine: that ratio, unlike seconds,
-can be compared between computers. So can what the second run asks of the NAS: its logins, and its requests (login and
-logout among them) for each resource that the spec wants there, as ``resources.py`` counts them.
+can be compared between computers. So can what the second run asks of the NAS: its logins, and its requests for each
+resource that the spec wants there, as ``resources.py`` counts them. Login and logout are among the requests; several
+reads that go by one compound request count once, as they do on the wire.
 """
 
 import argparse
