@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 import pytest
 from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm_module import connect
+from ansible_collections.tars.home.plugins.module_utils.dsm_module import CONNECTION, connect
 
-from tars_provision import secrets, trust
+from tars_provision import secrets
 
 from ..conftest import INVENTORY
 from .conftest import ADDRESSES, AUTHORITY, Run, host
@@ -87,18 +87,14 @@ def mounted() -> Iterator[str]:
 @pytest.fixture
 def dsm() -> Iterator[Client]:
     """A session with the NAS, as its administrator has one."""
-    with connect(
-        {
-            "host": NAS,
-            "port": 5001,
-            "account": "tars-admin",
-            "password": secrets.read(INVENTORY.parent)["dsm_password"],
-            "fingerprint": trust.recorded(INVENTORY.parent)["ds1515plus"],
-            "ca_path": str(AUTHORITY),
-            "session_file": None,
-            "timeout": 30,
-        }
-    ) as client:
+    options = {name: option.get("default") for name, option in CONNECTION.items()}
+    options |= {
+        "host": NAS,
+        "account": "tars-admin",
+        "password": secrets.read(INVENTORY.parent)["dsm_password"],
+        "ca_path": str(AUTHORITY),
+    }
+    with connect(options) as client:
         yield client
 
 
