@@ -59,15 +59,6 @@ def endpoint(site: Site, inventory: Path) -> dict[str, Any]:
     }
 
 
-def known(site: Site, inventory: Path) -> None:
-    """Raise unless the NAS of a site proves that it is the one; nothing is sent to it."""
-    try:
-        with connected(**endpoint(site, inventory), password="") as client:
-            client.transport.addresses()
-    except DsmError as error:
-        raise Failure(str(error)) from error
-
-
 def of_recording(path: Path, progress: Progress) -> list[Fact]:
     """Ask a recording."""
     with replay.served(recording.load(path)) as place:
