@@ -9,6 +9,7 @@ import importlib
 import io
 import json
 import os
+import re
 import ssl
 import subprocess
 import sys
@@ -60,7 +61,7 @@ class Twin:
     """A NAS as it comes from the factory, or what became of it.
 
     `root` is where its volumes lie, `calls` what it was asked ("API.method"), `parts` the same with what compound calls
-    were made of; `refused_logins` counts those.
+    were made of; `refused_logins` counts those for want of the right credentials.
     """
 
     root: Path
@@ -237,7 +238,8 @@ def noting(app: ASGIApp, twin: Twin) -> ASGIApp:
             await send(message)
 
         await app(scope, listen, tell)
-        if form.get("method") == "login" and b'"success":false' in answer:
+        # Only these count towards the automatic block; a version that is refused does not.
+        if form.get("method") == "login" and re.search(rb'"code":4[01][0-9]\b', answer):
             twin.refused_logins += 1
 
     return wrapper

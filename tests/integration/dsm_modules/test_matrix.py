@@ -22,6 +22,7 @@ import pytest
 from tars_lab.dsm_twin.apis import BY_NAME
 from tars_lab.dsm_twin.faults import NAMES
 from tars_lab.dsm_twin.install import make_certificate
+from tars_lab.dsm_twin.wiring import SETTINGS, Ipv4, parse
 
 pytestmark = pytest.mark.integration
 
@@ -295,6 +296,21 @@ CASES = [
     ),
 ]
 CASES += [
+    Case(
+        "dsm_address",
+        nothing,
+        lambda twin: {
+            "serial": "LAB0000001",
+            "interface": "eth1",
+            "address": "10.9.0.20",
+            "gateway": "",
+            "deadline": 1,
+            "timeout": 5,
+        },
+        lambda twin: parse((twin.root / SETTINGS.format("eth1")).read_text()),
+        Ipv4(False, "10.9.0.20", "255.255.255.0"),
+        "eth1",
+    ),
     Case(
         "dsm_task",
         lambda twin: user(twin, "reader"),

@@ -123,6 +123,11 @@ def _incomplete(
         after = read()
         left = {str(change) for change in plan(after)}
     except DsmError:
-        return Incomplete(f"{message} Whether this was done is not known: {'; '.join(wanted)}.", [], True)
+        return unknown(message, wanted)
     done = [change for change in wanted if change not in left]
     return Incomplete(message, done, after != before or bool(done))
+
+
+def unknown(message: str, wanted: Sequence[str]) -> Incomplete:
+    """The failure after which the NAS does not tell any more what became of the changes."""
+    return Incomplete(f"{message} Whether this was done is not known: {'; '.join(wanted)}.", [], True)

@@ -129,6 +129,8 @@ from ansible_collections.tars.home.plugins.module_utils.dsm_address_plan import 
     to_dict,
 )
 from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
+from ansible_collections.tars.home.plugins.module_utils.dsm_converge import unknown
+from ansible_collections.tars.home.plugins.module_utils.dsm_errors import ApiError
 from ansible_collections.tars.home.plugins.module_utils.dsm_module import Module, run_module
 from ansible_collections.tars.home.plugins.module_utils.dsm_nas_address import Watch, numeric, send, settle
 
@@ -166,7 +168,11 @@ def move(look: Watch, wished: dict[str, Any], check_mode: bool) -> dict[str, Any
         look.forget(old)
         if change.port.name == (place.carrier or change.port.name):
             at = wished["host"]
-        after = dict(settle(look, change, wish, wished["serial"], at, old, wished["deadline"]))
+        try:
+            after = dict(settle(look, change, wish, wished["serial"], at, old, wished["deadline"]))
+        except ApiError as error:
+            # The login at the new place was refused.
+            raise unknown(str(error), [str(change)]) from error
     return {
         "changed": bool(changes),
         "changes": [str(change) for change in changes],
