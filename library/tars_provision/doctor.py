@@ -6,6 +6,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import platform
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -81,11 +82,9 @@ def _ssh(site: Site) -> str:
     assert isinstance(host, Desktop)
     told = inventory.desktop_variables(host)
     key = ["-i", told["ansible_ssh_private_key_file"]] if "ansible_ssh_private_key_file" in told else []
-    known = (
-        ["-o", f"UserKnownHostsFile={Path(host.connect.known_hosts).expanduser()}"] if host.connect.known_hosts else []
-    )
+    known = shlex.split(told.get("ansible_ssh_common_args", ""))
     quiet = ["-o", "BatchMode=yes", "-o", f"ConnectTimeout={SSH_TIMEOUT_S}"]
-    where = f"{told['ansible_user']}@{told['ansible_host']}"
+    where = f"{told['ansible_user']}@{inventory.found(site).get(site.desktop, told['ansible_host'])}"
     command = ["ssh", *quiet, *key, *known, "-p", str(told["ansible_port"]), where, "uname -sr"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=3 * SSH_TIMEOUT_S)

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
+import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,17 +18,21 @@ GROUPS = {"xps8950": "desktop", "ds1515plus": "nas"}
 """Group of a host by its profile."""
 
 
-def inventory(site: Site, fingerprints: Mapping[str, str]) -> dict[str, Any]:
+def inventory(
+    site: Site, fingerprints: Mapping[str, str], addresses: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """Return the inventory of a site.
 
     `fingerprints` maps names of NAS hosts to the SHA-256 of their certificate, see
-    :mod:`tars_provision.trust`.
+    :mod:`tars_provision.trust`; `addresses` maps names of hosts to where they answer now, see :func:`found`.
     """
     groups: dict[str, Any] = {group: {"hosts": []} for group in GROUPS.values()}
     hostvars: dict[str, dict[str, Any]] = {}
     for name, host in site.hosts.items():
         groups[GROUPS[host.profile]]["hosts"].append(name)
         hostvars[name] = desktop_variables(host) if isinstance(host, Desktop) else nas_variables(host)
+        if name in (addresses or {}):
+            hostvars[name]["ansible_host"] = (addresses or {})[name]
         if name in fingerprints:
             hostvars[name]["dsm_fingerprint"] = fingerprints[name]
     return {**groups, "all": {"vars": {"tars_site": as_data(site)}}, "_meta": {"hostvars": hostvars}}
@@ -52,10 +58,35 @@ def desktop_variables(host: Desktop) -> dict[str, Any]:
         variables["ansible_become"] = True
     if connect.private_key:
         variables["ansible_ssh_private_key_file"] = str(Path(connect.private_key).expanduser())
+    options = []
     if connect.known_hosts:
         known_hosts = str(Path(connect.known_hosts).expanduser())
-        variables["ansible_ssh_common_args"] = f"-o UserKnownHostsFile={shlex.quote(known_hosts)}"
+        options.append(f"-o UserKnownHostsFile={shlex.quote(known_hosts)}")
+    if connect.address:
+        # Its key was accepted under this name, and stays the same at its own address.
+        name = connect.address if connect.port == 22 else f"[{connect.address}]:{connect.port}"
+        options.append(f"-o HostKeyAlias={name}")
+    if options:
+        variables["ansible_ssh_common_args"] = " ".join(options)
     return variables
+
+
+def found(site: Site) -> dict[str, str]:
+    """Return the desktop's own address under its name, where it answers there already.
+
+    Only asks where the spec names another address for the first run, for at most a second. What answers there and is
+    another machine is found out by its host key.
+    """
+    host = site.hosts[site.desktop]
+    if not isinstance(host, Desktop) or host.connect.address in (None, str(host.address)):
+        return {}
+    with (
+        contextlib.suppress(OSError),
+        socket.create_connection((str(host.address), host.connect.port), timeout=1) as connection,
+    ):
+        if connection.recv(4) == b"SSH-":
+            return {site.desktop: str(host.address)}
+    return {}
 
 
 def nas_variables(host: Nas) -> dict[str, Any]:

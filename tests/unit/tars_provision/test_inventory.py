@@ -4,14 +4,16 @@
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from tars_provision import trust
-from tars_provision.inventory import inventory
+from tars_provision.inventory import found, inventory
 from tars_provision.load import load
 
 BIN = Path(sys.executable).parent
@@ -44,7 +46,8 @@ def test_ansible_reads_what_the_library_says(root: Path, tmp_path: Path, monkeyp
     read = ansible_inventory(root, site / "tars.yml", tmp_path / "home")
     assert read.returncode == 0, read.stderr
     listed = plain(json.loads(read.stdout))
-    wanted = inventory(load(site / "tars.yml"), {"ds1515plus": FINGERPRINT})
+    spec = load(site / "tars.yml")
+    wanted = inventory(spec, {"ds1515plus": FINGERPRINT}, found(spec))
     assert listed["desktop"]["hosts"] == ["xps8950"] and listed["nas"]["hosts"] == ["ds1515plus"]
     assert listed["all"]["vars"]["tars_site"] == wanted["all"]["vars"]["tars_site"]
     for host, variables in wanted["_meta"]["hostvars"].items():
@@ -76,7 +79,7 @@ def test_the_desktop_is_reached_as_its_spec_says(root: Path, tmp_path: Path, mon
         "ansible_user": "owner",
         "ansible_port": 22,
         "ansible_become": True,
-        "ansible_ssh_common_args": "-o UserKnownHostsFile='/home/owner/known hosts'",
+        "ansible_ssh_common_args": "-o UserKnownHostsFile='/home/owner/known hosts' -o HostKeyAlias=192.168.1.77",
     }
 
 
@@ -87,3 +90,24 @@ def test_the_firewalls_sources_are_addresses_and_networks(root: Path, tmp_path: 
     firewall = inventory(load(tmp_path / "tars.yml"), {})["all"]["vars"]["tars_site"]["firewall"]
     assert firewall["manage"] == ["192.168.1.30", "192.168.1.10", "10.0.0.0/8"]
     assert firewall["use"] == ["192.168.1.0/24"]
+
+
+@pytest.mark.parametrize(("says", "where"), [(b"SSH-2.0-OpenSSH_10.0\r\n", "127.0.0.1"), (b"HTTP/1.1 400\r\n", None)])
+def test_a_desktop_that_has_moved_is_found_at_its_own_address(
+    root: Path, tmp_path: Path, says: bytes, where: str | None
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        text = (root / "inventories/home/tars.yml").read_text()
+        port = server.getsockname()[1]
+        text = text.replace("user: root ", f"port: {port}\n      address: 192.0.2.77\n      #")
+        text = text.replace("192.168.1.0/24", "127.0.0.0/8").replace("192.168.1.10 ", "127.0.0.1 ")
+        text = text.replace("192.168.1.", "127.0.1.")
+        (tmp_path / "tars.yml").write_text(text)
+        site = load(tmp_path / "tars.yml")
+        caller = threading.Thread(target=lambda: server.accept()[0].sendall(says))
+        caller.start()
+        where_found = found(site)
+        caller.join()
+    assert where_found.get("xps8950") == where
+    hostvars = inventory(site, {}, where_found)["_meta"]["hostvars"]
+    assert hostvars["xps8950"]["ansible_host"] == (where or "192.0.2.77")

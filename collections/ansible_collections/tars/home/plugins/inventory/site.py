@@ -42,6 +42,7 @@ from ansible.plugins.inventory import BaseInventoryPlugin
 
 try:
     from tars_provision import load, trust
+    from tars_provision.inventory import found
     from tars_provision.inventory import inventory as site_inventory
 except ImportError as error:
     LIBRARY_ERROR: ImportError | None = error
@@ -65,7 +66,8 @@ class InventoryModule(BaseInventoryPlugin):
                 "Run the Ansible of the project's virtual environment (.venv/bin/ansible-playbook), which ./tars makes."
             ) from LIBRARY_ERROR
         try:
-            contents = site_inventory(load.load(Path(path)), trust.recorded(Path(path).parent))
+            site = load.load(Path(path))
+            contents = site_inventory(site, trust.recorded(Path(path).parent), found(site))
         except (load.SpecError, trust.TrustError) as error:
             raise AnsibleParserError(str(error)) from error
         hostvars = contents.pop("_meta")["hostvars"]

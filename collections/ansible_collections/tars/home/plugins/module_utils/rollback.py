@@ -12,6 +12,7 @@ import fcntl
 import json
 import os
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, Optional
 
@@ -29,6 +30,16 @@ grep --quiet --no-messages {token} armed || exit 0
 mv armed undone
 """
 
+CHANGE = """\
+#!/bin/sh
+# Written by T.A.R.S. Makes a change that can be undone.
+cd {folder} || exit 1
+exec 9>>lock
+flock 9
+grep --quiet --no-messages {token} armed || exit 0
+{change}
+"""
+
 
 class RollbackError(Exception):
     """The change cannot be guarded, applied or confirmed. The message says how the machine is left."""
@@ -42,7 +53,9 @@ class Rollback:
         self.folder = os.path.join(root, name)
 
     def armed(self) -> Optional[dict[str, Any]]:
-        """The change that waits for its confirmation, if any: its token and the ssh connection it came over."""
+        """The change that waits for its confirmation, if any: its token, the ssh connection it came over, and until
+        when it waits (seconds of the monotonic clock).
+        """
         try:
             with open(self._path("armed"), encoding="utf-8") as file:
                 found: dict[str, Any] = json.load(file)
@@ -59,12 +72,11 @@ class Rollback:
         os.makedirs(self.folder, mode=0o700, exist_ok=True)
         script = self._path(f"undo-{token}.sh")
         self._write(script, SCRIPT.format(folder=self.folder, token=token, undo=undo))
+        armed = {"token": token, "connection": ssh_connection(), "until": time.monotonic() + seconds}
         # Before the timer, which would else run out over nothing on a machine that is very slow.
-        self._write(self._path("armed"), json.dumps({"token": token, "connection": ssh_connection()}))
-        # The timer's accuracy is a minute unless said otherwise.
-        timer = [f"--on-active={seconds}", "--timer-property=AccuracySec=1s", "--collect", "--quiet"]
+        self._write(self._path("armed"), json.dumps(armed))
         try:
-            run(["systemd-run", f"--unit=tars-rollback-{self.name}-{token}", *timer, "/bin/sh", script])
+            self._timer(f"rollback-{self.name}-{token}", seconds, script)
         except RollbackError:
             os.unlink(self._path("armed"))
             raise
@@ -78,6 +90,12 @@ class Rollback:
         with self._locked():
             self._expect(token)
             yield
+
+    def later(self, token: str, change: str, after_s: int) -> None:
+        """Run shell commands after so many seconds, if the change is armed then: for one that cuts this connection."""
+        script = self._path(f"change-{token}.sh")
+        self._write(script, CHANGE.format(folder=self.folder, token=token, change=change))
+        self._timer(f"change-{self.name}-{token}", after_s, script)
 
     def confirm(self, token: str, persist: Callable[[], None]) -> None:
         """Keep the change: `persist` writes it where it survives a reboot, then the rollback is disarmed: its
@@ -113,6 +131,11 @@ class Rollback:
                 "Next: see why no new connection could be made with the new state, then run again."
             )
         return waiting
+
+    def _timer(self, name: str, seconds: int, script: str) -> None:
+        # The timer's accuracy is a minute unless said otherwise.
+        timer = [f"--on-active={seconds}", "--timer-property=AccuracySec=1s", "--collect", "--quiet"]
+        run(["systemd-run", f"--unit=tars-{name}", *timer, "/bin/sh", script])
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:

@@ -108,6 +108,17 @@ def test_nothing_is_applied_once_it_is_too_late(machine: Machine) -> None:
     assert machine.state.read_text() == "old"
 
 
+def test_a_change_that_comes_later_comes_only_while_it_can_be_undone(machine: Machine) -> None:
+    machine.rollback.arm(f"printf old > {machine.state}", 60, "a")
+    machine.rollback.later("a", f"printf new > {machine.state}", after_s=2)
+    undo, change = machine.timers
+    subprocess.run(change, check=True)
+    assert machine.state.read_text() == "new"
+    subprocess.run(undo, check=True)
+    subprocess.run(change, check=True)
+    assert machine.state.read_text() == "old"
+
+
 def test_without_a_timer_nothing_is_armed(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     def run(command: list[str], **_: Any) -> str:
         raise RollbackError(f"{command[0]} ended with 1")

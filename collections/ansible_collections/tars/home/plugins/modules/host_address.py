@@ -1,0 +1,168 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: host_address
+short_description: Give a machine a static IPv4 address without losing it
+description:
+  - Moves an interface that systemd-networkd looks after from the address it has, from DHCP as a rule, to a static one.
+    All else that networkd is told about the interface stays, IPv6 above all.
+  - The new address is in force first where a reboot forgets it, with a rollback armed on the machine, and is written to
+    disk when the controller has come back over a new connection to it. If it does not within O(deadline_s), or the
+    machine is rebooted, the machine has its old address again.
+  - An address that another machine answers for is refused before anything is changed.
+  - An interface that already has the address and the gateway is left alone, whoever has set it so, the router included.
+  - Interfaces of NetworkManager and ifupdown are refused, and those with another static address. Reserve the address in
+    the router there, or change the file that says the other one.
+  - Later tasks have to go to the new address. Set C(ansible_host) when this has changed something.
+attributes:
+  check_mode:
+    support: full
+    description: Reports what would change, and whether another machine has the address.
+  diff_mode:
+    support: full
+    description: Shows addresses and gateway before and after.
+  idempotent:
+    support: full
+    description: Compares the addresses and the default route of the interface.
+options:
+  interface:
+    description: The interface.
+    type: str
+    required: true
+  address:
+    description: Its one IPv4 address with the prefix length, such as V(192.168.1.10/24).
+    type: str
+    required: true
+  gateway:
+    description: The router.
+    type: str
+    required: true
+  dns:
+    description: Name servers. Left empty, those that came with a lease stay.
+    type: list
+    elements: str
+    default: []
+  deadline_s:
+    description: Seconds from arming the rollback within which the controller must have come back.
+    type: int
+    default: 60
+  token:
+    description: Name of this one change. The action plugin chooses it.
+    type: str
+  confirm:
+    description: Confirm the change named by O(token). The action plugin sets it.
+    type: bool
+    default: false
+author:
+  - The T.A.R.S. authors (!UNKNOWN)
+"""
+
+EXAMPLES = r"""
+---
+- name: Keep one address
+  tars.home.host_address:
+    interface: enp4s0
+    address: 192.168.1.10/24
+    gateway: 192.168.1.1
+  register: moved
+
+- name: Go on at the new address
+  ansible.builtin.set_fact:
+    ansible_host: 192.168.1.10
+  when: moved is changed and not ansible_check_mode
+"""
+
+RETURN = r"""
+changes:
+  description: What differed, in words.
+  returned: success
+  type: list
+  elements: str
+  sample: ["address 192.168.1.77/24 -> 192.168.1.10/24"]
+deadline_s:
+  description: Seconds within which the change had to be confirmed.
+  returned: when the address in force was changed
+  type: int
+  sample: 60
+"""
+
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.tars.home.plugins.module_utils import file_set, host_address
+from ansible_collections.tars.home.plugins.module_utils.rollback import Rollback, RollbackError
+
+
+def shown(addresses: tuple, gateway: str) -> str:
+    return "".join(f"{line}\n" for line in (*addresses, f"default via {gateway or 'none'}"))
+
+
+def converge(module: AnsibleModule) -> dict:
+    """Read, plan, apply; the confirmation reads back."""
+    params = module.params
+    wish = host_address.Wish(params["address"], params["gateway"], tuple(params["dns"]))
+    rollback, name = Rollback("address"), params["interface"]
+    if params["confirm"]:
+        current = host_address.arrived(name, wish)
+        rollback.confirm(params["token"], lambda: host_address.persist(current))
+        return {"changed": True}
+    earlier = rollback.armed()
+    if earlier and not module.check_mode:
+        if earlier["until"] + 10 < time.monotonic():
+            # One that died before it had a timer, and so before it changed anything.
+            rollback.undo()
+        module.fail_json(
+            msg=f"An earlier change of {name}'s address waits for its confirmation and undoes itself. "
+            "Next: run again in a minute."
+        )
+    current = host_address.read(name)
+    changes = host_address.plan(current, wish)
+    result = {
+        "changed": bool(changes),
+        "changes": changes,
+        "diff": {
+            "before": shown(current.addresses, current.gateway),
+            "after": shown((wish.address,), wish.gateway),
+        },
+    }
+    if wish.address not in current.addresses:
+        other = host_address.taken(wish.address, name)
+        if other:
+            module.fail_json(msg=f"{wish.address} is taken: {other} answers for it. Next: free it, or choose another.")
+    if not changes or module.check_mode:
+        return result
+    if current.unconfirmed and len(changes) == 1 and changes[0].startswith("written where"):
+        host_address.persist(current)
+        return result
+    host_address.move(rollback, current, wish, params["deadline_s"], params["token"])
+    return {**result, "armed": True, "deadline_s": params["deadline_s"]}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "interface": {"type": "str", "required": True},
+            "address": {"type": "str", "required": True},
+            "gateway": {"type": "str", "required": True},
+            "dns": {"type": "list", "elements": "str", "default": []},
+            "deadline_s": {"type": "int", "default": 60},
+            "token": {"type": "str", "no_log": False},
+            "confirm": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        module.exit_json(**converge(module))
+    except (host_address.AddressError, RollbackError, file_set.FileSetError) as error:
+        module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(
+            msg=f"{error.filename}: {error.strerror}. What is not confirmed undoes itself. Next: mend it, run again."
+        )
+
+
+if __name__ == "__main__":
+    main()
