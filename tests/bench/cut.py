@@ -3,9 +3,9 @@
 
     .venv/bin/python tests/bench/cut.py [--runs 100] > cut.json
 
-Needs the lab, up and provisioned. Half of the changes are wrong ones: they close the port that the controller comes through, in a way
-that the module cannot know beforehand, so that nothing but the rollback on the machine brings it back. The exit code is
-1 where a machine stayed out of reach or kept what nobody had confirmed.
+Needs the lab, up and provisioned. Half of the changes are wrong ones: they close the port that the controller comes
+through, in a way that the module cannot know beforehand, so that nothing but the rollback on the machine helps.
+The exit code is 1 where a machine stayed out of reach or kept what nobody had confirmed.
 """
 
 import argparse

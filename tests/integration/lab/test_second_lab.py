@@ -82,7 +82,7 @@ def test_ssh_lets_the_controller_in_and_knows_the_machine(lab: Lab) -> None:
     options = ["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-i", f"{lab.state}/ssh/id_ed25519"]
     options += ["-o", f"UserKnownHostsFile={lab.state}/ssh/known_hosts"]
     for one in lab.machines:
-        for address in (one.address, one.address6):
+        for address in (one.born or one.address, one.address6):
             command = ["ssh", *options, f"root@{address}", "hostname"]
             assert subprocess.run(command, capture_output=True, text=True).stdout.strip() == one.name
 
@@ -92,7 +92,7 @@ def test_the_desktop_is_bare(lab: Lab) -> None:
 
 
 def test_machines_reach_each_other_and_the_registry(lab: Lab) -> None:
-    for address in ("10.79.0.10", "fd77:7a52:0:9::10", "10.79.0.20", "fd77:7a52:0:9::20"):
+    for address in ("10.79.0.110", "fd77:7a52:0:9::10", "10.79.0.20", "fd77:7a52:0:9::20"):
         inside(lab, "client", f"nc -z -w 5 {address} 22")
     reply = inside(lab, "client", f"curl -sS {lab.registry}/v2/library/postgres/tags/list")
     assert json.loads(reply)["tags"]
@@ -131,7 +131,7 @@ def test_what_a_crash_leaves_is_repaired(lab: Lab) -> None:
 @pytest.fixture
 def share(lab: Lab) -> str:
     """A folder the NAS exports to the desktop alone, by a configuration of nfs-ganesha's own."""
-    config = _EXPORT.format(client="10.79.0.10")
+    config = _EXPORT.format(client="10.79.0.110")
     (lab.rootfs("ds1515plus") / "etc/ganesha/ganesha.conf").write_text(config)
     inside(lab, "ds1515plus", "mkdir -p /volume1/docs; systemctl restart nfs-ganesha")
     wait_until(lambda: inside(lab, "ds1515plus", "ss -Hltn sport = 2049"))
@@ -166,7 +166,7 @@ def test_a_nas_that_is_off_gives_an_error_and_is_found_again(lab: Lab, share: st
     assert "Input/output error" in gone.stderr
     machine.boot(lab, lab.machine("ds1515plus"))
     machine.wait(lab, lab.machine("ds1515plus"))
-    (lab.rootfs("ds1515plus") / "etc/ganesha/ganesha.conf").write_text(_EXPORT.format(client="10.79.0.10"))
+    (lab.rootfs("ds1515plus") / "etc/ganesha/ganesha.conf").write_text(_EXPORT.format(client="10.79.0.110"))
     inside(lab, "ds1515plus", "systemctl restart nfs-ganesha")
     wait_until(lambda: machine.execute(lab, lab.machine("xps8950"), ["cat", "/mnt/docs/a.txt"]).stdout == "text\n")
     inside(lab, "xps8950", "umount /mnt/docs")
