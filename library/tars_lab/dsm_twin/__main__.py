@@ -7,8 +7,10 @@ import asyncio
 import json
 import logging
 import subprocess
+import threading
 from pathlib import Path
 
+from tars_lab.dsm_twin import scheduled
 from tars_lab.dsm_twin.apis import certificate
 from tars_lab.dsm_twin.effects import SystemEffects
 from tars_lab.dsm_twin.faults import DEFAULT_PATH, Faults
@@ -39,6 +41,7 @@ def main() -> None:
     effects.restart_web = server.show
     effects.wiring.cut = server.cut
     certificate.first_start(nas, (ETC / "cert.pem").read_text(encoding="utf-8"))
+    threading.Thread(target=scheduled.watch, args=(nas,), daemon=True).start()
     asyncio.run(serve(server))
 
 

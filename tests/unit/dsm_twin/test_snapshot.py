@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 import stat
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tars_lab.dsm_twin import scheduled
 
 API, RETENTION, SHARE = "SYNO.Core.Share.Snapshot", "SYNO.DisasterRecovery.Retention", "SYNO.Core.Share"
 TIMING = {
@@ -113,3 +116,49 @@ def test_a_retention_is_written_whole(dsm: Any, folder: Path) -> None:
     found = dsm.data(RETENTION, "get", type="Share", name="docs")
     assert (found["advDaily"], found["policyType"]) == (7, 128) and found["tid"] > 0
     assert dsm.code(RETENTION, "get", type="Lun", name="docs") == 120
+
+
+@pytest.fixture
+def planned(dsm: Any, folder: Path) -> Path:
+    """A share with a snapshot every six hours of Sundays and Mondays from five o'clock, of which two stay."""
+    timing = TIMING | {"week_name": "0,1", "hour": 5, "repeat_hour": 6, "last_work_hour": 23}
+    for method, fields in (
+        ("set_schedule", {"task_id": -1, "enable_snapshot_schedule": True, "schedule": timing}),
+        ("create", {"snapinfo": {"lock": True}}),
+    ):
+        dsm.data(API, method, name="docs", **fields)
+    record = dsm.data(RETENTION, "get", type="Share", name="docs")
+    numbers = {key: value for key, value in record.items() if key not in ("tid", "prefix", "schedule")}
+    dsm.data(RETENTION, "set", type="Share", name="docs", **numbers | {"policyType": 20, "advDaily": 2})
+    return folder
+
+
+def test_the_clock_takes_snapshots_and_the_retention_ends_them(nas: Any, dsm: Any, planned: Path) -> None:
+    (locked,) = listed(dsm)
+    sunday = datetime.datetime(2026, 11, 22, 4, 59, 58)
+    for hours in range(96):
+        since = sunday + datetime.timedelta(hours=hours)
+        scheduled.take_due(nas, since, since + datetime.timedelta(hours=1))
+    rows = listed(dsm, "schedule_snapshot")
+    assert [(row["time"][7:17], row["schedule_snapshot"]) for row in rows[1:]] == [
+        ("2026.11.22", True),
+        ("2026.11.23", True),
+    ]
+    # The newest of each day: 23 o'clock, seen two seconds before the next full hour.
+    assert [row["time"][18:20] for row in rows[1:]] == ["23", "23"]
+    assert rows[0]["time"] == locked["time"]
+    there = {path.name for path in (planned.parent / "@sharesnap/docs").iterdir()}
+    assert there == {row["time"] for row in rows}
+
+
+def test_a_schedule_that_is_off_takes_nothing(nas: Any, dsm: Any, folder: Path) -> None:
+    dsm.data(API, "set_schedule", name="docs", task_id=-1, enable_snapshot_schedule=False, schedule=TIMING)
+    scheduled.take_due(nas, datetime.datetime(2026, 1, 1), datetime.datetime(2027, 1, 1))
+    assert listed(dsm) == []
+
+
+def test_the_newest_stay() -> None:
+    names = [f"GMT-05-2026.01.{day:02}-05.00.00" for day in range(1, 9)]
+    record = {"recently": 3} | dict.fromkeys((f"adv{period}" for period in scheduled.PERIODS), 0)
+    assert scheduled.kept(names, record) == set(names[-3:])
+    assert scheduled.kept(names, record | {"recently": 0, "advWeekly": 2}) == {names[-1], names[3]}

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """SYNO.Core.Share.Snapshot and SYNO.DisasterRecovery.Retention: copies of a share, when they are made and stay.
 
-A snapshot is a real copy beside the share. Schedule and retention are kept and told; nothing runs by them.
+A snapshot is a real copy beside the share.
 """
 
 from __future__ import annotations
 
-import time
-import uuid
+import datetime
 from typing import Any
 
+from tars_lab.dsm_twin import scheduled
 from tars_lab.dsm_twin.apis.share import btrfs
-from tars_lab.dsm_twin.nas import folder, snapshots
+from tars_lab.dsm_twin.nas import snapshots
 from tars_lab.dsm_twin.protocol import Api, Call, DsmError, Method, invalid, versions
 
 NO_SUCH_SHARE = 402
@@ -50,22 +50,12 @@ def list_snapshots(call: Call) -> object:
 
 def create(call: Call) -> object:
     """Take one; its name is the time on the NAS's clock, so there is one a second at most."""
-    nas, share = call.nas, _share(call)
+    share = _share(call)
     wanted = _snapinfo(call, {"desc": "", "lock": False})
-    when = _name(time.localtime())
-    with nas.state.change() as data:
-        taken = data["snapshots"].setdefault(share["name"], [])
-        if when in [each["time"] for each in taken]:
-            raise DsmError(REFUSED)
-        row = {"time": when, "schedule_snapshot": False, "ruuid": str(uuid.uuid4()), "snap_size": "0"}
-        taken.append(row | {"worm_lock": False} | wanted)
-        nas.effects.copy_folder(folder(share), f"{snapshots(share)}/{when}")
-    return when
-
-
-def _name(at: time.struct_time) -> str:
-    sign, seconds = ("-", -at.tm_gmtoff) if at.tm_gmtoff < 0 else ("+", at.tm_gmtoff)
-    return f"GMT{sign}{seconds // 3600:02d}-" + time.strftime("%Y.%m.%d-%H.%M.%S", at)
+    try:
+        return scheduled.take(call.nas, share["name"], datetime.datetime.now(), wanted)
+    except FileExistsError as error:
+        raise DsmError(REFUSED) from error
 
 
 def set_snapshot(call: Call) -> object:

@@ -179,7 +179,8 @@ def _next_step(as_before: bool, stayed: bool) -> str:
     if stayed:
         return "Look at Control Panel > Network > Network Interface."
     return (
-        "Look for the NAS with find.synology.com or in the router, and correct its address there. The last resort is "
+        "Whether it took the address is not known. Look for the NAS with find.synology.com or in the router, and "
+        "correct its address there. The last resort is "
         "its reset button, held for 4 seconds until the beep: network and administrator's login go back to the "
         "defaults, the data stay."
     )
