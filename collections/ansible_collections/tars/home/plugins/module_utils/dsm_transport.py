@@ -71,7 +71,7 @@ class Transport:
         ] + [b"\r\n\r\n" + value.encode() for value in fields.values()]
         body = b"".join(
             f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"'.encode() + part + b"\r\n"
-            for name, part in zip([*files, *fields], parts)  # noqa: B905
+            for name, part in zip([*files, *fields], parts)  # noqa: B905 - strict= came with Python 3.10
         )
         kind = {"Content-Type": f"multipart/form-data; boundary={boundary}", **headers}
         return self._send(path, query, body + f"--{boundary}--\r\n".encode(), kind, query)
@@ -137,6 +137,8 @@ class Transport:
                 # What held once is tried first from now on.
                 self._proofs.sort(key=lambda each: each is not proof)
                 return self._connection
+        if self.endpoint.ca_path and not any(proof.authorities for proof in self._proofs):
+            refused.append(f"{self.endpoint.ca_path} does not exist yet")
         raise Untrusted(
             f"{self.endpoint} shows the certificate {shown_fingerprint(self.endpoint)}: {', and '.join(refused)}. "
             "Nothing was sent. Compare it with the SHA-256 fingerprint in Control Panel > Security > Certificate: if "

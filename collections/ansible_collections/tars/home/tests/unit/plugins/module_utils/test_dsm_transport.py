@@ -57,6 +57,16 @@ def test_without_any_proof_all_that_was_found_is_said(nas: Nas, connect: Connect
     assert nas.requests == []
 
 
+def test_an_authority_that_is_still_to_be_made_is_said(nas: Nas, connect: Connect, tmp_path: Path) -> None:
+    file = tmp_path / "ca.pem"
+    with (
+        connect(ca_path=str(file), fingerprint=OTHER) as client,
+        pytest.raises(Untrusted, match=f"{file} does not ex"),
+    ):
+        info(client)
+    assert nas.requests == []
+
+
 def test_a_known_authority_vouches_for_the_right_name_only(nas: Nas, connect: Connect) -> None:
     with connect(ca_path=nas.certificate) as client:
         client.link.transport = Transport(Endpoint("127.0.0.1", nas.port, OTHER, nas.certificate))
