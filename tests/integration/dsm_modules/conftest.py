@@ -49,7 +49,10 @@ FACTORY = {
     "account": "tars-admin",
     "password": PASSWORD,
     "volumes": ["/volume1", {"path": "/volume2", "fs_type": "ext4"}],
-    "accounts": [{"account": "guest-user", "password": "plain", "administrator": False}],
+    "accounts": [
+        {"account": "guest-user", "password": "plain", "administrator": False},
+        {"account": "guarded", "password": "plain", "otp_secret": "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"},
+    ],
 }
 PATIENCE_S = firewall.PATIENCE_S
 PACE = 200
@@ -185,6 +188,7 @@ class Stage:
         root = where / "nas"
         for volume in self._factory.volumes:
             (root / volume.path.lstrip("/")).mkdir(parents=True)
+        (root / "cert.pem").write_text(self._certificate)
         faults = Faults(where / "faults.json")
         effects = DirectoryEffects(root)
         # Hundreds of them need not outlive a power failure.
