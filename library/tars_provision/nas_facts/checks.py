@@ -182,6 +182,8 @@ def permissions(look: Look) -> None:
             rows += len(look.each(f"a {kind}", (answer or {}).get("items"), name=text, inherit_=inherit, **flags))
     if rows:
         look.said.append(f"{rows} entries on the first of {counted(len(names), 'share')}")
+    elif not look.differs:
+        look.unseen.append("what an entry looks like (make a share in DSM, run again)")
 
 
 def snapshots(look: Look) -> None:
