@@ -70,7 +70,8 @@ def _machine_up(lab: Lab, wanted: Machine, dsm_password: str, keep: bool, progre
     machine.know(lab)
     if wanted.dsm_account:
         _record_certificate(lab, wanted)
-    progress(f"{wanted.name} is up ({wanted.address}, {time.monotonic() - began:.0f} s)")
+    born = f", by DHCP {wanted.born}" if wanted.born else ""
+    progress(f"{wanted.name} is up ({wanted.address}{born}, {time.monotonic() - began:.0f} s)")
 
 
 def serial_number(name: str) -> str:

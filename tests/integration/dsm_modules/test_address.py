@@ -113,6 +113,13 @@ def test_a_nas_that_does_not_come_back_is_said_so(twin: Twin) -> None:
     assert "reset button" in result["msg"]
 
 
+def test_a_login_refused_after_the_change_is_not_tried_again(twin: Twin) -> None:
+    twin.nas.effects.wiring.moved = lambda name, settings: twin.faults.add("autoblock", count=9)
+    result = twin.run("dsm_address", **SECOND)
+    assert (result["failed"], result["changed"]) == (True, True)
+    assert "auto block" in result["msg"] and twin.count("SYNO.API.Auth.login") == 2
+
+
 def test_an_address_in_use_beside_the_other_port_is_refused_by_the_nas_itself(twin: Twin) -> None:
     # Only the NAS can see who is on that network.
     twin.nas.effects.wiring.answers = lambda address: True

@@ -18,7 +18,7 @@ from . import dsm_address_plan as address_plan
 from .dsm_address_plan import NAS, OTHER, REFUSED, SILENT, Change, Place, Ports, Sighting, Wish
 from .dsm_client import Client
 from .dsm_converge import Incomplete
-from .dsm_errors import ApiError, ConnectionLost, DsmError, Unreachable, Untrusted
+from .dsm_errors import ApiError, ConnectionLost, DsmError, Unreachable
 from .dsm_module import connect
 from .dsm_nas import system
 from .dsm_values import PlanError
@@ -75,14 +75,12 @@ class Watch:
         try:
             serial = str(system(client)["serial"])
             return View(Sighting(address, NAS, serial), ports(client), client.transport.addresses()[1])
-        except ApiError as error:
-            if error.api == AUTH:
-                raise
-            return View(Sighting(address, OTHER, detail=str(error)), {})
-        except Untrusted as error:
-            return View(Sighting(address, OTHER, detail=str(error)), {})
         except (Unreachable, ConnectionLost) as error:
             return View(Sighting(address, REFUSED, detail=str(error)), {})
+        except DsmError as error:
+            if isinstance(error, ApiError) and error.api == AUTH:
+                raise
+            return View(Sighting(address, OTHER, detail=str(error)), {})
 
 
 def ports(client: Client) -> Ports:

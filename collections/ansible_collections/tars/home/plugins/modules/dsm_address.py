@@ -69,6 +69,8 @@ options:
     default: 180
 notes:
   - The certificate that O(fingerprint) names must answer at either address; the password is sent to no other machine.
+  - A machine at the wanted address that drops connections without a word is not noticed before the change.
+  - A NAS that had its name servers from DHCP may have none afterwards. Set them with M(tars.home.dsm_system).
   - When the outcome is unknown the module fails and says who answers where. It says unchanged then only if the NAS is
     known to be as before.
   - The way back for a NAS that nobody reaches is its reset button, held for 4 seconds until the beep. That sets the
