@@ -7,6 +7,7 @@ is not taken from its own word: ip, nft, mount and the process table are asked.
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -71,8 +72,20 @@ def before() -> dict[str, set[str]]:
 
 
 @pytest.fixture(scope="session")
-def lab(before: dict[str, set[str]]) -> Iterator[Lab]:
-    """The lab, up."""
+def new_lab(before: dict[str, set[str]]) -> Iterator[Lab]:
+    """The lab, up; its NAS may still have the address of its birth."""
     tars("lab", "up")
     yield layout.recorded()
     tars("lab", "down")
+
+
+@pytest.fixture(scope="session")
+def lab(new_lab: Lab) -> Lab:
+    """The lab, up, with its NAS at the address of the spec, where the profile brings it unless a test has done so."""
+    nas = next(machine for machine in new_lab.machines if machine.dsm_account)
+    with socket.socket() as probe:
+        probe.settimeout(5)
+        if probe.connect_ex((nas.address, 5001)):
+            arguments = ["-i", INVENTORY, ROOT / "playbooks/site.yml", "--limit", nas.name, "--tags", "address"]
+            subprocess.run([BIN / "ansible-playbook", *arguments], cwd=ROOT, env=environment(), check=True)
+    return new_lab

@@ -78,6 +78,13 @@ def check_network(data: Any) -> Iterator[Finding]:
             whose = "the router's" if address == gateway else f"that of {owners[address]}"
             yield Finding(place, f"{address}, which is {whose} too", "an address of its own")
         owners.setdefault(address, ".".join(map(str, place[:-1])))
+    for name in at(data, "hosts"):
+        first = _address(at(data, "hosts", name, "connect").get("address"))
+        owner = owners.get(first, f"hosts.{name}") if first else f"hosts.{name}"
+        if owner != f"hosts.{name}":
+            whose = "the router's" if first == gateway else f"that of {owner}"
+            wanted = "the address it answers on before the first run"
+            yield Finding(("hosts", name, "connect", "address"), f"{first}, which is {whose}", wanted)
 
 
 def check_shares(data: Any) -> Iterator[Finding]:

@@ -28,10 +28,18 @@ def write_sample(inventory_dir: Path) -> bool:
 
 
 def certificate(site: Site, timeout_s: float = 10) -> str:
-    """Return the fingerprint of the certificate that the NAS of a site presents now."""
+    """Return the fingerprint of the certificate that the NAS of a site presents now.
+
+    Where it does not answer at its address yet, the one of the first contact is tried.
+    """
     nas = site.hosts[site.nas]
     assert isinstance(nas, Nas)
-    return trust.fingerprint(str(nas.address), nas.dsm.port, timeout_s)
+    try:
+        return trust.fingerprint(str(nas.address), nas.dsm.port, timeout_s)
+    except trust.TrustError:
+        if nas.connect is None:
+            raise
+        return trust.fingerprint(str(nas.connect.address), nas.dsm.port, timeout_s)
 
 
 def vouched_for(site: Site, inventory_dir: Path) -> bool:

@@ -22,6 +22,7 @@ MODEL = r"^[A-Za-z0-9][A-Za-z0-9._/-]*(:[A-Za-z0-9._-]+)?$"
 URL = r"^https?://[^/\s]+/?$"
 USER = r"^[a-z_][a-z0-9_-]*\$?$"
 INTERFACE = r"^[A-Za-z0-9_.-]{1,15}$"
+SERIAL = r"^[A-Za-z0-9]{6,32}$"
 VOLUME = r"^/volume[1-9][0-9]*$"
 DOMAIN = r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$"
 
@@ -34,6 +35,7 @@ PATTERNS = {
     URL: "the address of a server, such as http://192.168.1.5:5000",
     USER: "a user's name, such as owner",
     INTERFACE: "the name of a network interface, such as enp4s0",
+    SERIAL: "the serial number on the NAS's label, such as 15A0LKN000000",
     VOLUME: "a volume of the NAS, such as /volume1",
     DOMAIN: "a DNS zone of at least two labels, such as home.arpa",
 }
@@ -87,6 +89,15 @@ class Dsm(Section):
     """TCP port of DSM's HTTPS."""
     account: str = Field(default="tars-admin", min_length=1, examples=["tars-admin"])
     """Administrator's account. Its password is `tars_secrets.dsm_password` in the vault."""
+
+
+class FirstContact(Section):
+    """Where the NAS answers before the first run, and what it is recognised by."""
+
+    address: IPv4Address = Field(examples=["192.168.1.77"])
+    """Address it answers on before the first run, mostly one that the router's DHCP server chose."""
+    serial: str = Field(pattern=SERIAL, examples=["15A0LKN000000"])
+    """Its serial number, from its label or Control Panel > Info Center."""
 
 
 class Clock(Section):
@@ -168,6 +179,9 @@ class Nas(Section):
     """Which machine this is."""
     address: IPv4Address = Field(examples=["192.168.1.20"])
     """Its address in the household's network."""
+    connect: FirstContact | None = None
+    """Where it answers before the first run, which then gives it `address` for good (experimental: no public source
+    shows the call that does it carried out). Left out: it has `address` already, by hand or reserved in the router."""
     dsm: Dsm = Dsm()
     """How its web interface is reached."""
     clock: Clock | None = None

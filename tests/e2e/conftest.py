@@ -60,7 +60,7 @@ def eventually(question: Callable[[], object], *, seconds: float = 60) -> object
 
 
 @pytest.fixture(scope="session")
-def bare(lab: Lab) -> None:
+def bare(new_lab: Lab) -> None:
     """The lab's machines as they come out of their boxes, whatever earlier tests did to them."""
     tars("lab", "down")
     tars("lab", "up")

@@ -105,6 +105,13 @@ def test_verify_finds_nothing_wrong() -> None:
     assert run.code == 0, run.output
 
 
+def test_the_nas_has_left_the_address_of_its_birth() -> None:
+    client = host("client")
+    for address, held in (("10.77.0.20", True), ("10.77.0.120", False)):
+        client.run(f"ip neighbour flush to {address}; curl -ks --max-time 5 https://{address}:5001/")
+        assert ("lladdr" in client.check_output(f"ip neighbour show to {address}")) == held, address
+
+
 def test_https_answers_the_client_with_the_sites_own_authority() -> None:
     authority = AUTHORITY.read_text()
     assert host("client").run(f"cat > /root/tars-ca.pem <<'END'\n{authority}\nEND").rc == 0

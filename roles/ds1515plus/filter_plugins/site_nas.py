@@ -48,6 +48,21 @@ def clients(site: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     return found
 
 
+def site_static_address(site: Mapping[str, Any], nas: str) -> Wish | None:
+    """The NAS's address, as tars.home.dsm_address wants it, where the spec says what to recognise the NAS by."""
+    host = site["hosts"][nas]
+    first = host.get("connect")
+    if not first:
+        return None
+    return {
+        "serial": first["serial"],
+        "found_at": first["address"],
+        "address": host["address"],
+        "prefix": ipaddress.ip_network(site["network"]["cidr"]).prefixlen,
+        "gateway": site["network"]["gateway"],
+    }
+
+
 def site_resolvers(site: Mapping[str, Any]) -> list[str] | None:
     """The first name servers that DSM can take; None where the spec names none."""
     usable = [server for server in site["network"].get("dns") or () if ipaddress.ip_address(server).version == 4]
@@ -113,6 +128,7 @@ class FilterModule:
         filters = (
             site_shares,
             site_exports,
+            site_static_address,
             site_resolvers,
             site_accounts,
             site_permissions,

@@ -34,6 +34,7 @@ def test_every_wish_then_a_comparison_that_finds_and_leaves_a_difference(
     make_certificate(tmp_path / "nas.crt", tmp_path / "nas.key", "nas.home.arpa", ["127.0.0.1"])
     play = play_nas(
         {
+            "nas_static_address": {"serial": "LAB0000001", "address": "127.0.0.1", "prefix": 8},
             "nas_server_name": "nas",
             "nas_sftp": False,
             "nas_shares": [{"name": "docs", "volume": "/volume1"}],
@@ -87,7 +88,9 @@ def test_a_factory_nas_becomes_the_specs(twin: Twin, root: Path, play_nas: Any) 
     site = inventory(load(root / "inventories/lab/tars.yml"), {})["all"]["vars"]["tars_site"]
     dsm = {"port": twin.port, "account": "tars-admin"}
     site["hosts"]["ds1515plus"] |= {"address": "127.0.0.1", "dsm": dsm, "open_ports": [5001]}
-    site["network"]["gateway"] = "127.0.0.9"
+    # It has left the place of the first contact already.
+    site["hosts"]["ds1515plus"]["connect"] = {"address": "127.0.0.9", "serial": "LAB0000001"}
+    site["network"] |= {"cidr": "127.0.0.0/8", "gateway": "127.255.255.254"}
     site["firewall"] |= {"manage": ["127.0.0.1"], "use": ["127.0.0.1"]}
     secrets = dict.fromkeys(NAMES, SECRET) | {"dsm_password": twin.connection["password"]}
     authority = {"passphrase": SECRET, "zones": [site["domain"]], "networks": ["127.0.0.0/8"]}

@@ -54,7 +54,14 @@ def lab(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     whole.up(inventory, lab=lab)
     yield lab
     removed = whole.down(lab=lab)
-    assert {"machine xps8950", "machine ds1515plus", "machine client", "registry", "bridge tars9"} <= set(removed)
+    assert {
+        "machine xps8950",
+        "machine ds1515plus",
+        "machine client",
+        "registry",
+        "DHCP server",
+        "bridge tars9",
+    } <= set(removed)
     assert host_state() == before
     assert whole.down(lab=lab) == []
 
@@ -92,7 +99,7 @@ def test_the_desktop_is_bare(lab: Lab) -> None:
 
 
 def test_machines_reach_each_other_and_the_registry(lab: Lab) -> None:
-    for address in ("10.79.0.110", "fd77:7a52:0:9::10", "10.79.0.20", "fd77:7a52:0:9::20"):
+    for address in ("10.79.0.110", "fd77:7a52:0:9::10", "10.79.0.120", "fd77:7a52:0:9::20"):
         inside(lab, "client", f"nc -z -w 5 {address} 22")
     reply = inside(lab, "client", f"curl -sS {lab.registry}/v2/library/postgres/tags/list")
     assert json.loads(reply)["tags"]
@@ -135,7 +142,7 @@ def share(lab: Lab) -> str:
     (lab.rootfs("ds1515plus") / "etc/ganesha/ganesha.conf").write_text(config)
     inside(lab, "ds1515plus", "mkdir -p /volume1/docs; systemctl restart nfs-ganesha")
     wait_until(lambda: inside(lab, "ds1515plus", "ss -Hltn sport = 2049"))
-    return "10.79.0.20:/volume1/docs"
+    return "10.79.0.120:/volume1/docs"
 
 
 def test_an_automount_unit_shows_what_lies_on_the_nas(lab: Lab, share: str) -> None:
@@ -185,7 +192,7 @@ def test_a_file_written_through_the_mount_is_whole_on_the_nas(lab: Lab, share: s
 
 def test_an_export_that_is_not_for_this_machine_is_refused(lab: Lab, share: str) -> None:
     refused = machine.execute(
-        lab, lab.machine("xps8950"), ["mount", "-t", "nfs4", "-o", "retry=0", "10.79.0.20:/volume1/other", "/mnt"]
+        lab, lab.machine("xps8950"), ["mount", "-t", "nfs4", "-o", "retry=0", "10.79.0.120:/volume1/other", "/mnt"]
     )
     assert refused.returncode == 32
     assert "mount.nfs: " in refused.stderr

@@ -85,6 +85,20 @@ def test_the_backups_have_an_account_and_snapshots_of_their_own(filters: ModuleT
     assert [*filters.site_accounts(BARE, "x"), *filters.site_permissions(BARE), *filters.site_snapshots(BARE)] == []
 
 
+def test_the_nas_is_moved_only_where_the_spec_says_what_to_know_it_by(filters: ModuleType) -> None:
+    assert filters.site_static_address(SITE, "nas") is None
+    first = {"address": "10.77.0.99", "serial": "15A0LKN000000"}
+    network = {"cidr": "10.77.0.0/22", "gateway": "10.77.0.1"}
+    hosts = {"nas": {**SITE["hosts"]["nas"], "connect": first}}
+    assert filters.site_static_address({"network": network, "hosts": hosts}, "nas") == {
+        "serial": "15A0LKN000000",
+        "found_at": "10.77.0.99",
+        "address": "10.77.0.20",
+        "prefix": 22,
+        "gateway": "10.77.0.1",
+    }
+
+
 def test_the_nas_takes_two_name_servers_that_it_can_reach(filters: ModuleType) -> None:
     assert filters.site_resolvers(SITE) == ["10.77.0.10", "10.77.0.1"]
     assert filters.site_resolvers(BARE) is None

@@ -19,6 +19,8 @@ def test_the_labs_own_inventory_has_three_machines_on_its_network(root: Path) ->
     assert lab.registry_address == ("10.77.0.1", 5000)
     assert {"postgres", "redis", "caddy", "chroma", "ollama", "python"} <= set(lab.images)
     assert lab.machine("ds1515plus").volumes == ("/volume1",)
+    assert [machine.born for machine in lab.machines] == ["10.77.0.110", "10.77.0.120", ""]
+    assert lab.mac("ds1515plus") == "02:00:5e:00:00:14"
 
 
 def test_what_was_recorded_is_what_was_loaded(root: Path, tmp_path: Path) -> None:
