@@ -12,7 +12,7 @@ from itertools import count
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tars_lab.dsm_twin.install import make_certificate
@@ -376,8 +376,16 @@ def test_any_wish_is_fulfilled_as_foretold_and_then_there_is_nothing_to_do(
     where = tmp_path_factory.mktemp(subject.module)
     number = count()
 
-    # The same examples in every run: a failure is never a matter of luck.
-    @settings(max_examples=12, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+    # The same examples in every run: a failure is never a matter of luck. Smaller ones are not searched for, which
+    # takes minutes.
+    @settings(
+        max_examples=12,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
     @given(subject.wishes, subject.wishes)
     def hold(first: Wish, second: Wish) -> None:
         twin = stage.set_up(where / str(next(number)), PACE)
