@@ -12,7 +12,6 @@ import argparse
 import itertools
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+import psutil
 
 from tars_lab import cgroups, layout, machine
 
@@ -131,6 +132,12 @@ def playbook(wanted: list[dict[str, object]], folder: Path, deadline_s: int, *ar
     return [str(BIN / "ansible-playbook"), "-T", "3", "-i", "inventories/lab/tars.yml", str(path), *arguments]
 
 
+def kill(controller: subprocess.Popen[str]) -> None:
+    """End Ansible at once with all it has begun; its workers lead sessions of their own."""
+    for process in [*psutil.Process(controller.pid).children(recursive=True), psutil.Process(controller.pid)]:
+        process.kill()
+
+
 def settle(desktop: Desktop) -> None:
     """Bring the machine to where every change starts from."""
     with tempfile.TemporaryDirectory(prefix="cut-") as folder:
@@ -166,7 +173,7 @@ def cut(desktop: Desktop, change: str, step: str, how: str, deadline_s: int = 5)
             text=True,
         )
         if not wait(reached, 60):
-            os.killpg(controller.pid, signal.SIGKILL)
+            kill(controller)
             raise SystemExit(f"{change}: the step {step} was not reached:\n{controller.communicate()[0]}")
         began = time.monotonic()
         if how == "link":
@@ -174,7 +181,7 @@ def cut(desktop: Desktop, change: str, step: str, how: str, deadline_s: int = 5)
             time.sleep(deadline_s)
             subprocess.run(["ip", "link", "set", desktop.port, "up"], check=True)
         else:
-            os.killpg(controller.pid, signal.SIGKILL)
+            kill(controller)
             if how == "reboot":
                 leader = cgroups.init(desktop.lab, NAME)
                 desktop.run("systemd-run", "--quiet", "systemctl", "reboot", "--force", "--force")

@@ -2,8 +2,6 @@
 """The desktop of the story came with an address from DHCP and has its own; moves that fail undo themselves."""
 
 import json
-import os
-import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -13,6 +11,7 @@ import pytest
 
 from tars_lab import cgroups, layout, machine
 
+from ..bench.cut import kill
 from ..conftest import ROOT, environment
 from .conftest import BIN, SSH, eventually, playbook
 
@@ -88,7 +87,7 @@ def test_a_move_to_where_nobody_can_follow_is_undone(born: None, tmp_path: Path)
 
     controller = move(NOWHERE, tmp_path)
     eventually(lambda: NOWHERE in addresses(), seconds=120)
-    os.killpg(controller.pid, signal.SIGKILL)
+    kill(controller)
     eventually(lambda: answers(BORN))
     assert addresses() == {BORN}
 
@@ -96,7 +95,7 @@ def test_a_move_to_where_nobody_can_follow_is_undone(born: None, tmp_path: Path)
     eventually(lambda: NOWHERE in addresses(), seconds=120)
     leader = cgroups.init(layout.recorded(), NAME)
     on_desktop("systemd-run", "--quiet", "systemctl", "reboot", "--force", "--force")
-    os.killpg(controller.pid, signal.SIGKILL)
+    kill(controller)
     while cgroups.init(layout.recorded(), NAME) in (None, leader):
         time.sleep(0.5)
     eventually(lambda: answers(BORN), seconds=120)
