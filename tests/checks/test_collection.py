@@ -42,7 +42,7 @@ ONCE = [
 
 
 @pytest.fixture(scope="module")
-def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The collection where ansible-test wants it, with nothing around it that is not the collection's."""
     place = tmp_path_factory.mktemp("sanity") / "ansible_collections/tars/home"
     shutil.copytree(COLLECTION, place, ignore=shutil.ignore_patterns("__pycache__", "output"))
@@ -80,14 +80,14 @@ def interpreter(version: str) -> Path | None:
 
 
 @pytest.mark.parametrize(("python", "tests"), [(NEWEST, EVERYWHERE + ONCE), (TARGETS, EVERYWHERE)])
-def test_ansible_test_sanity(workshop: Path, home: Path, python: str, tests: list[str]) -> None:
+def test_ansible_test_sanity(tree: Path, home: Path, python: str, tests: list[str]) -> None:
     found = interpreter(python)
     if found is None:
         pytest.skip(f"no Python {python} on this computer, the oldest that modules may meet: install one to try it")
     options = [option for test in tests for option in ("--test", test)]
     verdict = subprocess.run(
         [BIN / "ansible-test", "sanity", "--color", "no", "--python", python, *options],
-        cwd=workshop,
+        cwd=tree,
         env={"PATH": f"{BIN}:{found.parent}:/usr/bin:/bin", "HOME": str(home)},
         capture_output=True,
         text=True,
