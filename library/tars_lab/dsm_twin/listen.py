@@ -106,11 +106,14 @@ class Server(uvicorn.Server):
 
 def listener(port: int, host: str | None = None) -> socket.socket:
     """A listening socket on every address of the machine, or on `host`; port 0 takes a free one."""
-    if host is not None:
-        return socket.create_server((host, port))
-    if socket.has_dualstack_ipv6():
-        return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
-    return socket.create_server(("", port))
+    if host is None and socket.has_dualstack_ipv6():
+        bound = socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
+    else:
+        bound = socket.create_server((host or "", port))
+    # Passed on to its connections. asyncio sets it only where the protocol is named, and an answer in two parts then
+    # waits 40 ms for the caller's acknowledgement.
+    bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return bound
 
 
 def tls_server(app: ASGIApp, certificate: Path, key: Path) -> Server:
