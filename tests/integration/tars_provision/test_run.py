@@ -128,7 +128,15 @@ def test_ctrl_c_says_what_still_runs_and_is_130(project: Path) -> None:
         f"      ansible.builtin.command: sleep {marker}\n      changed_when: false\n",
     )
     line, environment = command(project, "site")
-    running = subprocess.Popen(line, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    running = subprocess.Popen(
+        line,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # As at a terminal: what a shell starts in the background ignores the signal, and so does what that starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     try:
         deadline = time.monotonic() + 60
         while not (left := sleepers(marker)):
