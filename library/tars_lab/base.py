@@ -6,7 +6,6 @@ and the next one starts it afresh. Its name carries a digest of what it is made 
 """
 
 import hashlib
-import shutil
 import threading
 import time
 from collections import defaultdict
@@ -118,7 +117,7 @@ def _host_settings(lab: Lab, tree: Path, log: Path) -> None:
         path.chmod(0o600 if name.startswith("auth") else 0o644)
     known = (tree / "etc/ssl/certs/ca-certificates.crt").read_text()
     local = tree / "usr/local/share/ca-certificates"
-    shutil.rmtree(local, ignore_errors=True)
+    remove(local)
     local.mkdir(parents=True)
     for number, pem in enumerate(host.certificates(known)):
         (local / f"host-{number}.crt").write_text(pem)

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The router's part of the lab: a DHCP server on the bridge that gives new machines the addresses of their birth."""
 
-import shutil
 import time
 
-from tars_lab import cgroups, host, processes
+from tars_lab import base, cgroups, host, processes
 from tars_lab.commands import LabError
 from tars_lab.layout import Lab
 
@@ -49,5 +48,5 @@ def down(lab: Lab) -> list[str]:
     running = bool(cgroups.pids(lab, NAME))
     cgroups.kill(lab, NAME)
     cgroups.remove(lab, NAME)
-    shutil.rmtree(lab.state_dir / NAME, ignore_errors=True)
+    base.remove(lab.state_dir / NAME)
     return ["DHCP server"] if running else []

@@ -82,7 +82,7 @@ def run_playbook(
         _attend(thread, events, cancelled, tally, reporter)
         result.status = "cancelled" if cancelled.is_set() else "done" if runner.rc == 0 else "failed"
     finally:
-        shutil.rmtree(private, ignore_errors=True)
+        shutil.rmtree(private)
     result.duration_s = round(time.monotonic() - started, 1)
     result.running = [Step(host, task, "") for host, task in tally.running.items() if result.status == "cancelled"]
     return result

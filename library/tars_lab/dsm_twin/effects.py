@@ -119,6 +119,7 @@ class DirectoryEffects:
         try:
             subprocess.run(["cp", "--archive", "--reflink=auto", "--", str(self._at(path)), str(target)], check=True)
         except BaseException:
+            # What made the copy fail is what is told, whatever hinders the removal of its beginnings.
             shutil.rmtree(target, ignore_errors=True)
             raise
 

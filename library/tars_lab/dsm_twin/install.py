@@ -70,7 +70,8 @@ def install(rootfs: Path, factory: dict[str, Any]) -> None:
     """
     source = Path(__file__).parent
     program = rootfs / HOME / "tars_lab" / "dsm_twin"
-    shutil.rmtree(program, ignore_errors=True)
+    if program.exists():
+        shutil.rmtree(program)
     shutil.copytree(source, program, ignore=shutil.ignore_patterns("__pycache__"))
     document = factory_document(factory)
     etc = rootfs / "etc/dsm-twin"
