@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Root file systems in the cache: Debian 13 once, and from it one tree for each kind of machine.
+"""Root file systems in the cache: each Debian once, and from it one tree for each kind of machine.
 
 A tree is built beside its place and moved there when it is complete, so that an interrupted build leaves nothing usable
 and the next one starts it afresh. Its name carries a digest of what it is made from.
@@ -15,14 +15,14 @@ from pathlib import Path
 from tars_lab import host, processes
 from tars_lab.commands import Progress, run
 from tars_lab.dsm_twin import install as dsm_twin
-from tars_lab.layout import Lab
+from tars_lab.layout import SUITE, Lab
 
-SUITE = "trixie"
 _RECIPE = "1"  # to be raised when this file builds something else from the same packages
 _MACHINE = ["dbus", "iproute2", "iputils-ping", "openssh-server", "procps", "python3", "python3-apt", "systemd-sysv"]
 _KINDS = {
     # What the stand-in for the kernel's NFS client is made from.
     "xps8950": ["fuse3", "libnfs14"],
+    "bookworm-xps8950": ["fuse3", "libnfs13"],
     "ds1515plus": sorted(dsm_twin.PACKAGES),
     "client": ["bind9-dnsutils", "curl", "libnfs-utils", "netcat-openbsd", "nmap", "openssl"],
 }
@@ -30,13 +30,14 @@ _APT = ["apt-get", "-qq", "-o", "APT::Install-Recommends=false", "-o", "DPkg::Op
 _building: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
 
-def minimal(lab: Lab, progress: Progress) -> Path:
+def minimal(lab: Lab, progress: Progress, suite: str = SUITE) -> Path:
     """Debian without an init system: what the machines and the container images have in common."""
     mirror = host.debian_mirror()
-    name = f"minimal-{_digest(_RECIPE, SUITE, str(mirror), host.pip_settings(), *host.apt_settings().values())}"
+    digest = _digest(_RECIPE, suite, str(mirror), host.pip_settings(), *host.apt_settings().values())
+    name = f"{_kind('minimal', suite)}-{digest}"
 
     def build(tree: Path) -> None:
-        command = ["debootstrap", "--variant=minbase", "--include=ca-certificates", SUITE, str(tree)]
+        command = ["debootstrap", "--variant=minbase", "--include=ca-certificates", suite, str(tree)]
         command += [mirror] if mirror else []
         processes.build(lab, command, lab.log("debootstrap"), "making the Debian base")
         _host_settings(lab, tree, lab.log("debootstrap"))
@@ -45,13 +46,13 @@ def minimal(lab: Lab, progress: Progress) -> Path:
     return _cached(lab, name, progress, build)
 
 
-def machine(lab: Lab, kind: str, progress: Progress) -> Path:
+def machine(lab: Lab, kind: str, progress: Progress, suite: str = SUITE) -> Path:
     """The tree of one kind of machine: an init system, ssh, python, and what that kind is born with."""
-    parent = minimal(lab, progress)
-    name = f"machine-{_digest(parent.name, *_MACHINE)}"
+    parent = minimal(lab, progress, suite)
+    name = f"{_kind('machine', suite)}-{_digest(parent.name, *_MACHINE)}"
     common = _cached(lab, name, progress, lambda tree: _install(lab, parent, tree, _MACHINE))
-    packages = _KINDS.get(kind, _KINDS["client"])
-    name = f"{kind}-{_digest(common.name, *packages)}"
+    packages = _KINDS.get(_kind(kind, suite)) or _KINDS.get(kind, _KINDS["client"])
+    name = f"{_kind(kind, suite)}-{_digest(common.name, *packages)}"
     return _cached(lab, name, progress, lambda tree: _install(lab, common, tree, packages))
 
 
@@ -124,6 +125,10 @@ def _host_settings(lab: Lab, tree: Path, log: Path) -> None:
     in_tree(lab, tree, ["update-ca-certificates"], log)
     (tree / "etc/resolv.conf").unlink(missing_ok=True)
     (tree / "etc/resolv.conf").write_text(host.resolver())
+
+
+def _kind(kind: str, suite: str) -> str:
+    return kind if suite == SUITE else f"{suite}-{kind}"
 
 
 def _digest(*parts: str) -> str:

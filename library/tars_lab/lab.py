@@ -62,7 +62,7 @@ def _machine_up(lab: Lab, wanted: Machine, dsm_password: str, keep: bool, progre
     rootfs = lab.rootfs(wanted.name)
     if machine.system_state(lab, wanted) == "off":
         if not (keep and rootfs.exists()):
-            tree = base.machine(lab, wanted.kind, progress)
+            tree = base.machine(lab, wanted.kind, progress, wanted.suite)
             began = time.monotonic()
             machine.create(lab, wanted, tree, furnish)
         machine.boot(lab, wanted)

@@ -18,13 +18,15 @@ BRIDGE = "tars0"
 # A unique local prefix (RFC 4193) for the bridge: machines reach one another over IPv6 as well.
 PREFIX6 = IPv6Network("fd77:7a52::/64")
 PYTHON_BASE = "python:3.13-slim"
+SUITE = "trixie"
 
 
 @dataclass(frozen=True)
 class Machine:
     """One machine: `kind` is the profile of a host, or `client`; `dsm_account` is empty unless it is a NAS.
 
-    `born` is the address it gets by DHCP when it is new, empty where it has `address` from the start.
+    `born` is the address it gets by DHCP when it is new, empty where it has `address` from the start. `suite` is the
+    release of Debian it is made from.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Machine:
     born: str = ""
     dsm_account: str = ""
     volumes: tuple[str, ...] = ()
+    suite: str = SUITE
 
 
 @dataclass(frozen=True)
@@ -128,7 +131,7 @@ def load(
                 name=name,
                 kind=host.get("profile", "client"),
                 address=host["address"],
-                address6=_address6(host["address"], network, prefix6),
+                address6=address6(host["address"], network, prefix6),
                 born=_born(host, network),
                 dsm_account=host.get("dsm", {}).get("account", ""),
                 volumes=volumes if "dsm" in host else (),
@@ -148,7 +151,7 @@ def load(
         inventory=str(inventory.resolve()),
         network=str(network),
         gateway=str(gateway),
-        gateway6=_address6(str(gateway), network, prefix6),
+        gateway6=address6(str(gateway), network, prefix6),
         registry=mirrors[0],
         images=images,
         machines=tuple(machines),
@@ -165,7 +168,7 @@ def _born(host: dict[str, Any], network: IPv4Network) -> str:
     return "" if first == host["address"] or IPv4Address(first) not in network else first
 
 
-def _address6(address: str, network: IPv4Network, prefix6: str) -> str:
+def address6(address: str, network: IPv4Network, prefix6: str) -> str:
     """The IPv6 address beside an IPv4 one: its host number is written with the same digits (10.77.0.20 → ::20)."""
     number = int(ip_address(address)) - int(network.network_address)
     if not 0 < number < 9999:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -49,8 +50,17 @@ class _Entry(ctypes.Structure):
 _FILE_TYPES = dict(enumerate((stat.S_IFREG, stat.S_IFDIR, stat.S_IFBLK, stat.S_IFCHR, stat.S_IFLNK, stat.S_IFSOCK), 1))
 
 
+# libnfs 5 and, as Debian 12 has it, libnfs 4; the functions and structures used here are the same in both.
+_SONAMES = ("libnfs.so.14", "libnfs.so.13")
+
+
 def _libnfs() -> ctypes.CDLL:
-    library = ctypes.CDLL("libnfs.so.14")
+    for name in _SONAMES:
+        with contextlib.suppress(OSError):
+            library = ctypes.CDLL(name)
+            break
+    else:
+        raise OSError(f"wanted one of {', '.join(_SONAMES)}, found none; install libnfs14 (Debian 12: libnfs13)")
     library.nfs_init_context.restype = _pointer
     library.nfs_get_error.restype = ctypes.c_char_p
     library.nfs_readdir.restype = ctypes.POINTER(_Entry)

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Each role of the collection by itself, on machines of its own: molecule's scenarios, run as a person would."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+SCENARIOS = sorted(path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml"))
+QUICKEST = "base"
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(1500)]
+
+
+def run(scenario: str) -> None:
+    done = subprocess.run(
+        [BIN / "molecule", "test", "--scenario-name", scenario],
+        cwd=ROOT,
+        env={**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "NO_COLOR": "1", "MOLECULE_COMMAND_BORDERS": "false"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+    recap = re.search(rf"^{scenario} +: actions=\d+ +successful=(\d+) .* failed=(\d+)$", done.stdout, re.MULTILINE)
+    assert recap and int(recap[1]) >= 6 and recap[2] == "0", done.stdout
+
+
+def test_the_quickest() -> None:
+    """In every run of the tests, on both releases of Debian; the others only when asked for."""
+    run(QUICKEST)
+
+
+@pytest.mark.molecule
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_scenario(scenario: str) -> None:
+    run(scenario)
