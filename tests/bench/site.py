@@ -15,43 +15,18 @@ import json
 import os
 import platform
 import re
-import subprocess
-import sys
 import tempfile
-import time
-from pathlib import Path
 
+from plays import BIN, DESKTOP, INVENTORY, NAS, ROOT, on, site, tasks, timed
 from resources import resources
 
 from tars_provision.load import load
 
-ROOT = Path(__file__).parents[2]
-BIN = Path(sys.executable).parent
-INVENTORY = "inventories/lab/tars.yml"
-SSH = "-i /var/lib/tars-lab/ssh/id_ed25519 -o UserKnownHostsFile=/var/lib/tars-lab/ssh/known_hosts"
-
-
-def timed(*command: str | Path) -> tuple[float, str]:
-    """Run a command from the top of the checkout and return its wall time in seconds and what it printed."""
-    print(f"… {' '.join(str(part) for part in command)}", file=sys.stderr, flush=True)
-    started = time.monotonic()
-    finished = subprocess.run(
-        command, cwd=ROOT, env={**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}"}, capture_output=True, text=True
-    )
-    if finished.returncode != 0:
-        sys.exit(f"{command} ended with {finished.returncode}:\n{finished.stdout}\n{finished.stderr}")
-    return round(time.monotonic() - started, 1), finished.stdout
-
-
-def site() -> tuple[float, str]:
-    """Run site.yml with plain ansible-playbook."""
-    return timed(BIN / "ansible-playbook", "-i", INVENTORY, "playbooks/site.yml")
-
 
 def pings(count: int) -> float:
     """Time a playbook of ``count`` ping tasks on the desktop, in seconds."""
-    tasks = [{"name": f"Ping {number}", "ansible.builtin.ping": {}} for number in range(count)]
-    play = [{"name": "As many tasks as site.yml", "hosts": "desktop", "gather_facts": False, "tasks": tasks}]
+    each = [{"name": f"Ping {number}", "ansible.builtin.ping": {}} for number in range(count)]
+    play = [{"name": "As many tasks as site.yml", "hosts": "desktop", "gather_facts": False, "tasks": each}]
     with tempfile.NamedTemporaryFile("w", suffix=".yml") as file:
         json.dump(play, file)
         file.flush()
@@ -60,7 +35,7 @@ def pings(count: int) -> float:
 
 def nas_requests() -> list[str]:
     """Return every request that the NAS noted in its journal since it started, as API.method, oldest first."""
-    _, journal = timed("ssh", *SSH.split(), "root@10.77.0.20", "journalctl --unit dsm-twin --output cat")
+    journal = on(NAS, "journalctl --unit dsm-twin --output cat")
     return re.findall(r"request (\S+) from", journal)
 
 
@@ -83,9 +58,8 @@ for model in call("tags")["models"]:
 
 def memory_mib() -> dict[str, float]:
     """Return the memory of each container in MiB with the models loaded, as ``docker stats`` reports it."""
-    timed("ssh", *SSH.split(), "root@10.77.0.10", f"python3 - <<'END'\n{LOAD}\nEND")
-    stats = "docker stats --no-stream --format '{{.Name}} {{.MemUsage}}'"
-    _, output = timed("ssh", *SSH.split(), "root@10.77.0.10", stats)
+    on(DESKTOP, f"python3 - <<'END'\n{LOAD}\nEND")
+    output = on(DESKTOP, "docker stats --no-stream --format '{{.Name}} {{.MemUsage}}'")
     unit = {"KiB": 1 / 1024, "MiB": 1.0, "GiB": 1024.0}
     usage = re.findall(r"^(\S+) ([\d.]+)([KMG]iB)", output, flags=re.MULTILINE)
     return {name: round(float(amount) * unit[suffix], 1) for name, amount, suffix in usage}
@@ -108,12 +82,12 @@ def main() -> None:
     second, output = site()
     asked = nas_requests()[len(before) :]
     wanted = sum(resources(spec.model_dump(mode="json")).values())
-    tasks = len(re.findall(r"^TASK \[", output, flags=re.MULTILINE))
-    ping = pings(tasks)
+    count = tasks(output)
+    ping = pings(count)
     memory = memory_mib()
     result |= {
         "site_second_s": second,
-        "site_tasks": tasks,
+        "site_tasks": count,
         "ping_s": ping,
         "site_second_per_ping": round(second / ping, 2),
         "nas_logins": asked.count("SYNO.API.Auth.login"),
