@@ -11,7 +11,7 @@ from typing import Any
 import ollama
 import pytest
 
-from .conftest import CHAT, Server
+from .conftest import CHAT, Relay, Server
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
@@ -47,6 +47,22 @@ def test_the_speed_is_what_the_clock_and_the_server_say(server: Server, client: 
     assert run["load_s"] > 0
     assert run["resident"]["size_bytes"] > 0
     assert all(answer["prompt_tokens"] > 20 for answer in run["answers"]), "the server answered from its cache"
+
+
+@pytest.mark.usefixtures("models")
+def test_the_speed_is_what_the_server_reported_over_the_same_requests(
+    server: Server, relay: Relay, tmp_path: Path
+) -> None:
+    code, output, (run,) = benchmark(server, tmp_path, url=relay.url, floor_tokens_per_s=0.01, epochs=6)
+    assert code == 0, output
+    reported = [lines[-1] for lines in relay.answers("/api/generate") if lines[-1].get("eval_count")]
+    assert len(reported) == run["warmups"] + 6
+    reported = reported[run["warmups"] :]
+    decode = [1e9 * end["eval_count"] / end["eval_duration"] for end in reported]
+    prefill = [1e9 * end["prompt_eval_count"] / end["prompt_eval_duration"] for end in reported]
+    assert run["summary"]["decode_tps"]["mean"] == pytest.approx(sum(decode) / 6, rel=0.05)
+    assert run["summary"]["prefill_tps"]["mean"] == pytest.approx(sum(prefill) / 6, rel=0.05)
+    assert [answer["output_tokens"] for answer in run["answers"]] == [end["eval_count"] for end in reported]
 
 
 @pytest.mark.usefixtures("models")

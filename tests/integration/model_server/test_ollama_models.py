@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Models held by the real model server, by plain Ansible; the official client and the disk tell what is there."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -12,7 +13,7 @@ import ollama
 import pytest
 import yaml
 
-from .conftest import CHAT, EMBEDDING, Server
+from .conftest import CHAT, EMBEDDING, Relay, Server
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
@@ -63,11 +64,35 @@ def test_the_list_is_held_and_recorded_and_a_second_run_changes_nothing(
 
 
 @pytest.mark.usefixtures("models")
-def test_a_moved_tag_is_caught_by_name(server: Server, folder: Path) -> None:
-    (folder / "models.yml").write_text(yaml.safe_dump({CHAT: "0" * 64}))
-    result = models(server, folder, CHAT)
-    assert f"A tag moved: {CHAT} was {'0' * 64}, is " in result["msg"]
-    assert yaml.safe_load((folder / "models.yml").read_text()) == {CHAT: "0" * 64}
+def test_a_moved_tag_is_caught_by_name(server: Server, client: ollama.Client, folder: Path) -> None:
+    digest = {model.model: model.digest for model in client.list().models}
+    client.copy(CHAT, "mine:1b")
+    try:
+        models(server, folder, "mine:1b")
+        client.copy(EMBEDDING, "mine:1b")
+        result = models(server, folder, "mine:1b")
+    finally:
+        client.delete("mine:1b")
+    moved = f"A tag moved: mine:1b was {digest[CHAT]}, is {digest[f'{EMBEDDING}:latest']}"
+    assert moved in result["msg"]
+    assert yaml.safe_load((folder / "models.yml").read_text()) == {"mine:1b": digest[CHAT]}
+
+
+@pytest.mark.usefixtures("models")
+def test_a_pull_goes_on_where_it_was_interrupted(
+    server: Server, client: ollama.Client, relay: Relay, folder: Path
+) -> None:
+    weights = max((server.models / "blobs").iterdir(), key=lambda path: path.stat().st_size)
+    half, whole = weights.read_bytes()[: weights.stat().st_size // 2], hashlib.sha256(weights.read_bytes())
+    client.delete(CHAT)
+    weights.with_name(f"{weights.name}-partial").write_bytes(half)
+    result = models(server, folder, CHAT, url=relay.url)
+    assert result["pulled"] == [CHAT] and hashlib.sha256(weights.read_bytes()).digest() == whole.digest()
+    (events,) = relay.answers("/api/pull")
+    layer = weights.name.replace("-", ":")
+    # Ollama leaves a zero out, which is what it tells until it has found what is there.
+    told = [event["completed"] for event in events if event.get("digest") == layer and "completed" in event]
+    assert min(told) >= len(half), "the first half was fetched again"
 
 
 @pytest.mark.usefixtures("models")
