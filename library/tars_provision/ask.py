@@ -42,7 +42,7 @@ class Door:
 def door(site: Site, inventory_dir: Path) -> Door:
     """Return where the application of a site is."""
     address = str(site.hosts[site.desktop].address)
-    return Door(address, f"tars.{site.domain}", trust.authority_file(inventory_dir))
+    return Door(address, site.names_of(site.desktop)[0], trust.authority_file(inventory_dir))
 
 
 def client(to: Door) -> httpx.Client:

@@ -13,9 +13,12 @@ from ipaddress import IPv4Address, IPv4Network, ip_network
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
-from tars_provision.site import Backup, ChatModel, Dsm
+from tars_provision.site import Backup, ChatModel, Desktop, Dsm, Nas
 
 Location = tuple[str | int, ...]
+
+LABELS = {"xps8950": Desktop.model_fields["labels"].default, "ds1515plus": Nas.model_fields["labels"].default}
+"""Labels of a host whose spec names none, by its profile."""
 
 NAS_PORTS = {22: "ssh", 80: "HTTP", 111: "rpcbind", 139: "SMB", 443: "HTTPS", 445: "SMB", 2049: "NFS", 5000: "HTTP"}
 """TCP ports the NAS uses for something else than DSM's HTTPS."""
@@ -36,6 +39,7 @@ class Finding(NamedTuple):
 def check(data: Any) -> Iterator[Finding]:
     """Return what in a spec's plain data does not go together."""
     yield from check_hosts(data)
+    yield from check_names(data)
     yield from check_network(data)
     yield from check_shares(data)
     yield from check_backup(data)
@@ -57,6 +61,22 @@ def check_hosts(data: Any) -> Iterator[Finding]:
     for name in at(data, "machines"):
         if name in hosts:
             yield Finding(("machines", name), f"the name of hosts.{name}", "a name of its own")
+
+
+def check_names(data: Any) -> Iterator[Finding]:
+    """Every name of the zone belongs to one machine."""
+    owners = {str(name): f"{group}.{name}" for group in ("hosts", "machines") for name in at(data, group)}
+    defaults = dict(LABELS)
+    for name in at(data, "hosts"):
+        # A second host of a profile is a mistake of its own.
+        default = defaults.pop(str(at(data, "hosts", name).get("profile")), ())
+        labels = at(data, "hosts", name).get("labels", default)
+        for index, label in enumerate(labels if isinstance(labels, list | tuple) else ()):
+            if label in owners:
+                place: Location = ("hosts", name, "labels", index) if labels is not default else ("hosts", name)
+                yield Finding(place, f"the label {label}, which is {owners[label]}'s", "a name of its own")
+            elif isinstance(label, str):
+                owners[label] = f"hosts.{name}"
 
 
 def check_network(data: Any) -> Iterator[Finding]:

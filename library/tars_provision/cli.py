@@ -204,6 +204,17 @@ def trust(inventory: Path, as_json: bool) -> None:
 
 
 @main.command()
+@inventory_option
+@click.option("--here", is_flag=True, help="Have this computer ask the desktop for the zone (systemd-resolved; sudo).")
+@json_option
+def names(inventory: Path, here: bool, as_json: bool) -> None:
+    """Print what the router has to be told for the household's names, and whether this computer finds them."""
+    from tars_provision import commands
+
+    commands.names(inventory, here=here, as_json=as_json)
+
+
+@main.command()
 @click.option("--question", default=None, help="What to ask instead.")
 @click.pass_context
 def demo(context: click.Context, question: str | None) -> None:

@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 
 from tars_provision import benchmark as measuring
-from tars_provision import secrets, setup, trust
+from tars_provision import router, secrets, setup, trust
 from tars_provision.ask import door
 from tars_provision.events import Result
 from tars_provision.load import load
@@ -68,6 +68,25 @@ def trust_lines(inventory: Path, as_json: bool) -> None:
         )
 
 
+def names(inventory: Path, *, here: bool, as_json: bool) -> None:
+    """Print what the router has to be told, and whether this computer finds the household's names."""
+    site = load(inventory / SPEC)
+    if here and router.ask_here(site):
+        click.echo(f"{router.DROP_IN}: written; systemd-resolved asks the desktop for {site.domain}", err=as_json)
+    found, told = router.finds(site), router.advice(site, router.hardware(site))
+    name = site.names_of(site.desktop)[0]
+    if as_json:
+        click.echo(json.dumps({"router": told, "name": name, "found": found}))
+        return
+    click.echo("\n".join(told))
+    click.echo(
+        f"This computer finds {name}."
+        if found
+        else f"This computer does not find {name}: tell the router, or let this computer alone ask: "
+        "`tars-provision names --here`"
+    )
+
+
 def play(
     name: str, inventory: Path, *, check: bool = False, diff: bool = False, limit: str = "", as_json: bool = False
 ) -> int:
@@ -81,6 +100,8 @@ def play(
         summarise(result, console)
         if name == "site" and result.status == "done" and not check:
             url = door(site, inventory).url
+            if {"names", "host_address"} & {step.task.partition(":")[0] for step in result.changes}:
+                console.print("\n".join(router.advice(site, router.hardware(site))), highlight=False, soft_wrap=True)
             console.print(f"The page: {url}   For devices that warn about it: {url}trust", highlight=False)
     return result.exit_code
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tars_provision import router
 from tars_provision.secrets import device_file
 from tars_provision.site import Desktop, Nas, Site
 
@@ -35,12 +36,18 @@ def inventory(
             hostvars[name]["ansible_host"] = (addresses or {})[name]
         if name in fingerprints:
             hostvars[name]["dsm_fingerprint"] = fingerprints[name]
-    return {**groups, "all": {"vars": {"tars_site": as_data(site)}}, "_meta": {"hostvars": hostvars}}
+    variables = {"tars_site": as_data(site), "tars_router": router.advice(site)}
+    return {**groups, "all": {"vars": variables}, "_meta": {"hostvars": hostvars}}
 
 
 def as_data(site: Site) -> dict[str, Any]:
-    """Return the spec as plain data; the firewall's sources as addresses and networks alone."""
+    """Return the spec as plain data; the firewall's sources as addresses and networks alone, and of each machine its
+    names in full as well (`names`), which its certificate and the name service have in common.
+    """
     data = site.model_dump(mode="json")
+    for group in ("hosts", "machines"):
+        for name, machine in data[group].items():
+            machine["names"] = site.names_of(name)
     if site.firewall is not None:
         data["firewall"] |= {right: site.addresses(getattr(site.firewall, right)) for right in ("manage", "use")}
     return data

@@ -64,7 +64,8 @@ class Network(Section):
     gateway: IPv4Address = Field(examples=["192.168.1.1"])
     """Address of the router, inside the range."""
     dns: tuple[IPvAnyAddress, ...] | None = Field(default=None, examples=[["192.168.1.1"]])
-    """Name servers of both machines; the NAS takes the first two. Left out: what the machines have stays."""
+    """Name servers for what is outside. Without `names`, both machines ask them, the NAS the first two; with `names`,
+    the desktop asks them for everyone. Left out: those that the desktop has, and for the NAS what it has."""
 
 
 class Connect(Section):
@@ -159,6 +160,16 @@ class Firewall(Section):
     """Sources that may reach the web page, and the NAS's `open_ports`."""
 
 
+class Names(Section):
+    """Name service of the household, by dnsmasq on the desktop. Left out: nobody serves the zone.
+
+    It knows everything under `hosts` and `machines`, and asks others for the rest. The NAS asks the desktop first.
+    """
+
+    enabled: bool = True
+    """Whether it runs. false takes away what an earlier run has set up."""
+
+
 class Desktop(Section):
     """The GPU desktop (Dell XPS 8950), reached over ssh."""
 
@@ -166,6 +177,9 @@ class Desktop(Section):
     """Which machine this is."""
     address: IPv4Address = Field(examples=["192.168.1.10"])
     """Its address in the household's network."""
+    labels: tuple[Name, ...] = Field(default=("tars", "llm"), min_length=1, examples=[["tars", "llm"]])
+    """Names in front of `domain` that it answers to besides its own, in the name service and in its certificate. The
+    first is the web page's."""
     interface: str = Field(pattern=INTERFACE, examples=["enp4s0"])
     """Name of its network interface (`ip -brief link` shows it)."""
     connect: Connect = Connect()
@@ -179,6 +193,8 @@ class Nas(Section):
     """Which machine this is."""
     address: IPv4Address = Field(examples=["192.168.1.20"])
     """Its address in the household's network."""
+    labels: tuple[Name, ...] = Field(default=("nas",), examples=[["nas"]])
+    """Names in front of `domain` that it answers to besides its own, in the name service and in its certificate."""
     connect: FirstContact | None = None
     """Where it answers before the first run, which then gives it `address` for good (experimental: no public source
     shows the call that does it carried out). Left out: it has `address` already, by hand or reserved in the router."""
@@ -315,6 +331,8 @@ class Site(Section):
     """Where the NAS keeps the desktop's backups. Left out: nowhere."""
     firewall: Firewall | None = None
     """Who may reach what on both machines. Left out: what they have stays."""
+    names: Names | None = None
+    """Name service of the household, by dnsmasq on the desktop. Left out: nobody serves the zone."""
     models: Models
     """The models the desktop serves."""
     docker: Docker = Docker()
@@ -333,6 +351,11 @@ class Site(Section):
     def nas(self) -> str:
         """Inventory name of the NAS."""
         return next(name for name, host in self.hosts.items() if isinstance(host, Nas))
+
+    def names_of(self, machine: str) -> list[str]:
+        """Return the names in full of a machine of the household: its labels', then its own."""
+        host = self.hosts.get(machine)
+        return [f"{label}.{self.domain}" for label in (*(host.labels if host else ()), machine)]
 
     def addresses(self, sources: Iterable[str]) -> list[str]:
         """Return the addresses and networks that the firewall's sources stand for, each once, in their order."""

@@ -64,8 +64,17 @@ def site_static_address(site: Mapping[str, Any], nas: str) -> Wish | None:
 
 
 def site_resolvers(site: Mapping[str, Any]) -> list[str] | None:
-    """The first name servers that DSM can take; None where the spec names none."""
+    """The first name servers that DSM can take; None where the spec says nothing of them.
+
+    Where the desktop serves the names it comes first. The router, if the spec names nobody else, is there for when
+    the desktop is off, and alone once the desktop serves them no more.
+    """
     usable = [server for server in site["network"].get("dns") or () if ipaddress.ip_address(server).version == 4]
+    names = site.get("names")
+    if names:
+        desktops = [host["address"] for host in site["hosts"].values() if host["profile"] == "xps8950"]
+        usable = [server for server in usable if server not in desktops] or [site["network"]["gateway"]]
+        usable = desktops + usable if names["enabled"] else usable
     return usable[:MOST_RESOLVERS] or None
 
 

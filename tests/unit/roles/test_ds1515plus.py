@@ -104,6 +104,18 @@ def test_the_nas_takes_two_name_servers_that_it_can_reach(filters: ModuleType) -
     assert filters.site_resolvers(BARE) is None
 
 
+def test_the_nas_asks_the_desktop_first_and_somebody_else_when_that_is_off(filters: ModuleType) -> None:
+    network = {"gateway": "10.77.0.1", "dns": None}
+    served, ended = ({**SITE, "network": network, "names": {"enabled": on}} for on in (True, False))
+    assert filters.site_resolvers(served) == ["10.77.0.10", "10.77.0.1"]
+    assert filters.site_resolvers(ended) == ["10.77.0.1"]
+    assert filters.site_resolvers({**SITE, "names": {"enabled": True}}) == ["10.77.0.10", "10.77.0.1"]
+    assert filters.site_resolvers({**served, "network": {**network, "dns": ["fd00::1", "9.9.9.9"]}}) == [
+        "10.77.0.10",
+        "9.9.9.9",
+    ]
+
+
 def test_the_firewall_lets_in_who_is_named(filters: ModuleType) -> None:
     (section,) = filters.site_firewall(SITE, "nas", 22)
     assert (section["adapter"], section["policy"]) == ("global", "drop")

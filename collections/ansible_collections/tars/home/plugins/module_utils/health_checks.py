@@ -12,6 +12,8 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
+from . import dns_query
+
 
 def judge(check: Mapping[str, Any], reached: bool, found: str) -> Dict[str, Any]:
     """The result of a check: its object was reached, and what was found matches the expression, where one is given."""
@@ -33,6 +35,8 @@ def read(check: Mapping[str, Any], timeout_s: float) -> Tuple[bool, str]:
         return command(check["command"], timeout_s)
     if check.get("url"):
         return url(check["url"], check.get("ca"), timeout_s)
+    if check.get("dns"):
+        return dns(check["dns"], check["server"], timeout_s)
     host, _, port = check["tcp"].rpartition(":")
     return tcp(host.strip("[]"), int(port), timeout_s)
 
@@ -70,6 +74,15 @@ def tcp(host: str, port: int, timeout_s: float) -> Tuple[bool, str]:
             return True, f"{host} port {port} is open"
     except OSError as error:
         return False, f"{host} port {port}: {error}"
+
+
+def dns(name: str, server: str, timeout_s: float) -> Tuple[bool, str]:
+    """A name that a server knows the addresses of, or an address that it knows the name of: one a line."""
+    try:
+        code, found = dns_query.ask(server, name, timeout_s)
+    except (OSError, ValueError) as error:
+        return False, f"{server} port 53: {error}"
+    return bool(found), "\n".join(found) or f"{server} says {code}"
 
 
 def table(results: Sequence[Mapping[str, Any]]) -> List[str]:

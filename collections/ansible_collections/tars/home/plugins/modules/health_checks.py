@@ -8,7 +8,8 @@ module: health_checks
 short_description: Check a machine and show what was found
 description:
   - Runs read-only checks side by side, shows them as a table, and fails where one does not hold, with what to do then.
-  - Each check has a name, a fix, and one of O(checks[].command), O(checks[].url), O(checks[].tcp).
+  - Each check has a name, a fix, and one of O(checks[].command), O(checks[].url), O(checks[].tcp),
+    O(checks[].dns).
 attributes:
   check_mode:
     support: full
@@ -32,6 +33,8 @@ options:
       url: {description: A page that has to answer with a status below 400., type: str}
       ca: {description: "The only authority trusted for O(checks[].url).", type: path}
       tcp: {description: "A port that has to be open, as host:port.", type: str}
+      dns: {description: A name whose IPv4 address has to be known, or an address whose name., type: str}
+      server: {description: "Address of the name server to ask for O(checks[].dns).", type: str}
       expect: {description: Regular expression that what is found has to match., type: str}
   timeout_s:
     description: Seconds a check may take.
@@ -76,10 +79,13 @@ def main() -> None:
                     "url": {"type": "str"},
                     "ca": {"type": "path"},
                     "tcp": {"type": "str"},
+                    "dns": {"type": "str"},
+                    "server": {"type": "str"},
                     "expect": {"type": "str"},
                 },
-                "required_one_of": [("command", "url", "tcp")],
-                "mutually_exclusive": [("command", "url", "tcp")],
+                "required_one_of": [("command", "url", "tcp", "dns")],
+                "required_together": [("dns", "server")],
+                "mutually_exclusive": [("command", "url", "tcp", "dns")],
             },
             "timeout_s": {"type": "int", "default": 20},
         },
