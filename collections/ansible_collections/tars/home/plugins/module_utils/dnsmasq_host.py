@@ -19,6 +19,16 @@ UNIT = "dnsmasq.service"
 CONFIG = "/etc/dnsmasq.conf"
 FOLDER = "/etc/dnsmasq.d"
 DROP_IN = f"{FOLDER}/tars.conf"
+UNIT_DROP_IN = f"/etc/systemd/system/{UNIT}.d/tars.conf"
+UNIT_TEXT = f"""\
+{text.MARK}# A house without names waits for this: after a crash, and where an address is not there yet.
+[Unit]
+StartLimitIntervalSec=0
+
+[Service]
+Restart=on-failure
+RestartSec=2
+"""
 RESOLV_CONF = "/etc/resolv.conf"
 RESOLVED = "/run/systemd/resolve"
 RESOLVED_DROP_IN = "/etc/systemd/resolved.conf.d/zz-tars.conf"
@@ -48,9 +58,12 @@ class Resolver:
 
 @dataclass(frozen=True)
 class State:
-    """Our file and that of the machine's resolver (empty where there is none), and the service: running, at boot."""
+    """Our files for dnsmasq and its unit, that of the machine's resolver (each empty where there is none), and the
+    service: running, at boot.
+    """
 
     drop_in: str
+    unit: str
     resolver: str
     running: bool
     at_boot: bool
@@ -95,12 +108,13 @@ def resolver(own: str) -> Resolver:
 def read(here: Resolver) -> State:
     """The present state."""
     lines = run("systemctl", "show", "--property=ActiveState,UnitFileState", UNIT).splitlines()
-    return State(content(DROP_IN), here.content, "ActiveState=active" in lines, "UnitFileState=enabled" in lines)
+    running, at_boot = "ActiveState=active" in lines, "UnitFileState=enabled" in lines
+    return State(content(DROP_IN), content(UNIT_DROP_IN), here.content, running, at_boot)
 
 
 def installed() -> bool:
     """Whether dnsmasq is there as a service, not just as the program that libvirt and others start."""
-    return "LoadState=loaded" in run("systemctl", "show", "--property=LoadState", UNIT)
+    return "FragmentPath=/" in run("systemctl", "show", "--property=FragmentPath", UNIT)
 
 
 def others() -> dict[str, str]:
@@ -110,7 +124,7 @@ def others() -> dict[str, str]:
 
 
 def refuse(address: str) -> None:
-    """Raise NameServerError where another program holds port 53, or the owner's configuration excludes ours."""
+    """Raise NameServerError where another program holds port 53."""
     found = text.listeners(run("ss", "-Hlntup", "sport = :53"))
     ours = [one.pid for one in found if _unit(one.pid) == UNIT]
     for one in text.in_the_way(found, address, ours):
@@ -119,12 +133,6 @@ def refuse(address: str) -> None:
             f"to answer at {address} and {text.LOOPBACK}. Next: stop that program, or have it listen elsewhere, "
             "then run again."
         )
-    for path, said in others().items():
-        if "bind-interfaces" in text.options(said):
-            raise NameServerError(
-                f"{path} says bind-interfaces, with which dnsmasq does not start before {address} is there. "
-                "Next: say bind-dynamic there, which does the same and waits for addresses; then run again."
-            )
 
 
 def refuse_nobody(here: Resolver) -> None:
@@ -162,9 +170,10 @@ def serve(before: State, wanted: State, address: str) -> None:
     """Write our file and have dnsmasq follow it. Where it does not, the old file is back when this raises."""
     if wanted.drop_in != before.drop_in:
         write(DROP_IN, wanted.drop_in)
-    if not installed():
-        return
-    if wanted.drop_in == before.drop_in and before.running and before.at_boot:
+    if wanted.unit != before.unit:
+        write(UNIT_DROP_IN, wanted.unit)
+        run("systemctl", "daemon-reload")
+    if not installed() or (wanted.drop_in == before.drop_in and before.running and before.at_boot):
         return
     try:
         run("systemctl", "enable", "--quiet", UNIT)
@@ -193,6 +202,8 @@ def follow(here: Resolver, wanted: str) -> None:
 def withdraw() -> None:
     """Take our file away. dnsmasq goes on with the owner's configuration, or ends where there is none."""
     write(DROP_IN, "")
+    write(UNIT_DROP_IN, "")
+    run("systemctl", "daemon-reload")
     if not installed():
         return
     if any(text.options(said) for said in others().values()):

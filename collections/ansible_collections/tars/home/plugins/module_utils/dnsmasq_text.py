@@ -70,12 +70,16 @@ def drop_in(
     address: str,
     upstream: Sequence[str],
     resolv_file: str,
+    dynamic: bool = True,
 ) -> str:
-    """The file below /etc/dnsmasq.d. Without `upstream` the rest is asked of those in `resolv_file`, if it is given."""
+    """The file below /etc/dnsmasq.d. Without `upstream` the rest is asked of those in `resolv_file`, if it is given.
+
+    `dynamic` is whether dnsmasq waits for addresses, which another file that says bind-interfaces excludes.
+    """
     local = list(dict.fromkeys([zone, *reverse_zones(networks), *NEVER_ASKED]))
     lines = [
         "# These addresses alone, and as soon as they are there: a resolver at another one keeps its port 53.",
-        "bind-dynamic",
+        *(["bind-dynamic"] if dynamic else []),
         f"listen-address={LOOPBACK},{address}",
         "# /etc/hosts is this machine's view of itself (127.0.1.1), not the household's.",
         "no-hosts",

@@ -106,21 +106,27 @@ def wanted(params: dict, here: host.Resolver, before: host.State) -> host.State:
     if params["state"] == "absent":
         resolver = text.not_asking_here(here.content) if here.kind == "file" else ""
         # Whether dnsmasq goes on is a question of what else it is told.
-        return host.State("", resolver, before.running, before.at_boot)
+        return host.State("", "", resolver, before.running, before.at_boot)
     records = [text.Record(one["name"], tuple(one["aliases"]), tuple(one["addresses"])) for one in params["records"]]
     upstream = [one for one in params["upstream"] if one not in (params["address"], text.LOOPBACK)]
     # What dnsmasq reads by itself are the servers of a machine without systemd-resolved, and it follows their changes.
     source = here.source if here.kind == "resolved" else ""
-    drop_in = text.drop_in(zone, networks, records, params["address"], upstream, source)
+    # The two exclude each other, and what the owner or another package says stays.
+    dynamic = not any("bind-interfaces" in text.options(said) for said in host.others().values())
+    drop_in = text.drop_in(zone, networks, records, params["address"], upstream, source, dynamic)
     resolver = here.content
     if here.path:
         resolver = text.resolved_drop_in(zone, networks) if here.kind == "resolved" else text.asking_here(here.content)
-    return host.State(drop_in, resolver, True, True)
+    return host.State(drop_in, host.UNIT_TEXT, resolver, True, True)
 
 
 def difference(before: host.State, after: host.State, here: host.Resolver) -> list:
     """What differs, and diff mode's entry for it."""
-    pairs = [(host.DROP_IN, before.drop_in, after.drop_in), (here.path, before.resolver, after.resolver)]
+    pairs = [
+        (host.DROP_IN, before.drop_in, after.drop_in),
+        (host.UNIT_DROP_IN, before.unit, after.unit),
+        (here.path, before.resolver, after.resolver),
+    ]
     entries = [{"before_header": p, "after_header": p, "before": b, "after": a} for p, b, a in pairs if b != a]
     if (before.running, before.at_boot) != (after.running, after.at_boot):
         said = "\n".join(f"{word}: {{{n}}}" for n, word in enumerate(("running", "at boot"))) + "\n"
@@ -152,7 +158,7 @@ def converge(module: AnsibleModule) -> dict:
                 f"Next: name {text.LOOPBACK} there as the first server, and the others after it."
             )
     if not host.installed() and not module.check_mode:
-        after = host.State(after.drop_in, before.resolver, before.running, before.at_boot)
+        after = host.State(after.drop_in, after.unit, before.resolver, before.running, before.at_boot)
     entries = difference(before, after, here)
     result = {
         "changed": bool(entries),

@@ -33,7 +33,7 @@ options:
       url: {description: A page that has to answer with a status below 400., type: str}
       ca: {description: "The only authority trusted for O(checks[].url).", type: path}
       tcp: {description: "A port that has to be open, as host:port.", type: str}
-      dns: {description: A name whose IPv4 address has to be known, or an address whose name., type: str}
+      dns: {description: "A name whose IPv4 address has to be known, or an address whose name.", type: str}
       server: {description: "Address of the name server to ask for O(checks[].dns).", type: str}
       expect: {description: Regular expression that what is found has to match., type: str}
   timeout_s:

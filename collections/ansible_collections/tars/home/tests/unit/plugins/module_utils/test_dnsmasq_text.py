@@ -53,6 +53,10 @@ def test_the_drop_in_is_what_dnsmasq_takes(tmp_path):
     assert lines[-3:] == ["no-resolv", "server=192.0.2.1", "server=2001:db8::1"]
 
 
+def test_what_excludes_waiting_for_addresses_is_respected():
+    assert "bind-dynamic" not in text.drop_in("home.arpa", [], [], "10.77.0.10", [], "", dynamic=False)
+
+
 def test_without_upstream_it_is_the_machines_resolvers_that_count():
     given_file = text.drop_in("home.arpa", [], [], "10.77.0.10", [], "/run/x/resolv.conf")
     assert given_file.endswith("resolv-file=/run/x/resolv.conf\n") and "no-resolv" not in given_file
