@@ -23,8 +23,9 @@ _BOOT_SECONDS = 90
 _POWER_OFF_SECONDS = 60
 # What nfs-ganesha (file handles) and a container engine (keys, bpf) call beyond systemd-nspawn's own list.
 _SYSTEM_CALLS = "@keyring bpf add_key keyctl open_by_handle_at name_to_handle_at"
-# Modules are the host's business; CAP_SYS_RESOURCE is not had by everyone who may otherwise run the lab.
-_DENIED = "CAP_SYS_MODULE,CAP_SYS_RESOURCE"
+# Modules and the clock are the host's business (a kernel that is told its first time zone moves the clock by it, see
+# settimeofday(2)); CAP_SYS_RESOURCE is not had by everyone who may otherwise run the lab.
+_DENIED = "CAP_SYS_MODULE,CAP_SYS_RESOURCE,CAP_SYS_TIME"
 # systemd-nspawn mounts control groups read-only; a container engine inside makes its own.
 _CGROUPS_UNIT = """\
 [Unit]

@@ -26,6 +26,10 @@ EXPORT {{ Export_Id = 1; Path = /volume1/docs; Pseudo = /volume1/docs; Access_Ty
 """
 
 
+# By the machine's own systemd: a shell that is brought in from this computer has this computer's capabilities.
+NOW = 'if systemd-run --quiet --pipe --wait date --set="@$(date +%s)" 2>&1; then exit 1; fi'
+
+
 def host_state() -> dict[str, object]:
     """What a lab could leave behind on the host, as the host's own tools tell it."""
 
@@ -122,6 +126,12 @@ def test_a_reboot_keeps_the_disk_and_nothing_of_the_network(lab: Lab) -> None:
     wait_until(lambda: cgroups.init(lab, "client") not in (leader, None))
     machine.wait(lab, lab.machine("client"))
     assert inside(lab, "client", "cat /root/kept; ip -brief address show eth0").count("10.79.0.99") == 0
+
+
+def test_the_clock_of_this_computer_is_not_the_machines_to_set(lab: Lab) -> None:
+    assert "Operation not permitted" in inside(lab, "client", NOW)
+    inside(lab, "client", "timedatectl set-timezone Etc/GMT-5")
+    assert inside(lab, "client", "date +%z").strip() == "+0500"
 
 
 def test_what_a_crash_leaves_is_repaired(lab: Lab) -> None:
