@@ -5,6 +5,7 @@ The lab is brought up once, for the first test that wants it, and taken down at 
 is not taken from its own word: ip, nft, mount and the process table are asked.
 """
 
+import functools
 import json
 import os
 import socket
@@ -12,9 +13,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from tars_lab import layout
 from tars_lab.layout import Lab
@@ -22,6 +25,31 @@ from tars_lab.layout import Lab
 ROOT = Path(__file__).parents[1]
 INVENTORY = ROOT / "inventories/lab/tars.yml"
 BIN = Path(sys.executable).parent
+
+
+class SideBySide(LoadScopeScheduling):
+    """What needs the one lab stays in one process and in its order; any other file may go to any process."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::")[0]
+        return "lab" if needs_lab(ROOT / file) else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SideBySide:
+    """Called where tests run in several processes."""
+    return SideBySide(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In several processes the lab's tests, which take longest, begin."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: not needs_lab(item.path))
+
+
+@functools.cache
+def needs_lab(file: Path) -> bool:
+    """Whether tests of a file carry the marker `lab`. Only the processes that run them could ask pytest for it."""
+    return "pytest.mark.lab" in file.read_text()
 
 
 @pytest.fixture(scope="session")
