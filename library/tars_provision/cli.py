@@ -215,6 +215,25 @@ def names(inventory: Path, here: bool, as_json: bool) -> None:
 
 
 @main.command()
+@inventory_option
+@click.option(
+    "--timer",
+    type=click.Choice(["on", "off"]),
+    help="Have this computer do it by itself, by a daily timer of systemd; or no longer.",
+)
+@json_option
+@click.pass_context
+def renew(context: click.Context, inventory: Path, timer: str | None, as_json: bool) -> None:
+    """Renew the NAS's certificate when it is in the last third of its life. The desktop renews its own."""
+    from tars_provision import commands
+
+    if timer:
+        commands.renewal_timer(inventory, on=timer == "on")
+    else:
+        context.exit(commands.renew(inventory, as_json=as_json))
+
+
+@main.command()
 @click.option("--question", default=None, help="What to ask instead.")
 @click.pass_context
 def demo(context: click.Context, question: str | None) -> None:

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import click
 from rich.console import Console
 
 from tars_provision import benchmark as measuring
+from tars_provision import renew as renewal
 from tars_provision import router, secrets, setup, trust
 from tars_provision.ask import door
 from tars_provision.events import Result
@@ -106,6 +107,27 @@ def play(
     return result.exit_code
 
 
+def renew(inventory: Path, *, as_json: bool) -> int:
+    """Renew the certificate of a site's NAS if it is due, and return the exit code."""
+    site = setup.ready(inventory)
+    console = Console(stderr=as_json)
+    result = run("site", inventory, console, limit=site.nas, tags=("certificate",))
+    if as_json:
+        click.echo(json.dumps(plain(result), ensure_ascii=False))
+    else:
+        summarise(result, console)
+    return result.exit_code
+
+
+def renewal_timer(inventory: Path, *, on: bool) -> None:
+    """Set up the timer that renews by itself, or take it away."""
+    if on:
+        setup.ready(inventory)
+        click.echo(f"{renewal.turn_on(inventory)}: looks every day; `systemctl list-timers` tells when")
+    else:
+        click.echo(f"{renewal.NAME}: {'removed' if renewal.turn_off() else 'there was none'}")
+
+
 def benchmark(inventory: Path, *, as_json: bool = False) -> int:
     """Measure the chat model, show what came of it and of earlier runs, and return the exit code."""
     setup.ready(inventory)
@@ -133,10 +155,18 @@ def run(
     check: bool = False,
     diff: bool = False,
     limit: str = "",
+    tags: Sequence[str] = (),
     keep: Iterable[str] = ("checks",),
 ) -> Result:
     """Run a playbook of the project with its progress on a console."""
     with reporter(console, live=name == "site") as shown:
         return run_playbook(
-            ROOT / "playbooks" / f"{name}.yml", inventory, shown, check=check, diff=diff, limit=limit, keep=keep
+            ROOT / "playbooks" / f"{name}.yml",
+            inventory,
+            shown,
+            check=check,
+            diff=diff,
+            limit=limit,
+            tags=tags,
+            keep=keep,
         )

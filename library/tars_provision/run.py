@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -41,6 +41,7 @@ def run_playbook(
     check: bool = False,
     diff: bool = False,
     limit: str = "",
+    tags: Sequence[str] = (),
     keep: Iterable[str] = (),
 ) -> Result:
     """Run a playbook over a site and return what came of it.
@@ -71,7 +72,7 @@ def run_playbook(
             project_dir=str(ROOT),
             playbook=str(playbook.resolve()),
             inventory=str((inventory_dir / SPEC).resolve()),
-            cmdline=" ".join(arguments(check, diff, limit)),
+            cmdline=" ".join(arguments(check, diff, limit, tags)),
             envvars=environment(),
             fact_cache_type="memory",
             suppress_env_files=True,
@@ -117,10 +118,11 @@ def _next(events: queue.Queue[dict[str, Any]]) -> Event | None:
         return None
 
 
-def arguments(check: bool, diff: bool, limit: str) -> list[str]:
+def arguments(check: bool, diff: bool, limit: str, tags: Sequence[str] = ()) -> list[str]:
     """Return ansible-playbook's options for a run."""
     options = [name for name, wanted in (("--check", check), ("--diff", diff)) if wanted]
-    return [*options, "--limit", limit] if limit else options
+    options += ["--limit", limit] if limit else []
+    return [*options, "--tags", ",".join(tags)] if tags else options
 
 
 def environment() -> dict[str, str]:

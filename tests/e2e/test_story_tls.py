@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Who vouches for whom: the household's root alone is trusted, by openssl and curl on ``client``, and it is limited."""
 
+import json
 import shlex
 import subprocess
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from tars_provision import secrets
 
-from ..conftest import INVENTORY
+from ..conftest import INVENTORY, tars
 from .conftest import AUTHORITY, eventually, host, playbook
 
 pytestmark = [pytest.mark.e2e, pytest.mark.lab, pytest.mark.usefixtures("provisioned")]
@@ -202,3 +203,15 @@ def test_what_was_lost_on_the_controller_is_issued_anew_and_caddy_alone_restarts
     assert {line.split()[0] for line in was - set(run("xps8950", started).splitlines())} == {"tars-caddy-1"}
     code, said = seen("-showcerts -servername tars.home.arpa", f"{DESKTOP}:443")
     assert code == 0 and issued.read_text().strip() in said, "what is served must chain to the new certificate"
+
+
+def test_renew_gives_the_nas_a_new_certificate_and_changes_nothing_else() -> None:
+    issued = AUTHORITY.parent / "issued" / "ds1515plus.pem"
+    before = issued.read_text()
+    issued.unlink()
+    once, again = (json.loads(tars("renew", "--json").stdout)["hosts"]["ds1515plus"] for _ in range(2))
+    assert issued.read_text() != before
+    # One is the file, the other what the NAS shows.
+    assert (once["changed"], again["changed"]) == (2, 0), (once, again)
+    code, said = seen("-showcerts -servername nas.home.arpa", "10.77.0.20:5001")
+    assert code == 0 and issued.read_text().strip() in said
