@@ -182,6 +182,8 @@ class Desktop(Section):
     first is the web page's."""
     interface: str = Field(pattern=INTERFACE, examples=["enp4s0"])
     """Name of its network interface (`ip -brief link` shows it)."""
+    addressing: Literal["static", "reservation"] = "static"
+    """How it comes to its address: set on the machine, or reserved in the router (`site` then says what to tell it)."""
     connect: Connect = Connect()
     """How Ansible reaches it."""
 

@@ -9,6 +9,16 @@ from ansible_collections.tars.home.plugins.plugin_utils.confirmed import Confirm
 class ActionModule(ConfirmedAction):
     """The module of this name, confirmed over a new connection to the new address."""
 
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result = super().run(tmp, task_vars)
+        if self._task.args.get("method") == "reservation" and "reservation" in result:
+            self._display.display(f"    [{(task_vars or {}).get('inventory_hostname', '')}] {result['reservation']}")
+        return result
+
     def confirm(self, arguments: dict[str, Any], task_vars: Any, deadline_s: float) -> dict[str, Any]:
+        self.before = self._connection.get_option("host")
         self._connection.set_option("host", str(arguments["address"]).partition("/")[0])
         return super().confirm(arguments, task_vars, deadline_s)
+
+    def overdue(self) -> None:
+        self._connection.set_option("host", self.before)

@@ -88,7 +88,7 @@ class Rollback:
         What the block runs must end within 30 seconds.
         """
         with self._locked():
-            self._expect(token)
+            self.expect(token)
             yield
 
     def later(self, token: str, change: str, after_s: int) -> None:
@@ -105,7 +105,7 @@ class Rollback:
         may live on where no new one could be made. An error of `persist` leaves the rollback armed.
         """
         with self._locked():
-            connection = self._expect(token)["connection"]
+            connection = self.expect(token)["connection"]
             if connection is not None and connection == ssh_connection():
                 raise RollbackError(
                     f"the change of the {self.name} is not confirmed: this is the connection it came over "
@@ -123,7 +123,8 @@ class Rollback:
         run(["/bin/sh", self._path(f"undo-{waiting['token']}.sh")], timeout=60)
         return True
 
-    def _expect(self, token: str) -> dict[str, Any]:
+    def expect(self, token: str) -> dict[str, Any]:
+        """The change that waits for its confirmation. Raises RollbackError where that is not the one named."""
         waiting = self.armed()
         if waiting is None or waiting["token"] != token:
             raise RollbackError(

@@ -51,4 +51,9 @@ class ConfirmedAction(ActionBase):
                         "It undoes an unconfirmed change by itself, and does so at a reboot at the latest. "
                         "Next: see whether it answers now, then run again.",
                     }
+                if time.monotonic() > deadline:
+                    self.overdue()
                 time.sleep(1)
+
+    def overdue(self) -> None:
+        """Called once the machine must have undone the change: from now on it is asked where it was before."""
