@@ -2,9 +2,11 @@
 """The desktop of the story came with an address from DHCP and has its own; moves that fail undo themselves."""
 
 import json
+import shlex
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from tars_lab import cgroups, layout, machine
 
 from ..bench.cut import kill
 from ..conftest import ROOT, environment
-from .conftest import BIN, SSH, eventually, playbook
+from .conftest import BIN, SSH, eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.lab, pytest.mark.usefixtures("provisioned")]
 
@@ -42,31 +44,123 @@ def answers(address: str) -> bool:
     )
 
 
-@pytest.fixture
-def born() -> Iterator[None]:
-    """The desktop as it came, with the address of its lease; it gets its own back."""
-    on_desktop("rm", f"/etc/{DROP_IN}")
-    on_desktop("networkctl", "reload")
-    on_desktop("networkctl", "reconfigure", "eth0")
-    eventually(lambda: addresses() == {BORN} and answers(BORN))
-    yield
-    run = playbook("site", "--limit", NAME, "--tags", "host_address")
-    assert run.code == 0, run.output
-    assert answers(OWN) and addresses() == {OWN} and "/24" in on_desktop("cat", f"/etc/{DROP_IN}")
-
-
-def move(address: str, folder: Path, *, deadline_s: int = 8) -> subprocess.Popen[str]:
+def move(address: str, folder: Path, *options: str, **variables: object) -> subprocess.Popen[str]:
     """Begin to move the desktop."""
-    role: dict[str, object] = {"role": "tars.home.host_address", "host_address_interface": "eth0"}
     network = address.rpartition(".")[0]
+    role = {"role": "tars.home.host_address", "host_address_interface": "eth0", "host_address_deadline_s": 5}
     role |= {"host_address_address": address, "host_address_network": f"{network}.0/24"}
-    role |= {"host_address_gateway": f"{network}.1", "host_address_deadline_s": deadline_s}
+    role |= {"host_address_gateway": f"{network}.1", **variables}
     path = folder / "move.yml"
     path.write_text(json.dumps([{"hosts": "desktop", "gather_facts": False, "roles": [role]}]))
-    command = [BIN / "ansible-playbook", "-T", "3", "-i", "inventories/lab/tars.yml", path]
+    command = [BIN / "ansible-playbook", "-T", "3", "-i", "inventories/lab/tars.yml", path, *options]
     return subprocess.Popen(
         command, cwd=ROOT, env=environment(), start_new_session=True, text=True, stdout=-1, stderr=subprocess.STDOUT
     )
+
+
+def moved(address: str, folder: Path, *options: str, **variables: object) -> str:
+    """Move the desktop, wait for the end, and return what was said, in one line."""
+    return " ".join(move(address, folder, *options, **variables).communicate(timeout=240)[0].split())
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program that looks after the desktop's network instead of networkd alone: what it is installed from, the file
+    that its owner wrote for it, the file of ours, and how it is begun with and ended.
+    """
+
+    packages: str
+    file: str
+    text: str
+    ours: str
+    begin: str
+    end: str = ":"
+
+
+YAML = {
+    "dhcp4": True,
+    "addresses": ["fd77:7a52::10/64"],
+    "nameservers": {"search": ["example.org"]},
+    "accept-ra": False,
+}
+ROUTE = {"to": "198.51.100.0/24", "via": "10.77.0.1"}
+PROFILE = """\
+# The owner's.
+[connection]
+id=lan
+uuid=6f7a0b6e-0000-4000-8000-000000000001
+type=ethernet
+interface-name=eth0
+
+[ipv4]
+method=auto
+route1=198.51.100.0/24,10.77.0.1
+
+[ipv6]
+method=manual
+address1=fd77:7a52::10/64
+"""
+# What networkd has set up NetworkManager would leave alone, and remember that it did.
+NETWORK_MANAGER = (
+    "systemctl stop NetworkManager; systemctl disable -q --now systemd-networkd.socket systemd-networkd; "
+    "rm -r /run/NetworkManager; ip link set eth0 down; ip address flush dev eth0"
+)
+NETWORKD = "systemctl disable -q --now NetworkManager; systemctl enable -q --now systemd-networkd"
+PROGRAMS = {
+    "netplan": Program(
+        packages="netplan.io",
+        file="/etc/netplan/50-cloud-init.yaml",
+        text=json.dumps({"network": {"version": 2, "ethernets": {"eth0": {**YAML, "routes": [ROUTE]}}}}),
+        ours="/etc/netplan/zz-tars-eth0.yaml",
+        begin="netplan generate; networkctl reload; networkctl reconfigure eth0",
+    ),
+    "NetworkManager": Program(
+        packages="network-manager",
+        file="/etc/NetworkManager/system-connections/lan.nmconnection",
+        text=PROFILE,
+        ours="/etc/NetworkManager/system-connections/tars-eth0.nmconnection",
+        begin=f"{NETWORK_MANAGER}; systemctl start NetworkManager",
+        end=NETWORKD,
+    ),
+    "netplan with NetworkManager": Program(
+        packages="netplan.io network-manager",
+        file="/etc/netplan/50-cloud-init.yaml",
+        text=json.dumps(
+            {
+                "network": {
+                    "version": 2,
+                    "renderer": "NetworkManager",
+                    "ethernets": {"eth0": {**YAML, "routes": [ROUTE]}},
+                }
+            }
+        ),
+        ours="/etc/netplan/zz-tars-eth0.yaml",
+        begin=f"{NETWORK_MANAGER}; netplan generate; systemctl start NetworkManager",
+        end=NETWORKD,
+    ),
+}
+
+MARK = pytest.mark.network_manager
+
+
+@pytest.fixture(params=["netplan", *(pytest.param(name, marks=MARK) for name in PROGRAMS if name != "netplan")])
+def program(request: pytest.FixtureRequest) -> Iterator[Program]:
+    """The desktop as if it had come with another program, and with a lease; it ends as it was."""
+    chosen = PROGRAMS[request.param]
+    apt = "export DEBIAN_FRONTEND=noninteractive; apt-get -qq -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300"
+    on_desktop("sh", "-ec", f"{apt} install --no-install-recommends {chosen.packages} >/dev/null")
+    write = f"umask 077; mkdir -p $(dirname {chosen.file}); echo {shlex.quote(chosen.text)} > {chosen.file}"
+    aside = "mkdir -p /root/away; mv /etc/systemd/network/10-eth0.network* /root/away"
+    back = "mv /root/away/* /etc/systemd/network; networkctl reload; networkctl reconfigure eth0"
+    made = f"{chosen.file} {chosen.ours} /run/systemd/network/10-netplan-*"
+    try:
+        on_desktop("sh", "-ec", f"{write}; {aside}; {chosen.begin}")
+        eventually(lambda: addresses() == {BORN} and answers(BORN))
+        yield chosen
+    finally:
+        on_desktop("sh", "-ec", f"rm -f {made}; {chosen.end}; {back}")
+        eventually(lambda: addresses() == {OWN} and answers(OWN))
+        on_desktop("sh", "-ec", f"{apt} purge {chosen.packages} >/dev/null")
 
 
 def test_the_desktop_has_its_own_address_and_no_lease() -> None:
@@ -74,16 +168,26 @@ def test_the_desktop_has_its_own_address_and_no_lease() -> None:
     assert "/24" in on_desktop("cat", f"/etc/{DROP_IN}")
 
 
-def test_an_address_that_another_machine_has_is_refused(born: None, tmp_path: Path) -> None:
-    said = " ".join(move("10.77.0.30", tmp_path).communicate(timeout=120)[0].split())
+def test_an_address_that_another_machine_has_is_refused(tmp_path: Path) -> None:
+    said = moved("10.77.0.30", tmp_path)
     assert "10.77.0.30/24 is taken" in said, said
-    assert answers(BORN)
+    assert addresses() == {OWN}
 
 
-def test_a_move_to_where_nobody_can_follow_is_undone(born: None, tmp_path: Path) -> None:
-    said = " ".join(move(NOWHERE, tmp_path).communicate(timeout=240)[0].split())
-    assert "failed=1" in said and "undoes an unconfirmed change by itself" in said, said
-    assert addresses() == {BORN} and answers(BORN)
+def test_a_move_to_where_nobody_can_follow_is_undone(tmp_path: Path) -> None:
+    before = on_desktop("cat", f"/etc/{DROP_IN}")
+    said = moved(NOWHERE, tmp_path)
+    assert "failed=1" in said and "the machine has undone it and is as before" in said, said
+    assert addresses() == {OWN} and answers(OWN)
+    assert on_desktop("cat", f"/etc/{DROP_IN}") == before
+
+
+def test_whoever_looks_after_the_network_is_told_and_their_files_stay(program: Program, tmp_path: Path) -> None:
+    said = moved(OWN, tmp_path, host_address_method="reservation")
+    assert "reserve in the router (DHCP): 02:00:5e:00:00:0a gets 10.77.0.10, name xps8950" in said, said
+    assert "failed=1" in said and addresses() == {BORN}
+    said = moved(OWN, tmp_path, "--check", "--diff")
+    assert "-10.77.0.110/24 +10.77.0.10/24" in said and "failed=0" in said and addresses() == {BORN}, said
 
     controller = move(NOWHERE, tmp_path)
     eventually(lambda: NOWHERE in addresses(), seconds=120)
@@ -91,7 +195,7 @@ def test_a_move_to_where_nobody_can_follow_is_undone(born: None, tmp_path: Path)
     eventually(lambda: answers(BORN))
     assert addresses() == {BORN}
 
-    controller = move(NOWHERE, tmp_path, deadline_s=300)
+    controller = move(NOWHERE, tmp_path, host_address_deadline_s=300)
     eventually(lambda: NOWHERE in addresses(), seconds=120)
     leader = cgroups.init(layout.recorded(), NAME)
     on_desktop("systemd-run", "--quiet", "systemctl", "reboot", "--force", "--force")
@@ -99,3 +203,13 @@ def test_a_move_to_where_nobody_can_follow_is_undone(born: None, tmp_path: Path)
     while cgroups.init(layout.recorded(), NAME) in (None, leader):
         time.sleep(0.5)
     eventually(lambda: answers(BORN), seconds=120)
+
+    said = moved(OWN, tmp_path, host_address_deadline_s=60)
+    assert "changed=2" in said or "changed=1" in said, said
+    assert addresses() == {OWN} and answers(OWN) and not answers(BORN)
+    assert "198.51.100.0/24 via 10.77.0.1" in on_desktop("ip", "-4", "route", "show")
+    assert "fd77:7a52::10/64" in on_desktop("ip", "-6", "address", "show", "dev", "eth0")
+    assert on_desktop("cat", program.file) == f"{program.text}\n"
+    assert on_desktop("stat", "--format=%a %U", program.ours) == "600 root\n"
+    said = moved(OWN, tmp_path)
+    assert "changed=0" in said and "failed=0" in said, said

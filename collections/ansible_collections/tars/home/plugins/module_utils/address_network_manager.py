@@ -7,7 +7,6 @@ its priority. A profile below /run hides the one below /etc that has the same id
 
 from __future__ import annotations
 
-import os
 import re
 import uuid
 from dataclasses import dataclass
@@ -16,7 +15,6 @@ from typing import Optional
 from .address_renderer import HEADER, Renderer, Told, Wish, sections
 from .rollback import run
 
-RUNNING = "/run/NetworkManager"
 PROFILES = "NetworkManager/system-connections"
 PRIORITY = 999
 """Of those that connect by themselves the highest goes first; there is none higher (nm-settings(5))."""
@@ -77,7 +75,7 @@ def identifier(interface: str) -> str:
 
 def active(interface: str) -> Optional[Profile]:
     """The profile that NetworkManager uses on an interface; None where it uses none, or none of a file of its own."""
-    if not os.path.isdir(RUNNING):
+    if run(["systemctl", "show", "--property=ActiveState", "--value", "NetworkManager"]).strip() != "active":
         return None
     shown = run(["nmcli", "--terse", "--fields", "GENERAL.CON-UUID,IP4.DNS", "device", "show", interface])
     pairs = [line.partition(":")[::2] for line in shown.splitlines()]
