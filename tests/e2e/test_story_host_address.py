@@ -5,7 +5,8 @@ import json
 import shlex
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,6 +64,18 @@ def moved(address: str, folder: Path, *options: str, **variables: object) -> str
     return " ".join(move(address, folder, *options, **variables).communicate(timeout=240)[0].split())
 
 
+@contextmanager
+def seen(address: str) -> Iterator[Callable[[], bool]]:
+    """Whether the desktop has had the address meanwhile, however shortly."""
+    unit = "--unit=seen", "--collect", "--quiet", "--property=StandardOutput=file:/run/seen"
+    on_desktop("systemd-run", *unit, "ip", "-4", "-oneline", "monitor", "address")
+    try:
+        yield lambda: f"{address}/" in on_desktop("cat", "/run/seen")
+    finally:
+        on_desktop("systemctl", "stop", "seen")
+        on_desktop("rm", "/run/seen")
+
+
 @dataclass(frozen=True)
 class Program:
     """A program that looks after the desktop's network instead of networkd alone: what it is installed from, the file
@@ -102,7 +115,8 @@ address1=fd77:7a52::10/64
 """
 # What networkd has set up NetworkManager would leave alone, and remember that it did.
 NETWORK_MANAGER = (
-    "systemctl stop NetworkManager; systemctl disable -q --now systemd-networkd.socket systemd-networkd; "
+    "systemctl stop NetworkManager; systemctl enable -q NetworkManager; "
+    "systemctl disable -q --now systemd-networkd.socket systemd-networkd; "
     "rm -r /run/NetworkManager; ip link set eth0 down; ip address flush dev eth0"
 )
 NETWORKD = "systemctl disable -q --now NetworkManager; systemctl enable -q --now systemd-networkd"
@@ -184,13 +198,14 @@ def test_a_move_to_where_nobody_can_follow_is_undone(tmp_path: Path) -> None:
 
 def test_whoever_looks_after_the_network_is_told_and_their_files_stay(program: Program, tmp_path: Path) -> None:
     said = moved(OWN, tmp_path, host_address_method="reservation")
-    assert "reserve in the router (DHCP): 02:00:5e:00:00:0a gets 10.77.0.10, name xps8950" in said, said
+    assert "reserve 10.77.0.10 for xps8950 (02:00:5e:00:00:0a) in the router" in said, said
     assert "failed=1" in said and addresses() == {BORN}
     said = moved(OWN, tmp_path, "--check", "--diff")
     assert "-10.77.0.110/24 +10.77.0.10/24" in said and "failed=0" in said and addresses() == {BORN}, said
 
-    controller = move(NOWHERE, tmp_path)
-    eventually(lambda: NOWHERE in addresses(), seconds=120)
+    with seen(NOWHERE) as was_there:
+        controller = move(NOWHERE, tmp_path)
+        eventually(was_there, seconds=120)
     kill(controller)
     eventually(lambda: answers(BORN))
     assert addresses() == {BORN}

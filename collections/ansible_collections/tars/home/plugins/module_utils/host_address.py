@@ -65,8 +65,7 @@ def plan(current: Interface, wish: Wish) -> list[str]:
 
 def reservation(current: Interface, wish: Wish, host: str) -> str:
     """What the router must be told so that its DHCP server gives the machine this address and no other."""
-    named = f", name {host}" if host else ""
-    return f"reserve in the router (DHCP): {current.mac} gets {wish.address.partition('/')[0]}{named}"
+    return f"reserve {wish.address.partition('/')[0]} for {host or current.name} ({current.mac}) in the router"
 
 
 def read(name: str, renderer: Optional[Renderer] = None) -> Interface:

@@ -100,7 +100,7 @@ reservation:
   description: What to tell the router so that it gives the machine this address.
   returned: success
   type: str
-  sample: "reserve in the router (DHCP): 02:00:5e:00:00:0a gets 192.168.1.10, name xps8950"
+  sample: reserve 192.168.1.10 for xps8950 (02:00:5e:00:00:0a) in the router
 deadline_s:
   description: Seconds within which the change had to be confirmed.
   returned: when the address in force was changed

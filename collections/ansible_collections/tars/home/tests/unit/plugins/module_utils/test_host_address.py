@@ -53,14 +53,14 @@ def test_an_interface_is_read_from_what_ip_says() -> None:
 
 def test_the_router_is_told_who_gets_what_by_which_name() -> None:
     assert host_address.reservation(LEASED, WISH, "xps8950") == (
-        "reserve in the router (DHCP): 02:00:5e:00:00:0a gets 192.168.1.10, name xps8950"
+        "reserve 192.168.1.10 for xps8950 (02:00:5e:00:00:0a) in the router"
     )
 
 
 def test_an_interface_of_nobody_is_refused_with_a_way_out() -> None:
     said = str(host_address.refuse(dataclasses.replace(LEASED, name="none0"), WISH, "xps8950"))
     assert "neither by systemd-networkd nor NetworkManager" in said
-    assert "reserve in the router (DHCP): 02:00:5e:00:00:0a gets 192.168.1.10" in said
+    assert "reserve 192.168.1.10 for xps8950 (02:00:5e:00:00:0a) in the router" in said
 
 
 NETWORKD = {
