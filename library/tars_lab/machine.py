@@ -82,7 +82,8 @@ def _configure(lab: Lab, machine: Machine, rootfs: Path) -> None:
         (etc / "systemd/system/run-rpc_pipefs.mount").symlink_to("/dev/null")
     _keys(lab, machine, rootfs)
     if machine.kind == "xps8950":
-        _nfs_client(rootfs)
+        # Debian 12's package calls the folder by its old name, and dpkg keeps the two apart.
+        _nfs_client(rootfs, "/sbin" if machine.suite == "bookworm" else "/usr/sbin")
 
 
 def _keys(lab: Lab, machine: Machine, rootfs: Path) -> None:
@@ -118,7 +119,7 @@ def know(lab: Lab) -> None:
         path.with_suffix(".new").replace(path)
 
 
-def _nfs_client(rootfs: Path) -> None:
+def _nfs_client(rootfs: Path, programs: str) -> None:
     """Put the stand-in for the kernel's NFS client where mount(8) looks for it, also after nfs-common is installed."""
     folder = rootfs / _NFS_CLIENT.relative_to("/")
     library = importlib.util.find_spec("mfusepy")
@@ -131,7 +132,7 @@ def _nfs_client(rootfs: Path) -> None:
     (folder / "tars_lab/nfs_client/mount_nfs4.py").rename(program)
     program.chmod(0o755)
     for name in ("mount.nfs", "mount.nfs4"):
-        place = f"/usr/sbin/{name}"
+        place = f"{programs}/{name}"
         run(["dpkg-divert", "--root", rootfs, "--local", "--no-rename", "--divert", f"{place}.kernel", "--add", place])
         (rootfs / place.lstrip("/")).symlink_to(_NFS_CLIENT / program.name)
 
