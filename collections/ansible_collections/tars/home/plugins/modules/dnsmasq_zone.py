@@ -100,20 +100,27 @@ from ansible_collections.tars.home.plugins.module_utils import dnsmasq_text as t
 from ansible_collections.tars.home.plugins.module_utils import file_set
 
 
+def asked(params: dict) -> list:
+    """Who is to be asked for the rest: this machine is not."""
+    return [one for one in params["upstream"] if one not in (params["address"], text.LOOPBACK)]
+
+
 def wanted(params: dict, here: host.Resolver, before: host.State) -> host.State:
     """The state that is wished for."""
     zone, networks = params["zone"], params["networks"]
     if params["state"] == "absent":
-        resolver = text.not_asking_here(here.content) if here.kind == "file" else ""
+        resolver = "" if here.kind == "resolved" else here.content
+        if here.kind == "file" and before.drop_in:
+            # Without our file, 127.0.0.1 is a resolver of the owner's own.
+            resolver = text.not_asking_here(here.content)
         # Whether dnsmasq goes on is a question of what else it is told.
         return host.State("", "", resolver, before.running, before.at_boot)
     records = [text.Record(one["name"], tuple(one["aliases"]), tuple(one["addresses"])) for one in params["records"]]
-    upstream = [one for one in params["upstream"] if one not in (params["address"], text.LOOPBACK)]
     # What dnsmasq reads by itself are the servers of a machine without systemd-resolved, and it follows their changes.
     source = here.source if here.kind == "resolved" else ""
     # The two exclude each other, and what the owner or another package says stays.
     dynamic = not any("bind-interfaces" in text.options(said) for said in host.others().values())
-    drop_in = text.drop_in(zone, networks, records, params["address"], upstream, source, dynamic)
+    drop_in = text.drop_in(zone, networks, records, params["address"], asked(params), source, dynamic)
     resolver = here.content
     if here.path:
         resolver = text.resolved_drop_in(zone, networks) if here.kind == "resolved" else text.asking_here(here.content)
@@ -149,7 +156,7 @@ def converge(module: AnsibleModule) -> dict:
     after = wanted(params, here, before)
     if not absent:
         host.refuse(params["address"])
-        if not params["upstream"]:
+        if not asked(params):
             host.refuse_nobody(here)
         host.judge(after.drop_in)
         if here.hindrance:
@@ -163,7 +170,7 @@ def converge(module: AnsibleModule) -> dict:
     result = {
         "changed": bool(entries),
         "changes": [entry["after_header"] for entry in entries],
-        "upstream": params["upstream"] or list(here.upstream),
+        "upstream": asked(params) or list(here.upstream),
         "diff": entries,
     }
     if not entries or module.check_mode:
