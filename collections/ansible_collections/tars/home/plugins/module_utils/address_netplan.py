@@ -61,7 +61,7 @@ class Netplan(Renderer):
         if outcome != Told(frozenset([wish.address]), frozenset([wish.gateway])):
             raise AddressError(
                 f"{self.interface}: {wish.address} by {wish.gateway} is wanted, and with {self.below_etc} netplan "
-                f"would make {outcome} of it. Next: see what `netplan get` says of {self.key}."
+                f"would give it {str(outcome) or 'nothing'}. Next: see what `netplan get` says of {self.key}."
             )
         return text
 

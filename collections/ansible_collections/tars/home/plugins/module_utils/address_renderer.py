@@ -31,9 +31,12 @@ class Told:
     dhcp: bool = False
 
     def beside(self, wish: Wish) -> str:
-        """What of it stands against the wish, in words; empty where nothing does."""
-        others = [f"address {address}" for address in sorted(self.addresses - {wish.address})]
-        return ", ".join(others + [f"router {gateway}" for gateway in sorted(self.gateways - {wish.gateway})])
+        """What of it stands against the wish, in words; empty where nothing does. A lease can be declined."""
+        return str(Told(self.addresses - {wish.address}, self.gateways - {wish.gateway}))
+
+    def __str__(self) -> str:
+        words = [f"address {address}" for address in sorted(self.addresses)]
+        return ", ".join(words + [f"router {gateway}" for gateway in sorted(self.gateways)] + ["a lease"] * self.dhcp)
 
 
 @dataclass(frozen=True)
