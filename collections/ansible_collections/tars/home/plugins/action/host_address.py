@@ -15,10 +15,5 @@ class ActionModule(ConfirmedAction):
             self._display.display(f"    [{(task_vars or {}).get('inventory_hostname', '')}] {result['reservation']}")
         return result
 
-    def confirm(self, arguments: dict[str, Any], task_vars: Any, deadline_s: float) -> dict[str, Any]:
-        self.before = self._connection.get_option("host")
-        self._connection.set_option("host", str(arguments["address"]).partition("/")[0])
-        return super().confirm(arguments, task_vars, deadline_s)
-
-    def overdue(self) -> None:
-        self._connection.set_option("host", self.before)
+    def new_host(self, arguments: dict[str, Any]) -> str | None:
+        return str(arguments["address"]).partition("/")[0]

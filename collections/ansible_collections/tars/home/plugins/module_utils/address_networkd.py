@@ -87,7 +87,8 @@ def find(interface: str) -> Optional[Renderer]:
         return None
     drop_in = f"systemd/network/{os.path.basename(found['NETWORK_FILE'])}.d/{DROP_IN}"
     below_etc, stepped_back = f"/etc/{drop_in}", f"/usr/local/lib/{drop_in}"
-    renew = f"networkctl reload\nnetworkctl reconfigure {interface}"
+    # A networkd that is being restarted takes no orders, and reads its files anew by itself.
+    renew = f"networkctl reload && networkctl reconfigure {interface} || systemctl restart systemd-networkd"
     return Networkd(
         interface=interface,
         program="systemd-networkd",

@@ -85,7 +85,9 @@ def read(path: str) -> Optional[Entry]:
 
 
 def apply(change: Change) -> None:
-    """Carry out one change. A file is replaced whole, by renaming: a reader sees the old or the new one."""
+    """Carry out one change. A file is replaced whole, by renaming: a reader sees the old or the new one, and the new
+    one has outlived a power cut when this returns.
+    """
     entry = change.entry
     if entry.content is None:
         if change.differs == ("create",):
@@ -108,6 +110,16 @@ def apply(change: Change) -> None:
     except BaseException:
         os.unlink(fresh)
         raise
+    sync(folder)
+
+
+def sync(folder: str) -> None:
+    """Have a folder's present list of names on disk."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def uid(owner: str) -> int:

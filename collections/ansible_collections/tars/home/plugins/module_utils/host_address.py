@@ -16,12 +16,13 @@ import re
 import shlex
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Optional
 
 from . import address_netplan, address_network_manager, address_networkd, file_set
 from .address_renderer import AddressError, Renderer, Wish
-from .rollback import Rollback, RollbackError, run
+from .rollback import Rollback, RollbackError, on_disk, run
 
 UNWRITTEN = "written where a reboot loses it -> written to disk"
 
@@ -132,7 +133,8 @@ def taken(address: str, current: Interface) -> str:
 def move(rollback: Rollback, renderer: Renderer, text: str, seconds: int, token: str) -> None:
     """Give the machine its address a moment after this returns, for so many seconds, unless that is confirmed."""
     renderer.make_way()
-    rollback.arm(f"rm -f {shlex.quote(renderer.below_run)}\n{renderer.back}", seconds, token)
+    undo = f"rm -f {shlex.quote(renderer.below_run)}\n{renderer.back}"
+    rollback.arm(undo, seconds, token, on_disk(renderer.below_etc, text))
     with rollback.guarded(token):
         _write(renderer.below_run, text, renderer.mode)
     # The answer of this call has to reach the controller over the address that goes.
@@ -141,17 +143,21 @@ def move(rollback: Rollback, renderer: Renderer, text: str, seconds: int, token:
 
 def persist(renderer: Renderer) -> None:
     """Write what is in force to disk."""
-    with open(renderer.below_run, encoding="utf-8") as file:
-        text = file.read()
-    _write(renderer.below_etc, text, renderer.mode)
-    os.unlink(renderer.below_run)
+    # Whoever did this before may have died on the way.
+    if os.path.exists(renderer.below_run) or not os.path.exists(renderer.below_etc):
+        with open(renderer.below_run, encoding="utf-8") as file:
+            _write(renderer.below_etc, file.read(), renderer.mode)
+        os.unlink(renderer.below_run)
     renderer.settle()
 
 
-def arrived(name: str, wish: Wish, patience_s: float = 20) -> Renderer:
-    """The interface's renderer once it is as wished. Raises AddressError where it does not get there."""
+def arrived(name: str, wish: Wish, waiting: Callable[[], object], patience_s: float = 20) -> Renderer:
+    """The interface's renderer once it is as wished. Raises AddressError where it does not get there, and what
+    `waiting` raises once the change is undone.
+    """
     deadline = time.monotonic() + patience_s
     while True:
+        waiting()
         renderer = look_up(name)
         left = plan(read(name, renderer), wish)
         if renderer is not None and left in ([], [UNWRITTEN]):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from . import file_set
 from .firewall_rules import EMPTY
-from .rollback import Rollback, run
+from .rollback import Rollback, on_disk, run
 
 RULES = "/etc/tars/firewall.nft"
 SERVICE = "tars-firewall.service"
@@ -25,6 +25,7 @@ Wants=network-pre.target
 Before=network-pre.target shutdown.target
 Conflicts=shutdown.target
 After=nftables.service
+ConditionPathExists={RULES}
 
 [Service]
 Type=oneshot
@@ -102,19 +103,26 @@ def wanted(rules: str) -> State:
 def load(rollback: Rollback, current: State, desired: State, seconds: int, token: str) -> None:
     """Put the wanted table into force for so many seconds, unless it is confirmed. Nothing is written to disk."""
     before = f"nft -f - <<'END' || nft '{EMPTY.replace(chr(10), ';')}'\n{EMPTY}{current.table}END"
-    rollback.arm(before, seconds, token)
+    # Where the rules on disk were right before, and others in force, they tell nothing about a confirmation.
+    kept = "false" if current.rules == desired.rules else on_disk(RULES, desired.rules)
+    rollback.arm(before, seconds, token, kept)
     with rollback.guarded(token):
         run(["nft", "-f", "-"], desired.rules)
 
 
 def persist(desired: State) -> None:
-    """Have the wanted rules loaded at every boot."""
-    for name, path in FILES.items():
-        content = getattr(desired, name).encode()
-        file_set.apply(file_set.Change(file_set.Entry(path, 0, 0, 0o644, content), ("create",)))
-    run(["systemctl", "daemon-reload"])
+    """Have the wanted rules loaded at every boot, and from the moment on at which their file is there."""
+    _write("unit", desired)
     run(["systemctl", "enable", "--quiet", SERVICE])
+    _write("rules", desired)
+    _write("drop_in", desired)
+    run(["systemctl", "daemon-reload"])
     run(["systemctl", "start", SERVICE])
+
+
+def _write(name: str, desired: State) -> None:
+    content = getattr(desired, name).encode()
+    file_set.apply(file_set.Change(file_set.Entry(FILES[name], 0, 0, 0o644, content), ("create",)))
 
 
 def remove(current: State) -> None:

@@ -3,6 +3,9 @@
 
 The order that leaves no gap: arm, apply within `guarded`, confirm over another connection. Everything lies in /run and
 in a transient timer, so a reboot forgets both; what is applied must therefore reach no disk before it is confirmed.
+
+The program that changes the machine may die at any point, too: a terminal that hangs up takes it along. So the timer
+alone decides, by what it finds in /run and, once the change is being written to disk, by what is on disk.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import contextlib
 import fcntl
 import json
 import os
+import shlex
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -26,7 +30,18 @@ exec 9>>lock
 # A change is applied within seconds while it holds the lock; one that hangs is undone all the same.
 flock --timeout 30 9
 grep --quiet --no-messages {token} armed || exit 0
+# Who was to say that it is confirmed died right after writing it to disk.
+if
+{kept}
+then
+mv armed kept
+exit
+fi
+until
 {undo}
+do
+sleep 2
+done
 mv armed undone
 """
 
@@ -56,30 +71,27 @@ class Rollback:
         """The change that waits for its confirmation, if any: its token, the ssh connection it came over, and until
         when it waits (seconds of the monotonic clock).
         """
-        try:
-            with open(self._path("armed"), encoding="utf-8") as file:
-                found: dict[str, Any] = json.load(file)
-        except FileNotFoundError:
-            return None
-        return found
+        return self._read("armed")
 
-    def arm(self, undo: str, seconds: int, token: str) -> None:
+    def kept(self, token: str) -> bool:
+        """Whether this change was confirmed, so that only the answer to that was lost."""
+        found = self._read("kept")
+        return found is not None and bool(found["token"] == token)
+
+    def arm(self, undo: str, seconds: int, token: str, kept: str = "false") -> None:
         """Have the shell commands `undo` run in so many seconds. Raises RollbackError, and nothing is armed then.
 
+        `undo` is run again until it succeeds, and not at all where the shell commands `kept` find the change on disk.
         An earlier change that was never confirmed is undone before.
         """
         self.undo()
         os.makedirs(self.folder, mode=0o700, exist_ok=True)
-        script = self._path(f"undo-{token}.sh")
-        self._write(script, SCRIPT.format(folder=self.folder, token=token, undo=undo))
+        script = self._write(f"undo-{token}.sh", SCRIPT.format(folder=self.folder, token=token, undo=undo, kept=kept))
         armed = {"token": token, "connection": ssh_connection(), "until": time.monotonic() + seconds}
-        # Before the timer, which would else run out over nothing on a machine that is very slow.
-        self._write(self._path("armed"), json.dumps(armed))
-        try:
+        # Nothing is armed without a timer, wherever this ends; on a very slow machine the timer waits for the lock.
+        with self._locked():
             self._timer(f"rollback-{self.name}-{token}", seconds, script)
-        except RollbackError:
-            os.unlink(self._path("armed"))
-            raise
+            self._write("armed", json.dumps(armed))
 
     @contextlib.contextmanager
     def guarded(self, token: str) -> Iterator[None]:
@@ -88,24 +100,25 @@ class Rollback:
         What the block runs must end within 30 seconds.
         """
         with self._locked():
-            self.expect(token)
+            self.waiting(token)
             yield
 
     def later(self, token: str, change: str, after_s: int) -> None:
         """Run shell commands after so many seconds, if the change is armed then: for one that cuts this connection."""
-        script = self._path(f"change-{token}.sh")
-        self._write(script, CHANGE.format(folder=self.folder, token=token, change=change))
+        script = self._write(f"change-{token}.sh", CHANGE.format(folder=self.folder, token=token, change=change))
         self._timer(f"change-{self.name}-{token}", after_s, script)
 
     def confirm(self, token: str, persist: Callable[[], None]) -> None:
         """Keep the change: `persist` writes it where it survives a reboot, then the rollback is disarmed: its
-        timer still runs out and finds nothing to do.
+        timer still runs out and finds nothing to do. Does nothing when this change is kept already.
 
         Raises RollbackError when the change is undone already, or when this is the connection it came over: that one
         may live on where no new one could be made. An error of `persist` leaves the rollback armed.
         """
         with self._locked():
-            connection = self.expect(token)["connection"]
+            if self.kept(token):
+                return
+            connection = self.waiting(token)["connection"]
             if connection is not None and connection == ssh_connection():
                 raise RollbackError(
                     f"the change of the {self.name} is not confirmed: this is the connection it came over "
@@ -113,7 +126,10 @@ class Rollback:
                     "ssh connections (ControlPersist), then run again."
                 )
             persist()
-            os.unlink(self._path("armed"))
+            # The timer waits for 30 seconds at most, and may have looked at the disk already.
+            if not self.kept(token):
+                self.waiting(token)
+                os.rename(self._path("armed"), self._path("kept"))
 
     def undo(self) -> bool:
         """Undo at once what waits for its confirmation. Returns whether anything did."""
@@ -123,19 +139,19 @@ class Rollback:
         run(["/bin/sh", self._path(f"undo-{waiting['token']}.sh")], timeout=60)
         return True
 
-    def expect(self, token: str) -> dict[str, Any]:
-        """The change that waits for its confirmation. Raises RollbackError where that is not the one named."""
-        waiting = self.armed()
-        if waiting is None or waiting["token"] != token:
+    def waiting(self, token: str) -> dict[str, Any]:
+        """What `armed` tells of this change. Raises RollbackError when it is undone already."""
+        found = self.armed()
+        if found is None or found["token"] != token:
             raise RollbackError(
                 f"the change of the {self.name} was not confirmed in time: the machine has undone it and is as before. "
                 "Next: see why no new connection could be made with the new state, then run again."
             )
-        return waiting
+        return found
 
     def _timer(self, name: str, seconds: int, script: str) -> None:
         # The timer's accuracy is a minute unless said otherwise.
-        timer = [f"--on-active={seconds}", "--timer-property=AccuracySec=1s", "--collect", "--quiet"]
+        timer = [f"--on-active={seconds}", "--timer-property=AccuracySec=100ms", "--collect", "--quiet"]
         run(["systemd-run", f"--unit=tars-{name}", *timer, "/bin/sh", script])
 
     @contextlib.contextmanager
@@ -145,13 +161,28 @@ class Rollback:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def _write(self, path: str, text: str) -> None:
+    def _read(self, name: str) -> Optional[dict[str, Any]]:
+        try:
+            with open(self._path(name), encoding="utf-8") as file:
+                found: dict[str, Any] = json.load(file)
+        except FileNotFoundError:
+            return None
+        return found
+
+    def _write(self, name: str, text: str) -> str:
+        path = self._path(name)
         with open(f"{path}.new", "w", encoding="utf-8") as file:
             file.write(text)
         os.rename(f"{path}.new", path)
+        return path
 
     def _path(self, name: str) -> str:
         return os.path.join(self.folder, name)
+
+
+def on_disk(path: str, text: str) -> str:
+    """Shell commands that find out whether the file at a path says just this."""
+    return f"printf %s {shlex.quote(text)} | cmp --quiet {shlex.quote(path)} -"
 
 
 def ssh_connection() -> Optional[str]:

@@ -125,16 +125,16 @@ def converge(module: AnsibleModule) -> dict:
     wish = host_address.Wish(params["address"], params["gateway"], tuple(params["dns"]))
     rollback, name = Rollback("address"), params["interface"]
     if params["confirm"]:
-        rollback.expect(params["token"])
-        renderer = host_address.arrived(name, wish)
-        rollback.confirm(params["token"], lambda: host_address.persist(renderer))
+        if not rollback.kept(params["token"]):
+            renderer = host_address.arrived(name, wish, lambda: rollback.waiting(params["token"]))
+            rollback.confirm(params["token"], lambda: host_address.persist(renderer))
         return {"changed": True}
     if params["method"] == "reservation":
         return reserved(module, host_address.read(name), wish)
     earlier = rollback.armed()
     if earlier and not module.check_mode:
         if earlier["until"] + 10 < time.monotonic():
-            # One that died before it had a timer, and so before it changed anything.
+            # Its timer is gone, which is nobody's doing here.
             rollback.undo()
         module.fail_json(
             msg=f"An earlier change of {name}'s address waits for its confirmation and undoes itself. "

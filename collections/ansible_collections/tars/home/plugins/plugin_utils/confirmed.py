@@ -35,25 +35,39 @@ class ConfirmedAction(ActionBase):
                 result.update(confirmed, changed=False)
         return result
 
+    def new_host(self, arguments: dict[str, Any]) -> str | None:
+        """The address of the machine once it has changed, if that is another one."""
+        return None
+
     def confirm(self, arguments: dict[str, Any], task_vars: Any, deadline_s: float) -> dict[str, Any]:
-        """Confirm over a connection made for this, asking again until the machine can be reached."""
+        """Confirm over a connection made for this, asking again until the machine can be reached.
+
+        Past the deadline it is looked for at its old address as well, where it tells that it has undone the change.
+        """
+        new = self.new_host(arguments)
+        old = self._connection.get_option("host") if new else None
         deadline = time.monotonic() + deadline_s
         while True:
-            # With ControlPersist the next command would go through the connection that the change has left alive.
-            self._connection.reset()
-            try:
-                return dict(self._execute_module(module_args={**arguments, "confirm": True}, task_vars=task_vars))
-            except AnsibleConnectionFailure as error:
-                if time.monotonic() > deadline + PATIENCE_S:
-                    return {
-                        "failed": True,
-                        "msg": f"The machine could not be reached with its new state for {deadline_s:.0f} s: {error}. "
-                        "It undoes an unconfirmed change by itself, and does so at a reboot at the latest. "
-                        "Next: see whether it answers now, then run again.",
-                    }
-                if time.monotonic() > deadline:
-                    self.overdue()
-                time.sleep(1)
+            late = time.monotonic() > deadline
+            for host in dict.fromkeys([old, new] if late else [new]):
+                try:
+                    return self._confirm_at(host, arguments, task_vars)
+                except AnsibleConnectionFailure as error:
+                    said = error
+            if time.monotonic() > deadline + PATIENCE_S:
+                if old:
+                    self._connection.set_option("host", old)
+                return {
+                    "failed": True,
+                    "msg": f"The machine could not be reached with its new state for {deadline_s:.0f} s: {said}. "
+                    "It undoes an unconfirmed change by itself, and does so at a reboot at the latest. "
+                    "Next: see whether it answers now, then run again.",
+                }
+            time.sleep(1)
 
-    def overdue(self) -> None:
-        """Called once the machine must have undone the change: from now on it is asked where it was before."""
+    def _confirm_at(self, host: str | None, arguments: dict[str, Any], task_vars: Any) -> dict[str, Any]:
+        if host:
+            self._connection.set_option("host", host)
+        # With ControlPersist the next command would go through the connection that the change has left alive.
+        self._connection.reset()
+        return dict(self._execute_module(module_args={**arguments, "confirm": True}, task_vars=task_vars))

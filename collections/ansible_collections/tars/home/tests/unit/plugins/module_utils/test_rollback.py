@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The armed rollback with the real shell script; only systemd's timer is run out by hand."""
 
+import os
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +21,28 @@ class Machine:
         self.saved = folder / "saved"
         self.state.write_text("old")
         self.timers: list[list[str]] = []
-        self.rollback = Rollback("thing", str(folder / "run"))
+        self.saved.write_text("old")
+        self.run = folder / "run"
+        self.rollback = Rollback("thing", str(self.run))
 
     def change(self, token: str, wanted: str = "new") -> None:
         before = self.state.read_text()
-        self.rollback.arm(f"printf {before} > {self.state}", 60, token)
+        self.rollback.arm(f"printf {before} > {self.state}", 60, token, module.on_disk(str(self.saved), wanted))
         with self.rollback.guarded(token):
             self.state.write_text(wanted)
 
     def run_out(self, timer: int = -1) -> None:
         subprocess.run(self.timers[timer], check=True)
 
+    def reboot(self) -> None:
+        shutil.rmtree(self.run, ignore_errors=True)
+        self.timers.clear()
+        self.state.write_text(self.saved.read_text())
+
     def persist(self) -> None:
-        self.saved.write_text(self.state.read_text())
+        fresh = self.saved.with_name("fresh")
+        fresh.write_text(self.state.read_text())
+        fresh.rename(self.saved)
 
 
 @pytest.fixture
@@ -41,6 +53,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     def run(command: list[str], **rest: Any) -> str:
         if command[0] == "systemd-run":
             made.timers.append(command[command.index("/bin/sh") :])
+            (tmp_path / "timer").touch()
             return ""
         return real(command, **rest)
 
@@ -59,7 +72,7 @@ def test_what_nobody_confirms_is_undone(machine: Machine) -> None:
     assert machine.state.read_text() == "old" and machine.rollback.armed() is None
     with pytest.raises(RollbackError, match="has undone it"):
         machine.rollback.confirm("a", machine.persist)
-    assert not machine.saved.exists()
+    assert machine.saved.read_text() == "old"
 
 
 def test_what_is_confirmed_over_another_connection_stays(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,6 +81,71 @@ def test_what_is_confirmed_over_another_connection_stays(machine: Machine, monke
     machine.rollback.confirm("a", machine.persist)
     machine.run_out()
     assert machine.state.read_text() == machine.saved.read_text() == "new"
+
+
+def test_a_confirmation_whose_answer_was_lost_is_read_back(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine.change("a")
+    connections(monkeypatch, "192.0.2.1 5001 192.0.2.2 22")
+    machine.rollback.confirm("a", machine.persist)
+    assert machine.rollback.kept("a") and not machine.rollback.kept("b")
+    machine.rollback.confirm("a", lambda: pytest.fail("it was written twice"))
+
+
+def test_the_undo_is_tried_until_it_succeeds(machine: Machine, tmp_path: Path) -> None:
+    once = tmp_path / "once"
+    machine.rollback.arm(f"test -e {once} && printf old > {machine.state} || ! touch {once}", 60, "a")
+    machine.state.write_text("new")
+    machine.run_out()
+    assert machine.state.read_text() == "old" and machine.rollback.armed() is None
+
+
+def die_at(machine: Machine, line: int, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Make and confirm a change in a process of its own that ends when the given number of lines of the program, or
+    of the change itself, have run. Whether it got there.
+    """
+    child = os.fork()
+    if not child:
+        left = line
+
+        def trace(frame: Any, event: str, _: Any) -> Any:
+            nonlocal left
+            if frame.f_code.co_filename not in (module.__file__, __file__):
+                return None
+            left -= event == "line"
+            if left < 0:
+                os._exit(9)
+            return trace
+
+        sys.settrace(trace)
+        machine.change("a")
+        connections(monkeypatch, "192.0.2.1 5001 192.0.2.2 22")
+        machine.rollback.confirm("a", machine.persist)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+
+
+@pytest.mark.parametrize("end", ["timer", "reboot"])
+def test_wherever_the_program_dies_what_is_in_force_is_what_is_on_disk(
+    end: str, machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timer, undo = tmp_path / "timer", machine.run / "thing/undo-a.sh"
+    seen = []
+    died, line = True, 0
+    while died:
+        machine.state.write_text("old")
+        machine.saved.write_text("old")
+        shutil.rmtree(machine.run, ignore_errors=True)
+        timer.unlink(missing_ok=True)
+        died = die_at(machine, line, monkeypatch)
+        if end == "timer" and timer.exists():
+            subprocess.run(["/bin/sh", str(undo)], check=True)
+        if end == "reboot":
+            machine.reboot()
+        assert machine.state.read_text() == machine.saved.read_text(), f"died at line {line}"
+        assert machine.rollback.armed() is None, f"died at line {line}"
+        seen.append(machine.state.read_text())
+        line += 1
+    assert seen == sorted(seen, reverse=True) and {"old", "new"} == set(seen), "what was confirmed was lost"
 
 
 def test_the_connection_a_change_came_over_confirms_nothing(machine: Machine) -> None:
