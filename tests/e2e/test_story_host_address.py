@@ -14,7 +14,8 @@ import pytest
 
 from tars_lab import cgroups, layout, machine
 
-from ..bench.cut import kill
+from ..bench.cutting import Case, attempt, kill
+from ..bench.cutting_address import Address
 from ..conftest import ROOT, environment
 from .conftest import BIN, SSH, eventually
 
@@ -228,3 +229,17 @@ def test_whoever_looks_after_the_network_is_told_and_their_files_stay(program: P
     assert on_desktop("stat", "--format=%a %U", program.ours) == "600 root\n"
     said = moved(OWN, tmp_path)
     assert "changed=0" in said and "failed=0" in said, said
+
+
+CUTS = [
+    Case("address", "wrong", "applied", "module", deadline_s=8),
+    Case("address", "right", "back", "module", deadline_s=60),
+    Case("address", "right", "begun", "none", deadline_s=60),
+]
+
+
+def test_a_move_cut_in_the_middle_ends_where_the_machine_answers() -> None:
+    desktop = Address()
+    results = [attempt(desktop, case) for case in CUTS]
+    assert all(result.good for result in results), results
+    assert addresses() == {OWN} and "/24" in on_desktop("cat", f"/etc/{DROP_IN}")
