@@ -260,8 +260,8 @@ class Benchmark(Section):
     """Slowest mean decode that passes, in tokens per second."""
     memory_bandwidth_gb_s: float | None = Field(default=None, ge=1, examples=[360])
     """Bandwidth of the GPU's memory in GB/s, which limits decode. Left out: looked up by the card's name."""
-    epochs: int = Field(default=6, ge=2, le=100)
-    """How many answers are measured."""
+    epochs: int = Field(default=6, ge=6, le=100)
+    """How many answers are measured; from fewer, no change could be told from chance."""
     prompt_tokens: int = Field(default=512, ge=1)
     """Length of the prompts, about."""
     output_tokens: int = Field(default=128, ge=2)

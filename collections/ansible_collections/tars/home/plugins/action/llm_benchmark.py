@@ -41,12 +41,15 @@ class ActionModule(ActionBase):
         }
         history = Path(given["history"]).expanduser()
         comparison = benchmark.compare(run, read(history))
-        objections = benchmark.objections(
-            run,
-            given["floor_tokens_per_s"],
-            benchmark.bandwidth(given["memory_bandwidth_gb_s"], loaded["gpus"]),
-            given["gpu"],
-        )
+        bandwidth = benchmark.bandwidth(given["memory_bandwidth_gb_s"], loaded["gpus"])
+        if given["gpu"] and bandwidth is None:
+            # The other gates hold; that this one does not is never left unsaid.
+            names = ", ".join(card["name"] for card in loaded["gpus"]) or "no card"
+            self._display.warning(
+                f"How fast the memory of {names} is, is not known here, so the speed is compared with the floor alone. "
+                "Next: set models.benchmark.memory_bandwidth_gb_s to what its maker says."
+            )
+        objections = benchmark.objections(run, given["floor_tokens_per_s"], bandwidth, given["gpu"])
         add(history, {**run, "objections": objections})
         result |= {"changed": False, "run": run, "comparison": comparison, "objections": objections}
         if objections:

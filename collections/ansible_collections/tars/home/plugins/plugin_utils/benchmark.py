@@ -86,12 +86,18 @@ def compare(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> str
         line += f", {abs(change):.1f} % {'faster' if change > 0 else 'slower'} than on {old['time'][:10]} (p = {p:.3f})"
     else:
         line += f"; no significant change since {old['time'][:10]} ({change:+.1f} %, p = {p:.3f})"
+    before, after = ({**each["identity"], "driver": driver(each.get("gpus") or [])} for each in (old, run))
     moved = [
-        f"{key} was {old['identity'][key]}, is {run['identity'][key]}"
-        for key in ("digest", "quantisation", "ollama")
-        if old["identity"].get(key) != run["identity"].get(key)
+        f"{key} was {before.get(key)}, is {after.get(key)}"
+        for key in ("digest", "quantisation", "ollama", "driver")
+        if before.get(key) != after.get(key)
     ]
     return "; ".join([line, *moved])
+
+
+def driver(cards: Sequence[Mapping[str, Any]]) -> str:
+    """Version of the driver that the cards share; `none` without a card."""
+    return str(cards[0]["driver"]) if cards else "none"
 
 
 def bandwidth(given: float | None, cards: Sequence[Mapping[str, Any]]) -> float | None:

@@ -70,6 +70,14 @@ def test_a_moved_tag_is_named() -> None:
     assert f"digest was {'b' * 64}, is {'a' * 64}" in benchmark.compare(run(*STEADY), [old])
 
 
+def test_another_driver_is_named() -> None:
+    card = {"name": "NVIDIA GeForce RTX 3060"}
+    old, new = ([{**card, "driver": version}] for version in ("550.163.01", "570.86.15"))
+    said = benchmark.compare(run(*STEADY, gpus=new), [run(*STEADY, gpus=old)])
+    assert said.endswith("driver was 550.163.01, is 570.86.15")
+    assert "driver" not in benchmark.compare(run(*STEADY), [run(*STEADY)])
+
+
 def test_a_good_run_has_no_objection() -> None:
     assert benchmark.objections(run(*STEADY), 20, 360, gpu=True) == []
 
