@@ -283,7 +283,7 @@ class Docker(Section):
     """Docker Engine on the desktop."""
 
     source: Literal["distribution", "docker"] = "distribution"
-    """Whose packages: the distribution's own, or Docker's repository."""
+    """Whose packages where there is no Docker yet: the distribution's own, or Docker's. An installed one is adopted."""
     registry_mirrors: tuple[Url, ...] = Field(default=(), examples=[["http://192.168.1.5:5000"]])
     """Mirrors of Docker Hub to ask first."""
 

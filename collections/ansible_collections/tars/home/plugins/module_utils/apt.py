@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import List, Sequence, Tuple
+from typing import FrozenSet, List, Sequence, Tuple
 
 ENVIRONMENT: Tuple[Tuple[str, str], ...] = (("DEBIAN_FRONTEND", "noninteractive"), ("NEEDRESTART_SUSPEND", "1"))
 
@@ -13,19 +13,35 @@ LOCK_TIMEOUT_S = 600
 
 def query_command(names: Sequence[str]) -> List[str]:
     """Asks for the state of packages. Exits 1 for unknown names, which are then simply not in the answer."""
-    return ["dpkg-query", "--show", "--showformat=${Package}\\t${db:Status-Status}\\n", *names]
+    return ["dpkg-query", "--show", "--showformat=${Package}\\t${db:Status-Status}\\t${db:Status-Want}\\n", *names]
+
+
+def installed(answer: str) -> FrozenSet[str]:
+    """The installed packages of dpkg-query's answer."""
+    return frozenset(name for name, status, _ in _rows(answer) if status == "installed")
+
+
+def held(answer: str) -> FrozenSet[str]:
+    """The packages of dpkg-query's answer that apt-mark holds, installed or not."""
+    return frozenset(name for name, _, want in _rows(answer) if want == "hold")
 
 
 def missing(names: Sequence[str], answer: str) -> List[str]:
     """Names that are not installed according to dpkg-query's answer, in the order given."""
-    lines = [line.split("\t") for line in answer.splitlines()]
-    installed = {fields[0] for fields in lines if len(fields) == 2 and fields[1] == "installed"}
-    return [name for name in dict.fromkeys(names) if name not in installed]
+    there = installed(answer)
+    return [name for name in dict.fromkeys(names) if name not in there]
+
+
+def _rows(answer: str) -> List[List[str]]:
+    return [fields for line in answer.splitlines() if len(fields := line.split("\t")) == 3]
 
 
 def install_command(names: Sequence[str], recommends: bool) -> List[str]:
-    """Refreshes the package lists and installs. A shell joins the two, so that they are one job."""
+    """Refreshes the package lists and installs. A shell joins the two, so that they are one job.
+
+    Ends with an error rather than remove a package that stands in the way: that is the owner's to decide.
+    """
     options = f"--quiet --yes --option=DPkg::Lock::Timeout={LOCK_TIMEOUT_S}"
     choice = "--install-recommends" if recommends else "--no-install-recommends"
-    script = f'apt-get {options} update && exec apt-get {options} {choice} install "$@"'
+    script = f'apt-get {options} update && exec apt-get {options} --no-remove {choice} install "$@"'
     return ["sh", "-c", script, "apt-get", *names]

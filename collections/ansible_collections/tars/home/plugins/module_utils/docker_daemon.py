@@ -1,14 +1,89 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Docker's daemon.json: a desired set of keys merged into what is there."""
+"""Docker's daemon.json: a desired set of keys merged into what is there, and how the running daemon takes it up."""
 
 from __future__ import annotations
 
 import json
-from typing import Any, Dict
+import os
+from dataclasses import dataclass
+from typing import Any, Dict, List, Mapping, Tuple
+
+PATH = "/etc/docker/daemon.json"
+
+RELOADED = frozenset(
+    (
+        "debug",
+        "default-runtime",
+        "insecure-registries",
+        "labels",
+        "live-restore",
+        "max-concurrent-downloads",
+        "max-concurrent-uploads",
+        "max-download-attempts",
+        "registry-mirrors",
+        "runtimes",
+        "shutdown-timeout",
+    )
+)
+"""Keys whose new value dockerd takes up at SIGHUP (moby daemon/reload.go, the same in 26 and 29).
+
+`features` is reloaded as well, but what most of them switch on, CDI among them, is registered at the start alone.
+"""
+
+ACTIVATIONS = ("", "reload", "restart")
+"""What dockerd has to do for a change, in rising order."""
+
+LIMITED = ("json-file", "local")
+"""Log drivers that keep files and take max-size and max-file."""
 
 
 class DaemonConfigError(Exception):
-    """The present file is not a JSON object."""
+    """The present file or the present daemon stands in the way. The message names it and the next step."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """docker.service as systemd and the kernel have it. `command` is dockerd with its flags, empty without a unit."""
+
+    active: bool
+    command: Tuple[str, ...]
+
+    @property
+    def flags(self) -> Tuple[str, ...]:
+        """The flags, but for the one that names the configuration file."""
+        kept: List[str] = []
+        words = iter(self.command[1:])
+        for word in words:
+            if word == "--config-file":
+                next(words, None)
+            elif not word.startswith("--config-file="):
+                kept.append(word)
+        return tuple(kept)
+
+    @property
+    def path(self) -> str:
+        """The configuration file it reads."""
+        words = list(self.command)
+        for number, word in enumerate(words):
+            if word.startswith("--config-file="):
+                return word.partition("=")[2]
+            if word == "--config-file" and number + 1 < len(words):
+                return words[number + 1]
+        return PATH
+
+
+def parse_service(show: str, cmdline: bytes) -> Service:
+    """`systemctl show` of docker.service, and /proc/PID/cmdline of its process, empty where none runs.
+
+    The process tells its flags with all variables filled in. A unit that does not run has its words without those.
+    """
+    values: Dict[str, str] = dict(line.split("=", 1) for line in show.splitlines() if "=" in line)
+    if cmdline:
+        command = tuple(word.decode("utf-8", "replace") for word in cmdline.rstrip(b"\0").split(b"\0"))
+    else:
+        argv = values.get("ExecStart", "").partition("argv[]=")[2].partition(" ; ")[0]
+        command = tuple(word for word in argv.split() if not word.startswith("$"))
+    return Service(values.get("ActiveState") == "active", command)
 
 
 def parse(text: str, path: str) -> Dict[str, Any]:
@@ -30,7 +105,7 @@ def parse(text: str, path: str) -> Dict[str, Any]:
     return content
 
 
-def merge(current: Dict[str, Any], desired: Dict[str, Any]) -> Dict[str, Any]:
+def merge(current: Mapping[str, Any], desired: Mapping[str, Any]) -> Dict[str, Any]:
     """Desired keys over current ones; foreign keys stay.
 
     Objects are merged, other values replaced, a null removes its key.
@@ -47,6 +122,71 @@ def merge(current: Dict[str, Any], desired: Dict[str, Any]) -> Dict[str, Any]:
     return merged
 
 
-def render(content: Dict[str, Any]) -> str:
+def limit_logs(driver: str, limits: Mapping[str, str]) -> Dict[str, Any]:
+    """What limits the logs of containers where their driver keeps files. Another one, as journald, has its own ways."""
+    return {"log-driver": driver, "log-opts": dict(limits)} if limits and driver in LIMITED else {}
+
+
+def extend(current: Mapping[str, Any], lists: Mapping[str, List[Any]]) -> Dict[str, Any]:
+    """Lists that begin with these items; further ones stay behind them."""
+    extended: Dict[str, Any] = {}
+    for key, items in lists.items():
+        present = current.get(key)
+        if items:
+            extended[key] = [*items, *(item for item in present or () if item not in items)]
+    return extended
+
+
+def wanted(
+    current: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    lists: Mapping[str, List[Any]],
+    log_limits: Mapping[str, str],
+) -> Dict[str, Any]:
+    """The file's content with everything that is asked for. Settings have the last word."""
+    content = merge(current, extend(current, lists))
+    driver = settings.get("log-driver") or current.get("log-driver") or "local"
+    content = merge(content, limit_logs(driver, log_limits))
+    return merge(content, settings)
+
+
+def activation(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """What dockerd needs to take up the change: nothing (empty), `reload` or `restart`.
+
+    A key that is gone keeps its value through a reload.
+    """
+    changed = {key for key in (*before, *after) if before.get(key) != after.get(key)}
+    if not changed:
+        return ""
+    return "reload" if changed <= RELOADED & set(after) else "restart"
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Tuple[Dict[str, Any], Dict[str, Any]]:
+    """The keys that differ, before and after. The others may hold what is not to be shown, as a proxy's password."""
+    keys = sorted({key for key in (*before, *after) if before.get(key) != after.get(key)})
+    return {key: before[key] for key in keys if key in before}, {key: after[key] for key in keys if key in after}
+
+
+def refuse_swarm(after: Mapping[str, Any], swarm: str) -> None:
+    """Refuse what keeps dockerd from starting: live-restore on a node of a swarm (moby Config.IsSwarmCompatible).
+
+    `swarm` is the state of the node, `inactive` where it is none.
+    """
+    if after.get("live-restore") and swarm not in ("", "inactive"):
+        raise DaemonConfigError(
+            f"This machine is a node of a Docker swarm ({swarm}), and dockerd does not start with live-restore in one. "
+            "Next: docker swarm leave --force, which ends the swarm's services here, then run again."
+        )
+
+
+def read(path: str) -> Dict[str, Any]:
+    """The content of the file at a path; see `parse`."""
+    if not os.path.exists(path):
+        return {}
+    with open(path, encoding="utf-8") as file:
+        return parse(file.read(), path)
+
+
+def render(content: Mapping[str, Any]) -> str:
     """The file's text."""
     return json.dumps(content, indent=2, sort_keys=True) + "\n"

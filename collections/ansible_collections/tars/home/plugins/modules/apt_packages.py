@@ -10,6 +10,7 @@ description:
   - Installs the packages of the list that are missing, all in one run of C(apt-get), with fresh package lists.
   - Needs nothing on the machine but C(dpkg) and C(apt-get), so that check mode works on one just installed, and for
     packages of a source that check mode did not add. M(ansible.builtin.apt) needs C(python3-apt) and the source.
+  - Never removes a package. One that stands in the way is an error, in apt's words.
   - The work is the systemd unit C(tars-apt.service). It goes on if the connection breaks; the next run finds it.
 attributes:
   check_mode:

@@ -60,3 +60,100 @@ def test_an_empty_file_is_an_empty_object():
 def test_a_file_that_is_no_object_is_named_with_the_next_step(text):
     with pytest.raises(docker_daemon.DaemonConfigError, match=r"^/etc/x\.json .*then run again"):
         docker_daemon.parse(text, "/etc/x.json")
+
+
+LIMITS = {"max-size": "10m", "max-file": "3"}
+LOGS = {
+    "none becomes local": ({}, {}, {"log-driver": "local", "log-opts": LIMITS}),
+    "json-file is kept and limited": (
+        {"log-driver": "json-file", "log-opts": {"tag": "x", "max-size": "1g"}},
+        {},
+        {"log-driver": "json-file", "log-opts": {"tag": "x", **LIMITS}},
+    ),
+    "another driver is left alone": ({"log-driver": "journald", "log-opts": {"tag": "x"}}, {}, None),
+    "a setting has the last word": (
+        {"log-driver": "journald"},
+        {"log-driver": "local", "log-opts": {"max-file": "9"}},
+        {"log-driver": "local", "log-opts": {"max-size": "10m", "max-file": "9"}},
+    ),
+    "no limits for a driver that is asked for": ({}, {"log-driver": "syslog"}, {"log-driver": "syslog"}),
+}
+
+
+@pytest.mark.parametrize(("current", "settings", "expected"), LOGS.values(), ids=LOGS)
+def test_limits_of_logs(current, settings, expected):
+    once = docker_daemon.wanted(current, settings, {}, LIMITS)
+    assert once == (current if expected is None else expected)
+    assert docker_daemon.wanted(once, settings, {}, LIMITS) == once
+
+
+@pytest.mark.parametrize(
+    ("present", "items", "expected"),
+    [
+        (None, [], None),
+        (None, ["a"], ["a"]),
+        (["x"], [], ["x"]),
+        (["x", "a"], ["a", "b"], ["a", "b", "x"]),
+    ],
+)
+def test_items_of_others_stay_behind(present, items, expected):
+    current = {} if present is None else {"registry-mirrors": present}
+    once = docker_daemon.wanted(current, {}, {"registry-mirrors": items}, {})
+    assert once.get("registry-mirrors") == expected
+    assert docker_daemon.wanted(once, {}, {"registry-mirrors": items}, {}) == once
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "activation"),
+    [
+        ({"a": 1}, {"a": 1}, ""),
+        ({}, {"live-restore": True, "registry-mirrors": ["http://m"]}, "reload"),
+        ({"debug": False}, {"debug": True}, "reload"),
+        ({"debug": True}, {}, "restart"),
+        ({}, {"log-driver": "local"}, "restart"),
+        ({}, {"live-restore": True, "data-root": "/d"}, "restart"),
+        ({}, {"features": {"cdi": True}}, "restart"),
+        ({}, {"firewall-backend": "nftables"}, "restart"),
+    ],
+)
+def test_a_restart_only_where_a_reload_does_not_do(before, after, activation):
+    assert docker_daemon.activation(before, after) == activation
+
+
+def test_only_what_changes_is_shown():
+    before = {"proxies": {"http-proxy": "http://me:secret@p"}, "debug": True}
+    assert docker_daemon.changes(before, {**before, "debug": False}) == ({"debug": True}, {"debug": False})
+
+
+SHOWN = """ActiveState={state}
+MainPID={pid}
+ExecStart={{ path=/usr/sbin/dockerd ; argv[]=/usr/sbin/dockerd -H fd:// --config-file /d.json $OPTIONS ; pid=0 }}
+"""
+
+
+def test_a_unit_that_does_not_run_tells_its_flags():
+    service = docker_daemon.parse_service(SHOWN.format(state="inactive", pid=0), b"")
+    assert (service.active, service.flags, service.path) == (False, ("-H", "fd://"), "/d.json")
+
+
+def test_a_process_tells_its_flags_with_the_variables_filled_in():
+    cmdline = b"/usr/sbin/dockerd\0-H\0fd://\0--dns=1.1.1.1\0--config-file=/e.json\0"
+    service = docker_daemon.parse_service(SHOWN.format(state="active", pid=7), cmdline)
+    assert (service.active, service.flags, service.path) == (True, ("-H", "fd://", "--dns=1.1.1.1"), "/e.json")
+
+
+def test_without_a_unit_the_usual_file_is_meant():
+    service = docker_daemon.parse_service("ActiveState=inactive\nMainPID=0\n", b"")
+    assert (service.active, service.flags, service.path) == (False, (), "/etc/docker/daemon.json")
+
+
+@pytest.mark.parametrize(
+    ("wish", "swarm"), [({"live-restore": True}, "inactive"), ({}, "active"), ({"live-restore": True}, "")]
+)
+def test_live_restore_outside_of_a_swarm_is_no_matter(wish, swarm):
+    docker_daemon.refuse_swarm(wish, swarm)
+
+
+def test_live_restore_in_a_swarm_is_refused():
+    with pytest.raises(docker_daemon.DaemonConfigError, match=r"node of a Docker swarm .*docker swarm leave"):
+        docker_daemon.refuse_swarm({"live-restore": True}, "active")
