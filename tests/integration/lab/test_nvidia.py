@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The role nvidia on the bare desktop, with a stand-in for the card and for the packages (tars_lab.nvidia).
+
+Judges are Docker, which gives a container the card or does not, apt, and the machine's own boot. Each test stands on
+the ones before it.
+"""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tars_lab import apt_repository, cgroups, machine, nvidia
+from tars_lab.layout import Lab
+
+from ...conftest import BIN, INVENTORY, ROOT, environment
+
+pytestmark = pytest.mark.lab
+
+PLAYBOOK = """
+- hosts: desktop
+  gather_facts: false
+  tasks:
+    - ansible.builtin.import_role: {name: tars.home.nvidia}
+      tags: [nvidia]
+    - ansible.builtin.import_role: {name: tars.home.docker_engine}
+      vars:
+        docker_engine_registry_mirrors: "{{ tars_site.docker.registry_mirrors }}"
+        docker_engine_settings: {features: {cdi: true}}
+      tags: [docker_engine]
+"""
+VERIFY = """
+- hosts: desktop
+  gather_facts: false
+  tasks:
+    - ansible.builtin.import_role: {name: tars.home.nvidia, tasks_from: verify}
+"""
+IMAGE = "redis:8.0.2"
+RUN = f"docker run --rm --device nvidia.com/gpu=all --entrypoint nvidia-smi {IMAGE} -L"
+CARD = "GPU 0: NVIDIA GeForce RTX 3070 (UUID: GPU-"
+
+
+class Desktop:
+    """The desktop, with the role to be run on it and the repositories that it gets its packages from."""
+
+    def __init__(self, lab: Lab, repositories: Path, url: str) -> None:
+        self.lab, self.repositories, self.url = lab, repositories, url
+        self.machine = next(one for one in lab.machines if one.kind == "xps8950")
+        self.playbook, self.verify = repositories / "playbook.yml", repositories / "verify.yml"
+        self.playbook.write_text(PLAYBOOK)
+        self.verify.write_text(VERIFY)
+
+    def publish(self, *drivers: str, toolkit: str = "1.20.0") -> None:
+        kernel = os.uname().release
+        packages = [package for version in drivers for package in nvidia.driver(version, kernel)]
+        once = {(package.name, package.version): package for package in packages}
+        apt_repository.repository(self.repositories / "driver", once.values())
+        apt_repository.repository(self.repositories / "toolkit", nvidia.toolkit(toolkit))
+
+    def ansible(self, program: str, *arguments: str | Path, **variables: object) -> str:
+        """Run one of Ansible's programs with the role's variables; its output, and its exit status as the last line."""
+        given = {
+            "nvidia_driver_source": "nvidia",
+            "nvidia_driver_repository": f"{self.url}/driver",
+            "nvidia_driver_repository_key": f"{self.url}/driver/gpg",
+            "nvidia_toolkit_repository": f"{self.url}/toolkit",
+            "nvidia_toolkit_repository_key": f"{self.url}/toolkit/gpg",
+            **variables,
+        }
+        command = [BIN / program, "-i", INVENTORY, *arguments, "--extra-vars", json.dumps(given)]
+        done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=600)
+        return f"{done.stdout}{done.stderr}\nexit {done.returncode}"
+
+    def run(self, tags: str = "nvidia", **variables: object) -> str:
+        return self.ansible("ansible-playbook", self.playbook, "--tags", tags, **variables)
+
+    def module(self, name: str, arguments: str = "") -> dict[str, Any]:
+        """What a module of the collection returns, whether it fails or not."""
+        output = self.ansible("ansible", "desktop", "--one-line", "-m", f"tars.home.{name}", "-a", arguments)
+        assert "=> " in output, output
+        result: dict[str, Any] = json.JSONDecoder().raw_decode(output.partition("=> ")[2])[0]
+        return result
+
+    def findings(self) -> list[str]:
+        return [finding["name"] for finding in self.module("nvidia_info")["findings"]]
+
+    def shell(self, script: str, *, fails: bool = False) -> str:
+        done = machine.execute(self.lab, self.machine, ["sh", "-c", script])
+        assert fails or done.returncode == 0, f"{script}: {done.stdout}{done.stderr}"
+        return done.stdout + done.stderr
+
+    def reboot(self) -> None:
+        leader = cgroups.init(self.lab, self.machine.name)
+        self.shell("systemctl reboot")
+        deadline = time.monotonic() + 180
+        while cgroups.init(self.lab, self.machine.name) in (leader, None):
+            assert time.monotonic() < deadline, "the desktop did not come back"
+            time.sleep(0.5)
+        machine.wait(self.lab, self.machine)
+
+    def eventually(self, script: str, wanted: str) -> None:
+        deadline = time.monotonic() + 60
+        while wanted not in (said := self.shell(script, fails=True)):
+            assert time.monotonic() < deadline, f"{script}: {said}"
+            time.sleep(0.5)
+
+
+@pytest.fixture(scope="module")
+def desktop(new_lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desktop]:
+    top = tmp_path_factory.mktemp("nvidia")
+    with apt_repository.served(top, new_lab.gateway) as url:
+        desktop = Desktop(new_lab, top, url)
+        desktop.publish("550.163.01")
+        yield desktop
+
+
+def test_without_a_card_nothing_is_done(desktop: Desktop) -> None:
+    output = desktop.run()
+    assert "changed=0 " in output and "exit 0" in output, output
+    assert desktop.module("nvidia_driver", "required=true")["finding"]["name"] == "no card"
+
+
+def test_a_first_run_ends_with_the_question_for_a_reboot(desktop: Desktop) -> None:
+    nvidia.plug(desktop.lab, desktop.machine)
+    output = desktop.run("nvidia,docker_engine")
+    assert "exit 0" in output, output
+    assert "nouveau holds the card" in output and "Next: reboot" in output, output
+    assert "550.163.01-1+standin" in desktop.shell("dpkg-query --show nvidia-driver")
+    assert desktop.findings() == ["nouveau holds the card"]
+    # apt offers no more than one branch so far, and keeps to it.
+    assert "1000" in desktop.shell("apt-cache policy nvidia-driver libcuda1 | grep -A1 '550.163'")
+
+
+def test_told_to_the_role_reboots_and_a_container_lists_the_card(desktop: Desktop) -> None:
+    output = desktop.run(nvidia_reboot=True)
+    assert "exit 0" in output, output
+    assert desktop.shell(RUN).startswith(CARD)
+    assert "changed=0 " in (output := desktop.run()), output
