@@ -340,7 +340,7 @@ class Site(Section):
     docker: Docker = Docker()
     """Docker Engine on the desktop."""
     gpu: Literal["auto", "nvidia", "none"] = "auto"
-    """Graphics processor for the models: found by itself, required, or not used."""
+    """Graphics processor for the models: an NVIDIA card if there is one, such a card required, or none."""
     stack: Stack
     """The services on the desktop."""
 

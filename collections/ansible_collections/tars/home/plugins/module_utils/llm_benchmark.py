@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import random
 import time
-from typing import Any, Dict, Iterator, List, Mapping, Optional
+from typing import Any, Dict, Iterator, Mapping, Optional
 
 from . import ollama
 
@@ -26,9 +26,6 @@ TEXT = (
     "how long the warranty lasts and why water drips from a valve under one window"
 )
 """What the prompts take their words from."""
-
-GPU_FIELDS = ("name", "driver_version", "power.limit", "memory.total")
-"""What is asked of nvidia-smi; watts and MiB."""
 
 
 def prompt(tokens: int, number: int) -> str:
@@ -127,25 +124,6 @@ def measure(url: str, model: str, text: str, num_ctx: int, output_tokens: int, s
 def rate(tokens: int, nanoseconds: int) -> float:
     """Tokens per second."""
     return tokens / nanoseconds * 1e9 if nanoseconds else 0.0
-
-
-def gpus(csv: str) -> List[Dict[str, Any]]:
-    """The cards in `nvidia-smi --query-gpu=… --format=csv,noheader,nounits`: name, driver, watts, MiB."""
-    cards = []
-    for line in csv.splitlines():
-        values = [value.strip() for value in line.split(",")]
-        if len(values) == len(GPU_FIELDS):
-            name, driver, watts, mib = values
-            cards.append({"name": name, "driver": driver, "power_limit_w": number(watts), "memory_mib": number(mib)})
-    return cards
-
-
-def number(text: str) -> Optional[float]:
-    """A number, or None where the card does not tell (`[N/A]`)."""
-    try:
-        return float(text)
-    except ValueError:
-        return None
 
 
 def ask(url: str, path: str, body: Optional[Mapping[str, Any]] = None) -> Dict[str, Any]:

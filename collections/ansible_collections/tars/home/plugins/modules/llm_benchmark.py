@@ -125,7 +125,7 @@ objections:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.tars.home.plugins.module_utils import llm_benchmark, ollama
+from ansible_collections.tars.home.plugins.module_utils import llm_benchmark, nvidia_smi, ollama
 
 
 def main() -> None:
@@ -179,8 +179,7 @@ def cards(module: AnsibleModule) -> list:
     program = module.get_bin_path("nvidia-smi")
     if program is None:
         return []
-    query = ",".join(llm_benchmark.GPU_FIELDS)
-    return llm_benchmark.gpus(module.run_command([program, f"--query-gpu={query}", "--format=csv,noheader,nounits"])[1])
+    return nvidia_smi.gpus(module.run_command(nvidia_smi.command(program))[1])
 
 
 def answer(module: AnsibleModule, url: str) -> dict:

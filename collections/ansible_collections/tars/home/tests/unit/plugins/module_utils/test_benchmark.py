@@ -114,15 +114,6 @@ def test_bandwidth_is_known_by_name_and_can_be_given() -> None:
     assert benchmark.bandwidth(None, []) is None
 
 
-def test_cards_are_read_from_nvidia_smi() -> None:
-    csv = "NVIDIA GeForce RTX 3060, 550.163.01, 170.00, 12288\nNVIDIA T1000, 550.163.01, [N/A], 4096\n"
-    assert llm_benchmark.gpus(csv) == [
-        {"name": "NVIDIA GeForce RTX 3060", "driver": "550.163.01", "power_limit_w": 170.0, "memory_mib": 12288.0},
-        {"name": "NVIDIA T1000", "driver": "550.163.01", "power_limit_w": None, "memory_mib": 4096.0},
-    ]
-    assert llm_benchmark.gpus("NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.\n") == []
-
-
 def test_prompts_are_fixed_and_differ_from_the_first_word_on() -> None:
     assert llm_benchmark.prompt(100, 3) == llm_benchmark.prompt(100, 3)
     assert llm_benchmark.prompt(100, 3).split()[0] != llm_benchmark.prompt(100, 4).split()[0]
