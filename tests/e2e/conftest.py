@@ -69,6 +69,8 @@ def bare(new_lab: Lab) -> None:
 @pytest.fixture(scope="session")
 def planned(bare: None) -> Run:
     """What check mode says about bare machines, which it leaves bare."""
+    lease = tars("lab", "shell", "xps8950", "ip", "-4", "address", "show", "dev", "eth0").stdout
+    assert "10.77.0.110/" in lease and " dynamic " in lease, f"the desktop is to begin with an address by DHCP: {lease}"
     run = playbook("site", "--check", "--diff")
     shell = tars("lab", "shell", "xps8950", "sh", "-c", "command -v docker", check=False)
     assert shell.returncode != 0 and not shell.stdout, "check mode installed something"
