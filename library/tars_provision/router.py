@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from tars_provision.errors import Failure
 from tars_provision.site import Site
 
 RESOLVED = Path("/run/systemd/resolve")
+PATIENCE_S = 1
 DROP_IN = Path("/etc/systemd/resolved.conf.d/tars-names.conf")
 
 
@@ -33,12 +36,26 @@ def advice(site: Site, hardware: Mapping[str, str] | None = None) -> list[str]:
 
 
 def hardware(site: Site) -> dict[str, str]:
-    """Return the hardware addresses of the two machines, as far as this computer has met them on its own network."""
+    """Return the hardware addresses of the two machines, as far as they are on this computer's own network.
+
+    Takes at most `PATIENCE_S` where one of them does not answer.
+    """
     if shutil.which("ip") is None:
         return {}
-    done = subprocess.run(["ip", "-json", "-4", "neighbour", "show"], capture_output=True, text=True)
-    met = {row["dst"]: row["lladdr"] for row in json.loads(done.stdout or "[]") if "lladdr" in row}
-    return {str(host.address): met[str(host.address)] for host in site.hosts.values() if str(host.address) in met}
+    wanted = [str(host.address) for host in site.hosts.values()]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        for address in wanted:
+            # The discard port: the question before it, who has that address, is the one that counts.
+            with contextlib.suppress(OSError):
+                sock.sendto(b"", (address, 9))
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        done = subprocess.run(["ip", "-json", "-4", "neighbour", "show"], capture_output=True, text=True)
+        met = {row["dst"]: row["lladdr"] for row in json.loads(done.stdout or "[]") if "lladdr" in row}
+        found = {address: met[address] for address in wanted if address in met}
+        if len(found) == len(wanted) or time.monotonic() > deadline:
+            return found
+        time.sleep(0.1)
 
 
 def finds(site: Site) -> bool:
