@@ -196,10 +196,13 @@ def strike(desktop: Desktop, case: Case, controller: subprocess.Popen[str], fold
         time.sleep(case.link_s)
         subprocess.run(["ip", "link", "set", desktop.port, "up"], check=True)
         return True
+    if case.cut != "reboot":
+        kill(controller)
+    # Nobody comes back any more; the machine that is switched off forgets its connections.
+    back = desktop.reached("back")
     if case.cut == "reboot":
         desktop.reboot()
-    kill(controller)
-    back = desktop.reached("back")
+        kill(controller)
     hang_up(folder)
     if case.cut == "module":
         for process in desktop.sessions():
