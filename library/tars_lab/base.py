@@ -24,6 +24,8 @@ _KINDS = {
     "xps8950": ["fuse3", "libnfs14"],
     "bookworm-xps8950": ["fuse3", "libnfs13"],
     "ds1515plus": sorted(dsm_twin.PACKAGES),
+    # A desktop with a kernel of its own (tars_lab.virtual), on which it would take long to install what it mounts with.
+    "kernel": ["linux-image-cloud-amd64", "nfs-common"],
     "client": ["bind9-dnsutils", "curl", "libnfs-utils", "netcat-openbsd", "nmap", "openssl"],
 }
 _APT = ["apt-get", "-qq", "-o", "APT::Install-Recommends=false", "-o", "DPkg::Options::=--force-unsafe-io"]

@@ -53,12 +53,14 @@ def create(lab: Lab, machine: Machine, tree: Path, furnish: Callable[[Path], Non
     partial = rootfs.with_name("rootfs.partial")
     base.remove(partial)
     base.copy(tree, partial)
-    _configure(lab, machine, partial)
+    configure(lab, machine, partial)
+    _contain(machine, partial)
     furnish(partial)
     partial.rename(rootfs)
 
 
-def _configure(lab: Lab, machine: Machine, rootfs: Path) -> None:
+def configure(lab: Lab, machine: Machine, rootfs: Path) -> None:
+    """Give a copy of a tree the name, the address and the keys of a machine."""
     etc = rootfs / "etc"
     (etc / "hostname").write_text(f"{machine.name}\n")
     (etc / "hosts").write_text(f"127.0.0.1 localhost\n127.0.1.1 {machine.name}\n::1 localhost ip6-localhost\n")
@@ -75,12 +77,18 @@ def _configure(lab: Lab, machine: Machine, rootfs: Path) -> None:
     ipv4 = etc / "systemd/network/10-eth0.network.d/ipv4.conf"
     ipv4.parent.mkdir()
     ipv4.write_text(f"[Network]\n{'DHCP=ipv4' if machine.born else static}\n")
-    (etc / "systemd/system/writable-cgroups.service").write_text(_CGROUPS_UNIT)
-    run(["systemctl", "--root", rootfs, "enable", "--quiet", "systemd-networkd", "ssh", "writable-cgroups"])
+    run(["systemctl", "--root", rootfs, "enable", "--quiet", "systemd-networkd", "ssh"])
+    _keys(lab, machine, rootfs)
+
+
+def _contain(machine: Machine, rootfs: Path) -> None:
+    """Fit a machine to the kernel of the host, on which it is to run."""
+    units = rootfs / "etc/systemd/system"
+    (units / "writable-cgroups.service").write_text(_CGROUPS_UNIT)
+    run(["systemctl", "--root", rootfs, "enable", "--quiet", "writable-cgroups"])
     if "rpc_pipefs" not in Path("/proc/filesystems").read_text():
         # The packages of NFS programs bring this mount; on a kernel without NFS it fails at every boot.
-        (etc / "systemd/system/run-rpc_pipefs.mount").symlink_to("/dev/null")
-    _keys(lab, machine, rootfs)
+        (units / "run-rpc_pipefs.mount").symlink_to("/dev/null")
     if machine.kind == "xps8950":
         # Debian 12's package calls the folder by its old name, and dpkg keeps the two apart.
         _nfs_client(rootfs, "/sbin" if machine.suite == "bookworm" else "/usr/sbin")

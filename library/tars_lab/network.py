@@ -72,6 +72,13 @@ ip link set {port} master {lab.bridge} up
 """
 
 
+def tap(lab: Lab, machine: Machine) -> tuple[str, int, str]:
+    """The port for a machine with a kernel of its own: its name, its MTU, and shell commands that make it anew."""
+    port, mtu = _port(lab, machine), _uplink_mtu()
+    make = f"ip tuntap add {port} mode tap\nip link set {port} mtu {mtu} master {lab.bridge} up\n"
+    return port, mtu, unplug(lab, machine) + make
+
+
 def unplug(lab: Lab, machine: Machine) -> str:
     """Shell commands that take a machine off the bridge: whoever asks for it is not even refused."""
     namespace, port = lab.netns(machine.name), _port(lab, machine)

@@ -53,12 +53,14 @@ def unit_files(mount: Mount) -> Dict[str, str]:
 
     The automount is wanted, not required, at boot, and mounts at the first access: a machine boots whether the NAS is
     there or not (what `nofail` says in fstab), and an access to an absent one ends with an error after the timeout.
+    No limit of starts: after five mounts that are refused at once (systemd's default within ten seconds) the automount
+    would stay failed until somebody starts it by hand.
     """
     what, where = mount.source.replace("%", "%%"), mount.path.replace("%", "%%")
     options = ",".join(mount.options).replace("%", "%%")
     return {
         mount.name + ".mount": (
-            f"{MARKER}[Unit]\nDescription={what} on {where}\n\n"
+            f"{MARKER}[Unit]\nDescription={what} on {where}\nStartLimitIntervalSec=0\n\n"
             f"[Mount]\nWhat={what}\nWhere={where}\nType=nfs4\nOptions={options}\nTimeoutSec={mount.mount_timeout_s}\n"
         ),
         mount.name + ".automount": (
@@ -70,14 +72,13 @@ def unit_files(mount: Mount) -> Dict[str, str]:
 
 
 def options(read_only: bool, timeout_s: int, retries: int, further: Sequence[str]) -> Tuple[str, ...]:
-    """NFS mount options, see nfs(5).
+    """NFS mount options, see nfs(5). `timeo` is in tenths of a second.
 
-    Soft: an access to a NAS that went away ends with an error, instead of a process that cannot be killed. `timeo` is
-    in tenths of a second.
+    What is only read is mounted soft: an access to a NAS that went away ends with an error. What is written to is
+    mounted hard: it waits for the NAS, because the kernel would drop what it has taken from a program and not yet sent.
     """
     base = (
-        "ro" if read_only else "rw",
-        "soft",
+        *(("ro", "soft") if read_only else ("rw", "hard")),
         f"timeo={timeout_s * 10}",
         f"retrans={retries}",
         "nosuid",

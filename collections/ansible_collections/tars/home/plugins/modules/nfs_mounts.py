@@ -10,6 +10,8 @@ description:
   - Brings the NFS mounts of the machine to the list given. A mount made earlier and no longer in the list is removed.
   - Each is mounted at the first access, and unmounted after the idle time. The machine boots whether the server is
     there or not.
+  - While the server is away, an access to a mount that is only read ends with an error, and one to a mount that is
+    written to waits until the server is back, so that nothing written is lost.
   - A unit file written by someone else is never touched.
 attributes:
   check_mode:

@@ -99,6 +99,14 @@ def test_timeouts_are_tenths_of_a_second():
     assert nfs_units.options(False, 5, 2, ["vers=4.1"])[::8] == ("rw", "vers=4.1")
 
 
+def test_what_is_written_to_waits_for_its_server():
+    assert "hard" in nfs_units.options(False, 5, 2, []) and "soft" not in nfs_units.options(False, 5, 2, [])
+
+
+def test_refused_mounts_in_a_row_do_not_end_the_automount():
+    assert "\nStartLimitIntervalSec=0\n" in FILES["srv-docs.mount"].partition("[Mount]")[0]
+
+
 def test_states_as_systemctl_shows_them():
     show = (
         "Id=srv-docs.automount\nActiveState=active\nUnitFileState=enabled\n\n"
