@@ -9,6 +9,7 @@ from .cutting_desktop import BORN, OWN, PATIENCE_S, Desktop, lets_in, wait
 
 NOWHERE = "192.0.2.5"
 TARGETS = {"right": OWN, "wrong": NOWHERE}
+NETWORKS = {address.rpartition(".")[0] for address in (BORN, *TARGETS.values())}
 DROP_IN = "systemd/network/10-eth0.network.d/zz-tars.conf"
 
 
@@ -66,10 +67,13 @@ class Address(Desktop):
         return self.path(f"/run/{DROP_IN}").exists()
 
     def addresses(self) -> set[str]:
-        """The IPv4 addresses, as the kernel tells them; none while the machine is off."""
+        """The IPv4 addresses in the networks of the moves, as the kernel tells them; none while the machine is off.
+
+        The stack's containers have networks of their own.
+        """
         lines = self.network("fib_trie")
         local = {before.split()[-1] for before, line in itertools.pairwise(lines) if line.strip() == "/32 host LOCAL"}
-        return {address for address in local if not address.startswith("127.")}
+        return {address for address in local if address.rpartition(".")[0] in NETWORKS}
 
     def in_force(self) -> str:
         found = self.addresses()
