@@ -26,7 +26,7 @@ from plays import BIN, DESKTOP, INVENTORY, ROOT, changed, on, site, tasks, timed
 ROLES = "collections/ansible_collections/tars/home/roles"
 VARIABLES = (
     *(f"{ROLES}/{role}/defaults/main.yml" for role in ("authority", "base", "docker_engine", "nas")),
-    *(f"{ROLES}/{role}/defaults/main.yml" for role in ("nfs_mount", "stack")),
+    *(f"{ROLES}/{role}/defaults/main.yml" for role in ("names", "nfs_mount", "stack")),
     *(f"{ROLES}/{role}/vars/main.yml" for role in ("docker_engine", "stack")),
     *(f"roles/{profile}/{kind}/main.yml" for profile in ("ds1515plus", "xps8950") for kind in ("defaults", "vars")),
     "tests/bench/stock/variables.yml",
@@ -50,6 +50,8 @@ echo '# stranger' >> /etc/tars/firewall.nft
 nft insert rule inet tars judge tcp dport 8080 accept
 systemctl disable tars-firewall.service
 rm /opt/tars/secrets/issuer.key
+sed -i s/tars.home.arpa/other.home.arpa/ /etc/dnsmasq.d/tars.conf
+sed -i '/127.0.0.1/d' /etc/resolv.conf
 docker stop tars-redis-1
 docker rm --force tars-worker-1
 """
