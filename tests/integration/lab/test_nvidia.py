@@ -141,3 +141,21 @@ def test_told_to_the_role_reboots_and_a_container_lists_the_card(desktop: Deskto
     assert "exit 0" in output, output
     assert desktop.shell(RUN).startswith(CARD)
     assert "changed=0 " in (output := desktop.run()), output
+
+
+@pytest.mark.parametrize(
+    ("plant", "undo", "names"),
+    [
+        ("touch /run/tars-lab-card/lost", "rm /run/tars-lab-card/lost", ["card lost"]),
+        (
+            "mv /usr/bin/nvidia-smi /usr/bin/away",
+            "mv /usr/bin/away /usr/bin/nvidia-smi",
+            ["driver does not answer", "CDI stale"],
+        ),
+        ("rm /dev/nvidia-uvm", "mknod --mode=666 /dev/nvidia-uvm c 1 3", ["CDI stale"]),
+    ],
+)
+def test_what_is_planted_is_called_by_its_name(desktop: Desktop, plant: str, undo: str, names: list[str]) -> None:
+    desktop.shell(plant)
+    assert desktop.findings() == names
+    desktop.shell(undo)
