@@ -74,7 +74,8 @@ class Desktop(ABC):
         self, role: dict[str, object], folder: Path, ssh: str, *arguments: str, **variables: object
     ) -> list[str]:
         """The command that applies a role to the desktop, over connections that this run alone has."""
-        extra = f"{ssh} -o ControlPath={folder}/%C"
+        # Not %C, which is 40 characters long: a socket's path may have 107, and folders of tests are deep.
+        extra = f"{ssh} -o ControlPath={folder}/%h-%p"
         play = [{"hosts": "desktop", "gather_facts": False, "vars": {**variables, "ansible_ssh_extra_args": extra}}]
         path = folder / "play.yml"
         path.write_text(json.dumps([{**play[0], "roles": [role]}]))

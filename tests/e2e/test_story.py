@@ -122,14 +122,14 @@ def test_https_answers_the_client_with_the_sites_own_authority() -> None:
     assert stranger.rc == 60, "a client without the authority must refuse the certificate"
 
 
-@pytest.mark.parametrize(("address", "open_ports"), [("10.77.0.10", {22, 53, 443}), ("fd77:7a52::10", {22, 443})])
-def test_every_other_port_is_closed(address: str, open_ports: set[int]) -> None:
+@pytest.mark.parametrize("address", ["10.77.0.10", "fd77:7a52::10"])
+def test_every_other_port_is_closed(address: str) -> None:
     family = "-6" if ":" in address else ""
     scan = host("client").run(f"nmap {family} -Pn -n -sT -p- -T5 --max-retries 1 -oG - {address}")
     assert scan.rc == 0, scan.stderr
     line = next(line for line in scan.stdout.splitlines() if "Ports:" in line)
     ports = {int(port.split("/")[0]) for port in line.split("Ports:")[1].split("\t")[0].split(",") if "/open/" in port}
-    assert ports == open_ports, scan.stdout
+    assert ports == {22, 443}, scan.stdout
 
 
 def test_the_share_is_mounted_by_user_space_tools_and_holds_the_document() -> None:

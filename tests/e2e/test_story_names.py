@@ -110,6 +110,8 @@ def test_what_is_the_households_own_never_leaves_it(upstream: None) -> None:
     answers = dig(*own)
     assert [code for code, _ in answers if code not in ("NOERROR", "NXDOMAIN")] == []
     # Plain DNS as old resolvers speak it: an answer of more than 512 bytes comes over TCP, all of it.
+    refused = host("client").run(f"dig +tcp +time=2 +tries=1 @{DESKTOP} first.example.org A")
+    assert refused.rc != 0 and "connection refused" in refused.stdout, "nobody told it to come that way"
     ((code, large),) = dig("+noedns large.example.org A")
     assert (code, len(large)) == ("NOERROR", 200)
     asked = {line.split()[0] for line in on("client", "cat /run/upstream.log").splitlines()}

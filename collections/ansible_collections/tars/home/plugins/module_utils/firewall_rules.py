@@ -19,7 +19,7 @@ LINK_LOCAL = ipaddress.IPv6Network("fe80::/10")
 TABLE = """\
 table inet tars {{
 	comment "written by tars.home.host_firewall, changes are lost"
-
+{again}
 	# Who may begin a conversation with this machine.
 	chain judge {{
 		ct state {{ established, related }} accept
@@ -56,6 +56,24 @@ table inet tars {{
 }}
 """
 
+AGAIN = """
+	# Who was told that an answer is too large for UDP asks again over TCP (RFC 7766). So long, and to nobody else,
+	# TCP is open. TC, which says so, is bit 22 of a DNS message (RFC 1035, 4.1.1), behind the 64 bits of UDP's header.
+	set again {{
+		type ipv4_addr; flags dynamic,timeout; size 4096; timeout 10s;
+	}}
+
+	set again6 {{
+		type ipv6_addr; flags dynamic,timeout; size 4096; timeout 10s;
+	}}
+
+	chain answering {{
+		type filter hook output priority filter; policy accept;
+		udp sport {{ {ports} }} @th,86,1 1 update @again {{ ip daddr }}
+		udp sport {{ {ports} }} @th,86,1 1 update @again6 {{ ip6 daddr }}
+	}}
+"""
+
 EMPTY = "table inet tars\ndelete table inet tars\n"
 """Removes the table, whether it is there or not."""
 
@@ -66,7 +84,10 @@ class FirewallError(Exception):
 
 @dataclass(frozen=True)
 class Service:
-    """Ports that some may reach: `sources` are networks, addresses, or `link6`."""
+    """Ports that some may reach: `sources` are networks, addresses, or `link6`.
+
+    `protocol` is tcp, udp, or dns: UDP, and TCP for whoever has just been told to ask again that way.
+    """
 
     name: str
     ports: tuple[int, ...]
@@ -108,13 +129,18 @@ def render(services: Sequence[Service], interface: Optional[str], link: Sequence
     for service in services:
         let_in = networks(service.sources, link)
         everyone += let_in
-        ports = ", ".join(map(str, sorted(set(service.ports))))
+        to = f'dport {{ {_ports([service])} }} accept comment "{service.name}"'
         for match in _matches(let_in):
-            rules.append(f'{match} {service.protocol} dport {{ {ports} }} accept comment "{service.name}"')
+            if service.protocol == "dns":
+                rules += [f"{match} udp {to}", f"{match} {_TOLD[match.split()[0]]} tcp {to}"]
+            else:
+                rules.append(f"{match} {service.protocol} {to}")
     for match in _matches(everyone):
         rules.append(f"{match} {'icmp' if match.startswith('ip ') else 'icmpv6'} type echo-request accept")
         rules.append(f"{match} meta l4proto tcp reject with tcp reset")
-    return TABLE.format(rules="\n".join(f"\t\t{rule}" for rule in rules))
+    names = [service for service in services if service.protocol == "dns"]
+    again = AGAIN.format(ports=_ports(names)) if names else ""
+    return TABLE.format(again=again, rules="\n".join(f"\t\t{rule}" for rule in rules))
 
 
 def lets_in(
@@ -134,6 +160,13 @@ def lets_in(
         for service in services
         for network in networks(service.sources, link)
     )
+
+
+def _ports(services: Iterable[Service]) -> str:
+    return ", ".join(map(str, sorted({port for service in services for port in service.ports})))
+
+
+_TOLD = {"ip": "ip saddr @again", "ip6": "ip6 saddr @again6"}
 
 
 def _matches(found: Iterable[Network]) -> list[str]:

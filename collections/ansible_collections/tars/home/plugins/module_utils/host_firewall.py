@@ -55,6 +55,10 @@ WORDS = {"table": "table", **FILES, "enabled": "loaded at boot", "active": SERVI
 """What the fields of a state are called in results."""
 
 
+LISTED = ("--stateless", "--terse", "list", "table", "inet", "tars")
+"""The table in nft's words, without what traffic has put into its counters and sets."""
+
+
 @dataclass(frozen=True)
 class State:
     """The table as nft lists it, the texts of the files (each empty where there is none), and systemd's word."""
@@ -82,7 +86,7 @@ def read() -> State:
     """The present state. Raises RollbackError where nft or systemctl fail."""
     table = ""
     if not missing() and "table inet tars" in run(["nft", "list", "tables"]).splitlines():
-        table = run(["nft", "--stateless", "list", "table", "inet", "tars"])
+        table = run(["nft", *LISTED])
     lines = run(["systemctl", "show", "--property=UnitFileState,ActiveState", SERVICE]).splitlines()
     texts = {name: _text(path) for name, path in FILES.items()}
     return State(table, **texts, enabled="UnitFileState=enabled" in lines, active="ActiveState=active" in lines)
@@ -95,7 +99,7 @@ def wanted(rules: str) -> State:
     which also lets the kernel judge them.
     """
     text = EMPTY + rules
-    script = "nft -f - && nft --stateless list table inet tars"
+    script = f"nft -f - && nft {' '.join(LISTED)}"
     table = rules if missing() else run(["unshare", "--net", "/bin/sh", "-c", script], text)
     return State(table, text, UNIT_TEXT, DROP_IN_TEXT, True, True)
 

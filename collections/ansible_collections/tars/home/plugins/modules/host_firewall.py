@@ -34,7 +34,13 @@ options:
     suboptions:
       name: {description: What stands beside the rule as a comment., type: str, required: true}
       ports: {description: Ports of the service., type: list, elements: int, required: true}
-      protocol: {description: Protocol of the ports., type: str, choices: [tcp, udp], default: tcp}
+      protocol:
+        description:
+          - Protocol of the ports.
+          - V(dns) is UDP, and TCP for ten seconds for a source that was told over UDP to ask again that way.
+        type: str
+        choices: [tcp, udp, dns]
+        default: tcp
       sources:
         description:
           - Who may reach it, as networks and addresses of either family.
@@ -190,7 +196,7 @@ def main() -> None:
                 "options": {
                     "name": {"type": "str", "required": True},
                     "ports": {"type": "list", "elements": "int", "required": True},
-                    "protocol": {"type": "str", "choices": ["tcp", "udp"], "default": "tcp"},
+                    "protocol": {"type": "str", "choices": ["tcp", "udp", "dns"], "default": "tcp"},
                     "sources": {"type": "list", "elements": "str", "required": True},
                 },
             },

@@ -2,6 +2,10 @@
 import ipaddress
 import json
 import re
+import shlex
+import subprocess
+import tempfile
+from pathlib import Path
 
 import pytest
 from ansible_collections.tars.home.plugins.module_utils import firewall_rules, host_firewall
@@ -76,6 +80,19 @@ def test_what_is_said_of_the_rules_is_what_they_say(services: list[Service], add
 def test_a_source_that_is_none_is_named() -> None:
     with pytest.raises(FirewallError, match=r"laptop.*192\.168\.1\.0/24"):
         render([Service("ssh", (22,), ("laptop",))], "eth0", LINK)
+
+
+@pytest.mark.parametrize("ports", [(53,), (53, 5353)])
+def test_the_kernel_takes_the_rules_for_names_and_gives_back_what_it_takes_again(ports: tuple[int, ...]) -> None:
+    """The rollback loads what nft listed."""
+    text = render([SSH, Service("dns", ports, ("192.168.1.0/24", "link6"), "dns")], "eth0", LINK)
+    alone = ["unshare", "--user", "--map-root-user", "--net", "sh", "-c"]
+    lists = f"nft {shlex.join(host_firewall.LISTED)}"
+    script = f"nft -f - && {lists} > $0 && nft delete table inet tars && nft -f $0 && {lists}"
+    with tempfile.NamedTemporaryFile() as listed:
+        again = subprocess.run([*alone, script, listed.name], input=text, capture_output=True, text=True, check=True)
+        assert again.stdout == Path(listed.name).read_text() and "ip saddr @again tcp dport" in again.stdout
+    assert lets_in([Service("dns", ports, ("192.168.1.0/24",), "dns")], "eth0", LINK, "192.168.1.30", 53) is False
 
 
 def test_plan_names_what_differs_and_nothing_once_it_is_there() -> None:
