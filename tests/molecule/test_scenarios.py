@@ -31,6 +31,11 @@ def run(scenario: str) -> None:
     assert recap and int(recap[1]) >= 6 and recap[2] == "0", done.stdout
 
 
+def test_every_role_has_a_scenario() -> None:
+    roles = (ROOT / "collections/ansible_collections/tars/home/roles").iterdir()
+    assert sorted(role.name for role in roles) == SCENARIOS
+
+
 def test_the_quickest() -> None:
     """In every run of the tests, on both releases of Debian; the others only when asked for."""
     run(QUICKEST)
