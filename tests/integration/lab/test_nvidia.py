@@ -153,9 +153,55 @@ def test_told_to_the_role_reboots_and_a_container_lists_the_card(desktop: Deskto
             ["driver does not answer", "CDI stale"],
         ),
         ("rm /dev/nvidia-uvm", "mknod --mode=666 /dev/nvidia-uvm c 1 3", ["CDI stale"]),
+        ("mv /var/run/cdi/nvidia.yaml /run", "mv /run/nvidia.yaml /var/run/cdi", ["CDI missing"]),
+        (
+            "dpkg --force-depends --remove nvidia-container-toolkit",
+            "apt-get -qq install nvidia-container-toolkit && systemctl restart nvidia-cdi-refresh.service",
+            ["toolkit missing"],
+        ),
     ],
 )
 def test_what_is_planted_is_called_by_its_name(desktop: Desktop, plant: str, undo: str, names: list[str]) -> None:
     desktop.shell(plant)
     assert desktop.findings() == names
     desktop.shell(undo)
+
+
+def test_an_upgrade_stays_on_the_branch_and_is_served_after_the_boot_it_needs(desktop: Desktop) -> None:
+    desktop.shell(f"docker run -d --name held --restart unless-stopped --device nvidia.com/gpu=all {IMAGE}")
+    desktop.publish("550.200.00", "590.44.01")
+    names = "nvidia-driver nvidia-smi libcuda1 nvidia-persistenced"
+    desktop.shell(f"apt-get -qq update && apt-get -qq --yes install --only-upgrade {names}")
+    assert "550.200.00" in desktop.shell("dpkg-query --show nvidia-driver")
+    assert "590.44.01" in desktop.shell("apt-cache policy nvidia-driver")
+    assert desktop.findings() == ["version mismatch", "CDI stale"]
+    assert "Next: reboot" in desktop.run()
+    desktop.reboot()
+    # Docker tries before it knows of the cards; the container comes up all the same.
+    desktop.eventually("docker exec held nvidia-smi -L", CARD)
+    assert "libnvidia-ml.so.550.200.00" in desktop.shell("cat /var/run/cdi/nvidia.yaml")
+    output = desktop.ansible("ansible-playbook", desktop.verify, nvidia_container="held")
+    assert "exit 0" in output, output
+
+
+def test_a_module_that_cannot_be_loaded_is_said_so(desktop: Desktop) -> None:
+    card, dep = "/run/tars-lab-card", f"/lib/modules/{os.uname().release}/modules.dep"
+    unload = f"docker rm --force held; rm -r {card}/kernel {card}/bus/0000:01:00.0/driver /proc/driver/nvidia"
+    desktop.shell(f"{unload}; mv {dep} {dep}.away")
+    assert desktop.findings()[0] == "module not built"
+    desktop.shell(f"mv {dep}.away {dep}; touch {card}/secure-boot")
+    output = desktop.run(nvidia_required=True)
+    assert "signature refused" in output and "mokutil --import" in output and "exit 2" in output, output
+    desktop.shell(f"rm {card}/secure-boot")
+    assert "exit 0" in (output := desktop.run(nvidia_required=True)), output
+    assert desktop.shell(RUN).startswith(CARD)
+
+
+def test_an_old_toolkit_is_given_units(desktop: Desktop) -> None:
+    desktop.publish("550.200.00", toolkit="1.17.8")
+    names = " ".join(f"nvidia-container-toolkit{part}=1.17.8-1+standin" for part in ("", "-base"))
+    desktop.shell(f"apt-get -qq update && apt-get -qq --yes --allow-downgrades install {names}")
+    desktop.shell("rm -rf /var/run/cdi")
+    assert desktop.module("nvidia_cdi")["spec"] == "/etc/cdi/nvidia.yaml"
+    assert desktop.module("nvidia_cdi")["changed"] is False
+    assert desktop.shell(RUN).startswith(CARD)
