@@ -62,8 +62,10 @@ _ENABLE = """\
 #!/bin/sh
 set -e
 systemctl daemon-reload
-systemctl enable --now nvidia-cdi-refresh.path || true
-systemctl enable --now nvidia-cdi-refresh.service || true
+for kind in path service; do
+  # Without a driver there is nothing to describe yet, and the package is installed all the same.
+  systemctl enable --now "nvidia-cdi-refresh.$kind" || echo "nvidia-cdi-refresh.$kind could not be started yet" >&2
+done
 """
 
 
