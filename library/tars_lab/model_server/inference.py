@@ -202,6 +202,7 @@ async def _stream(runner: Runner, body: Event) -> AsyncGenerator[Event, None]:
 
 
 def _gone(runner: Runner) -> ApiError:
+    runner.lost = True
     what = f"model '{runner.model.name}': runner process no longer running"
     return ApiError(500, f"{what}; see the log, and ask again to load it anew")
 

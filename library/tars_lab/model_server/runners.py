@@ -39,7 +39,10 @@ _FOREVER = timedelta(microseconds=(2**63 - 1) // 1000)
 
 @dataclass
 class Runner:
-    """A loaded model. client speaks to its process. load_s: how long loading took, 0 for a later use."""
+    """A loaded model. client speaks to its process. load_s: how long loading took, 0 for a later use.
+
+    lost: the process has broken off a connection. It ends or hangs, and it may be a moment until that is known of it.
+    """
 
     model: store.Model
     context_tokens: int
@@ -50,11 +53,12 @@ class Runner:
     expires_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     expiry: asyncio.TimerHandle | None = None
     uses: int = 0
+    lost: bool = False
 
     def serves(self, model: store.Model, context_tokens: int) -> bool:
         """Whether a request for this model and window can be answered without loading again."""
         same = self.model.digest == model.digest and self.context_tokens == context_tokens
-        return same and self.process.returncode is None
+        return same and not self.lost and self.process.returncode is None
 
     def resident_bytes(self) -> int:
         """Memory the process holds now, its mapped weights included."""
