@@ -251,7 +251,7 @@ class Machine:
     def fetch(self, path: str, url: str) -> None:
         try:
             key = open_url(url, timeout=30).read()
-        except Exception as error:
+        except Exception as error:  # open_url raises what urllib, http.client and ssl raise
             self.module.fail_json(
                 msg=f"The key {url} cannot be fetched: {error}. Next: see that the machine reaches it, then run again."
             )

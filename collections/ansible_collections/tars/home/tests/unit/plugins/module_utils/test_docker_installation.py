@@ -119,7 +119,7 @@ def test_plugins_put_there_by_hand_make_up_for_the_distribution():
 
 URI = "https://download.docker.com/linux/debian"
 ANSWER = """\
-/etc/apt/sources.list:1\thttp://deb.debian.org/debian/\ttrixie\tDebian\t$(SIGNED_BY)
+/etc/apt/sources.list:1\thttp://mirror.example/debian/\ttrixie\tDebian\t$(SIGNED_BY)
 /etc/apt/sources.list.d/docker.list:1\thttps://download.docker.com/linux/debian/\ttrixie\t$(LABEL)\t/usr/docker.asc
 /etc/apt/sources.list.d/docker.list:1\thttps://download.docker.com/linux/debian/\ttrixie\t$(LABEL)\t/usr/docker.asc
 /etc/apt/sources.list.d/old.list:1\thttps://download.docker.com/linux/debian/\tbookworm\tDocker CE\t$(SIGNED_BY)

@@ -308,9 +308,9 @@ def test_apt_answers() -> None:
     search = "nvidia-driver - NVIDIA metapackage\nnvidia-driver-565 - Transitional package for nvidia-driver-580\n"
     assert nvidia_offers.parse_search(search) == ["nvidia-driver"]
     madison = (
-        "nvidia-driver | 550.163.01-2 | http://deb.debian.org/debian trixie/non-free amd64 Packages\n"
-        "nvidia-driver | 550.163.01-2 | http://deb.debian.org/debian trixie/non-free Sources\n"
-        "   nvidia-smi | 550.163.01-2 | http://deb.debian.org/debian trixie/non-free amd64 Packages\n"
+        "nvidia-driver | 550.163.01-2 | http://mirror.example/debian trixie/non-free amd64 Packages\n"
+        "nvidia-driver | 550.163.01-2 | http://mirror.example/debian trixie/non-free Sources\n"
+        "   nvidia-smi | 550.163.01-2 | http://mirror.example/debian trixie/non-free amd64 Packages\n"
     )
     assert nvidia_offers.parse_madison(madison) == {"nvidia-driver": ["550.163.01-2"], "nvidia-smi": ["550.163.01-2"]}
     assert [nvidia_offers.branch(version) for version in ("3:580.95.05-1", "1.20.0-1", "6.8.0-90.91", "")] == [
@@ -325,13 +325,13 @@ def targets(*rows: str) -> list[nvidia_sources.Target]:
     return nvidia_sources.parse("".join(f"{row}\n" for row in rows))
 
 
-ARCHIVE = "/etc/apt/sources.list:1\thttp://deb.debian.org/debian/\ttrixie\tmain\tDebian\t/var/lib/a\t$(SIGNED_BY)"
+ARCHIVE = "/etc/apt/sources.list:1\thttp://mirror.example/debian/\ttrixie\tmain\tDebian\t/var/lib/a\t$(SIGNED_BY)"
 TOOLKIT = nvidia_sources.Repository("toolkit", "https://nvidia.example/deb/amd64/", "https://nvidia.example/gpgkey")
 
 
 def test_missing_components_and_repositories_go_into_one_file() -> None:
     text = nvidia_sources.text(targets(ARCHIVE), ["contrib", "non-free"], [TOOLKIT])
-    assert "URIs: http://deb.debian.org/debian/\nSuites: trixie\nComponents: contrib non-free\n" in text
+    assert "URIs: http://mirror.example/debian/\nSuites: trixie\nComponents: contrib non-free\n" in text
     assert "URIs: https://nvidia.example/deb/amd64/\nSuites: /\nSigned-By: /etc/apt/keyrings/tars-toolkit.asc\n" in text
     ours = [f"{nvidia_sources.FILE}:2\t{line.split(chr(9), 1)[1]}" for line in (ARCHIVE.replace("main", "non-free"),)]
     # What our file brings does not make it superfluous.

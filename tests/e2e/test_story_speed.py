@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The desktop's speed, measured by the command a person types."""
+"""The desktop's speed, measured by the command a person types.
+
+By its name late in the story, when the tests beside the lab's have ended: a busy computer delays what a clock sees.
+"""
 
 import json
 
@@ -19,9 +22,8 @@ def test_the_chat_model_is_measured_and_kept() -> None:
     run = measured["run"]
     assert len(run["answers"]) == 6
     assert measured["objections"] == []
-    # A busy computer delays what the clock here sees; to the percent, tests/integration/model_server compares.
     assert run["summary"]["decode_tps"]["mean"] == pytest.approx(
-        run["summary"]["client_decode_tps"]["mean"], rel=0.5
+        run["summary"]["client_decode_tps"]["mean"], rel=0.05
     ), "the server's counters and the clock disagree"
     listed = host("xps8950").check_output("docker exec tars-ollama-1 ollama list")
     assert run["identity"]["digest"][:12] in listed
