@@ -43,7 +43,7 @@ def down(lab: Lab) -> list[str]:
         removed.append(f"network namespace {name}")
     if _exists(lab.bridge):
         for port in sorted(path.name for path in Path("/sys/class/net", lab.bridge, "brif").iterdir()):
-            run(["ip", "link", "delete", port])
+            _delete(port)
         run(["ip", "link", "delete", lab.bridge])
         removed.append(f"bridge {lab.bridge}")
     if f"table ip {_table(lab)}" in run(["nft", "list", "tables"]).splitlines():
@@ -94,6 +94,15 @@ def _port(lab: Lab, machine: Machine) -> str:
 
 def _exists(link: str) -> bool:
     return Path("/sys/class/net", link).exists()
+
+
+def _delete(link: str) -> None:
+    """Remove a link. A namespace that was deleted takes its own along, a moment later: then it is gone before that."""
+    try:
+        run(["ip", "link", "delete", link])
+    except LabError:
+        if _exists(link):
+            raise
 
 
 def _uplink_mtu() -> int:
