@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import FrozenSet, List, Sequence, Tuple
+from typing import Any, Dict, FrozenSet, List, Sequence, Tuple
 
 ENVIRONMENT: Tuple[Tuple[str, str], ...] = (("DEBIAN_FRONTEND", "noninteractive"), ("NEEDRESTART_SUSPEND", "1"))
 
@@ -30,6 +30,13 @@ def missing(names: Sequence[str], answer: str) -> List[str]:
     """Names that are not installed according to dpkg-query's answer, in the order given."""
     there = installed(answer)
     return [name for name in dict.fromkeys(names) if name not in there]
+
+
+def report(names: Sequence[str], wanted: Sequence[str]) -> Dict[str, Any]:
+    """What the module apt_packages says of packages to have, of which `wanted` are missing."""
+    before = "".join(f"{name}\n" for name in names if name not in wanted)
+    diff = {"before": before, "after": "".join(f"{name}\n" for name in names)}
+    return {"changed": bool(wanted), "installed": list(wanted), "diff": diff}
 
 
 def _rows(answer: str) -> List[List[str]]:

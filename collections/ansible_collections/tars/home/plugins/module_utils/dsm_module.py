@@ -4,9 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NoReturn, Optional, Protocol
-
-from ansible.module_utils.basic import AnsibleModule
+from typing import Any, Optional
 
 from .dsm_client import Client
 from .dsm_converge import Change, Incomplete, Outcome, State, converge
@@ -14,6 +12,7 @@ from .dsm_errors import DsmError
 from .dsm_second_factor import SecondFactor
 from .dsm_session import SessionStore
 from .dsm_transport import Endpoint, Transport
+from .work import Module, Work
 
 CONNECTION: dict[str, dict[str, Any]] = {
     "host": {"type": "str", "required": True},
@@ -27,17 +26,6 @@ CONNECTION: dict[str, dict[str, Any]] = {
     "session_file": {"type": "path"},
     "timeout": {"type": "int", "default": 30},
 }
-
-
-class Module(Protocol):
-    """All that the shared code uses of AnsibleModule."""
-
-    params: dict[str, Any]
-    check_mode: bool
-
-    def warn(self, warning: str) -> None: ...
-
-    def fail_json(self, msg: str, **kwargs: Any) -> NoReturn: ...
 
 
 def connect(params: Mapping[str, Any], say: Callable[[str], None] = lambda text: None) -> Client:
@@ -61,10 +49,9 @@ def run(module: Module, work: Callable[[Client, Module], dict[str, Any]]) -> dic
         module.fail_json(msg=str(error))
 
 
-def run_module(options: dict[str, Any], work: Callable[[Client, Module], dict[str, Any]]) -> None:
-    """The whole main function of a module that takes `options` beside the connection's."""
-    module = AnsibleModule(argument_spec={**CONNECTION, **options}, supports_check_mode=True)
-    module.exit_json(**run(module, work))
+def on_nas(options: dict[str, Any], ensure: Callable[[Client, Module], dict[str, Any]]) -> Work:
+    """The work of a module that takes `options` beside the connection's."""
+    return Work({**CONNECTION, **options}, lambda module: run(module, ensure))
 
 
 def bring_about(

@@ -55,15 +55,14 @@ installed:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tars.home.plugins.module_utils import apt, jobs
 
+ARGUMENTS = {
+    "names": {"type": "list", "elements": "str", "required": True},
+    "recommends": {"type": "bool", "default": False},
+}
+
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "names": {"type": "list", "elements": "str", "required": True},
-            "recommends": {"type": "bool", "default": False},
-        },
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     names = module.params["names"]
 
     def missing() -> list:
@@ -72,11 +71,7 @@ def main() -> None:
         return apt.missing(names, module.run_command(apt.query_command(names))[1])
 
     wanted = missing()
-    result = {"changed": bool(wanted), "installed": wanted}
-    result["diff"] = {
-        "before": "".join(f"{name}\n" for name in names if name not in wanted),
-        "after": "".join(f"{name}\n" for name in names),
-    }
+    result = apt.report(names, wanted)
     if not wanted or module.check_mode:
         module.exit_json(**result)
 

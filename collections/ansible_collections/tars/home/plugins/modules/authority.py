@@ -59,12 +59,14 @@ fingerprint:
 """
 
 from datetime import datetime, timezone
+from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import missing_required_lib
 from ansible_collections.tars.home.plugins.module_utils import authority, authority_files, file_set
+from ansible_collections.tars.home.plugins.module_utils.work import Module, Work
 
 
-def ensure(module: AnsibleModule, now: datetime) -> bool:
+def ensure(module: Module, now: datetime) -> bool:
     """Make the authority where there is none, outside check mode; return whether there was none."""
     given = module.params
     wish = authority.Wish("root", authority.scope(given["zones"], given["networks"]), given["days"])
@@ -89,18 +91,7 @@ def ensure(module: AnsibleModule, now: datetime) -> bool:
     return False
 
 
-def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "folder": {"type": "path", "required": True},
-            "passphrase": {"type": "str", "required": True, "no_log": True},
-            "name": {"type": "str", "required": True},
-            "zones": {"type": "list", "elements": "str", "required": True},
-            "networks": {"type": "list", "elements": "str", "required": True},
-            "days": {"type": "int", "default": 3650},
-        },
-        supports_check_mode=True,
-    )
+def carry_out(module: Module) -> dict[str, Any]:
     if authority.IMPORT_ERROR:
         module.fail_json(msg=missing_required_lib("cryptography"), exception=authority.IMPORT_ERROR)
     path = authority_files.root_path(module.params["folder"])
@@ -110,12 +101,29 @@ def main() -> None:
     except (authority.AuthorityError, file_set.FileSetError, OSError) as error:
         module.fail_json(msg=str(error))
     shown = "".join(f"{line}\n" for line in authority_files.described(after))
-    module.exit_json(
-        changed=changed,
-        path=path,
-        fingerprint=authority.fingerprint(after),
-        diff={"before": "" if changed else shown, "after": shown if after else "a new authority\n"},
-    )
+    return {
+        "changed": changed,
+        "path": path,
+        "fingerprint": authority.fingerprint(after),
+        "diff": {"before": "" if changed else shown, "after": shown if after else "a new authority\n"},
+    }
+
+
+WORK = Work(
+    {
+        "folder": {"type": "path", "required": True},
+        "passphrase": {"type": "str", "required": True, "no_log": True},
+        "name": {"type": "str", "required": True},
+        "zones": {"type": "list", "elements": "str", "required": True},
+        "networks": {"type": "list", "elements": "str", "required": True},
+        "days": {"type": "int", "default": 3650},
+    },
+    carry_out,
+)
+
+
+def main() -> None:
+    WORK.main()
 
 
 if __name__ == "__main__":

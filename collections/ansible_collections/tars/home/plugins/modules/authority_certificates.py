@@ -83,12 +83,23 @@ root:
 """
 
 from datetime import datetime, timezone
+from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import missing_required_lib
 from ansible_collections.tars.home.plugins.module_utils import authority, authority_files, file_set
+from ansible_collections.tars.home.plugins.module_utils.work import Module, Work
+
+CERTIFICATE_OPTIONS = {
+    "name": {"type": "str", "required": True},
+    "kind": {"type": "str", "choices": ["server", "issuer"], "default": "server"},
+    "names": {"type": "list", "elements": "str", "required": True},
+    "addresses": {"type": "list", "elements": "str", "required": True},
+    "days": {"type": "int", "default": 397},
+    "request": {"type": "str"},
+}
 
 
-def wanted(module: AnsibleModule) -> list:
+def wanted(module: Module) -> list:
     """The certificates out of the module's parameters. Raises AuthorityError."""
     found = []
     for item in module.params["certificates"]:
@@ -103,7 +114,7 @@ def wanted(module: AnsibleModule) -> list:
     return found
 
 
-def ensure(module: AnsibleModule, certificates: list, now: datetime) -> dict:
+def ensure(module: Module, certificates: list, now: datetime) -> dict:
     """Issue what has to be, outside check mode; return why, by name."""
     root = authority_files.open_root(module.params["folder"], module.params["passphrase"], now)
     if root is None and module.check_mode:
@@ -120,23 +131,7 @@ def ensure(module: AnsibleModule, certificates: list, now: datetime) -> dict:
     return due
 
 
-def main() -> None:
-    options = {
-        "name": {"type": "str", "required": True},
-        "kind": {"type": "str", "choices": ["server", "issuer"], "default": "server"},
-        "names": {"type": "list", "elements": "str", "required": True},
-        "addresses": {"type": "list", "elements": "str", "required": True},
-        "days": {"type": "int", "default": 397},
-        "request": {"type": "str"},
-    }
-    module = AnsibleModule(
-        argument_spec={
-            "folder": {"type": "path", "required": True},
-            "passphrase": {"type": "str", "required": True, "no_log": True},
-            "certificates": {"type": "list", "elements": "dict", "required": True, "options": options},
-        },
-        supports_check_mode=True,
-    )
+def carry_out(module: Module) -> dict[str, Any]:
     if authority.IMPORT_ERROR:
         module.fail_json(msg=missing_required_lib("cryptography"), exception=authority.IMPORT_ERROR)
     try:
@@ -147,12 +142,12 @@ def main() -> None:
         root = authority_files.content(authority_files.root_path(module.params["folder"]))
     except (authority.AuthorityError, file_set.FileSetError, OSError) as error:
         module.fail_json(msg=str(error))
-    module.exit_json(
-        changed=bool(due),
-        issued={name: list(why) for name, why in due.items()},
-        certificates={name: pem.decode() for name, pem in after.items()},
-        root=root.decode(),
-        diff=[
+    return {
+        "changed": bool(due),
+        "issued": {name: list(why) for name, why in due.items()},
+        "certificates": {name: pem.decode() for name, pem in after.items()},
+        "root": root.decode(),
+        "diff": [
             {
                 "before_header": one.path,
                 "after_header": one.path,
@@ -162,7 +157,21 @@ def main() -> None:
             for one in certificates
             if one.name in due
         ],
-    )
+    }
+
+
+WORK = Work(
+    {
+        "folder": {"type": "path", "required": True},
+        "passphrase": {"type": "str", "required": True, "no_log": True},
+        "certificates": {"type": "list", "elements": "dict", "required": True, "options": CERTIFICATE_OPTIONS},
+    },
+    carry_out,
+)
+
+
+def main() -> None:
+    WORK.main()
 
 
 if __name__ == "__main__":

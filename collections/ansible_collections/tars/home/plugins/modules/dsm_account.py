@@ -159,7 +159,8 @@ from ansible_collections.tars.home.plugins.module_utils.dsm_account_plan import 
     to_dict,
 )
 from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm_module import Module, bring_about, run_module
+from ansible_collections.tars.home.plugins.module_utils.dsm_module import bring_about, on_nas
+from ansible_collections.tars.home.plugins.module_utils.work import Module
 
 USER_OPTIONS = {
     "name": {"type": "str", "required": True},
@@ -206,14 +207,17 @@ def listed(directory: Directory, users: list[dict[str, Any]], groups: list[dict[
     }
 
 
+WORK = on_nas(
+    {
+        "users": {"type": "list", "elements": "dict", "default": [], "options": USER_OPTIONS},
+        "groups": {"type": "list", "elements": "dict", "default": [], "options": GROUP_OPTIONS},
+    },
+    ensure,
+)
+
+
 def main() -> None:
-    run_module(
-        {
-            "users": {"type": "list", "elements": "dict", "default": [], "options": USER_OPTIONS},
-            "groups": {"type": "list", "elements": "dict", "default": [], "options": GROUP_OPTIONS},
-        },
-        ensure,
-    )
+    WORK.main()
 
 
 if __name__ == "__main__":

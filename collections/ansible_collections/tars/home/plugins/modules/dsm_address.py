@@ -133,8 +133,9 @@ from ansible_collections.tars.home.plugins.module_utils.dsm_address_plan import 
 from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
 from ansible_collections.tars.home.plugins.module_utils.dsm_converge import unknown
 from ansible_collections.tars.home.plugins.module_utils.dsm_errors import ApiError
-from ansible_collections.tars.home.plugins.module_utils.dsm_module import Module, run_module
+from ansible_collections.tars.home.plugins.module_utils.dsm_module import on_nas
 from ansible_collections.tars.home.plugins.module_utils.dsm_nas_address import Watch, numeric, send, settle
+from ansible_collections.tars.home.plugins.module_utils.work import Module
 
 OPTIONS = {
     "found_at": {"type": "str"},
@@ -184,8 +185,11 @@ def move(look: Watch, wished: dict[str, Any], check_mode: bool) -> dict[str, Any
     }
 
 
+WORK = on_nas(OPTIONS, ensure)
+
+
 def main() -> None:
-    run_module(OPTIONS, ensure)
+    WORK.main()
 
 
 if __name__ == "__main__":

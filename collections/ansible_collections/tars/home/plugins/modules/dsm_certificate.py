@@ -96,7 +96,8 @@ from typing import Any
 from ansible_collections.tars.home.plugins.module_utils import dsm_nas_certificate
 from ansible_collections.tars.home.plugins.module_utils.dsm_certificate_plan import apply, plan, to_dict
 from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm_module import Module, bring_about, run_module
+from ansible_collections.tars.home.plugins.module_utils.dsm_module import bring_about, on_nas
+from ansible_collections.tars.home.plugins.module_utils.work import Module
 
 
 def ensure(client: Client, module: Module) -> dict[str, Any]:
@@ -127,16 +128,19 @@ def ensure(client: Client, module: Module) -> dict[str, Any]:
     }
 
 
+WORK = on_nas(
+    {
+        "description": {"type": "str", "required": True},
+        "certificate_path": {"type": "path", "required": True},
+        "private_key_path": {"type": "path", "required": True, "no_log": False},
+        "chain_path": {"type": "path"},
+    },
+    ensure,
+)
+
+
 def main() -> None:
-    run_module(
-        {
-            "description": {"type": "str", "required": True},
-            "certificate_path": {"type": "path", "required": True},
-            "private_key_path": {"type": "path", "required": True, "no_log": False},
-            "chain_path": {"type": "path"},
-        },
-        ensure,
-    )
+    WORK.main()
 
 
 if __name__ == "__main__":

@@ -159,8 +159,9 @@ from ansible_collections.tars.home.plugins.module_utils.dsm_firewall_plan import
     plan,
     to_dict,
 )
-from ansible_collections.tars.home.plugins.module_utils.dsm_module import Module, bring_about, run_module
+from ansible_collections.tars.home.plugins.module_utils.dsm_module import bring_about, on_nas
 from ansible_collections.tars.home.plugins.module_utils.dsm_nas_firewall import NasFirewall, access
+from ansible_collections.tars.home.plugins.module_utils.work import Module
 
 RULE_OPTIONS = {
     "name": {"type": "str", "required": True},
@@ -193,17 +194,20 @@ def ensure(client: Client, module: Module) -> dict[str, Any]:
     return outcome.result(to_dict, "firewall")
 
 
+WORK = on_nas(
+    {
+        "enabled": {"type": "bool"},
+        "profile": {"type": "str", "default": "default"},
+        "sections": {"type": "list", "elements": "dict", "default": [], "options": SECTION_OPTIONS},
+        "controller_address": {"type": "str"},
+        "controller_ports": {"type": "list", "elements": "int"},
+    },
+    ensure,
+)
+
+
 def main() -> None:
-    run_module(
-        {
-            "enabled": {"type": "bool"},
-            "profile": {"type": "str", "default": "default"},
-            "sections": {"type": "list", "elements": "dict", "default": [], "options": SECTION_OPTIONS},
-            "controller_address": {"type": "str"},
-            "controller_ports": {"type": "list", "elements": "int"},
-        },
-        ensure,
-    )
+    WORK.main()
 
 
 if __name__ == "__main__":

@@ -273,7 +273,8 @@ from ansible_collections.tars.home.plugins.module_utils import (
     dsm_task_plan,
 )
 from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm_module import Module, run_module
+from ansible_collections.tars.home.plugins.module_utils.dsm_module import on_nas
+from ansible_collections.tars.home.plugins.module_utils.work import Module
 
 Read = Callable[[Client], Any]
 # Several parts begin with the list of shares; it is asked for once.
@@ -319,13 +320,16 @@ def gather(client: Client, module: Module) -> dict[str, Any]:
     return {"changed": False, **{part: read[part](client) for part in module.params["gather"]}}
 
 
+WORK = on_nas(
+    {
+        "gather": {"type": "list", "elements": "str", "choices": [*PARTS, *DETAILS], "default": list(PARTS)},
+    },
+    gather,
+)
+
+
 def main() -> None:
-    run_module(
-        {
-            "gather": {"type": "list", "elements": "str", "choices": [*PARTS, *DETAILS], "default": list(PARTS)},
-        },
-        gather,
-    )
+    WORK.main()
 
 
 if __name__ == "__main__":

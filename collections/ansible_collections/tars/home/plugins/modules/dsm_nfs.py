@@ -143,7 +143,7 @@ from typing import Any
 
 from ansible_collections.tars.home.plugins.module_utils import dsm_nas
 from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm_module import Module, bring_about, run_module
+from ansible_collections.tars.home.plugins.module_utils.dsm_module import bring_about, on_nas
 from ansible_collections.tars.home.plugins.module_utils.dsm_nfs_plan import (
     SECURITY,
     SQUASH,
@@ -153,6 +153,7 @@ from ansible_collections.tars.home.plugins.module_utils.dsm_nfs_plan import (
     to_dict,
     with_unborn,
 )
+from ansible_collections.tars.home.plugins.module_utils.work import Module
 
 RULE_OPTIONS = {
     "client": {"type": "str", "required": True},
@@ -187,15 +188,18 @@ def ensure(client: Client, module: Module) -> dict[str, Any]:
     return outcome.result(to_dict, "nfs")
 
 
+WORK = on_nas(
+    {
+        "enabled": {"type": "bool"},
+        "nfsv4_minor": {"type": "int"},
+        "exports": {"type": "list", "elements": "dict", "default": [], "options": EXPORT_OPTIONS},
+    },
+    ensure,
+)
+
+
 def main() -> None:
-    run_module(
-        {
-            "enabled": {"type": "bool"},
-            "nfsv4_minor": {"type": "int"},
-            "exports": {"type": "list", "elements": "dict", "default": [], "options": EXPORT_OPTIONS},
-        },
-        ensure,
-    )
+    WORK.main()
 
 
 if __name__ == "__main__":

@@ -88,8 +88,9 @@ from typing import Any
 
 from ansible_collections.tars.home.plugins.module_utils import dsm_nas_packages
 from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm_module import Module, bring_about, run_module
+from ansible_collections.tars.home.plugins.module_utils.dsm_module import bring_about, on_nas
 from ansible_collections.tars.home.plugins.module_utils.dsm_package_plan import Package, apply, plan, to_dict
+from ansible_collections.tars.home.plugins.module_utils.work import Module
 
 PACKAGE_OPTIONS = {
     "name": {"type": "str", "required": True},
@@ -115,14 +116,17 @@ def ensure(client: Client, module: Module) -> dict[str, Any]:
     return outcome.result(listed, "packages")
 
 
+WORK = on_nas(
+    {
+        "packages": {"type": "list", "elements": "dict", "required": True, "options": PACKAGE_OPTIONS},
+        "wait": {"type": "int", "default": 120},
+    },
+    ensure,
+)
+
+
 def main() -> None:
-    run_module(
-        {
-            "packages": {"type": "list", "elements": "dict", "required": True, "options": PACKAGE_OPTIONS},
-            "wait": {"type": "int", "default": 120},
-        },
-        ensure,
-    )
+    WORK.main()
 
 
 if __name__ == "__main__":

@@ -105,13 +105,14 @@ from typing import Any
 
 from ansible_collections.tars.home.plugins.module_utils import dsm_nas, dsm_nas_people
 from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm_module import Module, bring_about, run_module
+from ansible_collections.tars.home.plugins.module_utils.dsm_module import bring_about, on_nas
 from ansible_collections.tars.home.plugins.module_utils.dsm_permission_plan import (
     apply,
     plan,
     to_dict,
     with_unborn,
 )
+from ansible_collections.tars.home.plugins.module_utils.work import Module
 
 GRANT_OPTIONS = {
     "user": {"type": "str"},
@@ -142,13 +143,16 @@ def ensure(client: Client, module: Module) -> dict[str, Any]:
     return outcome.result(to_dict, "permissions")
 
 
+WORK = on_nas(
+    {
+        "shares": {"type": "list", "elements": "dict", "required": True, "options": SHARE_OPTIONS},
+    },
+    ensure,
+)
+
+
 def main() -> None:
-    run_module(
-        {
-            "shares": {"type": "list", "elements": "dict", "required": True, "options": SHARE_OPTIONS},
-        },
-        ensure,
-    )
+    WORK.main()
 
 
 if __name__ == "__main__":

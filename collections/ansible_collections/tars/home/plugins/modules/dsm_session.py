@@ -67,7 +67,8 @@ from typing import Any
 
 from ansible_collections.tars.home.plugins.module_utils import dsm_nas
 from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm_module import Module, run_module
+from ansible_collections.tars.home.plugins.module_utils.dsm_module import on_nas
+from ansible_collections.tars.home.plugins.module_utils.work import Module
 
 
 def ensure(client: Client, module: Module) -> dict[str, Any]:
@@ -77,14 +78,17 @@ def ensure(client: Client, module: Module) -> dict[str, Any]:
     return {"changed": False}
 
 
+WORK = on_nas(
+    {
+        "session_file": {"type": "path", "required": True},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    },
+    ensure,
+)
+
+
 def main() -> None:
-    run_module(
-        {
-            "session_file": {"type": "path", "required": True},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-        },
-        ensure,
-    )
+    WORK.main()
 
 
 if __name__ == "__main__":

@@ -131,8 +131,9 @@ from typing import Any
 
 from ansible_collections.tars.home.plugins.module_utils import dsm_nas
 from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm_module import Module, bring_about, run_module
+from ansible_collections.tars.home.plugins.module_utils.dsm_module import bring_about, on_nas
 from ansible_collections.tars.home.plugins.module_utils.dsm_share_plan import Storage, apply, plan, to_dict
+from ansible_collections.tars.home.plugins.module_utils.work import Module
 
 SHARE_OPTIONS = {
     "name": {"type": "str", "required": True},
@@ -166,13 +167,16 @@ def listed(storage: Storage, names: list[str]) -> dict[str, Any]:
     return {name: to_dict(storage.shares[name]) for name in names if name in storage.shares}
 
 
+WORK = on_nas(
+    {
+        "shares": {"type": "list", "elements": "dict", "required": True, "options": SHARE_OPTIONS},
+    },
+    ensure,
+)
+
+
 def main() -> None:
-    run_module(
-        {
-            "shares": {"type": "list", "elements": "dict", "required": True, "options": SHARE_OPTIONS},
-        },
-        ensure,
-    )
+    WORK.main()
 
 
 if __name__ == "__main__":

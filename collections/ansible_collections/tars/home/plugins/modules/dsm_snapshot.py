@@ -159,7 +159,7 @@ from typing import Any
 
 from ansible_collections.tars.home.plugins.module_utils import dsm_nas_snapshots
 from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm_module import Module, bring_about, run_module
+from ansible_collections.tars.home.plugins.module_utils.dsm_module import bring_about, on_nas
 from ansible_collections.tars.home.plugins.module_utils.dsm_snapshot_plan import (
     EVERY_HOURS,
     EVERY_MINUTES,
@@ -169,6 +169,7 @@ from ansible_collections.tars.home.plugins.module_utils.dsm_snapshot_plan import
     to_dict,
     with_unborn,
 )
+from ansible_collections.tars.home.plugins.module_utils.work import Module
 
 SCHEDULE_OPTIONS = {
     "enabled": {"type": "bool", "default": True},
@@ -201,13 +202,16 @@ def ensure(client: Client, module: Module) -> dict[str, Any]:
     return outcome.result(to_dict, "snapshots")
 
 
+WORK = on_nas(
+    {
+        "shares": {"type": "list", "elements": "dict", "required": True, "options": SHARE_OPTIONS},
+    },
+    ensure,
+)
+
+
 def main() -> None:
-    run_module(
-        {
-            "shares": {"type": "list", "elements": "dict", "required": True, "options": SHARE_OPTIONS},
-        },
-        ensure,
-    )
+    WORK.main()
 
 
 if __name__ == "__main__":

@@ -104,8 +104,9 @@ from typing import Any
 
 from ansible_collections.tars.home.plugins.module_utils import dsm_nas_system
 from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm_module import Module, bring_about, run_module
+from ansible_collections.tars.home.plugins.module_utils.dsm_module import bring_about, on_nas
 from ansible_collections.tars.home.plugins.module_utils.dsm_system_plan import Change, System, apply, plan, to_dict
+from ansible_collections.tars.home.plugins.module_utils.work import Module
 
 OPTIONS = {
     "server_name": {"type": "str"},
@@ -139,8 +140,11 @@ def ensure(client: Client, module: Module) -> dict[str, Any]:
     return outcome.result(to_dict, "settings")
 
 
+WORK = on_nas(OPTIONS, ensure)
+
+
 def main() -> None:
-    run_module(OPTIONS, ensure)
+    WORK.main()
 
 
 if __name__ == "__main__":

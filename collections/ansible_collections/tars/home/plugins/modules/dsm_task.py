@@ -173,7 +173,7 @@ from typing import Any
 
 from ansible_collections.tars.home.plugins.module_utils import dsm_nas_tasks
 from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm_module import Module, bring_about, run_module
+from ansible_collections.tars.home.plugins.module_utils.dsm_module import bring_about, on_nas
 from ansible_collections.tars.home.plugins.module_utils.dsm_task_plan import (
     EVERY_MINUTES,
     FREQUENCIES,
@@ -183,6 +183,7 @@ from ansible_collections.tars.home.plugins.module_utils.dsm_task_plan import (
     plan,
     to_dict,
 )
+from ansible_collections.tars.home.plugins.module_utils.work import Module
 
 SCHEDULE_OPTIONS = {
     "frequency": {"type": "str", "choices": list(FREQUENCIES), "default": "daily"},
@@ -224,11 +225,14 @@ def ensure(client: Client, module: Module) -> dict[str, Any]:
     return outcome.result(listed, "tasks")
 
 
+WORK = on_nas(
+    {"tasks": {"type": "list", "elements": "dict", "required": True, "options": TASK_OPTIONS}},
+    ensure,
+)
+
+
 def main() -> None:
-    run_module(
-        {"tasks": {"type": "list", "elements": "dict", "required": True, "options": TASK_OPTIONS}},
-        ensure,
-    )
+    WORK.main()
 
 
 if __name__ == "__main__":

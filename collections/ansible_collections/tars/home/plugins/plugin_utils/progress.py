@@ -32,7 +32,7 @@ class ProgressAction(ActionBase):
         first: dict[str, Any] = {}
         shown: set[str] = set()
         while True:
-            result: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=task_vars)
+            result = self.call(arguments, task_vars)
             changed = changed or bool(result.get("changed"))
             first = first or result
             pending, units = result.pop("pending", None) or [], result.pop("units", None) or []
@@ -48,6 +48,11 @@ class ProgressAction(ActionBase):
         if isinstance(result.get("diff"), dict) and "diff" in first:
             result["diff"]["before"] = first["diff"]["before"]
         return {**result, **planned, "changed": changed}
+
+    def call(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Call the module once."""
+        result: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=task_vars)
+        return result
 
     def show(self, task_vars: dict[str, Any], line: str) -> None:
         """Print a line for the machine the task runs on."""

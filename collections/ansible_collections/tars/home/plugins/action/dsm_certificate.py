@@ -1,0 +1,1 @@
+dsm_info.py

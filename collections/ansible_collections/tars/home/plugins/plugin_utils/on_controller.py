@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An action that does its module's work in Ansible's own process, where the task runs on the controller.
+
+There a module costs a payload, built anew in every run, and an interpreter, which must have the module's libraries:
+half a second of processor time for work that takes a tenth of it.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.parameters import remove_values
+from ansible_collections.tars.home.plugins.module_utils.work import Work
+from ansible_collections.tars.home.plugins.plugin_utils.progress import ProgressAction
+
+
+class OnController(ProgressAction):
+    """Does `work` here; runs the module, as for any other, where the task goes elsewhere or becomes somebody else."""
+
+    work: Work
+
+    def call(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        here = self._connection.transport == "local" and self._connection.become is None
+        if not here or any(self._task.environment or ()):
+            return super().call(arguments, task_vars)
+        checked = ArgumentSpecValidator(self.work.arguments).validate(arguments)
+        if checked.error_messages:
+            return {"failed": True, "msg": "; ".join(checked.error_messages)}
+        module = Here(checked.validated_parameters, self._task.check_mode, self._display.warning)
+        try:
+            result = self.work.carry_out(module)
+        except Failed as error:
+            result = {"failed": True, **error.result}
+        # As it would come from a module: plain data, in which no secret is told.
+        plain: dict[str, Any] = remove_values(json.loads(json.dumps(result)), checked._no_log_values)
+        return plain
+
+
+class Failed(Exception):
+    """The work has ended; with a result, as a failed module would have."""
+
+    def __init__(self, result: dict[str, Any]) -> None:
+        super().__init__(result["msg"])
+        self.result = result
+
+
+class Here:
+    """What the work sees of AnsibleModule."""
+
+    def __init__(self, params: dict[str, Any], check_mode: bool, warn: Any) -> None:
+        self.params, self.check_mode, self.warn = params, check_mode, warn
+
+    def fail_json(self, msg: str, **kwargs: Any) -> NoReturn:
+        raise Failed({"msg": msg, **kwargs})

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Actions that do without a module: each is given a machine whose interpreter does not exist, where a module cannot."""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.tars.home.plugins.action import os_release
+
+BIN = Path(sys.executable).parent
+PROJECT = Path(__file__).parents[8]
+SECRET = "correct-horse-battery"
+NO_INTERPRETER = "-eansible_python_interpreter=/nonexistent/python3"
+
+
+def run(name: str, options: dict[str, Any], *more: str) -> tuple[str, dict[str, Any]]:
+    """What the task's one line says of its end, and the result."""
+    command = [BIN / "ansible", "localhost", "-i", "localhost,", "-c", "local", "-m", f"tars.home.{name}"]
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
+        # A folder without ansible.cfg.
+        "ANSIBLE_COLLECTIONS_PATH": str(PROJECT / "collections"),
+        "ANSIBLE_FORCE_COLOR": "0",
+        "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
+    }
+    done = subprocess.run(
+        [*command, *(["-a", json.dumps(options)] if options else []), NO_INTERPRETER, *more],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=Path(__file__).parent,
+    )
+    assert " => " in done.stdout, done.stdout + done.stderr
+    # Before it, Ansible itself quotes a task that failed, as it was given.
+    before, _, result = done.stdout.partition(" => ")
+    assert SECRET not in result
+    return before.rpartition(" | ")[2], {**json.loads(result), "before": before, "stderr": done.stderr}
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> dict[str, Any]:
+    return {
+        "folder": str(tmp_path / "authority"),
+        "passphrase": SECRET,
+        "name": "Household",
+        "zones": ["home.arpa"],
+        "networks": ["10.77.0.0/24"],
+    }
+
+
+def test_work_on_the_controller_needs_no_interpreter(authority: dict[str, Any]) -> None:
+    end, planned = run("authority", authority, "--check", "--diff")
+    assert (end, planned["changed"]) == ("CHANGED", True)
+    assert "+a new authority" in planned["before"]
+    assert not Path(authority["folder"]).exists()
+
+    end, made = run("authority", authority)
+    assert (end, made["path"]) == ("CHANGED", f"{authority['folder']}/root.pem")
+    shown = subprocess.run(
+        ["openssl", "x509", "-in", made["path"], "-noout", "-subject"], capture_output=True, text=True, check=True
+    )
+    assert "Household" in shown.stdout
+
+    end, again = run("authority", authority)
+    assert (end, again["changed"]) == ("SUCCESS", False)
+
+
+def test_a_task_that_becomes_somebody_else_is_a_module(authority: dict[str, Any]) -> None:
+    end, result = run("authority", authority, "--become")
+    assert end.startswith("FAILED")
+    assert "/nonexistent/python3" in str(result)
+
+
+def test_no_secret_is_told() -> None:
+    nested = {"host": f"{SECRET}.invalid", "account": "tars-admin", "password": "x", "users": []}
+    nested["users"] = [{"name": "anna", "password": SECRET}]
+    end, result = run("dsm_account", nested)
+    assert end.startswith("FAILED")
+    assert "********.invalid" in result["msg"]
+
+
+def test_a_warning_is_told() -> None:
+    nowhere = {"host": "nas.invalid", "account": "tars-admin", "password": "x"}
+    files = {"description": "x", "certificate_path": "/nonexistent/a.crt", "private_key_path": "/nonexistent/a.key"}
+    end, result = run("dsm_certificate", {**nowhere, **files}, "--check")
+    assert end.startswith("FAILED")
+    assert "/nonexistent/a.crt does not exist yet" in " ".join(str(result).split())
+
+
+def test_what_is_wrong_with_the_options_is_said_by_name(authority: dict[str, Any]) -> None:
+    end, result = run("authority", {**authority, "zone": "home.arpa", "days": "many"})
+    assert end.startswith("FAILED")
+    assert "days" in result["msg"]
+    del authority["zones"]
+    assert "zones" in run("authority", authority)[1]["msg"]
+    assert "zone" in run("authority", {**authority, "zones": [], "zone": "home.arpa"})[1]["msg"]
+
+
+def test_the_distribution_is_read_without_python() -> None:
+    assert run("os_release", {})[0] == "SUCCESS"
+    said = platform.freedesktop_os_release()
+    facts = os_release.facts(Path("/etc/os-release").read_text())
+    assert facts["distribution"].lower() == said["ID"]
+    assert facts["distribution_version"] == said["VERSION_ID"]
+    assert facts["distribution_major_version"] == said["VERSION_ID"].split(".")[0]
+    assert facts["distribution_release"] == said["VERSION_CODENAME"]
+
+
+def test_packages_that_are_there_are_no_work_for_a_module() -> None:
+    end, result = run("apt_packages", {"names": ["dpkg", "coreutils"]}, "--diff")
+    assert (end, result["changed"], result["installed"]) == ("SUCCESS", False, [])
+
+    end, result = run("apt_packages", {"names": ["dpkg", "no-such-package"]})
+    assert end.startswith("FAILED")
+    assert "/nonexistent/python3" in str(result)
+
+
+def test_packages_have_the_options_of_the_module() -> None:
+    end, result = run(
+        "apt_packages", {"names": ["dpkg"], "state": "latest"}, f"-eansible_python_interpreter={sys.executable}"
+    )
+    assert end.startswith("FAILED")
+    assert "state" in result["msg"]
+
+
+def test_os_release_is_quoted_like_a_shell_script() -> None:
+    text = '# Ubuntu\nNAME=\'Ubuntu "LTS"\'\nID=ubuntu\nVERSION_ID="24.04"\nVERSION_CODENAME=noble\n'
+    assert os_release.facts(text) == {
+        "distribution": "Ubuntu",
+        "distribution_version": "24.04",
+        "distribution_major_version": "24",
+        "distribution_release": "noble",
+    }
