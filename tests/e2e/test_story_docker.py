@@ -85,6 +85,29 @@ def test_what_is_the_owners_survives_and_containers_outlive_a_restart(furnished:
     assert run("xps8950", f"cat {LIST}") == listed and not host("xps8950").file(OWN).exists
 
 
+def test_what_was_switched_off_by_hand_is_back_after_a_run() -> None:
+    containers = set(started())
+    mounts = run("xps8950", "findmnt --noheadings --types autofs --output TARGET | grep /srv/tars")
+    broken = "systemctl unmask rpcbind.socket; systemctl stop 'srv-tars-*.automount'"
+    run("xps8950", f"{broken}; systemctl disable --now docker.service docker.socket")
+    assert host("xps8950").run("docker ps; findmnt --types autofs | grep /srv/tars").rc != 0
+    site = ["--limit", "xps8950", "--tags", "docker_engine,nfs_mount"]
+    done = playbook("site", *site, "--check", "--diff")
+    assert done.code == 0 and done.recap("xps8950")["changed"] == 2, done.output
+    for line in ("-running: False", "+running: True", "+enabled: True", "+rpcbind.socket: masked, not active"):
+        assert line in done.output, done.output
+    assert run("xps8950", "systemctl show --value --property ActiveState docker.service").strip() == "inactive"
+
+    done = playbook("site", *site)
+    assert done.code == 0 and done.recap("xps8950")["changed"] == 2, done.output
+    eventually(lambda: set(started()) == containers)
+    assert run("xps8950", "findmnt --noheadings --types autofs --output TARGET | grep /srv/tars") == mounts
+    files = run("xps8950", "systemctl show --value --property UnitFileState docker.service rpcbind.socket")
+    assert files.split() == ["enabled", "masked"]
+    done = playbook("site", *site)
+    assert done.code == 0 and done.recap("xps8950")["changed"] == 0, done.output
+
+
 def test_settings_that_docker_does_not_start_with_are_undone_and_said(furnished: str, tmp_path: Path) -> None:
     containers = started()
     # dockerd's own validation passes a log driver that nobody has.

@@ -30,8 +30,10 @@ RELOADED = frozenset(
 `features` is reloaded as well, but what most of them switch on, CDI among them, is registered at the start alone.
 """
 
-ACTIVATIONS = ("", "reload", "restart")
-"""What dockerd has to do for a change, in rising order."""
+UNIT = "docker.service"
+
+ACTIVATIONS = ("", "reload", "restart", "start")
+"""What dockerd has to do, in rising order. One that does not run reads everything at its start."""
 
 LIMITED = ("json-file", "local")
 """Log drivers that keep files and take max-size and max-file."""
@@ -43,10 +45,19 @@ class DaemonConfigError(Exception):
 
 @dataclass(frozen=True)
 class Service:
-    """docker.service as systemd and the kernel have it. `command` is dockerd with its flags, empty without a unit."""
+    """docker.service as systemd and the kernel have it. `command` is dockerd with its flags, empty without a unit.
+
+    `loaded` and `unit_file` are systemd's LoadState and UnitFileState.
+    """
 
     active: bool
     command: Tuple[str, ...]
+    loaded: str = "not-found"
+    unit_file: str = ""
+
+    @property
+    def enabled(self) -> bool:
+        return self.unit_file == "enabled"
 
     @property
     def flags(self) -> Tuple[str, ...]:
@@ -83,7 +94,65 @@ def parse_service(show: str, cmdline: bytes) -> Service:
     else:
         argv = values.get("ExecStart", "").partition("argv[]=")[2].partition(" ; ")[0]
         command = tuple(word for word in argv.split() if not word.startswith("$"))
-    return Service(values.get("ActiveState") == "active", command)
+    active = values.get("ActiveState") in ("active", "reloading")
+    return Service(active, command, values.get("LoadState", "not-found"), values.get("UnitFileState", ""))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What docker.service needs: to be started at boot from now on, and one of ACTIVATIONS."""
+
+    enable: bool = False
+    activation: str = ""
+
+    def __bool__(self) -> bool:
+        return self != Plan()
+
+
+def plan(service: Service, enabled: bool, started: bool, needed: str) -> Plan:
+    """What brings the service to what is wanted. `needed` is what a daemon that runs has to do for its file."""
+    activation = needed if service.active else "start" if started else ""
+    return Plan(enabled and not service.enabled, activation)
+
+
+def states(service: Service, plan: Plan) -> Tuple[str, str]:
+    """The unit in words, before and after a plan."""
+    text = "enabled: {}\nrunning: {}\n"
+    after = (service.enabled or plan.enable, service.active or plan.activation == "start")
+    return text.format(service.enabled, service.active), text.format(*after)
+
+
+def refuse_rest(service: Service, enabled: bool, started: bool) -> None:
+    """Refuse a service for which a plan would have something left to do."""
+    if plan(service, enabled, started, ""):
+        raise DaemonConfigError(
+            f"{UNIT} is wanted {' and '.join(['enabled'] * enabled + ['running'] * started)}. After the change it is "
+            f"{service.unit_file or 'not enabled'} and {'runs' if service.active else 'does not run'}. Next: systemctl "
+            f"status {UNIT}; journalctl --unit={UNIT} --lines=50"
+        )
+
+
+def refuse_silence(said: str) -> None:
+    """Refuse a daemon that does not answer: `said` is what docker met instead, empty where it answers."""
+    if said:
+        raise DaemonConfigError(
+            f"{UNIT} runs, and dockerd is wanted to answer docker version, which says: {said}\nNext: systemctl status "
+            f"{UNIT}; journalctl --unit={UNIT} --lines=50"
+        )
+
+
+def refuse_unit(service: Service) -> None:
+    """Refuse a docker.service that cannot be enabled or started."""
+    if service.loaded == "masked":
+        raise DaemonConfigError(
+            f"{UNIT} is wanted enabled and running, and is masked. Next: systemctl unmask {UNIT}, unless somebody had "
+            "a reason to mask it, then run again."
+        )
+    if service.loaded == "not-found":
+        raise DaemonConfigError(
+            f"{UNIT} is wanted enabled and running, and systemd knows no such unit. Next: install docker.io or "
+            "docker-ce, then run again."
+        )
 
 
 def parse(text: str, path: str) -> Dict[str, Any]:

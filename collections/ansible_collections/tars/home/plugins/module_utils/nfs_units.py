@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Dict, FrozenSet, List, Mapping, Sequence, Tuple
 
@@ -11,7 +12,7 @@ MARKER = "# Written by tars.home.nfs_mounts, changes are lost.\n"
 
 
 class NfsUnitError(Exception):
-    """A unit file of that name is someone else's."""
+    """The mounts contradict each other, or the machine stands in their way. The message names it and the next step."""
 
 
 @dataclass(frozen=True)
@@ -28,24 +29,31 @@ class Mount:
 
 @dataclass(frozen=True)
 class Present:
-    """The machine's state: text of the unit files of these names and of all of ours, enabled and active units."""
+    """The machine's state: text of the unit files of these names and of all of ours; enabled, active, masked units."""
 
     files: Mapping[str, str]
     enabled: FrozenSet[str]
     active: FrozenSet[str]
+    masked: FrozenSet[str] = frozenset()
+
+    def state(self, unit: str) -> str:
+        """What systemd has of a unit, in words."""
+        unit_file = next((word for word in ("enabled", "masked") if unit in getattr(self, word)), "not enabled")
+        return f"{unit_file}, {'active' if unit in self.active else 'not active'}"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Stop these units, delete and write these files, reload systemd, then enable and start these units."""
+    """Mask and stop, stop these units, delete and write these files, reload systemd, then enable and start these."""
 
+    mask: Tuple[str, ...] = ()
     stop: Tuple[str, ...] = ()
     delete: Tuple[str, ...] = ()
     write: Tuple[Tuple[str, str], ...] = ()
     start: Tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.stop or self.delete or self.write or self.start)
+        return self != Plan()
 
 
 def unit_files(mount: Mount) -> Dict[str, str]:
@@ -89,7 +97,17 @@ def options(read_only: bool, timeout_s: int, retries: int, further: Sequence[str
     return (*base, *further)
 
 
-def plan(present: Present, mounts: Sequence[Mount]) -> Plan:
+def refuse_contradictions(mounts: Sequence[Mount]) -> None:
+    """Refuse mounts that share a path, or lie at none or at the root."""
+    paths = [mount.path for mount in mounts]
+    if len({mount.name for mount in mounts}) < len(mounts) or not all(re.match("/+[^/]", path) for path in paths):
+        raise NfsUnitError(
+            f"Every mount needs an absolute path of its own; given are {', '.join(paths)}. Next: correct the list of "
+            "mounts, then run again."
+        )
+
+
+def plan(present: Present, mounts: Sequence[Mount], masked: Sequence[str] = ()) -> Plan:
     """What turns the present units into the wanted ones. Empty (false) where nothing differs.
 
     Raises:
@@ -118,7 +136,16 @@ def plan(present: Present, mounts: Sequence[Mount]) -> Plan:
         for name in automounts
         if stem(name) in touched or name not in present.enabled or name not in present.active
     )
-    return Plan(stop, delete, write, start)
+    mask = tuple(name for name in masked if name not in present.masked or name in present.active)
+    return Plan(mask, stop, delete, write, start)
+
+
+def states(present: Present, plan: Plan) -> Tuple[Dict[str, str], Dict[str, str]]:
+    """Units whose state a plan changes, before and after. Those of its files tell of themselves."""
+    after = dict.fromkeys(plan.mask, "masked, not active")
+    after.update(dict.fromkeys(plan.start, "enabled, active"))
+    changed = [unit for unit, state in after.items() if present.state(unit) != state]
+    return {unit: present.state(unit) for unit in changed}, {unit: after[unit] for unit in changed}
 
 
 def stem(unit: str) -> str:
@@ -126,13 +153,15 @@ def stem(unit: str) -> str:
     return unit.rsplit(".", 1)[0]
 
 
-def parse_states(show: str) -> Tuple[FrozenSet[str], FrozenSet[str]]:
-    """`systemctl show --property=Id,ActiveState,UnitFileState` of several units to the (enabled, active) ones."""
-    enabled, active = set(), set()
+def parse_states(show: str) -> Tuple[FrozenSet[str], FrozenSet[str], FrozenSet[str]]:
+    """`systemctl show --property=Id,ActiveState,UnitFileState` to the enabled, the active and the masked units."""
+    enabled, active, masked = set(), set(), set()
     for block in show.strip().split("\n\n"):
         values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
         if values.get("UnitFileState") == "enabled":
             enabled.add(values["Id"])
+        if values.get("UnitFileState") == "masked":
+            masked.add(values["Id"])
         if values.get("ActiveState") in ("active", "activating", "reloading"):
             active.add(values["Id"])
-    return frozenset(enabled), frozenset(active)
+    return frozenset(enabled), frozenset(active), frozenset(masked)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: docker_daemon_config
-short_description: Set keys of Docker's daemon.json and leave the others alone
+short_description: Set keys of Docker's daemon.json, leave the others alone, and have the daemon running
 description:
   - Merges keys into the configuration of the Docker daemon. Keys not named stay as they are, whoever wrote them.
   - C(dockerd --validate) judges the result, together with the flags that C(docker.service) is started with, before it
@@ -13,16 +13,22 @@ description:
   - A daemon that runs takes the change up at once, by a reload where that is enough and by a restart otherwise. With
     C(live-restore) containers live through both; where it is only just being set it is in force before the restart.
   - A daemon that does not come back with the new file gets the old one, and the task fails.
+  - C(docker.service) is enabled and started where that is asked for, and the daemon has to answer.
 attributes:
   check_mode:
     support: full
-    description: Reports what would change. The result is not checked where dockerd is not installed yet.
+    description: >-
+      Reports what would change. The result is not checked where dockerd is not installed yet, and only a daemon that
+      runs already is asked whether it answers.
   diff_mode:
     support: full
-    description: Shows the keys that change, before and after. The others may hold a password.
+    description: >-
+      Shows the keys that change, before and after, and the state of C(docker.service). Other keys may hold a password.
   idempotent:
     support: full
-    description: Compares content, not text; a differently formatted file with the same content is left alone.
+    description: >-
+      Compares content, not text; a differently formatted file with the same content is left alone. A daemon that is
+      enabled and runs as wanted stays as it is.
 options:
   settings:
     description:
@@ -41,6 +47,16 @@ options:
         another one it is left alone, and a warning says so.
     type: dict
     default: {}
+  enabled:
+    description: Whether to have C(docker.service) started at boot. V(false) leaves that as it is.
+    type: bool
+    default: false
+  state:
+    description:
+      - With V(started), C(docker.service) is started where it does not run, and the daemon has to answer C(docker).
+      - Left out, a daemon that does not run is left alone.
+    type: str
+    choices: [started]
   path:
     description: The configuration file. Left out, the one that C(docker.service) names, or C(/etc/docker/daemon.json).
     type: path
@@ -55,6 +71,8 @@ EXAMPLES = r"""
     settings: {live-restore: true}
     lists: {registry-mirrors: ["https://mirror.home.arpa"]}
     log_limits: {max-size: 10m, max-file: "3"}
+    enabled: true
+    state: started
 """
 
 RETURN = r"""
@@ -64,93 +82,25 @@ path:
   type: str
   sample: /etc/docker/daemon.json
 activation:
-  description: How the daemon took the change up, or in check mode would. Empty where nothing changed or none runs.
+  description:
+    - How the daemon took the change up, or in check mode would, V(reload) or V(restart); V(start) where it did not run.
+    - Empty where there was nothing to take up, or none runs and none is to.
   returned: success
   type: str
   sample: reload
 """
 
-import json
+import contextlib
 import os
 import tempfile
-import time
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tars.home.plugins.module_utils import docker_daemon
+from ansible_collections.tars.home.plugins.module_utils.docker_daemon import UNIT
+from ansible_collections.tars.home.plugins.module_utils.docker_service import Daemon
 
 PENDING = "/run/tars-docker-daemon"
 """Holds what dockerd still has to do for the file. A run that is cut off leaves it; a boot does it, and clears it."""
-
-RELOAD_S = 60
-UNIT = "docker.service"
-
-
-class Daemon:
-    """The daemon as the commands of this machine reach it."""
-
-    def __init__(self, module: AnsibleModule) -> None:
-        self.run = module.run_command
-        self.dockerd = module.get_bin_path("dockerd")
-        show = self.run(["systemctl", "show", UNIT, "--property=ActiveState,MainPID,ExecStart"])[1]
-        self.service = docker_daemon.parse_service(show, self.cmdline(show))
-
-    @staticmethod
-    def cmdline(show: str) -> bytes:
-        pid = next((line[8:] for line in show.splitlines() if line.startswith("MainPID=")), "0")
-        try:
-            with open(f"/proc/{pid}/cmdline", "rb") as file:
-                return file.read()
-        except OSError:
-            return b""
-
-    def info(self) -> dict:
-        """What the running daemon says of itself; empty where none answers."""
-        rc, out, _ = self.run(["docker", "info", "--format", "{{json .}}"])
-        return json.loads(out) if rc == 0 else {}
-
-    def validate(self, candidate: str) -> str:
-        """What dockerd, with the unit's flags, has against a file. Empty where it has nothing, or is not installed."""
-        if self.dockerd is None:
-            return ""
-        rc, out, err = self.run([self.dockerd, *self.service.flags, "--validate", "--config-file", candidate])
-        return (err or out).strip() if rc else ""
-
-    def reload(self) -> str:
-        """Have the file read again; empty once the daemon says it has, else what went wrong."""
-        since, deadline = time.time(), time.monotonic() + RELOAD_S
-        rc, _, err = self.run(["systemctl", "reload", UNIT])
-        if rc != 0:
-            return err.strip()
-        while time.monotonic() < deadline:
-            window = ["--since", f"{since:.9f}", "--until", f"{time.time():.9f}"]
-            events = ["docker", "events", "--filter", "type=daemon", "--filter", "event=reload", *window]
-            if self.run(events)[1].strip():
-                return ""
-            time.sleep(0.1)
-        return f"dockerd told of no reload within {RELOAD_S} s"
-
-    def restart(self) -> str:
-        """Start it anew; empty once it runs, else the end of its log."""
-        since = f"@{int(time.time())}"
-        # Earlier failed starts count against the limit of systemd.
-        self.run(["systemctl", "reset-failed", UNIT, "docker.socket"])
-        if self.run(["systemctl", "restart", UNIT])[0] == 0:
-            return ""
-        log = self.run(["journalctl", f"--unit={UNIT}", f"--since={since}", "--output=cat", "--no-pager"])[1]
-        told = [line for line in log.splitlines() if "failed" in line.lower() or "error" in line.lower()]
-        return "\n".join(told[:3]) or f"see journalctl --unit={UNIT}"
-
-    def take_up(self, activation: str, live_restore: bool) -> str:
-        """Reload or restart; empty when done, else what went wrong.
-
-        Containers that run while live-restore is only wanted would end with the restart: the reload before it puts
-        live-restore in force.
-        """
-        if activation == "reload":
-            return self.reload()
-        info = self.info() if live_restore else {}
-        first = info.get("ContainersRunning") and not info["LiveRestoreEnabled"]
-        return (self.reload() if first else "") or self.restart()
 
 
 def write(module: AnsibleModule, path: str, text: str) -> None:
@@ -163,17 +113,26 @@ def write(module: AnsibleModule, path: str, text: str) -> None:
     module.atomic_move(fresh, path)
 
 
-def apply(module: AnsibleModule, daemon: Daemon, path: str, wanted: dict, activation: str) -> None:
-    """Write what differs and have it taken up; on failure put back what was there and fail."""
+def apply(module: AnsibleModule, daemon: Daemon, path: str, wanted: dict, plan: docker_daemon.Plan) -> None:
+    """Enable the unit, write what differs and have it taken up; on failure put back what was there and fail."""
+    trouble = daemon.enable() if plan.enable else ""
+    if trouble:
+        module.fail_json(msg=f"{UNIT} is wanted enabled, and {trouble}\nNext: systemctl status {UNIT}")
     before = None
     if os.path.exists(path):
         with open(path, encoding="utf-8") as file:
             before = file.read()
-    if activation:
-        write(module, PENDING, activation)
-    if docker_daemon.read(path) != wanted:
+    if plan.activation in ("reload", "restart"):
+        write(module, PENDING, plan.activation)
+    written = docker_daemon.read(path) != wanted
+    if written:
         write(module, path, docker_daemon.render(wanted))
-    trouble = daemon.take_up(activation, bool(wanted.get("live-restore"))) if activation else ""
+    trouble = daemon.take_up(plan.activation, bool(wanted.get("live-restore"))) if plan.activation else ""
+    if trouble and not written:
+        module.fail_json(
+            msg=f"{UNIT} is wanted running with {path} as it was found, and did not {plan.activation}: {trouble}\n"
+            f"Next: correct what it names; see systemctl status {UNIT} and journalctl --unit={UNIT}"
+        )
     if trouble:
         if before is None:
             os.unlink(path)
@@ -181,13 +140,18 @@ def apply(module: AnsibleModule, daemon: Daemon, path: str, wanted: dict, activa
             write(module, path, before)
         again = daemon.restart()
         if not again:
-            os.unlink(PENDING)
+            clear_pending()
         state = f"and it does not start with that either: {again}" if again else "and it runs with that"
         module.fail_json(
             msg=f"dockerd could not work with the merged settings: {trouble}\n{path} is as it was before, {state}. "
             "Next: correct the settings given here, or the key of the present file that contradicts them."
         )
-    if activation:
+    if plan.activation:
+        clear_pending()
+
+
+def clear_pending() -> None:
+    with contextlib.suppress(FileNotFoundError):
         os.unlink(PENDING)
 
 
@@ -197,34 +161,49 @@ def main() -> None:
             "settings": {"type": "dict", "default": {}},
             "lists": {"type": "dict", "default": {}},
             "log_limits": {"type": "dict", "default": {}},
+            "enabled": {"type": "bool", "default": False},
+            "state": {"type": "str", "choices": ["started"]},
             "path": {"type": "path"},
         },
         supports_check_mode=True,
     )
-    daemon = Daemon(module)
+    daemon = Daemon(module.run_command, module.get_bin_path("dockerd"))
+    enabled, started = module.params["enabled"], module.params["state"] == "started"
     path = os.path.realpath(module.params["path"] or daemon.service.path)
     try:
+        # In check mode the package that brings the unit may be one that is not installed yet.
+        if (enabled or started) and not (module.check_mode and daemon.service.loaded == "not-found"):
+            docker_daemon.refuse_unit(daemon.service)
         current = docker_daemon.read(path)
         wanted = docker_daemon.wanted(current, *(module.params[key] for key in ("settings", "lists", "log_limits")))
-        activation = docker_daemon.activation(current, wanted)
-        if activation:
+        needed = docker_daemon.activation(current, wanted)
+        if needed:
             refuse(module, daemon, path, wanted)
+        changed = bool(needed)
+        if os.path.exists(PENDING):
+            with open(PENDING, encoding="utf-8") as file:
+                needed = max(needed, file.read(), key=docker_daemon.ACTIVATIONS.index)
+        plan = docker_daemon.plan(daemon.service, enabled, started, needed)
+        if module.params["log_limits"] and wanted.get("log-driver") not in docker_daemon.LIMITED:
+            module.warn(f"{path} sets the log driver {wanted.get('log-driver')}; the sizes of logs are left to it.")
+        now = daemon.service
+        if (changed or plan) and not module.check_mode:
+            apply(module, daemon, path, wanted, plan)
+            now = daemon.read()
+            docker_daemon.refuse_rest(now, enabled, started)
+        if started and now.active:
+            docker_daemon.refuse_silence(daemon.silence())
     except docker_daemon.DaemonConfigError as error:
         module.fail_json(msg=str(error))
-    changed = bool(activation)
-    if os.path.exists(PENDING):
-        with open(PENDING, encoding="utf-8") as file:
-            activation = max(activation, file.read(), key=docker_daemon.ACTIVATIONS.index)
-    if not daemon.service.active:
-        activation = ""
-    if module.params["log_limits"] and wanted.get("log-driver") not in docker_daemon.LIMITED:
-        module.warn(f"{path} sets the log driver {wanted.get('log-driver')}; the sizes of logs are left to it.")
-    if (changed or activation) and not module.check_mode:
-        apply(module, daemon, path, wanted, activation)
-    before, after = docker_daemon.changes(current, wanted)
-    diff = {"before_header": path, "after_header": path}
-    diff.update(before=docker_daemon.render(before), after=docker_daemon.render(after))
-    module.exit_json(changed=changed or bool(activation), path=path, activation=activation, diff=diff)
+    diff = difference(path, docker_daemon.changes(current, wanted), daemon.service, plan)
+    module.exit_json(changed=changed or bool(plan), path=path, activation=plan.activation, diff=diff)
+
+
+def difference(path: str, changes: tuple, service: docker_daemon.Service, plan: docker_daemon.Plan) -> list:
+    """What diff mode shows of the file and of the unit."""
+    before, after = (docker_daemon.render(content) for content in changes)
+    pairs = [(path, before, after), (UNIT, *docker_daemon.states(service, plan))]
+    return [{"before_header": of, "after_header": of, "before": b, "after": a} for of, b, a in pairs if b != a]
 
 
 def refuse(module: AnsibleModule, daemon: Daemon, path: str, wanted: dict) -> None:

@@ -122,12 +122,14 @@ def look(module: AnsibleModule, names: list) -> docker.Found:
     """Everything that the choice rests on, but for apt's sources."""
     answer = module.run_command(apt.query_command(sorted({*names, *docker.OF_INTEREST})))[1]
     dockerd = shutil.which("dockerd", path=PROGRAMS) or ""
-    owner = module.run_command(["dpkg-query", "--search", dockerd])[1].partition(":")[0] if dockerd else ""
+    installed, owner = apt.installed(answer), ""
+    if dockerd and not installed & set(docker.ENGINES):
+        owner = module.run_command(["dpkg-query", "--search", dockerd])[1].partition(":")[0]
     homes = sorted({user.pw_dir for user in pwd.getpwall()})
     rootless = [os.path.join(home, ".config/systemd/user/docker.service") for home in homes]
     rootless = tuple(path for path in rootless if os.path.exists(path))
     return docker.Found(
-        installed=apt.installed(answer),
+        installed=installed,
         held=apt.held(answer),
         plugins=frozenset(
             plugin

@@ -13,13 +13,15 @@ description:
   - While the server is away, an access to a mount that is only read ends with an error, and one to a mount that is
     written to waits until the server is back, so that nothing written is lost.
   - A unit file written by someone else is never touched.
+  - Needs no NFS client before the first access. Called before one is installed, it keeps what comes with that from
+    starting, see O(masked_units).
 attributes:
   check_mode:
     support: full
     description: Reports what would change.
   diff_mode:
     support: full
-    description: Shows the unit files before and after.
+    description: Shows the unit files and the states of the units before and after.
   idempotent:
     support: full
     description: A second run changes nothing.
@@ -50,6 +52,13 @@ options:
     description: How many times to ask again before an access ends with an error.
     type: int
     default: 2
+  masked_units:
+    description:
+      - Units that are masked and stopped, before anything else. They need not be there yet.
+      - One that is taken out of the list stays masked.
+    type: list
+    elements: str
+    default: []
   unit_folder:
     description: Where the unit files lie.
     type: path
@@ -64,6 +73,8 @@ EXAMPLES = r"""
   tars.home.nfs_mounts:
     mounts:
       - {source: "192.168.1.20:/volume1/LLM_docs", path: /srv/tars/documents/LLM_docs}
+    # The port mapper, which NFSv4 does without.
+    masked_units: [rpcbind.socket, rpcbind.service]
 """
 
 RETURN = r"""
@@ -101,7 +112,7 @@ def options(module: AnsibleModule, item: dict) -> tuple:
 
 
 def read(module: AnsibleModule, mounts: list) -> nfs_units.Present:
-    """The unit files of these mounts and all of ours, and what systemd says of them."""
+    """The unit files of these mounts and all of ours, and what systemd says of them and of those to be masked."""
     folder = module.params["unit_folder"]
     named = {f"{mount.name}{suffix}" for mount in mounts for suffix in (".mount", ".automount")}
     files = {}
@@ -112,7 +123,7 @@ def read(module: AnsibleModule, mounts: list) -> nfs_units.Present:
             text = file.read()
         if os.path.basename(path) in named or text.startswith(nfs_units.MARKER):
             files[os.path.basename(path)] = text
-    units = sorted(named | set(files))
+    units = sorted({*named, *files, *module.params["masked_units"]})
     if not units:
         return nfs_units.Present(files, frozenset(), frozenset())
     show = module.run_command(["systemctl", "show", "--property=Id,ActiveState,UnitFileState", *units], check_rc=True)[
@@ -131,6 +142,8 @@ def systemctl(module: AnsibleModule, action: str, units: tuple) -> None:
 
 def apply(module: AnsibleModule, plan: nfs_units.Plan) -> None:
     folder = module.params["unit_folder"]
+    if plan.mask:
+        systemctl(module, "mask", ("--now", *plan.mask))
     if plan.stop:
         systemctl(module, "stop", plan.stop)
     removed = tuple(name for name in plan.delete if name.endswith(".automount"))
@@ -147,6 +160,18 @@ def apply(module: AnsibleModule, plan: nfs_units.Plan) -> None:
     if plan.start:
         systemctl(module, "enable", plan.start)
         systemctl(module, "start", plan.start)
+
+
+def refuse_rest(now: nfs_units.Present, mounts: list, masked: list) -> None:
+    """Fail where a plan would have something left to do."""
+    left = nfs_units.plan(now, mounts, masked)
+    if left:
+        units = dict.fromkeys((*left.mask, *left.start, *dict(left.write), *left.delete))
+        said = "; ".join(f"{unit} is {now.state(unit)}" for unit in units)
+        raise nfs_units.NfsUnitError(
+            f"After the change systemd still differs: {said}. Wanted: automounts enabled and active, "
+            f"{', '.join(masked) or 'nothing'} masked and not active. Next: systemctl status {' '.join(units)}"
+        )
 
 
 def main() -> None:
@@ -167,37 +192,30 @@ def main() -> None:
             "idle_timeout_s": {"type": "int", "default": 600},
             "timeout_s": {"type": "int", "default": 5},
             "retries": {"type": "int", "default": 2},
+            "masked_units": {"type": "list", "elements": "str", "default": []},
             "unit_folder": {"type": "path", "default": "/etc/systemd/system"},
         },
         supports_check_mode=True,
     )
-    mounts = wanted(module)
-    present = read(module, mounts)
+    mounts, masked = wanted(module), module.params["masked_units"]
     try:
-        plan = nfs_units.plan(present, mounts)
+        nfs_units.refuse_contradictions(mounts)
+        present = read(module, mounts)
+        plan = nfs_units.plan(present, mounts, masked)
         if plan and not module.check_mode:
             apply(module, plan)
-            left = nfs_units.plan(read(module, mounts), mounts)
-            if left:
-                module.fail_json(
-                    msg=f"After the change systemd still differs: {left}. Next: systemctl status {' '.join(left.start)}"
-                )
+            refuse_rest(read(module, mounts), mounts, masked)
     except nfs_units.NfsUnitError as error:
         module.fail_json(msg=str(error))
-    names = [*dict(plan.write), *plan.delete]
-    module.exit_json(
-        changed=bool(plan),
-        units=[f"{mount.name}.automount" for mount in mounts],
-        diff=[
-            {
-                "before_header": n,
-                "after_header": n,
-                "before": present.files.get(n, ""),
-                "after": dict(plan.write).get(n, ""),
-            }
-            for n in names
-        ],
-    )
+    texts = dict(plan.write)
+    diff = [
+        {"before_header": n, "after_header": n, "before": present.files.get(n, ""), "after": texts.get(n, "")}
+        for n in [*texts, *plan.delete]
+    ]
+    before, after = ("".join(f"{u}: {said}\n" for u, said in one.items()) for one in nfs_units.states(present, plan))
+    if after:
+        diff.append({"before_header": "systemd", "after_header": "systemd", "before": before, "after": after})
+    module.exit_json(changed=bool(plan), units=[f"{mount.name}.automount" for mount in mounts], diff=diff)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@ import json
 
 import pytest
 from ansible_collections.tars.home.plugins.module_utils import docker_daemon
+from ansible_collections.tars.home.plugins.module_utils.docker_daemon import Plan
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -126,6 +127,8 @@ def test_only_what_changes_is_shown():
 
 
 SHOWN = """ActiveState={state}
+LoadState=loaded
+UnitFileState=enabled
 MainPID={pid}
 ExecStart={{ path=/usr/sbin/dockerd ; argv[]=/usr/sbin/dockerd -H fd:// --config-file /d.json $OPTIONS ; pid=0 }}
 """
@@ -134,6 +137,7 @@ ExecStart={{ path=/usr/sbin/dockerd ; argv[]=/usr/sbin/dockerd -H fd:// --config
 def test_a_unit_that_does_not_run_tells_its_flags():
     service = docker_daemon.parse_service(SHOWN.format(state="inactive", pid=0), b"")
     assert (service.active, service.flags, service.path) == (False, ("-H", "fd://"), "/d.json")
+    assert (service.loaded, service.enabled) == ("loaded", True)
 
 
 def test_a_process_tells_its_flags_with_the_variables_filled_in():
@@ -145,6 +149,80 @@ def test_a_process_tells_its_flags_with_the_variables_filled_in():
 def test_without_a_unit_the_usual_file_is_meant():
     service = docker_daemon.parse_service("ActiveState=inactive\nMainPID=0\n", b"")
     assert (service.active, service.flags, service.path) == (False, (), "/etc/docker/daemon.json")
+    assert (service.loaded, service.enabled) == ("not-found", False)
+
+
+def unit(active=True, loaded="loaded", unit_file="enabled"):
+    return docker_daemon.Service(active, (), loaded, unit_file)
+
+
+PLANS = {
+    "as wanted": (unit(), "", Plan()),
+    "the file changed": (unit(), "reload", Plan(activation="reload")),
+    "stopped by hand": (unit(active=False), "", Plan(activation="start")),
+    "the file of a stopped one changed": (unit(active=False), "restart", Plan(activation="start")),
+    "disabled by hand": (unit(unit_file="disabled"), "", Plan(enable=True)),
+    "enabled until the next boot": (unit(unit_file="enabled-runtime"), "", Plan(enable=True)),
+    "both, and the file": (unit(False, unit_file="disabled"), "reload", Plan(True, "start")),
+    "not installed yet": (docker_daemon.parse_service("LoadState=not-found\n", b""), "restart", Plan(True, "start")),
+}
+
+
+@pytest.mark.parametrize(("service", "needed", "expected"), PLANS.values(), ids=PLANS)
+def test_plan(service, needed, expected):
+    plan = docker_daemon.plan(service, True, True, needed)
+    assert plan == expected and bool(plan) == (expected != Plan())
+    assert not docker_daemon.plan(unit(), True, True, "")
+
+
+def test_a_service_that_nobody_asks_for_is_left_as_it_is():
+    assert not docker_daemon.plan(unit(False, unit_file="disabled"), False, False, "restart")
+    assert docker_daemon.plan(unit(unit_file="disabled"), False, False, "reload") == Plan(activation="reload")
+
+
+def test_the_state_of_the_service_is_shown():
+    assert docker_daemon.states(unit(False, unit_file="disabled"), Plan(True, "start")) == (
+        "enabled: False\nrunning: False\n",
+        "enabled: True\nrunning: True\n",
+    )
+    before, after = docker_daemon.states(unit(), Plan(activation="restart"))
+    assert before == after
+
+
+@pytest.mark.parametrize(
+    ("loaded", "expected"),
+    [
+        ("masked", r"^docker\.service is wanted enabled and running, and is masked\. Next: .*systemctl unmask docker"),
+        (
+            "not-found",
+            r"^docker\.service is wanted enabled and running, and systemd knows no such unit\. Next: install",
+        ),
+    ],
+)
+def test_a_unit_that_cannot_start_is_named_with_the_next_step(loaded, expected):
+    with pytest.raises(docker_daemon.DaemonConfigError, match=expected):
+        docker_daemon.refuse_unit(unit(loaded=loaded))
+
+
+def test_a_unit_that_can_start_is_taken():
+    docker_daemon.refuse_unit(unit(active=False, unit_file="disabled"))
+
+
+def test_what_is_left_to_do_after_the_change_is_said():
+    docker_daemon.refuse_rest(unit(), True, True)
+    docker_daemon.refuse_rest(unit(active=False), True, False)
+    with pytest.raises(
+        docker_daemon.DaemonConfigError, match=r"wanted enabled and running\. .* static and does not run\. Next"
+    ):
+        docker_daemon.refuse_rest(unit(False, unit_file="static"), True, True)
+
+
+def test_a_daemon_that_does_not_answer_is_named_with_the_next_step():
+    docker_daemon.refuse_silence("")
+    with pytest.raises(
+        docker_daemon.DaemonConfigError, match=r"docker\.service runs.*Cannot connect\nNext: systemctl status"
+    ):
+        docker_daemon.refuse_silence("Cannot connect")
 
 
 @pytest.mark.parametrize(

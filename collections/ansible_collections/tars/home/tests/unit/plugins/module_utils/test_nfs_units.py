@@ -12,6 +12,7 @@ FILES = nfs_units.unit_files(DOCS)
 UP = Present(FILES, frozenset({"srv-docs.automount"}), frozenset({"srv-docs.automount", "srv-docs.mount"}))
 CHANGED = dataclasses.replace(DOCS, idle_timeout_s=0)
 START = ("srv-docs.automount",)
+PORT_MAPPER = ("rpcbind.socket", "rpcbind.service")
 
 
 def with_files(present: Present, **files: str) -> Present:
@@ -51,6 +52,56 @@ def test_plan(present, mounts, expected):
     assert nfs_units.plan(present, mounts) == expected
 
 
+MASKS = {
+    "not there yet": (UP, PORT_MAPPER),
+    "running": (
+        dataclasses.replace(UP, active=UP.active | set(PORT_MAPPER), enabled=UP.enabled | set(PORT_MAPPER)),
+        PORT_MAPPER,
+    ),
+    "one unmasked by hand": (dataclasses.replace(UP, masked=frozenset({"rpcbind.service"})), ("rpcbind.socket",)),
+    "masked while it ran": (
+        dataclasses.replace(UP, masked=frozenset(PORT_MAPPER), active=UP.active | {"rpcbind.service"}),
+        ("rpcbind.service",),
+    ),
+    "masked": (dataclasses.replace(UP, masked=frozenset(PORT_MAPPER)), ()),
+}
+
+
+@pytest.mark.parametrize(("present", "mask"), MASKS.values(), ids=MASKS)
+def test_units_that_must_not_start(present, mask):
+    plan = nfs_units.plan(present, [DOCS], PORT_MAPPER)
+    assert plan == Plan(mask=mask) and bool(plan) == bool(mask)
+    assert not nfs_units.plan(apply(present, plan), [DOCS], PORT_MAPPER)
+
+
+def test_units_whose_state_changes_are_shown():
+    present = dataclasses.replace(UP, active=frozenset({"rpcbind.socket"}))
+    assert nfs_units.states(present, Plan(mask=("rpcbind.socket",), start=START)) == (
+        {"rpcbind.socket": "not enabled, active", "srv-docs.automount": "enabled, not active"},
+        {"rpcbind.socket": "masked, not active", "srv-docs.automount": "enabled, active"},
+    )
+    assert nfs_units.states(UP, Plan(stop=START, start=START)) == ({}, {})
+
+
+def test_paths_that_differ_are_taken():
+    nfs_units.refuse_contradictions([DOCS, dataclasses.replace(DOCS, name="srv", path="/srv")])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        DOCS,
+        dataclasses.replace(DOCS, path="/srv/docs/", source="nas:/volume1/work"),
+        dataclasses.replace(DOCS, name="-", path="/"),
+        dataclasses.replace(DOCS, name="-", path="//"),
+        dataclasses.replace(DOCS, name="a-b", path="a/b"),
+    ],
+)
+def test_mounts_without_a_path_of_their_own_are_refused(other):
+    with pytest.raises(nfs_units.NfsUnitError, match=f"given are /srv/docs, {other.path}. Next: "):
+        nfs_units.refuse_contradictions([DOCS, other])
+
+
 def test_someone_elses_unit_of_a_wanted_name_is_refused():
     with pytest.raises(nfs_units.NfsUnitError, match=r"srv-docs.mount was written by someone else"):
         nfs_units.plan(with_files(UP, **{"srv-docs.mount": "[Mount]\n"}), [DOCS])
@@ -60,8 +111,8 @@ def apply(present: Present, plan: Plan) -> Present:
     files = {name: text for name, text in present.files.items() if name not in plan.delete}
     files.update(plan.write)
     enabled = (present.enabled - set(plan.delete)) | set(plan.start)
-    active = (present.active - set(plan.stop)) | set(plan.start)
-    return Present(files, frozenset(enabled), frozenset(active))
+    active = (present.active - {*plan.stop, *plan.mask}) | set(plan.start)
+    return Present(files, frozenset(enabled), frozenset(active), present.masked | set(plan.mask))
 
 
 names = st.sampled_from(["srv-a", "srv-b", r"srv-c\x2dd"])
@@ -111,6 +162,9 @@ def test_states_as_systemctl_shows_them():
     show = (
         "Id=srv-docs.automount\nActiveState=active\nUnitFileState=enabled\n\n"
         "Id=srv-docs.mount\nActiveState=inactive\nUnitFileState=static\n\n"
-        "Id=srv-x.automount\nActiveState=inactive\nUnitFileState=\n"
+        "Id=srv-x.automount\nActiveState=inactive\nUnitFileState=\n\n"
+        "Id=rpcbind.socket\nActiveState=inactive\nUnitFileState=masked\n\n"
+        "Id=rpcbind.service\nActiveState=active\nUnitFileState=masked-runtime\n"
     )
-    assert nfs_units.parse_states(show) == (frozenset(START), frozenset(START))
+    active = {*START, "rpcbind.service"}
+    assert nfs_units.parse_states(show) == (frozenset(START), frozenset(active), frozenset({"rpcbind.socket"}))
