@@ -133,7 +133,7 @@ def read(module: AnsibleModule, mounts: list) -> nfs_units.Present:
 
 
 def systemctl(module: AnsibleModule, action: str, units: tuple) -> None:
-    rc, _, err = module.run_command(["systemctl", action, *units])
+    rc, _, err = module.run_command(["systemctl", *action.split(), *units])
     if rc != 0:
         module.fail_json(
             msg=f"systemctl {action} {' '.join(units)} failed: {err.strip()}. Next: systemctl status {' '.join(units)}"
@@ -143,7 +143,7 @@ def systemctl(module: AnsibleModule, action: str, units: tuple) -> None:
 def apply(module: AnsibleModule, plan: nfs_units.Plan) -> None:
     folder = module.params["unit_folder"]
     if plan.mask:
-        systemctl(module, "mask", ("--now", *plan.mask))
+        systemctl(module, "mask --now", plan.mask)
     if plan.stop:
         systemctl(module, "stop", plan.stop)
     removed = tuple(name for name in plan.delete if name.endswith(".automount"))
