@@ -5,14 +5,11 @@ from __future__ import annotations
 
 import re
 import socket
-import ssl
 import subprocess
-import urllib.error
-import urllib.request
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
-from . import dns_query
+from . import dns_query, page
 
 
 def judge(check: Mapping[str, Any], reached: bool, found: str) -> Dict[str, Any]:
@@ -34,7 +31,7 @@ def read(check: Mapping[str, Any], timeout_s: float) -> Tuple[bool, str]:
     if check.get("command"):
         return command(check["command"], timeout_s)
     if check.get("url"):
-        return url(check["url"], check.get("ca"), timeout_s)
+        return page.read(check["url"], check.get("ca"), timeout_s)
     if check.get("dns"):
         return dns(check["dns"], check["server"], timeout_s)
     host, _, port = check["tcp"].rpartition(":")
@@ -50,21 +47,6 @@ def command(argv: Sequence[str], timeout_s: float) -> Tuple[bool, str]:
     except subprocess.TimeoutExpired:
         return False, f"{argv[0]} gave no answer in {timeout_s:g} s"
     return done.returncode == 0, done.stdout.strip() or done.stderr.strip() or f"exit status {done.returncode}"
-
-
-def url(address: str, ca: Optional[str], timeout_s: float) -> Tuple[bool, str]:
-    """A page that answers with a status below 400. A given CA file is the only authority trusted."""
-    handlers: List[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
-    try:
-        if address.startswith("https:"):
-            handlers.append(urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=ca)))
-        with urllib.request.build_opener(*handlers).open(address, timeout=timeout_s) as response:
-            return True, response.read(2000).decode("utf-8", "replace")
-    except urllib.error.HTTPError as error:
-        with error:
-            return False, f"{error.code} {error.read(2000).decode('utf-8', 'replace')}"
-    except OSError as error:
-        return False, str(getattr(error, "reason", error))
 
 
 def tcp(host: str, port: int, timeout_s: float) -> Tuple[bool, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Dict, List, Mapping, Optional, Sequence
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 
 def repository(name: str) -> str:
@@ -22,13 +22,49 @@ def repository(name: str) -> str:
     return full
 
 
-def digests(inspected: str) -> Dict[str, List[str]]:
-    """`docker image inspect` of several images to tag -> its `repository@sha256:...` names."""
+def query(names: Sequence[str]) -> List[str]:
+    """The command whose answer `digests` reads. It exits with 1 where one is missing, and tells of the others."""
+    wanted = '{"tags": {{json .RepoTags}}, "digests": {{json .RepoDigests}}}'
+    return ["docker", "image", "inspect", f"--format={wanted}", *names]
+
+
+def digests(answer: str) -> Dict[str, List[str]]:
+    """The images of an answer: tag -> its `repository@sha256:...` names."""
     found: Dict[str, List[str]] = {}
-    for image in json.loads(inspected or "[]"):
-        for tag in image.get("RepoTags") or []:
-            found[tag] = list(image.get("RepoDigests") or [])
+    for line in answer.splitlines():
+        image = json.loads(line) if line.startswith("{") else {}
+        for tag in image.get("tags") or []:
+            found[tag] = list(image["digests"] or [])
     return found
+
+
+def present(names: Sequence[str], answer: str) -> Dict[str, str]:
+    """Those of the images that are here, with their digest."""
+    found = digests(answer)
+    return {name: digest for name in names if (digest := digest_of(name, found))}
+
+
+def wanted(names: Sequence[str], here: Mapping[str, str], recorded: Mapping[str, str]) -> List[str]:
+    """What is to be pulled. One that is here but not recorded may be older than what its tag means: what counts is
+    what a pull brings.
+    """
+    return [name for name in names if name not in here or name not in recorded]
+
+
+def report(
+    names: Sequence[str], recorded: Mapping[str, str], before: Mapping[str, str], after: Mapping[str, str]
+) -> Dict[str, Any]:
+    """What the module image_digests says of images to have, of which some were and some are here now."""
+    known = {**recorded, **after}
+    return {
+        "changed": bool(wanted(names, before, recorded)),
+        "digests": dict(after),
+        "pinned": {name: f"{name}@{known[name]}" if name in known else name for name in names},
+        "diff": {
+            "before": "".join(f"{name}@{digest}\n" for name, digest in before.items()),
+            "after": "".join(f"{name}@{known.get(name, '(met at the pull)')}\n" for name in names),
+        },
+    }
 
 
 def digest_of(name: str, found: Mapping[str, List[str]]) -> Optional[str]:

@@ -10,13 +10,14 @@ description:
   - Brings the containers of a project to its compose file and waits until all are healthy.
   - Whether something changed comes from configuration hashes and container states before and after. It is not read from
     what C(docker compose) prints, as M(community.docker.docker_compose_v2) has to.
+  - With O(check), a page has to answer then, in every run.
   - The work is the systemd unit C(tars-compose-PROJECT.service). It goes on if the connection breaks; the next run
     finds it.
 attributes:
   check_mode:
     support: partial
     description: Reports what would change.
-    details: It goes by the compose file that is on the machine now.
+    details: It goes by the compose file that is on the machine now, and does not ask for the page of O(check).
   diff_mode:
     support: full
     description: Shows the services with their state before and after.
@@ -36,6 +37,13 @@ options:
     description: Seconds in which all services have to be healthy.
     type: int
     default: 300
+  check:
+    description: A page that has to answer with a status below 400 once all are healthy, asked for from this machine as
+      a client would, five times at most.
+    type: dict
+    suboptions:
+      url: {description: Its address. No proxy is asked., type: str, required: true}
+      ca: {description: File with the only authority trusted for it., type: path, required: true}
 author:
   - The T.A.R.S. authors (!UNKNOWN)
 """
@@ -46,6 +54,7 @@ EXAMPLES = r"""
   tars.home.compose_project:
     project: tars
     folder: /opt/tars
+    check: {url: "https://10.77.0.10/health", ca: /opt/tars/authority/root.pem}
 """
 
 RETURN = r"""
@@ -64,7 +73,7 @@ services:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.tars.home.plugins.module_utils import compose, jobs
+from ansible_collections.tars.home.plugins.module_utils import compose, jobs, page
 
 
 class Project:
@@ -107,6 +116,22 @@ class Project:
         return "\n".join(ends)
 
 
+def ask(module: AnsibleModule, changed: bool) -> None:
+    """Fail where the page that has to answer does not."""
+    check = module.params["check"]
+    if not check:
+        return
+    ok, found = page.settled(check["url"], check["ca"])
+    if not ok:
+        name = module.params["project"]
+        module.fail_json(
+            changed=changed,
+            msg=f"All services of project {name} are healthy, yet {check['url']}, trusting {check['ca']} alone, was to "
+            f"answer and did not: {found}. Next: docker compose --project-name {name} logs, for the service that "
+            "publishes it; where the certificate is refused, run the whole role.",
+        )
+
+
 def listing(containers: list) -> str:
     """The containers as diff mode shows them."""
     return "".join(f"{one.service} {one.id[:12]} {one.description}\n" for one in containers)
@@ -118,6 +143,13 @@ def main() -> None:
             "project": {"type": "str", "required": True},
             "folder": {"type": "path", "required": True},
             "wait_s": {"type": "int", "default": 300},
+            "check": {
+                "type": "dict",
+                "options": {
+                    "url": {"type": "str", "required": True},
+                    "ca": {"type": "path", "required": True},
+                },
+            },
         },
         supports_check_mode=True,
     )
@@ -134,7 +166,10 @@ def main() -> None:
     result = {"changed": bool(steps), "steps": steps, "services": compose.summary(before)}
     expected = "".join(f"{name}: {step}\n" for name, step in steps.items())
     result["diff"] = {"before": listing(before), "after": expected or listing(before)}
-    if not steps or module.check_mode:
+    if module.check_mode:
+        module.exit_json(**result)
+    if not steps:
+        ask(module, changed=False)
         module.exit_json(**result)
 
     up = ["up", "--detach", "--remove-orphans", "--wait", f"--wait-timeout={module.params['wait_s']}"]
@@ -157,6 +192,7 @@ def main() -> None:
             f"{failure or ''}\n{project.logs(after)}\n"
             f"Next: docker compose --project-name {project.name} logs, for the service named."
         )
+    ask(module, changed=True)
     result["services"] = compose.summary(after)
     result["diff"]["after"] = listing(after)
     module.exit_json(**result)

@@ -68,6 +68,29 @@ changes:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tars.home.plugins.module_utils import file_set
 
+_ATTRIBUTES = {
+    "path": {"type": "path", "required": True},
+    "owner": {"type": "str", "default": "root"},
+    "group": {"type": "str", "default": "root"},
+}
+_CONTENTS = {"content": {"type": "str"}, "secret": {"type": "str", "no_log": True}}
+ARGUMENTS = {
+    "folders": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {**_ATTRIBUTES, "mode": {"type": "str", "default": "0755"}},
+    },
+    "files": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {**_ATTRIBUTES, **_CONTENTS, "mode": {"type": "str", "default": "0644"}},
+        "required_one_of": [("content", "secret")],
+        "mutually_exclusive": [("content", "secret")],
+    },
+}
+
 
 def desired(module: AnsibleModule) -> list:
     """The wanted entries out of the module's parameters."""
@@ -113,31 +136,7 @@ def diff(changes: list, current: dict, secrets: set) -> list:
 
 
 def main() -> None:
-    attributes = {
-        "path": {"type": "path", "required": True},
-        "owner": {"type": "str", "default": "root"},
-        "group": {"type": "str", "default": "root"},
-    }
-    contents = {"content": {"type": "str"}, "secret": {"type": "str", "no_log": True}}
-    module = AnsibleModule(
-        argument_spec={
-            "folders": {
-                "type": "list",
-                "elements": "dict",
-                "default": [],
-                "options": {**attributes, "mode": {"type": "str", "default": "0755"}},
-            },
-            "files": {
-                "type": "list",
-                "elements": "dict",
-                "default": [],
-                "options": {**attributes, **contents, "mode": {"type": "str", "default": "0644"}},
-                "required_one_of": [("content", "secret")],
-                "mutually_exclusive": [("content", "secret")],
-            },
-        },
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     secrets = {item["path"] for item in module.params["files"] if item["content"] is None}
     try:
         entries = desired(module)

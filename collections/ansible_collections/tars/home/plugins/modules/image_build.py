@@ -73,6 +73,21 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tars.home.plugins.module_utils import jobs
 
 
+def question(image: str) -> list:
+    """The command that exits with 0 where an image is there."""
+    return ["docker", "image", "inspect", "--format={{.Id}}", image]
+
+
+def unit_of(image: str) -> str:
+    """The systemd unit that builds an image."""
+    return "tars-build-" + image.replace(":", "-")
+
+
+def sources_of(image: str) -> str:
+    """Where the archive lies for the time of a build: out of the task's temporary folder, for the job outlives it."""
+    return f"{jobs.LOG_FOLDER}/{unit_of(image)}.tar"
+
+
 def build_command(image: str, build_args: dict, secrets: dict) -> list:
     """`docker build` of a tar archive on its standard input."""
     command = ["docker", "build", "--progress=plain", f"--tag={image}"]
@@ -100,16 +115,13 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = module.params
-    image, unit = f"{params['name']}:{params['tag']}", f"tars-build-{params['name']}-{params['tag']}"
+    image = f"{params['name']}:{params['tag']}"
+    unit, sources = unit_of(image), sources_of(image)
     docker = module.get_bin_path("docker")
 
     def present() -> bool:
-        return (
-            docker is not None and module.run_command([docker, "image", "inspect", "--format={{.Id}}", image])[0] == 0
-        )
+        return docker is not None and module.run_command(question(image))[0] == 0
 
-    # The archive moves out of the task's temporary folder, for the job outlives the task.
-    sources = f"{jobs.LOG_FOLDER}/{unit}.tar"
     if present():
         if os.path.exists(sources) and not module.check_mode:
             os.unlink(sources)

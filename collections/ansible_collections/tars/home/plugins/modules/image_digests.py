@@ -35,6 +35,17 @@ options:
     description: What O(record) holds. Filled in by the action plugin.
     type: dict
     default: {}
+  room:
+    description: Free space that has to be there, in every run, before anything is pulled or recorded.
+    type: dict
+    suboptions:
+      places:
+        description: Folders whose file systems need it. One that is not there yet will lie where the next one above
+          it does.
+        type: list
+        elements: path
+        required: true
+      mib: {description: Free space of each in MiB., type: int, required: true}
 author:
   - The T.A.R.S. authors (!UNKNOWN)
 """
@@ -45,6 +56,7 @@ EXAMPLES = r"""
   tars.home.image_digests:
     images: ["postgres:17.6", "redis:8.0.2"]
     record: "{{ inventory_dir }}/recorded/images.yml"
+    room: {places: [/var/lib/docker], mib: 4096}
 """
 
 RETURN = r"""
@@ -63,31 +75,31 @@ pinned:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tars.home.plugins.module_utils import images, jobs
 
-
-def read(module: AnsibleModule) -> dict:
-    """The digests of those images that are on the machine."""
-    docker = module.get_bin_path("docker")
-    if docker is None:
-        return {}
-    # Exits 1 where one of them is missing, and prints the others all the same.
-    found = images.digests(module.run_command([docker, "image", "inspect", *module.params["images"]])[1])
-    digests = {name: images.digest_of(name, found) for name in module.params["images"]}
-    return {name: digest for name, digest in digests.items() if digest}
+ARGUMENTS = {
+    "images": {"type": "list", "elements": "str", "required": True},
+    "record": {"type": "path", "required": True},
+    "recorded": {"type": "dict", "default": {}},
+    "room": {
+        "type": "dict",
+        "options": {
+            "places": {"type": "list", "elements": "path", "required": True},
+            "mib": {"type": "int", "required": True},
+        },
+    },
+}
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "images": {"type": "list", "elements": "str", "required": True},
-            "record": {"type": "path", "required": True},
-            "recorded": {"type": "dict", "default": {}},
-        },
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     names, recorded = list(dict.fromkeys(module.params["images"])), module.params["recorded"]
-    present = before = read(module)
-    # One that is here but not recorded may be older than what its tag means: what counts is what a pull brings.
-    wanted = [name for name in names if name not in present or name not in recorded]
+
+    def read() -> dict:
+        if module.get_bin_path("docker") is None:
+            return {}
+        return images.present(names, module.run_command(images.query(names))[1])
+
+    present = before = read()
+    wanted = images.wanted(names, before, recorded)
     pending, units = [], []
     if wanted and not module.check_mode:
         pulls = [jobs.Job(images.unit(name), ("docker", "pull", name)) for name in wanted]
@@ -101,7 +113,7 @@ def main() -> None:
             )
         units = [job.unit for job in running]
         pending = [images.progress(job.command[-1], jobs.tail(job, 1000)) for job in running]
-        present = read(module)
+        present = read()
         absent = [name for name in names if name not in present]
         if absent and not running:
             module.fail_json(
@@ -115,18 +127,7 @@ def main() -> None:
             + f"\nNext: where the new image is meant, delete its line in {module.params['record']} and run again; "
             "where not, ask for the version you had by another tag, and remove the image here with docker image rm."
         )
-    known = {**recorded, **present}
-    module.exit_json(
-        changed=bool(wanted),
-        digests=present,
-        pinned={name: f"{name}@{known[name]}" if name in known else name for name in names},
-        pending=pending,
-        units=units,
-        diff={
-            "before": "".join(f"{name}@{digest}\n" for name, digest in before.items()),
-            "after": "".join(f"{name}@{known.get(name, '(met at the pull)')}\n" for name in names),
-        },
-    )
+    module.exit_json(pending=pending, units=units, **images.report(names, recorded, before, present))
 
 
 if __name__ == "__main__":

@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Actions that do without a module: each is given a machine whose interpreter does not exist, where a module cannot."""
 
+import hashlib
 import json
 import os
 import platform
+import stat
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tars.home.plugins.action import os_release
+from ansible_collections.tars.home.plugins.action import file_set, os_release
 
 BIN = Path(sys.executable).parent
 PROJECT = Path(__file__).parents[8]
@@ -136,3 +138,73 @@ def test_os_release_is_quoted_like_a_shell_script() -> None:
         "distribution_major_version": "24",
         "distribution_release": "noble",
     }
+
+
+def test_files_that_are_as_wanted_are_no_work_for_a_module(tmp_path: Path) -> None:
+    mine = {"owner": str(os.getuid()), "group": str(os.getgid())}
+    folder, file, secret = tmp_path / "a folder", tmp_path / "file", tmp_path / "secret"
+    folder.mkdir(mode=0o750)
+    file.write_text("ä\n")
+    file.chmod(0o644)
+    secret.write_text(SECRET)
+    secret.chmod(0o400)
+    wanted: dict[str, list[dict[str, Any]]] = {
+        "folders": [{"path": str(folder), "mode": "0750", **mine}],
+        "files": [
+            {"path": str(file), "content": "ä\n", **mine},
+            {"path": str(secret), "secret": SECRET, "mode": "0400", **mine},
+        ],
+    }
+    end, result = run("file_set", wanted, "-vvvv")
+    assert (end, result["changed"], result["changes"]) == ("SUCCESS", False, {})
+    # Nothing by which a secret could be tried.
+    assert hashlib.sha256(SECRET.encode()).hexdigest() not in result["before"] + result["stderr"] + str(result)
+
+    for key, at, name, other in [
+        ("files", 1, "secret", "another"),
+        ("files", 0, "content", "ä"),
+        ("files", 0, "mode", "0600"),
+        ("files", 0, "owner", "12345"),
+        ("files", 0, "path", str(tmp_path / "absent")),
+        ("folders", 0, "group", "no-such-group"),
+        ("folders", 0, "mode", "rwx"),
+    ]:
+        entries = [dict(entry) for entry in wanted[key]]
+        entries[at][name] = other
+        end, result = run("file_set", {**wanted, key: entries})
+        assert end.startswith("FAILED") and "/nonexistent/python3" in str(result), (name, result)
+
+
+STAT = "41ed 0 root 8 mail"
+ENTRIES: dict[str, tuple[int, dict[str, str], str, bool]] = {
+    "by name": (stat.S_IFDIR, {"owner": "root", "group": "mail", "mode": "0755"}, STAT, True),
+    "by number": (stat.S_IFDIR, {"owner": "0", "group": "8", "mode": "755"}, STAT, True),
+    "owner": (stat.S_IFDIR, {"owner": "8", "group": "mail", "mode": "0755"}, STAT, False),
+    "group": (stat.S_IFDIR, {"owner": "root", "group": "root", "mode": "0755"}, STAT, False),
+    "mode": (stat.S_IFDIR, {"owner": "root", "group": "mail", "mode": "2755"}, STAT, False),
+    "a file is wanted": (stat.S_IFREG, {"owner": "root", "group": "mail", "mode": "0755"}, STAT, False),
+    "a link": (stat.S_IFDIR, {"owner": "root", "group": "root", "mode": "0777"}, "a1ff 0 root 0 root", False),
+    "another answer": (stat.S_IFDIR, {"owner": "root", "group": "root", "mode": "0755"}, "stat: what", False),
+}
+
+
+@pytest.mark.parametrize(("kind", "item", "line", "same"), ENTRIES.values(), ids=ENTRIES)
+def test_entries_as_stat_tells_of_them(kind: int, item: dict[str, str], line: str, same: bool) -> None:
+    assert file_set.alike(kind, item, line) is same
+
+
+def test_room_is_asked_for_before_any_module(tmp_path: Path) -> None:
+    wanted = {"images": [], "record": str(tmp_path / "record.yml")}
+    end, result = run("image_digests", {**wanted, "room": {"places": [str(tmp_path)], "mib": 10**9}})
+    assert end.startswith("FAILED")
+    assert f"{10**9} MiB free are wanted" in result["msg"] and str(tmp_path) in result["msg"]
+    end, result = run("image_digests", {**wanted, "room": {"places": [str(tmp_path / "to come")], "mib": 1}})
+    assert (end, result["changed"], result["pinned"]) == ("SUCCESS", False, {})
+
+
+def test_an_image_that_is_missing_is_work_for_the_module(tmp_path: Path) -> None:
+    end, result = run("image_digests", {"images": ["no-such/image:1"], "record": str(tmp_path / "record.yml")})
+    assert end.startswith("FAILED") and "/nonexistent/python3" in str(result)
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
+    end, result = run("image_build", {"name": "no-such-image", "context": str(tmp_path)})
+    assert end.startswith("FAILED") and "/nonexistent/python3" in str(result)

@@ -1,6 +1,4 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-import json
-
 import pytest
 from ansible_collections.tars.home.plugins.module_utils import images
 
@@ -23,12 +21,12 @@ def test_repository(name, repository):
     assert images.repository(name) == repository
 
 
-INSPECTED = json.dumps(
-    [
-        {"RepoTags": ["postgres:17.6", "mine:1"], "RepoDigests": [f"mirror:5000/postgres@{B}", f"postgres@{A}"]},
-        {"RepoTags": ["built:here"], "RepoDigests": []},
-        {"RepoTags": None, "RepoDigests": None},
-    ]
+# A terminal ends lines in its own way, and has the error's in between.
+INSPECTED = (
+    f'{{"tags": ["postgres:17.6","mine:1"], "digests": ["mirror:5000/postgres@{B}","postgres@{A}"]}}\r\n'
+    "Error response from daemon: No such image: absent:1\r\n"
+    '{"tags": ["built:here"], "digests": []}\r\n'
+    '{"tags": null, "digests": null}\r\n'
 )
 
 
@@ -47,7 +45,30 @@ def test_digest_of(name, digest):
 
 
 def test_nothing_inspected():
-    assert images.digests("") == images.digests("[]") == {}
+    assert images.digests("") == {}
+
+
+def test_those_that_are_here():
+    assert images.present(["postgres:17.6", "built:here", "absent:1"], INSPECTED) == {"postgres:17.6": A}
+
+
+@pytest.mark.parametrize(
+    ("here", "recorded", "wanted"),
+    [({"a:1": A}, {"a:1": A}, []), ({}, {"a:1": A}, ["a:1"]), ({"a:1": A}, {}, ["a:1"]), ({"a:1": B}, {"a:1": A}, [])],
+    ids=["here and recorded", "away", "not recorded", "moved"],
+)
+def test_what_is_to_be_pulled(here, recorded, wanted):
+    assert images.wanted(["a:1"], here, recorded) == wanted
+
+
+def test_the_report():
+    assert images.report(["a:1", "b:1"], {"a:1": A}, {"a:1": A}, {"a:1": A}) == {
+        "changed": True,
+        "digests": {"a:1": A},
+        "pinned": {"a:1": f"a:1@{A}", "b:1": "b:1"},
+        "diff": {"before": f"a:1@{A}\n", "after": f"a:1@{A}\nb:1@(met at the pull)\n"},
+    }
+    assert images.report(["a:1"], {"a:1": A}, {"a:1": A}, {"a:1": A})["changed"] is False
 
 
 def test_a_moved_tag_is_told_with_both_digests():
