@@ -14,7 +14,7 @@ import pytest
 
 from tars_lab.apt_repository import Package, repository, served
 
-from ..conftest import BIN, ROOT, environment
+from ..conftest import BIN, INVENTORY, ROOT, environment
 from .conftest import ADDRESSES, SSH, eventually, host, playbook
 
 pytestmark = [pytest.mark.e2e, pytest.mark.lab, pytest.mark.usefixtures("provisioned")]
@@ -106,6 +106,28 @@ def test_what_was_switched_off_by_hand_is_back_after_a_run() -> None:
     assert files.split() == ["enabled", "masked"]
     done = playbook("site", *site)
     assert done.code == 0 and done.recap("xps8950")["changed"] == 0, done.output
+
+
+def test_a_service_that_crashes_over_and_over_is_mended() -> None:
+    def caddy(of: str) -> str:
+        return run("xps8950", f"docker inspect --format '{{{{.State.{of}}}}}' tars-caddy-1").strip()
+
+    write("xps8950", "/opt/tars/Caddyfile", "{ broken")
+    run("xps8950", "docker restart tars-caddy-1")
+    eventually(lambda: caddy("Status") == "restarting")
+    done = playbook("site", "--limit", "xps8950", "--tags", "stack")
+    assert done.code == 0, done.output
+    assert caddy("Health.Status") == "healthy"
+
+
+def test_a_page_that_does_not_answer_as_wanted_is_said() -> None:
+    """The module as the role calls it, but trusting authorities that do not know the household's."""
+    check = {"url": f"https://{ADDRESSES['xps8950']}/health", "ca": "/etc/ssl/certs/ca-certificates.crt"}
+    options = json.dumps({"project": "tars", "folder": "/opt/tars", "check": check})
+    command = [BIN / "ansible", "-i", INVENTORY, "xps8950", "-m", "tars.home.compose_project", "-a", options]
+    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True)
+    assert done.returncode != 0
+    assert all(part in done.stdout for part in (*check.values(), "certificate verify failed")), done.stdout
 
 
 def test_settings_that_docker_does_not_start_with_are_undone_and_said(furnished: str, tmp_path: Path) -> None:

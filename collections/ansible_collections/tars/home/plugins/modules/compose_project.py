@@ -7,7 +7,8 @@ DOCUMENTATION = r"""
 module: compose_project
 short_description: Have a compose project up and well
 description:
-  - Brings the containers of a project to its compose file and waits until all are healthy.
+  - Brings the containers of a project to its compose file and waits until all are healthy. What is unhealthy, or
+    crashes over and over, is restarted first.
   - Whether something changed comes from configuration hashes and container states before and after. It is not read from
     what C(docker compose) prints, as M(community.docker.docker_compose_v2) has to.
   - With O(check), a page has to answer then, in every run.
@@ -74,6 +75,13 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tars.home.plugins.module_utils import compose, jobs, page
+
+# `up --wait` gives up at once on what is ill or crashes over and over, also where its cause has just been mended.
+HEAL = """
+ill=$(for how in health=unhealthy status=restarting; do docker ps --all --quiet --filter "$how" --filter "$0"; done)
+[ -z "$ill" ] || docker restart $ill
+exec "$@"
+"""
 
 
 class Project:
@@ -174,7 +182,8 @@ def main() -> None:
 
     up = ["up", "--detach", "--remove-orphans", "--wait", f"--wait-timeout={module.params['wait_s']}"]
     wanted = (("TARS_CONFIGURATION", ",".join(sorted(hashes.values()))),)
-    job = jobs.Job(f"tars-compose-{project.name}", (*project.command, *up), wanted)
+    heal = ("sh", "-c", HEAL, f"label={compose.PROJECT_LABEL}={project.name}")
+    job = jobs.Job(f"tars-compose-{project.name}", (*heal, *project.command, *up), wanted)
     failure, running = None, []
     try:
         if not jobs.begin(module.run_command, job):
