@@ -52,7 +52,7 @@ def make_queue(services: Services) -> tuple[RedisBroker, Send]:
         except DATABASE_AWAY as error:
             _will_retry(version_id, database_away(error))
             raise
-        except Exception:
+        except Exception:  # told with the version it belongs to, then left to the broker
             log.exception("Reading a document failed", extra={"fields": {"version": version_id}})
             raise
 

@@ -69,6 +69,7 @@ def headline(number: int, text: str) -> None:
 def put(site: Site, client: str, document: Path) -> None:
     """Write a document to the share from a machine of the household, with its user-space NFS tools."""
     # nfs-cp writes no file that exists; one that is already there as it should be is left alone.
+    # That there is none yet is what nfs-cat would complain of.
     target = f"nfs://{site.hosts[site.nas].address}{site.shares[SHARE].volume}/{SHARE}/{document.name}"
     local = shlex.quote(f"/tmp/{document.name}")
     there = shlex.quote(target)

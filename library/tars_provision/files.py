@@ -22,6 +22,6 @@ def write_atomic(path: Path, content: bytes, mode: int = 0o644) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException:  # Ctrl-C too must leave no half-written file
         os.unlink(temporary)
         raise

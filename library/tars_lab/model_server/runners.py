@@ -172,7 +172,7 @@ async def _start(model: store.Model, context_tokens: int) -> Runner:
             raise ApiError(
                 500, f"model '{model.name}': runner process has terminated: exit status {status}; see the log"
             )
-    except BaseException:
+    except BaseException:  # a request that is cancelled too must leave no process behind
         await _stop(runner)
         raise
     runner.load_s = time.monotonic() - started

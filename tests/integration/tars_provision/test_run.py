@@ -122,6 +122,7 @@ def test_a_playbook_that_ansible_refuses_is_shown_and_1(project: Path) -> None:
 
 def test_ctrl_c_says_what_still_runs_and_is_130(project: Path) -> None:
     marker = "86399.5"
+    # Waiting changes nothing.
     write(
         project,
         f"- hosts: nas\n  gather_facts: false\n  tasks:\n    - name: Wait for long\n"

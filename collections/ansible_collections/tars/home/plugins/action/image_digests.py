@@ -42,6 +42,7 @@ class ActionModule(ProgressAction):
 
     def ask(self, places: list[str], names: list[str]) -> tuple[str, dict[str, str]]:
         """What df says of the places, and the digests of those images that are on the machine."""
+        # What inspect complains of are images that are not here, or a Docker: the module deals with both.
         commands = [shlex.join(room.query(places)), "echo", shlex.join(images.query(names)) + " 2>/dev/null"]
         answer = "\n".join(self._low_level_execute_command("; ".join(commands))["stdout"].splitlines())
         free, _, inspected = answer.partition("\n\n") if places else ("", "", answer)

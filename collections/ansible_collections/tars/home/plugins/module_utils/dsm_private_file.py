@@ -48,7 +48,7 @@ class PrivateFile:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 json.dump(document, file)
             os.replace(name, self.path)
-        except BaseException:
+        except BaseException:  # Ctrl-C too must leave no half-written file
             os.unlink(name)
             raise
 

@@ -107,7 +107,7 @@ def apply(change: Change) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.rename(fresh, entry.path)
-    except BaseException:
+    except BaseException:  # Ctrl-C too must leave no half-written file
         os.unlink(fresh)
         raise
     sync(folder)

@@ -26,15 +26,21 @@ class OnController(ProgressAction):
         if not here or any(self._task.environment or ()):
             return super().call(arguments, task_vars)
         checked = ArgumentSpecValidator(self.work.arguments).validate(arguments)
-        if checked.error_messages:
-            return {"failed": True, "msg": "; ".join(checked.error_messages)}
-        module = Here(checked.validated_parameters, self._task.check_mode, self._display.warning)
+
+        def without_secrets(said: Any) -> Any:
+            return remove_values(said, checked._no_log_values)
+
+        def warn(text: str) -> None:
+            self._display.warning(without_secrets(text))
+
         try:
-            result = self.work.carry_out(module)
+            if checked.error_messages:
+                raise Failed({"msg": "; ".join(checked.error_messages)})
+            result = self.work.carry_out(Here(checked.validated_parameters, self._task.check_mode, warn))
         except Failed as error:
             result = {"failed": True, **error.result}
-        # As it would come from a module: plain data, in which no secret is told.
-        plain: dict[str, Any] = remove_values(json.loads(json.dumps(result)), checked._no_log_values)
+        # As it would come from a module: plain data.
+        plain: dict[str, Any] = without_secrets(json.loads(json.dumps(result)))
         return plain
 
 

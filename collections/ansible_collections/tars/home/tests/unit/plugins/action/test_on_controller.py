@@ -87,11 +87,12 @@ def test_no_secret_is_told() -> None:
 
 
 def test_a_warning_is_told() -> None:
-    nowhere = {"host": "nas.invalid", "account": "tars-admin", "password": "x"}
-    files = {"description": "x", "certificate_path": "/nonexistent/a.crt", "private_key_path": "/nonexistent/a.key"}
+    nowhere = {"host": "nas.invalid", "account": "tars-admin", "password": SECRET}
+    path = f"/nonexistent/{SECRET}.crt"
+    files = {"description": "x", "certificate_path": path, "private_key_path": "/nonexistent/a.key"}
     end, result = run("dsm_certificate", {**nowhere, **files}, "--check")
     assert end.startswith("FAILED")
-    assert "/nonexistent/a.crt does not exist yet" in " ".join(str(result).split())
+    assert "/nonexistent/********.crt does not exist yet" in " ".join(str(result).split())
 
 
 def test_what_is_wrong_with_the_options_is_said_by_name(authority: dict[str, Any]) -> None:
