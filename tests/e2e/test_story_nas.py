@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm_module import CONNECTION, connect
+from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client
+from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import CONNECTION, connect
 
 from tars_provision import secrets
 

@@ -16,10 +16,10 @@ COLLECTION = ROOT / "collections" / "ansible_collections" / "tars" / "home"
 if str(ROOT / "collections") not in sys.path:
     sys.path.append(str(ROOT / "collections"))
 
-from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client  # noqa: E402 - the path comes first
-from ansible_collections.tars.home.plugins.module_utils.dsm_errors import ApiError, DsmError  # noqa: E402 - as above
-from ansible_collections.tars.home.plugins.module_utils.dsm_module import CONNECTION, connect  # noqa: E402 - as above
-from ansible_collections.tars.home.plugins.module_utils.dsm_transport import Transport  # noqa: E402 - as above
+from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client  # noqa: E402 - path first
+from ansible_collections.tars.home.plugins.module_utils.dsm.client.transport import Transport  # noqa: E402 - as above
+from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import CONNECTION, connect  # noqa: E402 - as above
+from ansible_collections.tars.home.plugins.module_utils.dsm.errors import ApiError, DsmError  # noqa: E402 - as above
 from ansible_collections.tars.home.plugins.modules import dsm_info  # noqa: E402 - as above
 
 PARTS = (*dsm_info.PARTS, *dsm_info.DETAILS)

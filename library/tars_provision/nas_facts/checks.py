@@ -43,7 +43,7 @@ class Check:
 def apis(look: Look) -> None:
     plugins = COLLECTION / "plugins"
     newest: dict[str, int] = {}
-    for call in calls([*plugins.glob("module_utils/dsm_*.py"), *plugins.glob("modules/dsm_*.py")]):
+    for call in calls([*plugins.glob("module_utils/dsm/**/*.py"), *plugins.glob("modules/dsm_*.py")]):
         newest[call.api] = max(call.version, newest.get(call.api, 0))
     found = look.read("SYNO.API.Info", "query", 1, {"query": ",".join(sorted(newest))}) or {}
     for api, version in sorted(newest.items()):

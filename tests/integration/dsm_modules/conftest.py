@@ -26,8 +26,8 @@ from urllib.parse import parse_qsl
 import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.tars.home.plugins.module_utils import dsm_module
-from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
+from ansible_collections.tars.home.plugins.module_utils.dsm import ensure as dsm_module
+from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tars_lab.dsm_twin import accounts

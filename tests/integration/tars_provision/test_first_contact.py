@@ -9,7 +9,8 @@ from pathlib import Path
 from socket import create_server
 
 import pytest
-from ansible_collections.tars.home.plugins.module_utils import authority, authority_files
+from ansible_collections.tars.home.plugins.module_utils.authority import certificates as authority
+from ansible_collections.tars.home.plugins.module_utils.authority import files as authority_files
 from click.testing import CliRunner
 
 from tars_provision import secrets, trust

@@ -8,11 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tars.home.plugins.module_utils.dsm_firewall_plan import (
-    Access,
-    sections_from_api,
-    shut_out,
-)
+from ansible_collections.tars.home.plugins.module_utils.dsm.plans.firewall import Access, sections_from_api, shut_out
 from hypothesis import given
 from hypothesis import strategies as st
 

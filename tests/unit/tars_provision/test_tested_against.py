@@ -4,7 +4,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from ansible_collections.tars.home.plugins.module_utils.dsm_apis import NAMES
+from ansible_collections.tars.home.plugins.module_utils.dsm.calls import NAMES
 
 from tars_lab.dsm_twin.apis import BY_NAME
 from tars_provision.nas_facts import checks
@@ -27,7 +27,7 @@ def test_the_page_names_every_call_and_no_other(root: Path) -> None:
         for api, methods, version, _source, _met in rows(page, "| API | Methods | Version | Source | Met a real DSM |")
         for method in methods.split(", ")
     }
-    plugins = [*COLLECTION.glob("plugins/module_utils/dsm_*.py"), *COLLECTION.glob("plugins/modules/dsm_*.py")]
+    plugins = [*COLLECTION.glob("plugins/module_utils/dsm/**/*.py"), *COLLECTION.glob("plugins/modules/dsm_*.py")]
     made = SESSION | calls([*plugins, Path(checks.__file__)])
     assert {*NAMES} == {call.api for call in SESSION | calls(plugins)} - {"SYNO.API.Info"}, "dsm_apis.NAMES is behind"
     assert told - made == set(), "docs/tested-against.md names calls that nobody makes"

@@ -5,7 +5,7 @@ import shlex
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.tars.home.plugins.module_utils import apt
+from ansible_collections.tars.home.plugins.module_utils.system import apt
 from ansible_collections.tars.home.plugins.modules.apt_packages import ARGUMENTS
 from ansible_collections.tars.home.plugins.plugin_utils.progress import ProgressAction
 

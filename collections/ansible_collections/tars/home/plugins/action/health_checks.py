@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.tars.home.plugins.module_utils import health_checks
+from ansible_collections.tars.home.plugins.module_utils.checks import health as health_checks
 from ansible_collections.tars.home.plugins.plugin_utils.progress import ProgressAction
 
 

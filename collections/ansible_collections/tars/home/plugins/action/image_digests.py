@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.tars.home.plugins.module_utils import images, room
+from ansible_collections.tars.home.plugins.module_utils.docker import images
+from ansible_collections.tars.home.plugins.module_utils.system import disk_space as room
 from ansible_collections.tars.home.plugins.modules.image_digests import ARGUMENTS
 from ansible_collections.tars.home.plugins.plugin_utils import record
 from ansible_collections.tars.home.plugins.plugin_utils.progress import ProgressAction

@@ -53,7 +53,7 @@ installed:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.tars.home.plugins.module_utils import apt, jobs
+from ansible_collections.tars.home.plugins.module_utils.system import apt, jobs
 
 ARGUMENTS = {
     "names": {"type": "list", "elements": "str", "required": True},

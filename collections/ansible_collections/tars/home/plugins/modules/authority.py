@@ -62,8 +62,10 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ansible.module_utils.basic import missing_required_lib
-from ansible_collections.tars.home.plugins.module_utils import authority, authority_files, file_set
-from ansible_collections.tars.home.plugins.module_utils.work import Module, Work
+from ansible_collections.tars.home.plugins.module_utils.authority import certificates as authority
+from ansible_collections.tars.home.plugins.module_utils.authority import files as authority_files
+from ansible_collections.tars.home.plugins.module_utils.resource.module_task import Module, Work
+from ansible_collections.tars.home.plugins.module_utils.system import files as file_set
 
 
 def ensure(module: Module, now: datetime) -> bool:

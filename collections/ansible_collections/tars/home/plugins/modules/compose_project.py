@@ -74,7 +74,9 @@ services:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.tars.home.plugins.module_utils import compose, jobs, page
+from ansible_collections.tars.home.plugins.module_utils.checks import http_probe as page
+from ansible_collections.tars.home.plugins.module_utils.docker import compose
+from ansible_collections.tars.home.plugins.module_utils.system import jobs
 
 # `up --wait` gives up at once on what is ill or crashes over and over, also where its cause has just been mended.
 HEAL = """

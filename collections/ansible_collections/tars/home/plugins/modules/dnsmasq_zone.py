@@ -95,9 +95,9 @@ upstream:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.tars.home.plugins.module_utils import dnsmasq_host as host
-from ansible_collections.tars.home.plugins.module_utils import dnsmasq_text as text
-from ansible_collections.tars.home.plugins.module_utils import file_set
+from ansible_collections.tars.home.plugins.module_utils.dns import dnsmasq as host
+from ansible_collections.tars.home.plugins.module_utils.dns import dnsmasq_config as text
+from ansible_collections.tars.home.plugins.module_utils.system import files as file_set
 
 
 def asked(params: dict) -> list:

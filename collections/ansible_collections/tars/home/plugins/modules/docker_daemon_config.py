@@ -95,9 +95,9 @@ import os
 import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.tars.home.plugins.module_utils import docker_daemon
-from ansible_collections.tars.home.plugins.module_utils.docker_daemon import UNIT
-from ansible_collections.tars.home.plugins.module_utils.docker_service import Daemon
+from ansible_collections.tars.home.plugins.module_utils.docker import daemon_config as docker_daemon
+from ansible_collections.tars.home.plugins.module_utils.docker.daemon import Daemon
+from ansible_collections.tars.home.plugins.module_utils.docker.daemon_config import UNIT
 
 PENDING = "/run/tars-docker-daemon"
 """Holds what dockerd still has to do for the file. A run that is cut off leaves it; a boot does it, and clears it."""

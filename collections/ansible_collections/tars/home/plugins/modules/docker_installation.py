@@ -112,8 +112,8 @@ import shutil
 import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.tars.home.plugins.module_utils import apt
-from ansible_collections.tars.home.plugins.module_utils import docker_installation as docker
+from ansible_collections.tars.home.plugins.module_utils.docker import installation as docker
+from ansible_collections.tars.home.plugins.module_utils.system import apt
 
 PROGRAMS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 

@@ -149,8 +149,10 @@ groups:
 from functools import partial
 from typing import Any
 
-from ansible_collections.tars.home.plugins.module_utils import dsm_nas_people
-from ansible_collections.tars.home.plugins.module_utils.dsm_account_plan import (
+from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client
+from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import bring_about, on_nas
+from ansible_collections.tars.home.plugins.module_utils.dsm.nas import people as dsm_nas_people
+from ansible_collections.tars.home.plugins.module_utils.dsm.plans.account import (
     Change,
     Directory,
     UserChange,
@@ -158,9 +160,7 @@ from ansible_collections.tars.home.plugins.module_utils.dsm_account_plan import 
     plan,
     to_dict,
 )
-from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm_module import bring_about, on_nas
-from ansible_collections.tars.home.plugins.module_utils.work import Module
+from ansible_collections.tars.home.plugins.module_utils.resource.module_task import Module
 
 USER_OPTIONS = {
     "name": {"type": "str", "required": True},

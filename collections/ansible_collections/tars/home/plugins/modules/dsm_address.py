@@ -120,7 +120,11 @@ interfaces:
 from contextlib import closing
 from typing import Any
 
-from ansible_collections.tars.home.plugins.module_utils.dsm_address_plan import (
+from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client
+from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import on_nas
+from ansible_collections.tars.home.plugins.module_utils.dsm.errors import ApiError
+from ansible_collections.tars.home.plugins.module_utils.dsm.nas.address import Watch, numeric, send, settle
+from ansible_collections.tars.home.plugins.module_utils.dsm.plans.address import (
     SILENT,
     Place,
     Wish,
@@ -130,12 +134,8 @@ from ansible_collections.tars.home.plugins.module_utils.dsm_address_plan import 
     plan,
     to_dict,
 )
-from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm_converge import unknown
-from ansible_collections.tars.home.plugins.module_utils.dsm_errors import ApiError
-from ansible_collections.tars.home.plugins.module_utils.dsm_module import on_nas
-from ansible_collections.tars.home.plugins.module_utils.dsm_nas_address import Watch, numeric, send, settle
-from ansible_collections.tars.home.plugins.module_utils.work import Module
+from ansible_collections.tars.home.plugins.module_utils.resource.converge import unknown
+from ansible_collections.tars.home.plugins.module_utils.resource.module_task import Module
 
 OPTIONS = {
     "found_at": {"type": "str"},

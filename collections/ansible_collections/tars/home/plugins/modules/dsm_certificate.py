@@ -93,11 +93,11 @@ import os
 from functools import partial
 from typing import Any
 
-from ansible_collections.tars.home.plugins.module_utils import dsm_nas_certificate
-from ansible_collections.tars.home.plugins.module_utils.dsm_certificate_plan import apply, plan, to_dict
-from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm_module import bring_about, on_nas
-from ansible_collections.tars.home.plugins.module_utils.work import Module
+from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client
+from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import bring_about, on_nas
+from ansible_collections.tars.home.plugins.module_utils.dsm.nas import certificate as dsm_nas_certificate
+from ansible_collections.tars.home.plugins.module_utils.dsm.plans.certificate import apply, plan, to_dict
+from ansible_collections.tars.home.plugins.module_utils.resource.module_task import Module
 
 
 def ensure(client: Client, module: Module) -> dict[str, Any]:

@@ -151,17 +151,17 @@ firewall:
 from functools import partial
 from typing import Any
 
-from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm_firewall_plan import (
+from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client
+from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import bring_about, on_nas
+from ansible_collections.tars.home.plugins.module_utils.dsm.nas.firewall import NasFirewall, access
+from ansible_collections.tars.home.plugins.module_utils.dsm.plans.firewall import (
     POLICIES,
     PROTOCOLS,
     apply,
     plan,
     to_dict,
 )
-from ansible_collections.tars.home.plugins.module_utils.dsm_module import bring_about, on_nas
-from ansible_collections.tars.home.plugins.module_utils.dsm_nas_firewall import NasFirewall, access
-from ansible_collections.tars.home.plugins.module_utils.work import Module
+from ansible_collections.tars.home.plugins.module_utils.resource.module_task import Module
 
 RULE_OPTIONS = {
     "name": {"type": "str", "required": True},

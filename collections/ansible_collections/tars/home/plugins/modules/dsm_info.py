@@ -250,31 +250,29 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.tars.home.plugins.module_utils import (
-    dsm_account_plan,
-    dsm_address_plan,
-    dsm_certificate_plan,
-    dsm_firewall_plan,
-    dsm_nas,
-    dsm_nas_address,
-    dsm_nas_certificate,
-    dsm_nas_firewall,
-    dsm_nas_packages,
-    dsm_nas_people,
-    dsm_nas_snapshots,
-    dsm_nas_system,
-    dsm_nas_tasks,
-    dsm_nfs_plan,
-    dsm_package_plan,
-    dsm_permission_plan,
-    dsm_share_plan,
-    dsm_snapshot_plan,
-    dsm_system_plan,
-    dsm_task_plan,
-)
-from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm_module import on_nas
-from ansible_collections.tars.home.plugins.module_utils.work import Module
+from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client
+from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import on_nas
+from ansible_collections.tars.home.plugins.module_utils.dsm.nas import address as dsm_nas_address
+from ansible_collections.tars.home.plugins.module_utils.dsm.nas import certificate as dsm_nas_certificate
+from ansible_collections.tars.home.plugins.module_utils.dsm.nas import firewall as dsm_nas_firewall
+from ansible_collections.tars.home.plugins.module_utils.dsm.nas import packages as dsm_nas_packages
+from ansible_collections.tars.home.plugins.module_utils.dsm.nas import people as dsm_nas_people
+from ansible_collections.tars.home.plugins.module_utils.dsm.nas import snapshots as dsm_nas_snapshots
+from ansible_collections.tars.home.plugins.module_utils.dsm.nas import storage as dsm_nas
+from ansible_collections.tars.home.plugins.module_utils.dsm.nas import system as dsm_nas_system
+from ansible_collections.tars.home.plugins.module_utils.dsm.nas import tasks as dsm_nas_tasks
+from ansible_collections.tars.home.plugins.module_utils.dsm.plans import account as dsm_account_plan
+from ansible_collections.tars.home.plugins.module_utils.dsm.plans import address as dsm_address_plan
+from ansible_collections.tars.home.plugins.module_utils.dsm.plans import certificate as dsm_certificate_plan
+from ansible_collections.tars.home.plugins.module_utils.dsm.plans import firewall as dsm_firewall_plan
+from ansible_collections.tars.home.plugins.module_utils.dsm.plans import nfs as dsm_nfs_plan
+from ansible_collections.tars.home.plugins.module_utils.dsm.plans import package as dsm_package_plan
+from ansible_collections.tars.home.plugins.module_utils.dsm.plans import permission as dsm_permission_plan
+from ansible_collections.tars.home.plugins.module_utils.dsm.plans import share as dsm_share_plan
+from ansible_collections.tars.home.plugins.module_utils.dsm.plans import snapshot as dsm_snapshot_plan
+from ansible_collections.tars.home.plugins.module_utils.dsm.plans import system as dsm_system_plan
+from ansible_collections.tars.home.plugins.module_utils.dsm.plans import task as dsm_task_plan
+from ansible_collections.tars.home.plugins.module_utils.resource.module_task import Module
 
 Read = Callable[[Client], Any]
 # Several parts begin with the list of shares; it is asked for once.

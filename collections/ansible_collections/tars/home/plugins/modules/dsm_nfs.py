@@ -141,10 +141,10 @@ nfs:
 from functools import partial
 from typing import Any
 
-from ansible_collections.tars.home.plugins.module_utils import dsm_nas
-from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm_module import bring_about, on_nas
-from ansible_collections.tars.home.plugins.module_utils.dsm_nfs_plan import (
+from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client
+from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import bring_about, on_nas
+from ansible_collections.tars.home.plugins.module_utils.dsm.nas import storage as dsm_nas
+from ansible_collections.tars.home.plugins.module_utils.dsm.plans.nfs import (
     SECURITY,
     SQUASH,
     apply,
@@ -153,7 +153,7 @@ from ansible_collections.tars.home.plugins.module_utils.dsm_nfs_plan import (
     to_dict,
     with_unborn,
 )
-from ansible_collections.tars.home.plugins.module_utils.work import Module
+from ansible_collections.tars.home.plugins.module_utils.resource.module_task import Module
 
 RULE_OPTIONS = {
     "client": {"type": "str", "required": True},

@@ -86,11 +86,11 @@ packages:
 from functools import partial
 from typing import Any
 
-from ansible_collections.tars.home.plugins.module_utils import dsm_nas_packages
-from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm_module import bring_about, on_nas
-from ansible_collections.tars.home.plugins.module_utils.dsm_package_plan import Package, apply, plan, to_dict
-from ansible_collections.tars.home.plugins.module_utils.work import Module
+from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client
+from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import bring_about, on_nas
+from ansible_collections.tars.home.plugins.module_utils.dsm.nas import packages as dsm_nas_packages
+from ansible_collections.tars.home.plugins.module_utils.dsm.plans.package import Package, apply, plan, to_dict
+from ansible_collections.tars.home.plugins.module_utils.resource.module_task import Module
 
 PACKAGE_OPTIONS = {
     "name": {"type": "str", "required": True},

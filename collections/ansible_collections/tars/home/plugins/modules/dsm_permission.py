@@ -103,16 +103,12 @@ permissions:
 from functools import partial
 from typing import Any
 
-from ansible_collections.tars.home.plugins.module_utils import dsm_nas, dsm_nas_people
-from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm_module import bring_about, on_nas
-from ansible_collections.tars.home.plugins.module_utils.dsm_permission_plan import (
-    apply,
-    plan,
-    to_dict,
-    with_unborn,
-)
-from ansible_collections.tars.home.plugins.module_utils.work import Module
+from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client
+from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import bring_about, on_nas
+from ansible_collections.tars.home.plugins.module_utils.dsm.nas import people as dsm_nas_people
+from ansible_collections.tars.home.plugins.module_utils.dsm.nas import storage as dsm_nas
+from ansible_collections.tars.home.plugins.module_utils.dsm.plans.permission import apply, plan, to_dict, with_unborn
+from ansible_collections.tars.home.plugins.module_utils.resource.module_task import Module
 
 GRANT_OPTIONS = {
     "user": {"type": "str"},

@@ -65,10 +65,10 @@ ended:
 
 from typing import Any
 
-from ansible_collections.tars.home.plugins.module_utils import dsm_nas
-from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm_module import on_nas
-from ansible_collections.tars.home.plugins.module_utils.work import Module
+from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client
+from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import on_nas
+from ansible_collections.tars.home.plugins.module_utils.dsm.nas import storage as dsm_nas
+from ansible_collections.tars.home.plugins.module_utils.resource.module_task import Module
 
 
 def ensure(client: Client, module: Module) -> dict[str, Any]:

@@ -129,11 +129,11 @@ shares:
 from functools import partial
 from typing import Any
 
-from ansible_collections.tars.home.plugins.module_utils import dsm_nas
-from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm_module import bring_about, on_nas
-from ansible_collections.tars.home.plugins.module_utils.dsm_share_plan import Storage, apply, plan, to_dict
-from ansible_collections.tars.home.plugins.module_utils.work import Module
+from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client
+from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import bring_about, on_nas
+from ansible_collections.tars.home.plugins.module_utils.dsm.nas import storage as dsm_nas
+from ansible_collections.tars.home.plugins.module_utils.dsm.plans.share import Storage, apply, plan, to_dict
+from ansible_collections.tars.home.plugins.module_utils.resource.module_task import Module
 
 SHARE_OPTIONS = {
     "name": {"type": "str", "required": True},

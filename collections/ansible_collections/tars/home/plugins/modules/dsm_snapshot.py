@@ -157,10 +157,10 @@ snapshots:
 from functools import partial
 from typing import Any
 
-from ansible_collections.tars.home.plugins.module_utils import dsm_nas_snapshots
-from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm_module import bring_about, on_nas
-from ansible_collections.tars.home.plugins.module_utils.dsm_snapshot_plan import (
+from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client
+from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import bring_about, on_nas
+from ansible_collections.tars.home.plugins.module_utils.dsm.nas import snapshots as dsm_nas_snapshots
+from ansible_collections.tars.home.plugins.module_utils.dsm.plans.snapshot import (
     EVERY_HOURS,
     EVERY_MINUTES,
     PERIODS,
@@ -169,7 +169,7 @@ from ansible_collections.tars.home.plugins.module_utils.dsm_snapshot_plan import
     to_dict,
     with_unborn,
 )
-from ansible_collections.tars.home.plugins.module_utils.work import Module
+from ansible_collections.tars.home.plugins.module_utils.resource.module_task import Module
 
 SCHEDULE_OPTIONS = {
     "enabled": {"type": "bool", "default": True},

@@ -102,11 +102,11 @@ settings:
 from functools import cache, partial
 from typing import Any
 
-from ansible_collections.tars.home.plugins.module_utils import dsm_nas_system
-from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm_module import bring_about, on_nas
-from ansible_collections.tars.home.plugins.module_utils.dsm_system_plan import Change, System, apply, plan, to_dict
-from ansible_collections.tars.home.plugins.module_utils.work import Module
+from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client
+from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import bring_about, on_nas
+from ansible_collections.tars.home.plugins.module_utils.dsm.nas import system as dsm_nas_system
+from ansible_collections.tars.home.plugins.module_utils.dsm.plans.system import Change, System, apply, plan, to_dict
+from ansible_collections.tars.home.plugins.module_utils.resource.module_task import Module
 
 OPTIONS = {
     "server_name": {"type": "str"},

@@ -171,10 +171,10 @@ tasks:
 from functools import partial
 from typing import Any
 
-from ansible_collections.tars.home.plugins.module_utils import dsm_nas_tasks
-from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm_module import bring_about, on_nas
-from ansible_collections.tars.home.plugins.module_utils.dsm_task_plan import (
+from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client
+from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import bring_about, on_nas
+from ansible_collections.tars.home.plugins.module_utils.dsm.nas import tasks as dsm_nas_tasks
+from ansible_collections.tars.home.plugins.module_utils.dsm.plans.task import (
     EVERY_MINUTES,
     FREQUENCIES,
     WEEKS,
@@ -183,7 +183,7 @@ from ansible_collections.tars.home.plugins.module_utils.dsm_task_plan import (
     plan,
     to_dict,
 )
-from ansible_collections.tars.home.plugins.module_utils.work import Module
+from ansible_collections.tars.home.plugins.module_utils.resource.module_task import Module
 
 SCHEDULE_OPTIONS = {
     "frequency": {"type": "str", "choices": list(FREQUENCIES), "default": "daily"},

@@ -66,7 +66,7 @@ changes:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.tars.home.plugins.module_utils import file_set
+from ansible_collections.tars.home.plugins.module_utils.system import files as file_set
 
 _ATTRIBUTES = {
     "path": {"type": "path", "required": True},

@@ -62,7 +62,7 @@ checks:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.tars.home.plugins.module_utils import health_checks
+from ansible_collections.tars.home.plugins.module_utils.checks import health as health_checks
 
 
 def main() -> None:

@@ -111,8 +111,9 @@ deadline_s:
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.tars.home.plugins.module_utils import file_set, host_address
-from ansible_collections.tars.home.plugins.module_utils.rollback import Rollback, RollbackError
+from ansible_collections.tars.home.plugins.module_utils.network import address as host_address
+from ansible_collections.tars.home.plugins.module_utils.network.rollback import Rollback, RollbackError
+from ansible_collections.tars.home.plugins.module_utils.system import files as file_set
 
 
 def shown(addresses: tuple, gateway: str) -> str:

@@ -96,8 +96,15 @@ deadline_s:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.tars.home.plugins.module_utils import file_set, firewall_rules, host_firewall
-from ansible_collections.tars.home.plugins.module_utils.rollback import Rollback, RollbackError, run, ssh_connection
+from ansible_collections.tars.home.plugins.module_utils.network import firewall as host_firewall
+from ansible_collections.tars.home.plugins.module_utils.network import firewall_rules
+from ansible_collections.tars.home.plugins.module_utils.network.rollback import (
+    Rollback,
+    RollbackError,
+    run,
+    ssh_connection,
+)
+from ansible_collections.tars.home.plugins.module_utils.system import files as file_set
 
 
 def services(module: AnsibleModule) -> list:

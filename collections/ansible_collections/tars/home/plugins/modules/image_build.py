@@ -70,7 +70,7 @@ import os
 import shutil
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.tars.home.plugins.module_utils import jobs
+from ansible_collections.tars.home.plugins.module_utils.system import jobs
 
 
 def question(image: str) -> list:

@@ -73,7 +73,8 @@ pinned:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.tars.home.plugins.module_utils import images, jobs
+from ansible_collections.tars.home.plugins.module_utils.docker import images
+from ansible_collections.tars.home.plugins.module_utils.system import jobs
 
 ARGUMENTS = {
     "images": {"type": "list", "elements": "str", "required": True},

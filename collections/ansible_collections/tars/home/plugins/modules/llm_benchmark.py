@@ -125,7 +125,9 @@ objections:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.tars.home.plugins.module_utils import llm_benchmark, nvidia_smi, ollama
+from ansible_collections.tars.home.plugins.module_utils.nvidia import smi as nvidia_smi
+from ansible_collections.tars.home.plugins.module_utils.ollama import api as ollama
+from ansible_collections.tars.home.plugins.module_utils.ollama import benchmark as llm_benchmark
 
 
 def main() -> None:

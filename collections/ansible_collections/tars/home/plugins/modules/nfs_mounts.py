@@ -90,7 +90,8 @@ import glob
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.tars.home.plugins.module_utils import file_set, nfs_units
+from ansible_collections.tars.home.plugins.module_utils.system import files as file_set
+from ansible_collections.tars.home.plugins.module_utils.system import nfs_units
 
 
 def wanted(module: AnsibleModule) -> list:

@@ -62,12 +62,10 @@ findings:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.tars.home.plugins.module_utils import (
-    file_set,
-    nvidia_findings,
-    nvidia_machine,
-    nvidia_units,
-)
+from ansible_collections.tars.home.plugins.module_utils.nvidia import diagnosis as nvidia_findings
+from ansible_collections.tars.home.plugins.module_utils.nvidia import driver as nvidia_machine
+from ansible_collections.tars.home.plugins.module_utils.nvidia import units as nvidia_units
+from ansible_collections.tars.home.plugins.module_utils.system import files as file_set
 
 UNIT_FOLDERS = ("/usr/lib/systemd/system", "/lib/systemd/system", "/etc/systemd/system")
 

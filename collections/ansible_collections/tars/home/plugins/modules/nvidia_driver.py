@@ -117,17 +117,14 @@ import shutil
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
-from ansible_collections.tars.home.plugins.module_utils import (
-    apt,
-    file_set,
-    jobs,
-    nvidia_cards,
-    nvidia_findings,
-    nvidia_machine,
-    nvidia_offers,
-    nvidia_plan,
-    nvidia_sources,
-)
+from ansible_collections.tars.home.plugins.module_utils.nvidia import apt_sources as nvidia_sources
+from ansible_collections.tars.home.plugins.module_utils.nvidia import cards as nvidia_cards
+from ansible_collections.tars.home.plugins.module_utils.nvidia import diagnosis as nvidia_findings
+from ansible_collections.tars.home.plugins.module_utils.nvidia import driver as nvidia_machine
+from ansible_collections.tars.home.plugins.module_utils.nvidia import offers as nvidia_offers
+from ansible_collections.tars.home.plugins.module_utils.nvidia import plan as nvidia_plan
+from ansible_collections.tars.home.plugins.module_utils.system import apt, jobs
+from ansible_collections.tars.home.plugins.module_utils.system import files as file_set
 
 FILES = (nvidia_sources.FILE, nvidia_plan.PIN_FILE, nvidia_plan.NOUVEAU_FILE)
 

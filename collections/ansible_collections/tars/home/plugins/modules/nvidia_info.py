@@ -70,7 +70,9 @@ findings:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.tars.home.plugins.module_utils import nvidia_cards, nvidia_findings, nvidia_machine
+from ansible_collections.tars.home.plugins.module_utils.nvidia import cards as nvidia_cards
+from ansible_collections.tars.home.plugins.module_utils.nvidia import diagnosis as nvidia_findings
+from ansible_collections.tars.home.plugins.module_utils.nvidia import driver as nvidia_machine
 
 
 def main() -> None:

@@ -103,7 +103,9 @@ digests:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.tars.home.plugins.module_utils import jobs, ollama, ollama_store
+from ansible_collections.tars.home.plugins.module_utils.ollama import api as ollama
+from ansible_collections.tars.home.plugins.module_utils.ollama import store as ollama_store
+from ansible_collections.tars.home.plugins.module_utils.system import jobs
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
-from ansible_collections.tars.home.plugins.module_utils.work import Work
+from ansible_collections.tars.home.plugins.module_utils.resource.module_task import Work
 from ansible_collections.tars.home.plugins.plugin_utils.progress import ProgressAction
 
 

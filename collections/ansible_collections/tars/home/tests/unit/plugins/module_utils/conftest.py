@@ -16,10 +16,10 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from ansible_collections.tars.home.plugins.module_utils.dsm_client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm_session import SessionStore
-from ansible_collections.tars.home.plugins.module_utils.dsm_transport import Endpoint, Transport
-from ansible_collections.tars.home.plugins.module_utils.dsm_values import PlanError
+from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client
+from ansible_collections.tars.home.plugins.module_utils.dsm.client.session import SessionStore
+from ansible_collections.tars.home.plugins.module_utils.dsm.client.transport import Endpoint, Transport
+from ansible_collections.tars.home.plugins.module_utils.dsm.values import PlanError
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec

@@ -2,8 +2,8 @@
 """What is wished for on a machine, out of the module's parameters and what was found there."""
 
 import pytest
-from ansible_collections.tars.home.plugins.module_utils import dnsmasq_host as host
-from ansible_collections.tars.home.plugins.module_utils import dnsmasq_text as text
+from ansible_collections.tars.home.plugins.module_utils.dns import dnsmasq as host
+from ansible_collections.tars.home.plugins.module_utils.dns import dnsmasq_config as text
 from ansible_collections.tars.home.plugins.modules import dnsmasq_zone
 
 OTHERS = "nameserver 192.0.2.1\n"

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A small JSON file that nobody else may read, replaced whole, and the lock beside it."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+from ..errors import DsmError
+
+
+class PrivateFile:
+    """Mode 0600 in a folder made with 0700; `option` is the module option that names it, for errors."""
+
+    def __init__(self, path: str, option: str) -> None:
+        self.path = os.path.abspath(os.path.expanduser(path))
+        self.option = option
+        self._held = False
+
+    def __str__(self) -> str:
+        return f"{self.option.replace('_', ' ')} {self.path}"
+
+    def read(self) -> Any:
+        """What was written, or None where there is no file, or a torn one. DsmError for one that others may read."""
+        try:
+            with open(self.path, encoding="utf-8") as file:
+                self._refuse_shared(os.fstat(file.fileno()))
+                return json.load(file)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise self._unusable(error) from error
+        except ValueError:
+            return None
+
+    def write(self, document: Any) -> None:
+        try:
+            handle, name = tempfile.mkstemp(dir=self._folder(), prefix=".dsm-")  # made with mode 0600
+        except OSError as error:
+            raise self._unusable(error) from error
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(document, file)
+            os.replace(name, self.path)
+        except BaseException:  # Ctrl-C too must leave no half-written file
+            os.unlink(name)
+            raise
+
+    def remove(self) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.path)
+
+    @contextlib.contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """One at a time among all who share the file."""
+        if self._held:
+            yield
+            return
+        try:
+            self._folder()
+            lock = os.open(self.path + ".lock", os.O_WRONLY | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise self._unusable(error) from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self._held = True
+            yield
+        finally:
+            self._held = False
+            os.close(lock)
+
+    def _unusable(self, error: OSError) -> DsmError:
+        return DsmError(
+            f"{self} cannot be used ({error.strerror}). Set {self.option} to a path in a folder of your own."
+        )
+
+    def _folder(self) -> str:
+        folder = os.path.dirname(self.path)
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        return folder
+
+    def _refuse_shared(self, status: os.stat_result) -> None:
+        if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o077:
+            raise DsmError(
+                f"{self} belongs to uid {status.st_uid} with mode {stat.S_IMODE(status.st_mode):04o}, expected uid "
+                f"{os.geteuid()} and mode 0600: somebody else could log in with it. Remove the file and run again."
+            )

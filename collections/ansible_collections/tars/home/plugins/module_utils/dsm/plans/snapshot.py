@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which shares have to get another snapshot schedule or retention. Pure: no network, no Ansible."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Optional
+
+from ..values import PlanError, boolean, integer, text
+
+WEEK = (0, 1, 2, 3, 4, 5, 6)
+# Other rhythms are stored and never come about.
+EVERY_HOURS = (1, 2, 3, 4, 6, 8, 12)
+EVERY_MINUTES = (5, 15, 30)
+PERIODS = ("hourly", "daily", "weekly", "monthly", "yearly")
+_KEEP_NEWEST, _KEEP_BY_PERIOD = 20, 128
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """When snapshots are made: on `weekdays` (0 is Sunday) at hour:minute, and repeated until `last_hour`."""
+
+    enabled: bool = False
+    weekdays: tuple[int, ...] = WEEK
+    hour: int = 0
+    minute: int = 0
+    every_hours: int = 0
+    every_minutes: int = 0
+    last_hour: int = 0
+
+
+@dataclass(frozen=True)
+class Retention:
+    """What stays: the `newest` N, or so many by period; all zero keeps everything."""
+
+    newest: int = 0
+    hourly: int = 0
+    daily: int = 0
+    weekly: int = 0
+    monthly: int = 0
+    yearly: int = 0
+
+
+@dataclass(frozen=True)
+class Snapshots:
+    """A share's schedule and retention, with DSM's own numbers and whole records behind them."""
+
+    schedule: Schedule = Schedule()
+    retention: Retention = Retention()
+    task: int = field(default=-1, compare=False)
+    record: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Nas:
+    """`file_systems` maps each share to "btrfs" or "ext4"; `snapshots` holds the btrfs shares that are looked at."""
+
+    file_systems: Mapping[str, str]
+    snapshots: Mapping[str, Snapshots]
+
+
+@dataclass(frozen=True)
+class Change:
+    """A new schedule or a new retention of one share, the other None."""
+
+    share: str
+    before: Snapshots
+    schedule: Optional[Schedule] = None
+    retention: Optional[Retention] = None
+
+    def __str__(self) -> str:
+        if self.schedule is not None:
+            return f"schedule snapshots of share {self.share}: {_words(self.schedule)}"
+        kept = [f"{value} {name}" for name, value in dataclasses.asdict(self.retention or Retention()).items() if value]
+        return f"keep snapshots of share {self.share}: {', '.join(kept) or 'all'}"
+
+
+def _words(schedule: Schedule) -> str:
+    if not schedule.enabled:
+        return "off"
+    days = "daily" if schedule.weekdays == WEEK else f"on weekdays {', '.join(str(day) for day in schedule.weekdays)}"
+    start = f"{days} at {schedule.hour:02}:{schedule.minute:02}"
+    if schedule.every_hours:
+        return f"{start}, every {schedule.every_hours} h until {schedule.last_hour} h"
+    if schedule.every_minutes:
+        return f"{start}, every {schedule.every_minutes} min until {schedule.last_hour} h"
+    return start
+
+
+def from_api(schedule: Mapping[str, Any], retention: Mapping[str, Any]) -> Snapshots:
+    """Answers of SYNO.Core.Share.Snapshot get_schedule and SYNO.DisasterRecovery.Retention get."""
+    timing = schedule.get("schedule") or {}
+    days = text(timing.get("week_name"))
+    when = Schedule(
+        enabled=boolean(schedule.get("enable_snapshot_schedule")),
+        weekdays=tuple(sorted({int(day) for day in days.split(",")})) if days else WEEK,
+        hour=integer(timing.get("hour")),
+        minute=integer(timing.get("min")),
+        every_hours=integer(timing.get("repeat_hour")),
+        every_minutes=integer(timing.get("repeat_min")),
+        last_hour=integer(timing.get("last_work_hour")),
+    )
+    policy = integer(retention.get("policyType"))
+    kept = Retention()
+    if policy == _KEEP_NEWEST:
+        kept = Retention(newest=integer(retention.get("recently")))
+    elif policy == _KEEP_BY_PERIOD:
+        kept = Retention(**{period: integer(retention.get(f"adv{period.title()}")) for period in PERIODS})
+    return Snapshots(when, kept, integer(schedule.get("task_id", -1)), retention)
+
+
+def to_schedule(change: Change) -> dict[str, Any]:
+    """What set_schedule is sent; task -1 makes a schedule."""
+    schedule = change.schedule or change.before.schedule
+    timing = {
+        "date_type": 0,
+        "week_name": ",".join(str(day) for day in schedule.weekdays),
+        "hour": schedule.hour,
+        "min": schedule.minute,
+        "repeat_hour": schedule.every_hours,
+        "repeat_min": schedule.every_minutes,
+        "last_work_hour": schedule.last_hour,
+    }
+    return {
+        "name": change.share,
+        "task_id": change.before.task,
+        "enable_snapshot_schedule": schedule.enabled,
+        "schedule": timing,
+    }
+
+
+def to_retention(change: Change) -> dict[str, Any]:
+    """The whole record that Retention set replaces: what is not managed here goes back as it came."""
+    kept = change.retention or change.before.retention
+    policy = _KEEP_NEWEST if kept.newest else _KEEP_BY_PERIOD if kept != Retention() else 0
+    periods = {f"adv{period.title()}": getattr(kept, period) for period in PERIODS}
+    unmanaged = {key: value for key, value in change.before.record.items() if key not in ("tid", "schedule", "prefix")}
+    return {
+        **unmanaged,
+        "type": "Share",
+        "name": change.share,
+        "policyType": policy,
+        "recently": kept.newest,
+        **periods,
+    }
+
+
+def to_dict(nas: Nas) -> dict[str, Any]:
+    """Schedule and retention by share as plain data, for diffs and return values."""
+    return {
+        share: {
+            "schedule": {**dataclasses.asdict(found.schedule), "weekdays": list(found.schedule.weekdays)},
+            "retention": dataclasses.asdict(found.retention),
+        }
+        for share, found in sorted(nas.snapshots.items())
+    }
+
+
+def with_unborn(current: Nas, desired: Sequence[Mapping[str, Any]]) -> tuple[Nas, list[str]]:
+    """For check mode: `current` with the wishes' missing shares as if made on btrfs, and their names."""
+    names = [wish["share"] for wish in desired if wish["share"] not in current.file_systems]
+    unborn = list(dict.fromkeys(names))
+    file_systems = {**current.file_systems, **dict.fromkeys(unborn, "btrfs")}
+    found = Nas(file_systems, {**current.snapshots, **dict.fromkeys(unborn, Snapshots())})
+    return found, [f"share {share}" for share in unborn]
+
+
+def plan(current: Nas, desired: Sequence[Mapping[str, Any]]) -> list[Change]:
+    """What turns `current` into `desired`; retention is set before the schedule that fills it.
+
+    Each wish has a `share` and optionally `schedule` and `retention`, each whole: what is missing there or None is the
+    default. Raises PlanError naming everything that cannot be done.
+    """
+    problems: list[str] = []
+    changes: list[Change] = []
+    seen: set[str] = set()
+    for wish in desired:
+        share = wish["share"]
+        if share in seen:
+            problems.append(f"share {share} is listed twice. Keep one entry.")
+            continue
+        seen.add(share)
+        file_system = current.file_systems.get(share)
+        if file_system is None:
+            problems.append(f"share {share} does not exist. Create it with tars.home.dsm_share first.")
+            continue
+        if file_system != "btrfs":
+            problems.append(
+                f"share {share}: snapshots need a btrfs volume, found {file_system}. Move the share to a btrfs volume, "
+                "or drop the wish."
+            )
+            continue
+        found = current.snapshots[share]
+        if wish.get("retention") is not None:
+            kept = Retention(**_given(wish["retention"]))
+            problems += _retention_problems(share, kept)
+            if kept != found.retention:
+                changes.append(Change(share, found, retention=kept))
+        if wish.get("schedule") is not None:
+            when = _schedule(wish["schedule"])
+            problems += _schedule_problems(share, when)
+            # How a schedule that is off was set does not matter.
+            if when != found.schedule and (when.enabled or found.schedule.enabled):
+                changes.append(Change(share, found, schedule=when))
+    if problems:
+        raise PlanError(problems)
+    return changes
+
+
+def apply(current: Nas, changes: Sequence[Change]) -> Nas:
+    """The model of what DSM does with the changes; for check mode and for the tests of `plan`."""
+    after = dict(current.snapshots)
+    for change in changes:
+        found = after[change.share]
+        after[change.share] = dataclasses.replace(
+            found, schedule=change.schedule or found.schedule, retention=change.retention or found.retention
+        )
+    return Nas(current.file_systems, after)
+
+
+def _given(wish: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in wish.items() if value is not None}
+
+
+def _schedule(wish: Mapping[str, Any]) -> Schedule:
+    given = {"enabled": True, **_given(wish)}
+    if "weekdays" in given:
+        given["weekdays"] = tuple(sorted(set(given["weekdays"])))
+    repeated = given.get("every_hours") or given.get("every_minutes")
+    # DSM raises an end before the start to the start.
+    given["last_hour"] = max(given.get("last_hour", 23), given.get("hour", 0)) if repeated else given.get("hour", 0)
+    return Schedule(**given)
+
+
+def _schedule_problems(share: str, schedule: Schedule) -> list[str]:
+    problems = []
+    if not schedule.weekdays or not set(schedule.weekdays) <= set(WEEK):
+        problems.append(f"share {share}: weekdays are {list(schedule.weekdays)}. Give some of 0 (Sunday) to 6.")
+    if not (0 <= schedule.hour <= 23 and 0 <= schedule.minute <= 59 and schedule.last_hour <= 23):
+        problems.append(
+            f"share {share}: {schedule.hour}:{schedule.minute:02} until {schedule.last_hour} h is no time. Correct it."
+        )
+    if schedule.every_hours and schedule.every_minutes:
+        problems.append(f"share {share}: every_hours and every_minutes exclude each other. Drop one.")
+    for name, allowed in (("every_hours", EVERY_HOURS), ("every_minutes", EVERY_MINUTES)):
+        value = getattr(schedule, name)
+        if value and value not in allowed:
+            choices = ", ".join(str(each) for each in allowed)
+            problems.append(f"share {share}: DSM stores {name} {value} and never runs it. Choose of {choices}.")
+    if schedule.every_minutes and schedule.minute:
+        problems.append(f"share {share}: every_minutes needs minute 0, found {schedule.minute}. Set minute: 0.")
+    return problems
+
+
+def _retention_problems(share: str, kept: Retention) -> list[str]:
+    values = dataclasses.asdict(kept)
+    problems = []
+    if min(values.values()) < 0:
+        problems.append(f"share {share}: a retention is below zero. Correct it.")
+    if kept.newest and any(values[period] for period in PERIODS):
+        problems.append(f"share {share}: newest and a number by period exclude each other. Drop one.")
+    return problems

@@ -1,0 +1,320 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which scheduled scripts of a NAS have to be made, changed or removed. Pure: no network, no Ansible."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Optional
+
+from ..values import PlanError, boolean, integer, text
+
+ROOT = "root"
+SCRIPT = "script"
+WEEK = (0, 1, 2, 3, 4, 5, 6)
+WEEKS = ("first", "second", "third", "fourth", "last")
+# What DSM's own page offers; other numbers are stored and never come about.
+EVERY_MINUTES = (1, 5, 10, 15, 20, 30)
+FREQUENCIES = {"daily": 1001, "weekly": 1002, "monthly": 1003}
+# A task of a single date, or of a kind that this client has no word for.
+OTHER = "other"
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """At hour:minute on `weekdays` (0 is Sunday), of these `weeks` of a month, and again until `last_hour`."""
+
+    frequency: str = "daily"
+    weekdays: tuple[int, ...] = WEEK
+    weeks: tuple[str, ...] = ()
+    hour: int = 0
+    minute: int = 0
+    every_hours: int = 0
+    every_minutes: int = 0
+    last_hour: int = 0
+
+
+@dataclass(frozen=True)
+class Task:
+    """`id` and `real_owner` are how DSM finds it; `record` is DSM's whole answer, since it takes tasks only whole.
+
+    `notify_email` is "" while DSM sends nothing.
+    """
+
+    name: str
+    owner: str = ""
+    enabled: bool = True
+    script: str = ""
+    schedule: Schedule = Schedule()
+    notify_email: str = ""
+    notify_only_on_error: bool = False
+    kind: str = SCRIPT
+    id: int = field(default=-1, compare=False)
+    real_owner: str = field(default="", compare=False)
+    record: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Change:
+    """`action` is create, update or delete; `fields` are those that an update changes."""
+
+    action: str
+    task: Task
+    fields: tuple[str, ...] = ()
+
+    @property
+    def as_root(self) -> bool:
+        """Whether it gives or takes the rights of root, for which DSM asks for the password once more."""
+        return self.action != "delete" and ROOT in (self.task.owner, self.task.real_owner)
+
+    def __str__(self) -> str:
+        task = self.task
+        if self.action == "create":
+            state = "" if task.enabled else ", not enabled"
+            return f"create task {task.name!r}: {words(task.schedule)} as {task.owner}{state}"
+        if self.action == "delete":
+            return f"delete task {task.name!r}"
+        return f"set {', '.join(self._shown(name) for name in self.fields)} of task {task.name!r}"
+
+    def _shown(self, name: str) -> str:
+        if name == "script":
+            return "the script"
+        value = getattr(self.task, name)
+        return f"{name} {words(value) if name == 'schedule' else repr(value)}"
+
+
+def words(schedule: Schedule) -> str:
+    if schedule.frequency == "daily":
+        days = "daily"
+    else:
+        named = f"on weekdays {', '.join(str(day) for day in schedule.weekdays)}"
+        days = f"{named} of the {', '.join(schedule.weeks)} week" if schedule.frequency == "monthly" else named
+    start = f"{days} at {schedule.hour:02}:{schedule.minute:02}"
+    if schedule.every_hours:
+        return f"{start}, every {schedule.every_hours} h until {schedule.last_hour} h"
+    if schedule.every_minutes:
+        return f"{start}, every {schedule.every_minutes} min until {schedule.last_hour} h"
+    return start
+
+
+def from_row(row: Mapping[str, Any]) -> Task:
+    """What SYNO.Core.TaskScheduler list says of a task, which is without script and schedule."""
+    return Task(
+        name=text(row.get("name")),
+        owner=text(row.get("owner")),
+        enabled=boolean(row.get("enable")),
+        kind=text(row.get("type")),
+        id=integer(row.get("id")),
+        real_owner=text(row.get("real_owner")),
+    )
+
+
+def from_api(row: Task, data: Mapping[str, Any]) -> Task:
+    """The task of `row` with what SYNO.Core.TaskScheduler get says of it."""
+    extra = data.get("extra") or {}
+    return dataclasses.replace(
+        row,
+        script=plain(text(extra.get("script"))),
+        schedule=_schedule_from_api(data.get("schedule") or {}),
+        notify_email=text(extra.get("notify_mail")) if boolean(extra.get("notify_enable")) else "",
+        notify_only_on_error=boolean(extra.get("notify_if_error")),
+        record=data,
+    )
+
+
+def _schedule_from_api(data: Mapping[str, Any]) -> Schedule:
+    frequencies = {number: name for name, number in FREQUENCIES.items()}
+    frequency = OTHER if integer(data.get("date_type")) else frequencies.get(integer(data.get("repeat_date")), OTHER)
+    weeks = data.get("monthly_week") or []
+    if isinstance(weeks, str):
+        # Some clients store the list as text, and DSM hands it back as it came.
+        weeks = json.loads(weeks)
+    days = text(data.get("week_day"))
+    every_hours, every_minutes = integer(data.get("repeat_hour")), integer(data.get("repeat_min"))
+    hour = integer(data.get("hour"))
+    return Schedule(
+        frequency=frequency,
+        weekdays=tuple(sorted({int(day) for day in days.split(",")})) if days else WEEK,
+        weeks=_ordered(weeks),
+        hour=hour,
+        minute=integer(data.get("minute")),
+        every_hours=every_hours,
+        every_minutes=every_minutes,
+        last_hour=max(hour, integer(data.get("last_work_hour"))) if every_hours or every_minutes else hour,
+    )
+
+
+def to_api(change: Change) -> dict[str, Any]:
+    """The parameters of create or set: the whole task, over what DSM has of it."""
+    task, record = change.task, change.task.record
+    schedule = task.schedule
+    timing = {**(record.get("schedule") or {})}
+    if change.action == "create" or "schedule" in change.fields:
+        timing.update(
+            date_type=0,
+            repeat_date=FREQUENCIES[schedule.frequency],
+            week_day=",".join(str(day) for day in schedule.weekdays),
+            monthly_week=list(schedule.weeks),
+            hour=schedule.hour,
+            minute=schedule.minute,
+            repeat_hour=schedule.every_hours,
+            repeat_min=schedule.every_minutes,
+            last_work_hour=schedule.last_hour,
+            version=4,
+        )
+    params = {
+        "name": task.name,
+        "owner": task.owner,
+        "real_owner": task.real_owner or task.owner,
+        "enable": task.enabled,
+        "schedule": timing,
+        "extra": {
+            **(record.get("extra") or {}),
+            "script": task.script,
+            "notify_enable": bool(task.notify_email),
+            "notify_mail": task.notify_email,
+            "notify_if_error": task.notify_only_on_error,
+        },
+        "type": SCRIPT,
+    }
+    return params if change.action == "create" else {**params, "id": task.id}
+
+
+def to_dict(tasks: Sequence[Task]) -> dict[str, Any]:
+    """The tasks by name as plain data, for diffs and return values; of several with one name, the last."""
+    hidden = ("id", "real_owner", "record", "kind")
+    return {
+        task.name: {
+            **{each.name: getattr(task, each.name) for each in dataclasses.fields(task) if each.name not in hidden},
+            "schedule": {
+                **dataclasses.asdict(task.schedule),
+                "weekdays": list(task.schedule.weekdays),
+                "weeks": list(task.schedule.weeks),
+            },
+        }
+        for task in sorted(tasks, key=lambda each: each.name)
+    }
+
+
+def plain(script: str) -> str:
+    """A script as it is compared: lines end as on Linux, and nothing follows the last one."""
+    return script.replace("\r\n", "\n").rstrip()
+
+
+def plan(current: Sequence[Task], desired: Sequence[Mapping[str, Any]], account: str) -> list[Change]:
+    """What turns `current` (every task of the NAS) into `desired`, whose tasks are told apart by their names.
+
+    What is None or missing in a wish stays as it is; a new task belongs to `account` unless said otherwise. Removals
+    come last. Raises PlanError naming everything that cannot be done.
+    """
+    problems: list[str] = []
+    changes: list[Change] = []
+    seen: set[str] = set()
+    for wish in desired:
+        name = wish["name"]
+        if name in seen:
+            problems.append(f"task {name!r} is listed twice. Keep one entry.")
+            continue
+        seen.add(name)
+        there = [task for task in current if task.name == name]
+        found = _problems(wish, there)
+        problems += found
+        if not found:
+            changes += _changes(wish, there[0] if there else None, account)
+    if problems:
+        raise PlanError(problems)
+    return sorted(changes, key=lambda change: change.action == "delete")
+
+
+def apply(current: Sequence[Task], changes: Sequence[Change]) -> list[Task]:
+    """The model of what DSM does with the changes; for check mode and for the tests of `plan`."""
+    after = {task.id if task.id >= 0 else task.name: task for task in current}
+    for change in changes:
+        key = change.task.id if change.task.id >= 0 else change.task.name
+        if change.action == "delete":
+            del after[key]
+        else:
+            after[key] = dataclasses.replace(change.task, real_owner=change.task.owner)
+    return list(after.values())
+
+
+def _changes(wish: Mapping[str, Any], found: Optional[Task], account: str) -> list[Change]:
+    if wish.get("state") == "absent":
+        return [Change("delete", found)] if found else []
+    names = [each.name for each in dataclasses.fields(Task) if each.compare and each.name not in ("name", "kind")]
+    given = {name: wish[name] for name in names if wish.get(name) is not None}
+    if "script" in given:
+        given["script"] = plain(given["script"])
+    if "schedule" in given:
+        given["schedule"] = _schedule(given["schedule"])
+    if found is None:
+        return [Change("create", Task(**{"name": wish["name"], "owner": account, **given}))]
+    wanted = dataclasses.replace(found, **given)
+    fields = tuple(name for name in names if getattr(found, name) != getattr(wanted, name))
+    return [Change("update", wanted, fields)] if fields else []
+
+
+def _schedule(wish: Mapping[str, Any]) -> Schedule:
+    given = {key: value for key, value in wish.items() if value is not None}
+    if "weekdays" in given:
+        given["weekdays"] = tuple(sorted(set(given["weekdays"])))
+    given["weeks"] = _ordered(given.get("weeks", ()))
+    repeated = given.get("every_hours") or given.get("every_minutes")
+    given["last_hour"] = max(given.get("last_hour", 23), given.get("hour", 0)) if repeated else given.get("hour", 0)
+    return Schedule(**given)
+
+
+def _ordered(weeks: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name for name in WEEKS if name in weeks)
+
+
+def _problems(wish: Mapping[str, Any], there: Sequence[Task]) -> list[str]:
+    name = wish["name"]
+    if len(there) > 1:
+        numbers = ", ".join(str(task.id) for task in there)
+        return [
+            f"task {name!r}: the NAS has {len(there)} tasks of that name (numbers {numbers}), so it is unclear which "
+            "is meant. Rename or delete all but one in Control Panel > Task Scheduler."
+        ]
+    if there and there[0].kind != SCRIPT:
+        return [
+            f"task {name!r} is no script but of DSM's kind {there[0].kind!r}, which is not managed here. Choose "
+            "another name."
+        ]
+    if wish.get("state") == "absent":
+        return []
+    problems = []
+    if not name.strip() or len(name.splitlines()) != 1:
+        problems.append(f"task {name!r}: the name must be one line of text. Correct it.")
+    script = wish.get("script")
+    if script is None and not there:
+        problems.append(f"task {name!r} does not exist and has no script. Give script.")
+    if script is not None and not plain(script):
+        problems.append(f"task {name!r}: the script is empty. Give one, or state: absent.")
+    if wish.get("owner") == "":
+        problems.append(f"task {name!r}: owner is empty. Name the account that it runs as.")
+    if wish.get("schedule") is not None:
+        problems += [f"task {name!r}: {each}" for each in _schedule_problems(_schedule(wish["schedule"]))]
+    return problems
+
+
+def _schedule_problems(schedule: Schedule) -> list[str]:
+    problems = []
+    if not schedule.weekdays or not set(schedule.weekdays) <= set(WEEK):
+        problems.append(f"weekdays are {list(schedule.weekdays)}. Give some of 0 (Sunday) to 6.")
+    elif schedule.frequency == "daily" and schedule.weekdays != WEEK:
+        problems.append("a daily task runs on every day. Drop weekdays, or set frequency: weekly.")
+    if (schedule.frequency == "monthly") != bool(schedule.weeks):
+        problems.append("weeks belong to frequency: monthly, which needs some. Give both or neither.")
+    if not (0 <= schedule.hour <= 23 and 0 <= schedule.minute <= 59 and schedule.last_hour <= 23):
+        problems.append(f"{schedule.hour}:{schedule.minute:02} until {schedule.last_hour} h is no time. Correct it.")
+    if schedule.every_hours and schedule.every_minutes:
+        problems.append("every_hours and every_minutes exclude each other. Drop one.")
+    if not 0 <= schedule.every_hours <= 23:
+        problems.append(f"every_hours is {schedule.every_hours}. Give 1 to 23.")
+    if schedule.every_minutes and schedule.every_minutes not in EVERY_MINUTES:
+        choices = ", ".join(str(each) for each in EVERY_MINUTES)
+        problems.append(f"DSM does not offer every_minutes {schedule.every_minutes}. Choose of {choices}.")
+    return problems

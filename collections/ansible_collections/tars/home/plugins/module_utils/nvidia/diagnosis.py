@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Why containers cannot use a machine's NVIDIA cards, by name, with the next step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Dict, List, Optional
+
+from . import cards as nvidia_cards
+from . import smi as nvidia_smi
+from .driver import TOOLKIT, Facts
+from .offers import branch
+
+REFUSED = ("key was rejected", "required key not available")
+"""How modprobe says that the kernel does not trust a module's signature."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What stands in the way: a name that stays, what was found, what to do. `reboot`: a reboot is all it takes."""
+
+    name: str
+    found: str
+    fix: str
+    reboot: bool = False
+
+
+def findings(facts: Facts, minimum: int) -> List[Finding]:
+    """What keeps containers from the cards, the cause before its consequences; empty when nothing does.
+
+    `minimum` is the lowest branch of the driver that will do for any card.
+    """
+    driver = driver_finding(facts, minimum)
+    if driver is not None and driver.name == "no card":
+        return [driver]
+    found = [driver] if driver is not None else []
+    if TOOLKIT not in facts.packages:
+        found.append(
+            Finding(
+                "toolkit missing", f"{TOOLKIT} is not installed", "run the role tars.home.nvidia, which installs it"
+            )
+        )
+    elif driver is None and facts.spec is None:
+        found.append(
+            Finding(
+                "CDI missing",
+                "no file in /etc/cdi or /var/run/cdi describes the cards to containers",
+                "systemctl restart nvidia-cdi-refresh.service (tars-cdi-refresh.service with an old toolkit), or run "
+                "the role tars.home.nvidia",
+            )
+        )
+    if facts.spec is not None and facts.spec.missing:
+        gone = ", ".join(facts.spec.missing[:3])
+        more = f" and {len(facts.spec.missing) - 3} more" if len(facts.spec.missing) > 3 else ""
+        found.append(
+            Finding(
+                "CDI stale",
+                f"{facts.spec.path} names {gone}{more}, which is not there: it describes another version of the driver",
+                "run the role tars.home.nvidia once the driver answers; a file that nobody refreshes is best removed",
+            )
+        )
+    return found
+
+
+def driver_finding(facts: Facts, minimum: int) -> Optional[Finding]:
+    """What is wrong with the cards or their driver, the first cause alone."""
+    if not facts.cards:
+        return Finding(
+            "no card",
+            "no display controller of NVIDIA's (vendor 10de, class 03) is on the PCI bus",
+            "see that the card sits in its slot and has power, and that the firmware's setup does not switch it off",
+        )
+    needed = nvidia_cards.common(facts.cards, minimum)
+    if facts.gpus:
+        return _version_finding(facts, str(facts.gpus[0]["driver"]), needed)
+    said = nvidia_smi.failure(facts.smi or "")
+    if said == "lost" or "lost" in facts.log:
+        return Finding(
+            "card lost",
+            f"the card does not answer on the bus any more (Xid 79); {nvidia_cards.described(facts.cards)}",
+            "switch the machine off and on; if it happens again, look at the card's power cables, heat, and firmware",
+        )
+    if said == "mismatch" or (facts.loaded and "mismatch" in facts.log):
+        return Finding(
+            "version mismatch",
+            f"driver {facts.loaded} is loaded, its libraries have another version: they were upgraded since",
+            "reboot",
+            reboot=True,
+        )
+    if facts.loaded is None:
+        return _not_loaded(facts, needed)
+    return _loaded_and_silent(facts, said)
+
+
+def _version_finding(facts: Facts, version: str, needed: nvidia_cards.Generation) -> Optional[Finding]:
+    """A driver that answers may still be too old."""
+    number = branch(version)
+    if number is not None and number >= needed.first:
+        return None
+    return Finding(
+        "driver too old",
+        f"driver {version} answers; Ollama needs {needed.first} or newer for {needed.name}",
+        "run the role tars.home.nvidia; a driver that no package brought has to be removed first (nvidia-uninstall)",
+    )
+
+
+def _not_loaded(facts: Facts, needed: nvidia_cards.Generation) -> Finding:
+    ours = any(not name.startswith(TOOLKIT) for name in facts.packages)
+    holder = next((card.driver for card in facts.cards if card.driver not in (None, "nvidia")), None)
+    if not ours and facts.smi is None:
+        return Finding(
+            "driver missing",
+            f"NVIDIA's driver is not installed; {nvidia_cards.described(facts.cards)}",
+            "run the role tars.home.nvidia, which installs it",
+        )
+    said = facts.modprobe.lower()
+    if any(words in said for words in REFUSED) or "refused" in facts.log:
+        return Finding(
+            "signature refused",
+            "the kernel does not trust the signature of NVIDIA's module"
+            + (" (Secure Boot is on)" if facts.secure_boot else "")
+            + (f": {facts.modprobe}" if facts.modprobe else ""),
+            "mokutil --import the key that DKMS signs with (/var/lib/dkms/mok.pub, on Ubuntu "
+            "/var/lib/shim-signed/mok/MOK.der), reboot, and choose Enroll MOK at the machine's own keyboard; or switch "
+            "Secure Boot off in the firmware's setup",
+        )
+    if not facts.built:
+        return _not_built(facts)
+    if holder is not None:
+        return Finding(
+            f"{holder} holds the card",
+            f"NVIDIA's driver is installed, but the card belongs to {holder}; {nvidia_cards.described(facts.cards)}",
+            "reboot"
+            if holder == "nouveau"
+            else f"see why {holder} is bound to the card (virtual machines?), undo that",
+            reboot=holder == "nouveau",
+        )
+    return Finding(
+        "driver not loaded",
+        f"the module is there and not loaded{': ' + facts.modprobe if facts.modprobe else ''}",
+        "modprobe nvidia; journalctl --dmesg --grep=NVRM",
+    )
+
+
+def _not_built(facts: Facts) -> Finding:
+    elsewhere = sorted({build.kernel for build in facts.builds if build.state == "installed" and build.kernel})
+    if elsewhere and facts.kernel not in elsewhere:
+        return Finding(
+            "module not built",
+            f"the driver has a module for {', '.join(elsewhere)}, and none for the kernel that runs, {facts.kernel}",
+            f"reboot into {elsewhere[-1]}",
+            reboot=True,
+        )
+    headers = "" if facts.headers else f", and its headers are missing (/lib/modules/{facts.kernel}/build)"
+    return Finding(
+        "module not built",
+        f"no module of the driver is built for the kernel that runs, {facts.kernel}{headers}",
+        f"apt-get install linux-headers-{facts.kernel}, then dkms autoinstall; where apt has no such package, upgrade "
+        "the kernel and reboot. What DKMS said: /var/lib/dkms/nvidia*/*/build/make.log",
+    )
+
+
+def _loaded_and_silent(facts: Facts, said: Optional[str]) -> Finding:
+    if "needs open" in facts.log or "needs proprietary" in facts.log or "legacy" in facts.log:
+        return Finding(
+            "driver does not serve the card",
+            f"driver {facts.loaded} is loaded and does not take {nvidia_cards.described(facts.cards)}",
+            "take nvidia_branch out of the inventory and run the role tars.home.nvidia, which finds what fits",
+        )
+    words = {"silent": "cannot speak with it", "none": "finds no card"}.get(said or "", facts.smi or "is not installed")
+    return Finding(
+        "driver does not answer",
+        f"driver {facts.loaded} is loaded, and nvidia-smi {words}; {nvidia_cards.described(facts.cards)}",
+        "journalctl --dmesg --grep=NVRM; a reboot helps where the card hangs",
+    )
+
+
+def plain(finding: Finding) -> Dict[str, str]:
+    """A finding as plain data."""
+    return {"name": finding.name, "found": finding.found, "fix": finding.fix}

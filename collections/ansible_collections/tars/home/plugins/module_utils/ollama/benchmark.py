@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One measured answer of an Ollama server, by the method of Ollama's own benchmark (cmd/bench).
+
+Prompt, seed and lengths are fixed, temperature is 0; loading is measured apart from answering; prefill and decode are
+told apart by the server's own counters, and the clock on this side is kept beside them.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from typing import Any, Dict, Iterator, Mapping, Optional
+
+from . import api as ollama
+
+SILENCE_S = 600
+"""Longest silence: on processors alone a model reads a long prompt for minutes before its first word."""
+
+TOKENS_PER_WORD = 1.3
+"""Of common English words, in the vocabularies of Llama's kin; the server tells how many it really were."""
+
+TEXT = (
+    "the house has a boiler in its cellar and every winter somebody asks when it was last cleaned or which "
+    "pressure is right who repaired the pump what the invoice said where the key of the meter box hangs "
+    "how long the warranty lasts and why water drips from a valve under one window"
+)
+"""What the prompts take their words from."""
+
+
+def prompt(tokens: int, number: int) -> str:
+    """A text of about that many tokens, the same for the same number.
+
+    Each number gives another one from its first word on, or the server would not read it again but remember it.
+    """
+    chosen, source = random.Random(number), TEXT.split()
+    words = [chosen.choice(source) for _ in range(max(1, int(tokens / TOKENS_PER_WORD)))]
+    return f"{number}: {' '.join(words)}. Tell a long story about this house."
+
+
+def unload(url: str, model: str) -> None:
+    """Make the server forget the model, and wait until it has."""
+    ollama.unload(url, model)
+    deadline = time.monotonic() + 60
+    while resident(url, model) is not None:
+        if time.monotonic() > deadline:
+            raise ollama.OllamaError(f"{url} still holds {model} a minute after it was told to unload it")
+        time.sleep(0.2)
+
+
+def load(url: str, model: str, num_ctx: int) -> float:
+    """Load the model from disk; seconds that took, by the clock here."""
+    started = time.monotonic()
+    ask(url, "/api/generate", {"model": model, "options": {"num_ctx": num_ctx}, "stream": False})
+    return time.monotonic() - started
+
+
+def resident(url: str, model: str) -> Optional[Dict[str, Any]]:
+    """The loaded model's size and the part of it in the GPU's memory, in bytes; None while it is not loaded."""
+    for row in ask(url, "/api/ps").get("models") or []:
+        if ollama.full_name(row.get("model") or row["name"]) == ollama.full_name(model):
+            return {"size_bytes": int(row["size"]), "size_vram_bytes": int(row.get("size_vram") or 0)}
+    return None
+
+
+def identity(url: str, model: str) -> Dict[str, Any]:
+    """What was measured: server version, digest, quantisation, parameters and weights in bytes.
+
+    Raises:
+        OllamaError: the server does not hold the model.
+    """
+    rows = ollama.tags(url).get("models") or []
+    wanted = ollama.full_name(model)
+    row = next((row for row in rows if ollama.full_name(row.get("model") or row["name"]) == wanted), None)
+    if row is None:
+        raise ollama.OllamaError(f"{url} does not hold {model}")
+    details = row.get("details") or {}
+    return {
+        "ollama": ask(url, "/api/version")["version"],
+        "digest": row["digest"],
+        "weights_bytes": int(row["size"]),
+        "quantisation": details.get("quantization_level", ""),
+        "parameters": details.get("parameter_size", ""),
+    }
+
+
+def measure(url: str, model: str, text: str, num_ctx: int, output_tokens: int, seed: int) -> Dict[str, float]:
+    """Let the model answer once.
+
+    Returns:
+        Seconds to the first token; tokens and tokens per second of prefill and decode by the server's counters; and
+        `client_decode_tps`, decode by the clock here, which includes the way and so is the judge of the former.
+    """
+    options = {"num_ctx": num_ctx, "num_predict": output_tokens, "seed": seed, "temperature": 0}
+    body = {"model": model, "prompt": text, "stream": True, "options": options}
+    started = time.monotonic()
+    first = last = 0.0
+    pieces = 0
+    end: Mapping[str, Any] = {}
+    for event in stream(url, "/api/generate", body):
+        now = time.monotonic()
+        if event.get("response"):
+            first = first or now
+            last = now
+            pieces += 1
+        if event.get("done"):
+            end = event
+    tokens = int(end.get("eval_count") or 0)
+    if tokens < 2 or last <= first:
+        raise ollama.OllamaError(
+            f"{model} answered with {tokens} tokens in {pieces} pieces; a speed needs at least two of each"
+        )
+    return {
+        "ttft_s": first - started,
+        "prompt_tokens": int(end.get("prompt_eval_count") or 0),
+        "prefill_tps": rate(int(end.get("prompt_eval_count") or 0), int(end.get("prompt_eval_duration") or 0)),
+        "output_tokens": tokens,
+        "decode_tps": rate(tokens, int(end["eval_duration"])),
+        "client_decode_tps": (tokens - 1) / (last - first),
+        "total_s": time.monotonic() - started,
+    }
+
+
+def rate(tokens: int, nanoseconds: int) -> float:
+    """Tokens per second."""
+    return tokens / nanoseconds * 1e9 if nanoseconds else 0.0
+
+
+def ask(url: str, path: str, body: Optional[Mapping[str, Any]] = None) -> Dict[str, Any]:
+    """One answer as an object."""
+    with ollama.open_url(url, path, body, timeout=SILENCE_S) as response:
+        answer: Dict[str, Any] = json.load(response)
+    return answer
+
+
+def stream(url: str, path: str, body: Mapping[str, Any]) -> Iterator[Dict[str, Any]]:
+    """The objects of a streamed answer, as they come."""
+    try:
+        with ollama.open_url(url, path, body, timeout=SILENCE_S) as response:
+            yield from ollama.events(response, f"An answer of {body['model']}")
+    except OSError as error:
+        raise ollama.OllamaError(f"The connection to {url} broke during an answer: {error}") from None

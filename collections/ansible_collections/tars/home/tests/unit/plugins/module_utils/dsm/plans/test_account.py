@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.tars.home.plugins.module_utils.dsm.plans.account import (
+    BUILT_IN_USERS,
+    EVERYBODY,
+    Directory,
+    Group,
+    User,
+    UserChange,
+    apply,
+    group_from_row,
+    plan,
+    to_params,
+    user_from_row,
+)
+from ansible_collections.tars.home.plugins.module_utils.dsm.values import PlanError
+from hypothesis import given
+from hypothesis import strategies as st
+
+CASES = sorted((Path(__file__).parents[2] / "cases" / "dsm_account").glob("*.yml"))
+OWN = "tars-admin"
+
+
+def directory(case: dict[str, Any]) -> Directory:
+    users = [
+        user_from_row(row, [group["name"] for group in case["groups"] if row["name"] in group.get("members", [])])
+        for row in case["users"]
+    ]
+    groups = [group_from_row(row) for row in case["groups"]]
+    return Directory({user.name: user for user in users}, {group.name: group for group in groups})
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_case(path: Path, meets: Any) -> None:
+    case = yaml.safe_load(path.read_text())
+    current, wishes = directory(case["current"]), (case["users"], case["groups"], OWN)
+    meets(
+        case,
+        current,
+        lambda now: plan(now, *wishes),
+        apply,
+        lambda now: plan(now, *wishes, written=case.get("written", ())),
+    )
+
+
+USERS = st.sampled_from([OWN, "admin", "reader", "writer", "tars-backup"])
+GROUPS = st.sampled_from(["administrators", "readers", "writers"])
+BELONGING = st.lists(GROUPS, unique=True).map(lambda names: tuple(sorted(names)))
+
+
+def optional(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.none() | values
+
+
+@st.composite
+def directories(draw: st.DrawFn) -> Directory:
+    groups = {name: Group(name, draw(st.text(max_size=3))) for name in [*draw(st.lists(GROUPS)), EVERYBODY]}
+    users = {}
+    for name in draw(st.lists(USERS)):
+        belonging = tuple(group for group in draw(BELONGING) if group in groups)
+        expires = draw(st.sampled_from(["", "2027/1/31"]))
+        users[name] = User(
+            name, draw(st.text(max_size=3)), "", draw(st.booleans()) or bool(expires), expires, belonging
+        )
+    return Directory(users, groups)
+
+
+STATES = st.sampled_from(["present", "present", "absent"])
+USER_WISHES = st.fixed_dictionaries(
+    {
+        "name": USERS,
+        "state": STATES,
+        "password": optional(st.just("secret")),
+        "update_password": st.sampled_from(["on_create", "always"]),
+        "description": optional(st.text(max_size=3)),
+        "enabled": optional(st.booleans()),
+        "groups": optional(BELONGING),
+    }
+)
+GROUP_WISHES = st.fixed_dictionaries({"name": GROUPS, "state": STATES, "description": optional(st.text(max_size=3))})
+
+
+def unique(wishes: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[list[dict[str, Any]]]:
+    return st.lists(wishes, unique_by=lambda wish: str(wish["name"]))
+
+
+@given(directories(), unique(USER_WISHES), unique(GROUP_WISHES))
+def test_a_second_plan_is_empty_and_nobody_else_is_touched(
+    current: Directory, users: list[dict[str, Any]], groups: list[dict[str, Any]]
+) -> None:
+    try:
+        changes = plan(current, users, groups, OWN)
+    except PlanError as error:
+        assert error.problems
+        return
+    after = apply(current, changes)
+    written = [change.user.name for change in changes if isinstance(change, UserChange)]
+    assert plan(after, users, groups, OWN, written) == []
+    gone = {wish["name"] for wish in groups if wish["state"] == "absent"}
+    for name in current.users.keys() - {wish["name"] for wish in users}:
+        kept = set(current.users[name].groups) - gone
+        assert (after.users[name].description, set(after.users[name].groups)) == (current.users[name].description, kept)
+    assert OWN not in written
+    assert not BUILT_IN_USERS & (current.users.keys() - after.users.keys())
+    for wish in users:
+        if wish["state"] == "present" and wish["groups"] is not None:
+            assert set(after.users[wish["name"]].groups) == set(wish["groups"])
+
+
+def test_a_password_is_sent_and_never_shown() -> None:
+    change = UserChange("update", User("tars-backup"), (), "hidden")
+    assert to_params(change) == {"name": "tars-backup", "password": "hidden"}
+    assert "hidden" not in f"{change} {change!r}"
+
+
+def test_switching_an_account_on_keeps_its_day() -> None:
+    user = User("reader", expires="2027/1/31")
+    assert to_params(UserChange("update", user, ("enabled",)))["expired"] == "2027/1/31"

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+import dataclasses
+import ipaddress
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible_collections.tars.home.plugins.module_utils.dsm.plans.address import (
+    NAS,
+    OTHER,
+    REFUSED,
+    SILENT,
+    Place,
+    Port,
+    Sighting,
+    Wish,
+    apply,
+    carrier,
+    choose,
+    from_api,
+    plan,
+    to_api,
+)
+from ansible_collections.tars.home.plugins.module_utils.dsm.values import PlanError
+from hypothesis import given
+from hypothesis import strategies as st
+
+CASES = sorted((Path(__file__).parents[2] / "cases" / "dsm_address").glob("*.yml"))
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_case(path: Path) -> None:
+    case = yaml.safe_load(path.read_text())
+    ports = from_api({case["wrapped"]: case["ports"]} if "wrapped" in case else case["ports"])
+    wish, place = Wish(**case["wish"]), Place(carrier(ports, case["peer"]), **case["place"])
+    if "problems" in case:
+        with pytest.raises(PlanError) as caught:
+            plan(ports, wish, place)
+        assert len(caught.value.problems) == len(case["problems"])
+        for problem in case["problems"]:
+            assert problem in str(caught.value)
+        return
+    changes = plan(ports, wish, place)
+    assert [str(change) for change in changes] == case["changes"]
+    if "sent" in case:
+        assert [to_api(change) for change in changes] == [case["sent"]]
+    assert plan(apply(ports, changes), wish, place) == []
+
+
+ADDRESSES = st.integers(0, 2**10).map(lambda number: str(ipaddress.IPv4Address("10.77.0.0") + number))
+PORTS = st.builds(
+    Port,
+    name=st.sampled_from(["eth0", "eth1"]),
+    use_dhcp=st.booleans(),
+    ip=st.just("") | ADDRESSES,
+    mask=st.sampled_from(["255.255.255.0", "255.255.252.0"]),
+    gateway=st.just("") | ADDRESSES,
+    vlan=st.booleans(),
+)
+WISHES = st.builds(
+    Wish, ADDRESSES, st.integers(0, 32), st.none() | st.just("") | ADDRESSES, st.sampled_from(["", "eth0", "eth1"])
+)
+
+
+@given(st.lists(PORTS, max_size=2), WISHES, st.booleans())
+def test_a_second_plan_is_empty_and_what_is_asked_for_is_what_comes(
+    listed: list[Port], wish: Wish, may_move: bool
+) -> None:
+    ports = {port.name: port for port in listed}
+    place = Place(next(iter(ports), ""), wish.address, may_move)
+    try:
+        changes = plan(ports, wish, place)
+    except PlanError as error:
+        assert error.problems
+        return
+    after = apply(ports, changes)
+    assert plan(after, wish, place) == []
+    port = after[wish.interface or place.carrier]
+    assert (port.use_dhcp, port.ip) == (False, wish.address)
+    assert ipaddress.IPv4Interface(f"{port.ip}/{port.mask}").network.prefixlen == wish.prefix
+    assert may_move or not any(change.port.name == place.carrier for change in changes)
+    for change in changes:
+        sent = to_api(change)
+        row = {**dataclasses.asdict(change.before), **sent}
+        assert from_api([row])[change.port.name] == dataclasses.replace(change.port, vlan=False)
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        Wish("10.77.0", 24),
+        Wish("10.77.0.0", 24),
+        Wish("10.77.0.255", 24),
+        Wish("169.254.0.9", 16),
+        Wish("224.0.0.9", 24),
+        Wish("10.77.0.20", 31),
+        Wish("10.77.0.20", 0),
+        Wish("10.77.0.20/24", 24),
+    ],
+    ids=str,
+)
+def test_an_address_no_machine_can_have_is_refused(wish: Wish) -> None:
+    with pytest.raises(PlanError, match=r"prefix|address"):
+        plan({"eth0": Port("eth0", True, "10.77.0.120", "255.255.255.0")}, wish, Place("eth0", wish.address, True))
+
+
+WANTED, BEFORE = "10.77.0.20", "10.77.0.120"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "before", "chosen"),
+    [
+        (Sighting(WANTED, NAS, "A1"), None, WANTED),
+        (Sighting(WANTED, SILENT), Sighting(BEFORE, NAS, "A1"), BEFORE),
+        (Sighting(WANTED, SILENT), None, "found_at does not say"),
+        (Sighting(WANTED, SILENT), Sighting(BEFORE, SILENT), "nothing answers; 10.77.0.20: nothing answers"),
+        (Sighting(WANTED, SILENT), Sighting(BEFORE, NAS, "B2"), "serial number B2 answers"),
+        (Sighting(WANTED, SILENT), Sighting(BEFORE, OTHER, detail="a printer"), r"something else answers \(a printer"),
+        (Sighting(WANTED, NAS, "B2"), Sighting(BEFORE, NAS, "A1"), "is taken"),
+        (Sighting(WANTED, REFUSED), Sighting(BEFORE, NAS, "A1"), "is taken"),
+        (Sighting(WANTED, OTHER), Sighting(BEFORE, NAS, "A1"), "is taken"),
+    ],
+    ids=str,
+)
+def test_where_to_work(wanted: Sighting, before: Sighting, chosen: str) -> None:
+    if chosen in (WANTED, BEFORE):
+        assert choose(wanted, before, "A1").address == chosen
+    else:
+        with pytest.raises(PlanError, match=chosen):
+            choose(wanted, before, "A1")

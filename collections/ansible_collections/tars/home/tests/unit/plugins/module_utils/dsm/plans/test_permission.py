@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.tars.home.plugins.module_utils.dsm.plans.permission import (
+    UNSET,
+    Change,
+    Entry,
+    Permissions,
+    Principal,
+    apply,
+    entry_from_row,
+    plan,
+    to_rows,
+    with_unborn,
+)
+from ansible_collections.tars.home.plugins.module_utils.dsm.values import PlanError
+from hypothesis import given
+from hypothesis import strategies as st
+
+CASES = sorted((Path(__file__).parents[2] / "cases" / "dsm_permission").glob("*.yml"))
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_case(path: Path, meets: Any) -> None:
+    case = yaml.safe_load(path.read_text())
+    current = {
+        share: dict(entry_from_row(kind, row) for kind, table in rows.items() for row in table)
+        for share, rows in case["current"].items()
+    }
+    meets(case, current, lambda now: plan(now, case["desired"]), apply)
+
+
+PRINCIPALS = [Principal("user", "reader"), Principal("user", "writer"), Principal("group", "readers")]
+ADMINISTRATORS = Principal("group", "administrators")
+ENTRIES = st.builds(Entry, st.sampled_from(["rw", "ro", "none", "unset", "custom"]))
+SHARES = st.sampled_from(["docs", "backup"])
+PERMISSIONS = st.dictionaries(
+    SHARES,
+    st.fixed_dictionaries(dict.fromkeys(PRINCIPALS, ENTRIES)).map(
+        lambda entries: {**entries, ADMINISTRATORS: Entry("rw", fixed=True)}
+    ),
+)
+GRANTS = st.builds(
+    lambda principal, access: {principal.kind: principal.name, "access": access},
+    st.sampled_from([*PRINCIPALS, ADMINISTRATORS]),
+    st.sampled_from(["rw", "ro", "none", "unset"]),
+)
+WISHES = st.fixed_dictionaries(
+    {"share": SHARES, "permissions": st.lists(GRANTS, max_size=3), "exclusive": st.booleans()}
+)
+
+
+@given(PERMISSIONS, st.lists(WISHES, max_size=2))
+def test_a_second_plan_is_empty_and_nothing_else_is_touched(
+    current: Permissions, desired: list[dict[str, Any]]
+) -> None:
+    try:
+        changes = plan(current, desired)
+    except PlanError as error:
+        assert error.problems
+        return
+    after = apply(current, changes)
+    assert plan(after, desired) == []
+    wishes = {wish["share"]: wish for wish in desired}
+    for share, entries in current.items():
+        wish = wishes.get(share, {"permissions": [], "exclusive": False})
+        listed = {
+            Principal(kind, grant[kind]): grant["access"]
+            for grant in wish["permissions"]
+            for kind in grant.keys() - {"access"}
+        }
+        for principal, entry in entries.items():
+            left = entry.access if entry.fixed or not wish["exclusive"] else UNSET
+            assert after[share][principal].access == listed.get(principal, left)
+
+
+def test_each_kind_is_sent_by_itself() -> None:
+    change = Change("docs", {PRINCIPALS[0]: "rw", PRINCIPALS[2]: "unset"})
+    (row,) = to_rows(change, "user")
+    assert row == {"name": "reader", "is_writable": True, "is_readonly": False, "is_deny": False, "is_custom": False}
+    assert not any(to_rows(change, "group")[0][flag] for flag in ("is_writable", "is_readonly", "is_deny"))
+
+
+def test_a_plan_ahead_takes_what_is_missing_as_made() -> None:
+    wishes = [{"share": "docs", "permissions": [{"user": "reader", "access": "ro"}], "exclusive": True}]
+    current, unborn = with_unborn({}, wishes)
+    assert unborn == ["share docs", "user reader"]
+    assert [str(change) for change in plan(current, wishes)] == ["set access to share docs: user reader ro"]

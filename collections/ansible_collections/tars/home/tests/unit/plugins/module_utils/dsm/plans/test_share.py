@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.tars.home.plugins.module_utils.dsm.plans.share import (
+    CHANGEABLE,
+    Change,
+    Share,
+    Storage,
+    apply,
+    from_row,
+    plan,
+    to_shareinfo,
+)
+from ansible_collections.tars.home.plugins.module_utils.dsm.values import PlanError
+from hypothesis import given
+from hypothesis import strategies as st
+
+CASES = sorted((Path(__file__).parents[2] / "cases" / "dsm_share").glob("*.yml"))
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_case(path: Path, meets: Any) -> None:
+    case = yaml.safe_load(path.read_text())
+    current = Storage(case["volumes"], {row["name"]: from_row(row) for row in case["current"]})
+    meets(case, current, lambda now: plan(now, case["desired"]), apply)
+
+
+NAMES = st.sampled_from(["docs", "archive", "photos-of-ours"])
+VOLUMES = st.sampled_from(["/volume1", "/volume2"])
+TEXTS = st.text(max_size=70)
+
+
+def optional(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.none() | values
+
+
+SHARES = st.builds(
+    Share,
+    name=NAMES,
+    volume=VOLUMES,
+    description=st.text(max_size=64),
+    hidden=st.booleans(),
+    recycle_bin=st.booleans(),
+    quota_mib=st.integers(0, 9),
+    cow=st.booleans(),
+)
+STORAGES = st.builds(
+    lambda first, second, shares: Storage(
+        {"/volume1": first, "/volume2": second}, {share.name: share for share in shares}
+    ),
+    st.sampled_from(["btrfs", "ext4"]),
+    st.just("btrfs"),
+    st.lists(SHARES),
+)
+WISHES = st.fixed_dictionaries(
+    {
+        "name": NAMES,
+        "state": st.sampled_from(["present", "present", "absent"]),
+        "delete_data": st.booleans(),
+        "volume": optional(VOLUMES),
+        "description": optional(TEXTS),
+        "hidden": optional(st.booleans()),
+        "recycle_bin": optional(st.booleans()),
+        "recycle_bin_admin_only": optional(st.booleans()),
+        "quota_mib": optional(st.integers(0, 9)),
+        "cow": optional(st.booleans()),
+        "compress": optional(st.booleans()),
+    }
+)
+
+
+@given(STORAGES, st.lists(WISHES, unique_by=lambda wish: wish["name"]))
+def test_a_second_plan_is_empty_and_nothing_else_is_touched_or_lost(
+    current: Storage, desired: list[dict[str, Any]]
+) -> None:
+    try:
+        changes = plan(current, desired)
+    except PlanError as error:
+        assert error.problems
+        return
+    after = apply(current, changes)
+    assert plan(after, desired) == []
+    permitted = {wish["name"] for wish in desired if wish["state"] == "absent" and wish["delete_data"]}
+    assert {change.share.name for change in changes if change.action == "delete"} <= permitted
+    named = {wish["name"] for wish in desired}
+    assert {name: share for name, share in current.shares.items() if name not in named} == {
+        name: share for name, share in after.shares.items() if name not in named
+    }
+    for wish in desired:
+        if wish["state"] == "present":
+            for key in CHANGEABLE:
+                assert wish[key] is None or getattr(after.shares[wish["name"]], key) == wish[key]
+
+
+def test_a_creation_says_that_nothing_is_renamed() -> None:
+    info = to_shareinfo(Change("create", Share("docs", "/volume1"), ()))
+    assert info["name_org"] == ""
+    assert "share_quota" not in info
+
+
+def test_a_change_sends_name_and_volume_and_no_creation_wishes() -> None:
+    info = to_shareinfo(Change("update", Share("docs", "/volume1", quota_mib=7), ("quota_mib",)))
+    assert (info["name"], info["vol_path"], info["share_quota"]) == ("docs", "/volume1", 7)
+    assert not {"name_org", "enable_share_cow", "enable_share_compress"} & set(info)

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.tars.home.plugins.module_utils.dsm.plans.snapshot import (
+    PERIODS,
+    Change,
+    Nas,
+    Retention,
+    Schedule,
+    Snapshots,
+    apply,
+    from_api,
+    plan,
+    to_retention,
+    to_schedule,
+    with_unborn,
+)
+from ansible_collections.tars.home.plugins.module_utils.dsm.values import PlanError
+from hypothesis import given
+from hypothesis import strategies as st
+
+CASES = sorted((Path(__file__).parents[2] / "cases" / "dsm_snapshot").glob("*.yml"))
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_case(path: Path, meets: Any) -> None:
+    case = yaml.safe_load(path.read_text())
+    rows = case["current"]
+    current = Nas(
+        {share: row["file_system"] for share, row in rows.items()},
+        {share: from_api(row.get("schedule", {}), row.get("retention", {})) for share, row in rows.items()},
+    )
+    meets(case, current, lambda now: plan(now, case["desired"]), apply)
+
+
+SHARES = st.sampled_from(["docs", "backup", "plain"])
+WEEKDAYS = st.sets(st.integers(0, 6), min_size=1)
+SCHEDULES = st.builds(
+    Schedule, st.booleans(), WEEKDAYS.map(lambda days: tuple(sorted(days))), st.integers(0, 23), st.integers(0, 59)
+)
+NUMBERS = st.integers(-1, 9)
+CURRENT = st.builds(Snapshots, SCHEDULES, st.builds(Retention, daily=st.integers(0, 9)))
+
+
+def optional(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.none() | values
+
+
+WISHES = st.fixed_dictionaries(
+    {
+        "share": SHARES,
+        "schedule": optional(
+            st.fixed_dictionaries(
+                {
+                    "enabled": st.booleans(),
+                    "weekdays": optional(WEEKDAYS.map(list)),
+                    "hour": st.integers(0, 24),
+                    "minute": st.integers(0, 2),
+                    "every_hours": optional(st.integers(1, 6)),
+                    "every_minutes": optional(st.sampled_from([5, 7])),
+                    "last_hour": st.integers(0, 23),
+                }
+            )
+        ),
+        "retention": optional(st.fixed_dictionaries({}, optional=dict.fromkeys(("newest", *PERIODS), NUMBERS))),
+    }
+)
+
+
+@given(st.fixed_dictionaries({"docs": CURRENT, "backup": CURRENT}), st.lists(WISHES, max_size=2))
+def test_a_second_plan_is_empty_and_nothing_else_is_touched(
+    snapshots: dict[str, Snapshots], desired: list[dict[str, Any]]
+) -> None:
+    current = Nas({"docs": "btrfs", "backup": "btrfs", "plain": "ext4"}, snapshots)
+    try:
+        changes = plan(current, desired)
+    except PlanError as error:
+        assert error.problems
+        return
+    after = apply(current, changes)
+    assert plan(after, desired) == []
+    assert {change.share for change in changes} <= {wish["share"] for wish in desired}
+    for change in changes:
+        sent = from_api(to_schedule(change), to_retention(change))
+        assert change.schedule in (None, sent.schedule)
+        assert change.retention in (None, sent.retention)
+
+
+def test_the_whole_record_goes_back() -> None:
+    found = from_api({"task_id": 4}, {"tid": 7, "policyType": 128, "retainDay": 3, "hourly": 1, "prefix": "Share#"})
+    sent = to_retention(Change("docs", found, retention=Retention(newest=5)))
+    assert (sent["retainDay"], sent["hourly"], sent["policyType"], sent["recently"]) == (3, 1, 20, 5)
+    assert not {"tid", "prefix"} & sent.keys()
+    assert to_schedule(Change("docs", found, schedule=Schedule(True)))["task_id"] == 4
+
+
+def test_a_plan_ahead_takes_a_missing_share_as_made() -> None:
+    wishes = [{"share": "docs", "schedule": {"hour": 5}}]
+    current, unborn = with_unborn(Nas({}, {}), wishes)
+    assert unborn == ["share docs"]
+    assert [str(change) for change in plan(current, wishes)] == ["schedule snapshots of share docs: daily at 05:00"]
