@@ -60,7 +60,7 @@ def root() -> Path:
 
 def tars(*arguments: str, check: bool = True, timeout: float = 1500) -> subprocess.CompletedProcess[str]:
     """Run ``tars-provision`` the way ``./tars`` does."""
-    command = [BIN / "tars-provision", *arguments]
+    command = [str(BIN / "tars-provision"), *arguments]
     finished = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=timeout)
     assert not check or finished.returncode == 0, f"{arguments}: {finished.stdout}\n{finished.stderr}"
     return finished
@@ -72,22 +72,45 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PATH": path, "ANSIBLE_FORCE_COLOR": "0", "TARS_INVENTORY": str(INVENTORY)}
 
 
+LAB_NAMES = ("tars", "table ip tars_lab")
+"""First words of the names that labs give to network namespaces, links and nftables tables of this computer."""
+
+LAB_FOLDERS = (layout.STATE, layout.CACHE, Path("/run/netns/tars"))
+"""Prefixes of the paths below which labs mount, and which the command lines of their processes name."""
+
+
 def traces() -> dict[str, set[str]]:
-    """What a lab could leave on this machine: namespaces, links, mounts, packet filter tables and processes."""
+    """Return what labs have left on this computer: only what carries their names or lies below their folders."""
 
     def lines(*command: str) -> set[str]:
         return set(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines())
 
-    names = ("systemd-nspawn", "docker-registry", "registry", "dnsmasq", "ganesha")
+    mounts = {line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()}
+    links = {link["ifname"] for link in json.loads("".join(lines("ip", "-j", "link")))}
     return {
-        "namespaces": lines("ip", "netns"),
-        "links": {link["ifname"] for link in json.loads("".join(lines("ip", "-j", "link")))},
-        "addresses": lines("ip", "-br", "address"),
-        "mounts": {line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()},
-        "tables": lines("nft", "list", "tables"),
-        "processes": {name for name in (p.name() for p in psutil.process_iter()) if name.startswith(names)},
+        "namespaces": {name for name in lines("ip", "netns") if name.startswith(LAB_NAMES)},
+        "links": {name for name in links if name.startswith(LAB_NAMES)},
+        "mounts": {place for place in mounts if place.startswith(tuple(map(str, LAB_FOLDERS)))},
+        "tables": {table for table in lines("nft", "list", "tables") if table.startswith(LAB_NAMES)},
+        "processes": {f"{process.pid} {process.name()}" for process in psutil.process_iter() if of_a_lab(process)},
         "forwarding": {Path("/proc/sys/net/ipv4/ip_forward").read_text()},
     }
+
+
+def of_a_lab(process: psutil.Process) -> bool:
+    """Return whether a process belongs to a lab: by its control group, or by a folder in its command line.
+
+    What runs inside a machine cannot outlive the machine's first process, which both criteria find. The ssh clients of
+    Ansible name the folder of the keys, and stay for a minute after a run: they are not the lab's.
+    """
+    try:
+        if "/tars-lab." in Path(f"/proc/{process.pid}/cgroup").read_text():
+            return True
+        command = " ".join(process.cmdline())
+        return process.name() != "ssh" and any(str(folder) in command for folder in LAB_FOLDERS)
+    except (OSError, psutil.Error):
+        # It has ended in the meantime.
+        return False
 
 
 @pytest.fixture(scope="session")
@@ -114,6 +137,6 @@ def lab(new_lab: Lab) -> Lab:
     with socket.socket() as probe:
         probe.settimeout(5)
         if probe.connect_ex((nas.address, 5001)):
-            arguments = ["-i", INVENTORY, ROOT / "playbooks/site.yml", "--limit", nas.name, "--tags", "address"]
-            subprocess.run([BIN / "ansible-playbook", *arguments], cwd=ROOT, env=environment(), check=True)
+            command = [BIN / "ansible-playbook", "-i", INVENTORY, ROOT / "playbooks/site.yml", "--limit", nas.name]
+            subprocess.run([*command, "--tags", "address"], cwd=ROOT, env=environment(), check=True)
     return new_lab

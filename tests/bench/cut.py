@@ -102,7 +102,7 @@ def desktop(of: str) -> Desktop:
 
 def main() -> None:
     """Run the cuts and print the results as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.cut", description=__doc__.splitlines()[0])
     parser.add_argument("--of", choices=["firewall", "address", "both"], default="both")
     parser.add_argument("--runs", type=int, default=100, help="how many of each kind (default 100)")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="of the times that are drawn")

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the tests compare before and after a lab: everything that a lab can leave, and nothing else."""
+
+import contextlib
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tars_lab import layout
+
+from ...conftest import traces
+
+pytestmark = pytest.mark.lab
+
+
+@contextlib.contextmanager
+def made(name: str, table: str, folder: Path) -> Iterator[None]:
+    """Make a network namespace, a link, a table, a mount and a process; remove all of them at the end."""
+    folder.mkdir(parents=True)
+    with contextlib.ExitStack() as undo:
+        undo.callback(folder.rmdir)
+        for make, remove in (
+            (["ip", "netns", "add", name], ["ip", "netns", "delete", name]),
+            (["ip", "link", "add", name, "type", "bridge"], ["ip", "link", "delete", name]),
+            (["nft", "add", "table", "ip", table], ["nft", "delete", "table", "ip", table]),
+            (["mount", "-t", "tmpfs", "tmpfs", str(folder)], ["umount", str(folder)]),
+        ):
+            subprocess.run(make, check=True)
+            undo.callback(subprocess.run, remove, check=True)
+        process = undo.enter_context(
+            subprocess.Popen(["tail", "--follow=name", "--retry", folder / "log"], stderr=subprocess.DEVNULL)
+        )
+        undo.callback(process.kill)
+        yield
+
+
+def test_what_a_lab_can_leave_is_found() -> None:
+    before = traces()
+    with made("tars-traces", "tars_lab_traces", layout.STATE.with_name("tars-lab-traces")):
+        found = {kind: things - before[kind] for kind, things in traces().items()}
+    assert [len(found[kind]) for kind in ("links", "tables", "processes")] == [1, 1, 1], found
+    assert found["namespaces"] == {"tars-traces"}
+    assert found["mounts"] == {"/run/netns/tars-traces", "/var/lib/tars-lab-traces"}
+    assert traces() == before
+
+
+def test_what_others_do_meanwhile_is_not_compared(tmp_path: Path) -> None:
+    before = traces()
+    with made("other-traces", "other_traces", tmp_path / "other"):
+        assert traces() == before
