@@ -15,7 +15,7 @@ from tars_lab import base, cgroups, dhcp, host, images, layout, machine, network
 from tars_lab.commands import LabError, Progress, run
 from tars_lab.dsm_twin import install as dsm_twin
 from tars_lab.layout import Lab, Machine
-from tars_provision import secrets, trust
+from tars_provision.controller import trust, vault
 
 _LOCK = Path("/run/lock/tars-lab")
 _DSM_MODEL = "DS1515+"
@@ -40,7 +40,7 @@ def up(inventory: Path, progress: Progress = print, *, keep: bool = False, lab: 
         registry.up(lab)
         machine.controller_key(lab)
         progress(f"network {lab.network} on {lab.bridge}, registry {lab.registry}")
-        password = secrets.ensure(Path(lab.inventory))["dsm_password"]
+        password = vault.ensure(Path(lab.inventory))["dsm_password"]
         base.minimal(lab, progress)
         with ThreadPoolExecutor() as pool:
             jobs = [pool.submit(_machine_up, lab, m, password, keep, progress) for m in lab.machines]

@@ -100,10 +100,10 @@ def init(inventory: Path, dsm_password_file: Any, trust_again: bool, yes: bool) 
 
     Run it again after editing the spec; what exists is never replaced.
     """
-    from tars_provision import commands
+    from tars_provision.commands import init as command
 
     given = dsm_password_file.readline().rstrip("\n") if dsm_password_file else None
-    commands.init(project.inventory_dir(inventory), given, trust_again=trust_again, yes=yes)
+    command.init(project.inventory_dir(inventory), given, trust_again=trust_again, yes=yes)
 
 
 @main.command()
@@ -115,9 +115,9 @@ def init(inventory: Path, dsm_password_file: Any, trust_again: bool, yes: bool) 
 @click.pass_context
 def site(context: click.Context, inventory: Path, check: bool, diff: bool, limit: str, as_json: bool) -> None:
     """Bring the machines to what the spec says. Running it again changes nothing."""
-    from tars_provision import commands
+    from tars_provision.commands.play import play
 
-    context.exit(commands.play("site", inventory, check=check, diff=diff, limit=limit, as_json=as_json))
+    context.exit(play("site", inventory, check=check, diff=diff, limit=limit, as_json=as_json))
 
 
 @main.command()
@@ -127,9 +127,9 @@ def site(context: click.Context, inventory: Path, check: bool, diff: bool, limit
 @click.pass_context
 def plan(context: click.Context, inventory: Path, limit: str, as_json: bool) -> None:
     """Show what `site` would change, and change nothing. Exit code 3 when something would."""
-    from tars_provision import commands
+    from tars_provision.commands.play import play
 
-    context.exit(commands.play("site", inventory, check=True, diff=True, limit=limit, as_json=as_json))
+    context.exit(play("site", inventory, check=True, diff=True, limit=limit, as_json=as_json))
 
 
 @main.command()
@@ -138,9 +138,9 @@ def plan(context: click.Context, inventory: Path, limit: str, as_json: bool) -> 
 @click.pass_context
 def verify(context: click.Context, inventory: Path, as_json: bool) -> None:
     """Check that the machines do what the spec says, without changing anything."""
-    from tars_provision import commands
+    from tars_provision.commands.play import play
 
-    context.exit(commands.play("verify", inventory, as_json=as_json))
+    context.exit(play("verify", inventory, as_json=as_json))
 
 
 @main.command()
@@ -158,13 +158,13 @@ def doctor(
     context: click.Context, inventory: Path, nas_facts: bool, save: Path | None, replay: Path | None, as_json: bool
 ) -> None:
     """Check this computer and the site before a run: spec, vault, and whether the machines answer. Changes nothing."""
-    from tars_provision import doctor as doctors
+    from tars_provision.commands import doctor as command
 
     if ((save or replay) and not nas_facts) or (save and replay):
         raise click.UsageError("--save FILE and --replay FILE belong to --nas-facts, one of them at a time")
     if nas_facts:
-        context.exit(doctors.nas_facts(inventory, save, replay, as_json=as_json))
-    context.exit(doctors.examine(inventory, as_json=as_json))
+        context.exit(command.nas_facts(inventory, save, replay, as_json=as_json))
+    context.exit(command.examine(inventory, as_json=as_json))
 
 
 @main.command()
@@ -173,11 +173,11 @@ def doctor(
 @click.argument("question")
 def ask(inventory: Path, question: str, as_json: bool) -> None:
     """Ask a question and print the answer with its citations."""
-    from tars_provision import ask as asking
-    from tars_provision.load import load
+    from tars_provision.assistant import client
+    from tars_provision.spec.load import load
 
-    stream = asking.ask(asking.door(load(inventory / project.SPEC), inventory), question)
-    answer = asking.show(stream, (lambda text: None) if as_json else lambda text: click.echo(text, nl=False))
+    stream = client.ask(client.endpoint(load(inventory / project.SPEC), inventory), question)
+    answer = client.show(stream, (lambda text: None) if as_json else lambda text: click.echo(text, nl=False))
     if as_json:
         click.echo(json.dumps(answer, ensure_ascii=False))
 
@@ -188,9 +188,9 @@ def ask(inventory: Path, question: str, as_json: bool) -> None:
 @click.pass_context
 def benchmark(context: click.Context, inventory: Path, as_json: bool) -> None:
     """Measure how fast the chat model answers, and compare with earlier runs. Fails where it is too slow."""
-    from tars_provision import commands
+    from tars_provision.commands import benchmark as command
 
-    context.exit(commands.benchmark(inventory, as_json=as_json))
+    context.exit(command.benchmark(inventory, as_json=as_json))
 
 
 @main.command()
@@ -198,9 +198,9 @@ def benchmark(context: click.Context, inventory: Path, as_json: bool) -> None:
 @json_option
 def trust(inventory: Path, as_json: bool) -> None:
     """Print the fingerprint of the household's authority, to be compared on a device before it trusts it."""
-    from tars_provision import commands
+    from tars_provision.commands import authority as command
 
-    commands.trust_lines(inventory, as_json)
+    command.show_fingerprint(inventory, as_json)
 
 
 @main.command()
@@ -209,9 +209,9 @@ def trust(inventory: Path, as_json: bool) -> None:
 @json_option
 def names(inventory: Path, here: bool, as_json: bool) -> None:
     """Print what the router has to be told for the household's names, and whether this computer finds them."""
-    from tars_provision import commands
+    from tars_provision.commands import names as command
 
-    commands.names(inventory, here=here, as_json=as_json)
+    command.names(inventory, here=here, as_json=as_json)
 
 
 @main.command()
@@ -225,12 +225,12 @@ def names(inventory: Path, here: bool, as_json: bool) -> None:
 @click.pass_context
 def renew(context: click.Context, inventory: Path, timer: str | None, as_json: bool) -> None:
     """Renew the NAS's certificate when it is in the last third of its life. The desktop renews its own."""
-    from tars_provision import commands
+    from tars_provision.commands import renew as command
 
     if timer:
-        commands.renewal_timer(inventory, on=timer == "on")
+        command.set_timer(inventory, on=timer == "on")
     else:
-        context.exit(commands.renew(inventory, as_json=as_json))
+        context.exit(command.renew(inventory, as_json=as_json))
 
 
 @main.command()
@@ -238,7 +238,7 @@ def renew(context: click.Context, inventory: Path, timer: str | None, as_json: b
 @click.pass_context
 def demo(context: click.Context, question: str | None) -> None:
     """Show the whole story on throwaway machines of this computer: bare machines to an answer with citations."""
-    from tars_provision import demo as story
+    from tars_provision.commands import demo as story
 
     context.exit(story.demo(question))
 
@@ -254,7 +254,7 @@ def spec() -> None:
 @click.pass_context
 def spec_check(context: click.Context, inventory: Path, as_json: bool) -> None:
     """List every mistake of a site's spec with file, line and field. Exit code 2 when there are any."""
-    from tars_provision.load import SpecError, load
+    from tars_provision.spec.load import SpecError, load
 
     try:
         load(inventory / project.SPEC)
@@ -271,7 +271,7 @@ def spec_check(context: click.Context, inventory: Path, as_json: bool) -> None:
 @spec.command("schema")
 def spec_schema() -> None:
     """Print the JSON Schema of tars.yml, for editors."""
-    from tars_provision.reference import schema
+    from tars_provision.spec.reference import schema
 
     click.echo(schema(), nl=False)
 
@@ -279,7 +279,7 @@ def spec_schema() -> None:
 @spec.command("reference")
 def spec_reference() -> None:
     """Print the reference page of tars.yml, Markdown."""
-    from tars_provision.reference import reference
+    from tars_provision.spec.reference import reference
 
     click.echo(reference(), nl=False)
 

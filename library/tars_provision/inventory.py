@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tars_provision import router
-from tars_provision.secrets import device_file
-from tars_provision.site import Desktop, Nas, Site
+from tars_provision.controller import router
+from tars_provision.controller.vault import device_file
+from tars_provision.spec.model import Desktop, Nas, Site
 
 GROUPS = {"xps8950": "desktop", "ds1515plus": "nas"}
 """Group of a host by its profile."""
@@ -25,7 +25,7 @@ def inventory(
     """Return the inventory of a site.
 
     `fingerprints` maps names of NAS hosts to the SHA-256 of their certificate, see
-    :mod:`tars_provision.trust`; `addresses` maps names of hosts to where they answer now, see :func:`found`.
+    :mod:`tars_provision.controller.trust`; `addresses` maps names of hosts to where they answer now, see :func:`found`.
     """
     groups: dict[str, Any] = {group: {"hosts": []} for group in GROUPS.values()}
     hostvars: dict[str, dict[str, Any]] = {}

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from reportlab.pdfgen.canvas import Canvas
 
-from tars_provision import secrets
+from tars_provision.controller import vault
 
 from ..conftest import INVENTORY, tars
 from .conftest import AUTHORITY, Run, eventually, host, playbook
@@ -232,7 +232,7 @@ def test_garbage_and_an_empty_file_fail_alone_and_say_why() -> None:
 
 def test_a_wrong_nas_password_is_one_clear_message(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.json"
-    given = secrets.read(INVENTORY.parent) | {"dsm_password": "not-it"}
+    given = vault.read(INVENTORY.parent) | {"dsm_password": "not-it"}
     wrong.write_text(json.dumps({"tars_secrets": given}))
     run = playbook("site", "--limit", "ds1515plus", "-e", f"@{wrong}")
     assert run.code != 0

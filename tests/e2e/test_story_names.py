@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tars_provision.load import load
+from tars_provision.spec.load import load
 
 from ..conftest import INVENTORY, tars
 from .conftest import ADDRESSES, AUTHORITY, Run, eventually, host, playbook

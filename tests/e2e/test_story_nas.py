@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client
 from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import CONNECTION, connect
 
-from tars_provision import secrets
+from tars_provision.controller import vault
 
 from ..conftest import INVENTORY
 from .conftest import ADDRESSES, AUTHORITY, Run, host
@@ -91,7 +91,7 @@ def dsm() -> Iterator[Client]:
     options |= {
         "host": NAS,
         "account": "tars-admin",
-        "password": secrets.read(INVENTORY.parent)["dsm_password"],
+        "password": vault.read(INVENTORY.parent)["dsm_password"],
         "ca_path": str(AUTHORITY),
     }
     with connect(options) as client:

@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from tars_provision import benchmark
+from tars_provision.assistant import benchmark_history
 
 from ..conftest import INVENTORY, tars
 from .conftest import host
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.lab, pytest.mark.usefixtures("provisi
 
 
 def test_the_chat_model_is_measured_and_kept() -> None:
-    before = len(benchmark.history(INVENTORY.parent))
+    before = len(benchmark_history.history(INVENTORY.parent))
     measured = json.loads(tars("benchmark", "--json").stdout)
     run = measured["run"]
     assert len(run["answers"]) == 6
@@ -27,5 +27,5 @@ def test_the_chat_model_is_measured_and_kept() -> None:
     ), "the server's counters and the clock disagree"
     listed = host("xps8950").check_output("docker exec tars-ollama-1 ollama list")
     assert run["identity"]["digest"][:12] in listed
-    history = benchmark.history(INVENTORY.parent)
+    history = benchmark_history.history(INVENTORY.parent)
     assert len(history) == before + 1 and history[-1]["time"] == run["time"]

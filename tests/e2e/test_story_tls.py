@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tars_provision import secrets
+from tars_provision.controller import vault
 
 from ..conftest import INVENTORY, tars
 from .conftest import AUTHORITY, eventually, host, playbook
@@ -102,7 +102,7 @@ def test_a_certificate_for_a_name_outside_the_zone_is_rejected(tmp_path: Path) -
     ]
     certificate = openssl(
         *["x509", "-req", "-in", tmp_path / "request", *by, "-CAcreateserial", "-extfile", tmp_path / "san"],
-        given=secrets.read(INVENTORY.parent)["authority_passphrase"],
+        given=vault.read(INVENTORY.parent)["authority_passphrase"],
     )
     put("client", "outside.pem", certificate)
     put("client", "outside.key", (tmp_path / "key").read_text())
@@ -138,7 +138,7 @@ def test_the_desktop_cannot_vouch_for_the_nas() -> None:
 def test_the_authoritys_key_is_encrypted_and_on_the_controller_alone() -> None:
     key = AUTHORITY.with_name("root.key")
     assert subprocess.run(["openssl", "pkey", "-in", key, "-noout", "-passin", "pass:"], capture_output=True).returncode
-    passphrase = secrets.read(INVENTORY.parent)["authority_passphrase"]
+    passphrase = vault.read(INVENTORY.parent)["authority_passphrase"]
     openssl("pkey", "-in", key, "-noout", "-passin", "stdin", given=passphrase)
     root = openssl("x509", "-in", AUTHORITY, "-noout", "-pubkey")
     for machine in ("xps8950", "ds1515plus"):

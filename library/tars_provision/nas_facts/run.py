@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tars_provision import secrets, setup, trust
+from tars_provision.controller import setup, trust, vault
 from tars_provision.errors import Failure
 from tars_provision.nas_facts import recording, replay
 from tars_provision.nas_facts.bridge import Client, DsmError, connected
 from tars_provision.nas_facts.checks import CHECKS, Check
 from tars_provision.nas_facts.look import Look, Verdict
 from tars_provision.nas_facts.recorder import Exchange, Recorder
-from tars_provision.site import Nas, Site
+from tars_provision.spec.model import Nas, Site
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,12 @@ Progress = Callable[[int, Check], None]
 def of_site(inventory: Path, progress: Progress) -> tuple[list[Fact], list[Exchange]]:
     """Ask the NAS of a site."""
     site = setup.ready(inventory)
-    have = secrets.read(inventory)
+    have = vault.read(inventory)
     where = endpoint(site, inventory)
     login = {
         "password": have["dsm_password"],
         "otp_secret": have.get("dsm_otp_secret"),
-        "device_file": str(secrets.device_file(where["host"])),
+        "device_file": str(vault.device_file(where["host"])),
     }
     return ask({**where, **login}, progress, live=True)
 

@@ -16,7 +16,7 @@ import pytest
 
 from tars_lab import machine
 from tars_lab.layout import Lab, Machine
-from tars_provision import secrets
+from tars_provision.controller import vault
 
 pytestmark = pytest.mark.lab
 
@@ -40,7 +40,7 @@ def run(lab: Lab, module: Run, tmp_path_factory: pytest.TempPathFactory) -> Iter
     connection = {
         "host": nas.address,
         "account": nas.dsm_account,
-        "password": secrets.ensure(Path(lab.inventory))["dsm_password"],
+        "password": vault.ensure(Path(lab.inventory))["dsm_password"],
         "fingerprint": hashlib.sha256(ssl.PEM_cert_to_DER_cert(certificate)).hexdigest(),
         "session_file": str(tmp_path_factory.mktemp("run") / "session.json"),
     }

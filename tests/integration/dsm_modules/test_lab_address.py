@@ -15,7 +15,7 @@ import pytest
 from tars_lab import cgroups, machine
 from tars_lab.lab import serial_number
 from tars_lab.layout import Lab, Machine
-from tars_provision import secrets
+from tars_provision.controller import vault
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 
@@ -35,7 +35,7 @@ def run(lab: Lab, nas: Machine, module: Run) -> Iterator[Run]:
     certificate = ssl.get_server_certificate((nas.address, 5001))
     connection = {
         "account": nas.dsm_account,
-        "password": secrets.ensure(Path(lab.inventory))["dsm_password"],
+        "password": vault.ensure(Path(lab.inventory))["dsm_password"],
         "fingerprint": hashlib.sha256(ssl.PEM_cert_to_DER_cert(certificate)).hexdigest(),
     }
 

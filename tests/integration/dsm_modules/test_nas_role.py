@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from tars_lab.dsm_twin.install import make_certificate
+from tars_provision.controller.vault import NAMES
 from tars_provision.inventory import inventory
-from tars_provision.load import load
-from tars_provision.secrets import NAMES
+from tars_provision.spec.load import load
 
 from ...bench.resources import resources
 

@@ -15,7 +15,7 @@ import pytest
 
 from tars_lab import machine
 from tars_lab.layout import Lab, Machine
-from tars_provision import secrets
+from tars_provision.controller import vault
 
 pytestmark = pytest.mark.lab
 
@@ -35,7 +35,7 @@ class Nas:
     def __init__(self, lab: Lab) -> None:
         wanted = one(lab, "ds1515plus")
         self.account = wanted.dsm_account
-        self.password = secrets.ensure(Path(lab.inventory))["dsm_password"]
+        self.password = vault.ensure(Path(lab.inventory))["dsm_password"]
         trusted = ssl.create_default_context(cafile=lab.rootfs(wanted.name) / "etc/dsm-twin/cert.pem")
         trusted.check_hostname = False  # the certificate itself is the trust anchor, and names no address
         self.http = httpx.Client(base_url=f"https://{wanted.address}:5001", verify=trusted, timeout=60)

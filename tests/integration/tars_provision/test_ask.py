@@ -20,7 +20,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from tars_provision import ask, trust
+from tars_provision.assistant import client
+from tars_provision.controller import trust
 
 pytestmark = pytest.mark.integration
 
@@ -128,20 +129,20 @@ def port(folder: Path) -> Iterator[int]:
     listener.close()
 
 
-def door(folder: Path, port: int, *, name: str = NAME, authority: str = "authority.pem") -> ask.Door:
-    return ask.Door("127.0.0.1", name, folder / authority, port)
+def door(folder: Path, port: int, *, name: str = NAME, authority: str = "authority.pem") -> client.Door:
+    return client.Door("127.0.0.1", name, folder / authority, port)
 
 
 def test_an_answer_comes_in_events(folder: Path, port: int) -> None:
     shown: list[str] = []
-    answer = ask.show(ask.ask(door(folder, port), "What?"), shown.append)
+    answer = client.show(client.ask(door(folder, port), "What?"), shown.append)
     assert shown[:2] == [f"{NAME} was asked: ", "What?"]
     assert shown[-1] == '\n\n[1] LLM_docs/boiler.txt: "ü"\n'
     assert answer["answer"] == "What?"
 
 
 def test_whatever_the_status_get_returns_what_was_said(folder: Path, port: int) -> None:
-    assert ask.get(door(folder, port), "/ready") == {"ready": False}
+    assert client.get(door(folder, port), "/ready") == {"ready": False}
 
 
 @pytest.mark.parametrize(
@@ -153,19 +154,19 @@ def test_whatever_the_status_get_returns_what_was_said(folder: Path, port: int) 
     ],
 )
 def test_what_is_no_answer_is_said(folder: Path, port: int, question: str, message: str) -> None:
-    with pytest.raises(ask.AskError, match=message):
-        ask.show(ask.ask(door(folder, port), question), lambda _: None)
+    with pytest.raises(client.AskError, match=message):
+        client.show(client.ask(door(folder, port), question), lambda _: None)
 
 
 def test_another_authority_or_name_is_refused(folder: Path, port: int) -> None:
     for stranger in (door(folder, port, authority="stranger.pem"), door(folder, port, name="other.home.arpa")):
-        with pytest.raises(ask.AskError, match="CERTIFICATE_VERIFY_FAILED"):
-            list(ask.ask(stranger, "What?"))
+        with pytest.raises(client.AskError, match="CERTIFICATE_VERIFY_FAILED"):
+            list(client.ask(stranger, "What?"))
 
 
 def test_nobody_there_is_said(folder: Path) -> None:
-    with pytest.raises(ask.AskError, match=r"127\.0\.0\.1:9: wanted an answer, found ConnectError"):
-        list(ask.ask(door(folder, 9), "What?"))
+    with pytest.raises(client.AskError, match=r"127\.0\.0\.1:9: wanted an answer, found ConnectError"):
+        list(client.ask(door(folder, 9), "What?"))
 
 
 def test_the_fingerprint_is_that_of_the_certificate(folder: Path, port: int) -> None:

@@ -13,8 +13,8 @@ from ansible_collections.tars.home.plugins.module_utils.authority import certifi
 from ansible_collections.tars.home.plugins.module_utils.authority import files as authority_files
 from click.testing import CliRunner
 
-from tars_provision import secrets, trust
 from tars_provision.cli import main
+from tars_provision.controller import trust, vault
 
 pytestmark = pytest.mark.integration
 
@@ -30,7 +30,7 @@ def site(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     spec = (root / "inventories/lab/tars.yml").read_text().replace("10.77.0.", "127.0.0.")
     (folder / "tars.yml").write_text(spec)
-    secrets.ensure(folder)
+    vault.ensure(folder)
     authority_files.make_root(str(folder / "authority"), "secret", "Household", ROOT, NOW)
     return folder
 

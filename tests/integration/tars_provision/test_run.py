@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tars_provision import secrets, trust
+from tars_provision.controller import trust, vault
 
 pytestmark = pytest.mark.integration
 
@@ -48,7 +48,7 @@ def project(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     site = copy / "inventories/lab"
     site.mkdir(parents=True)
     shutil.copy(root / "inventories/lab/tars.yml", site)
-    secrets.ensure(site)
+    vault.ensure(site)
     trust.record(site, "ds1515plus", "ab" * 32)
     (copy / "playbooks").mkdir()
     write(copy, PLAYBOOK)
@@ -62,8 +62,9 @@ def write(project: Path, playbook: str) -> None:
 START = """
 import sys
 from pathlib import Path
-from tars_provision import commands, run
-commands.ROOT = run.ROOT = Path(sys.argv.pop(1))
+from tars_provision.commands import play
+from tars_provision.ansible import run
+play.ROOT = run.ROOT = Path(sys.argv.pop(1))
 from tars_provision.cli import main
 main(prog_name="tars-provision")
 """
@@ -100,7 +101,7 @@ def test_plan_then_site_then_nothing_more_to_do(project: Path) -> None:
 
     done = tars(project, "plan")
     assert done.returncode == 0, done.stdout + done.stderr
-    password = secrets.read(project / "inventories/lab")["dsm_password"]
+    password = vault.read(project / "inventories/lab")["dsm_password"]
     assert password not in done.stdout + done.stderr
     assert not list(project.glob("tars-run-*")), "what ansible-runner wrote must be gone"
 

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from tars_provision import ask, project, secrets, setup, trust
+from tars_provision import project
+from tars_provision.assistant import client
 from tars_provision.cli import main
+from tars_provision.controller import setup, trust, vault
 
-SPECS = Path(__file__).parent / "specs"
+SPECS = Path(__file__).parent / "spec/specs"
 
 
 @pytest.fixture
@@ -74,8 +76,8 @@ def test_every_command_explains_itself(command: str) -> None:
 def test_a_site_that_was_not_prepared_is_1_and_says_the_next_step(site: Path) -> None:
     done = run("site")
     assert done.exit_code == 1
-    assert f"wanted {', '.join(sorted(secrets.NAMES))}, found nothing; run `tars-provision init" in done.output
-    secrets.ensure(site)
+    assert f"wanted {', '.join(sorted(vault.NAMES))}, found nothing; run `tars-provision init" in done.output
+    vault.ensure(site)
     done = run("plan")
     assert done.exit_code == 1 and "wanted the fingerprint of ds1515plus's certificate" in done.output
 
@@ -127,7 +129,7 @@ def test_init_asks_for_the_password_of_the_nas_and_does_not_show_it(site: Path) 
     done = run("init", "-i", site, text="hush-hush\n")
     assert done.exit_code == 1 and "found no HTTPS there" in done.output, "nothing listens on port 9"
     assert "hush-hush" not in done.output
-    assert secrets.read(site)["dsm_password"] == "hush-hush"
+    assert vault.read(site)["dsm_password"] == "hush-hush"
 
 
 def test_cancelling_is_130(site: Path) -> None:
@@ -138,7 +140,7 @@ def test_which_site_is_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.delenv("TARS_INVENTORY", raising=False)
     monkeypatch.setattr(project, "ROOT", tmp_path)
     assert project.default_inventory() == tmp_path / "inventories/lab"
-    path = secrets.secrets_file(tmp_path / "inventories/home")
+    path = vault.secrets_file(tmp_path / "inventories/home")
     path.parent.mkdir(parents=True)
     path.touch()
     assert project.default_inventory() == tmp_path / "inventories/home"
@@ -156,14 +158,14 @@ def test_which_site_is_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     ],
 )
 def test_server_sent_events(lines: list[str], events: list[object]) -> None:
-    assert list(ask.events(lines)) == events
+    assert list(client.events(lines)) == events
 
 
 def test_an_answer_is_shown_as_it_comes_and_then_its_citations() -> None:
     source = {"id": 1, "source": "LLM_docs", "path": "house/heating.pdf"}
     quotes = [{"source": 1, "quote": "E15 means\n water", "page": 3}, {"source": 2, "quote": "b", "page": None}]
     shown: list[str] = []
-    answer = ask.show(
+    answer = client.show(
         [
             ("sources", {"sources": [source, {"id": 2, "source": "LLM_docs", "path": "a.txt"}]}),
             ("token", {"text": "Wa"}),
@@ -181,7 +183,7 @@ def test_an_answer_is_shown_as_it_comes_and_then_its_citations() -> None:
 
 def test_an_honest_answer_without_evidence_is_shown() -> None:
     shown: list[str] = []
-    ask.show(
+    client.show(
         [("sources", {"sources": []}), ("done", {"answer": "Nothing in the documents.", "citations": []})], shown.append
     )
     assert "".join(shown) == "Nothing in the documents.\n"

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tars_provision import trust
+from tars_provision.controller import trust
 from tars_provision.inventory import found, inventory
-from tars_provision.load import load
+from tars_provision.spec.load import load
 
 BIN = Path(sys.executable).parent
 FINGERPRINT = "ab" * 32
@@ -57,7 +57,7 @@ def test_ansible_reads_what_the_library_says(root: Path, tmp_path: Path, monkeyp
 
 def test_ansible_shows_every_mistake_of_a_spec(root: Path, tmp_path: Path) -> None:
     spec = tmp_path / "tars.yml"
-    shutil.copy(Path(__file__).parent / "specs/issue.yml", spec)
+    shutil.copy(Path(__file__).parent / "spec/specs/issue.yml", spec)
     read = ansible_inventory(root, spec, tmp_path / "home")
     assert read.returncode != 0
     assert f"{spec}: 4 mistakes" in read.stderr

@@ -41,9 +41,10 @@ from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin
 
 try:
-    from tars_provision import load, trust
+    from tars_provision.controller import trust
     from tars_provision.inventory import found
     from tars_provision.inventory import inventory as site_inventory
+    from tars_provision.spec import load
 except ImportError as error:
     LIBRARY_ERROR: ImportError | None = error
 else:

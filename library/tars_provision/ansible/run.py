@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Running a playbook of the project, by ansible-runner.
+
+ansible-runner calls its event handler in the loop that reads Ansible's output, where a slow handler loses output. So
+the handler only puts events on a queue; everything else happens in the caller's thread.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from tars_provision.ansible.events import Event, Result, Step, Tally, parse
+from tars_provision.project import ROOT, SPEC
+
+
+class Reporter(Protocol):
+    """Shows a run while it goes on."""
+
+    def event(self, event: Event, tally: Tally) -> None:
+        """Show what happened."""
+
+    def tick(self, tally: Tally) -> None:
+        """Called a few times a second, for clocks."""
+
+
+def run_playbook(
+    playbook: Path,
+    inventory_dir: Path,
+    reporter: Reporter,
+    *,
+    check: bool = False,
+    diff: bool = False,
+    limit: str = "",
+    tags: Sequence[str] = (),
+    keep: Iterable[str] = (),
+) -> Result:
+    """Run a playbook over a site and return what came of it.
+
+    `keep` names return values whose tasks' results the caller wants in `Result.results`. Ctrl-C stops Ansible (not what
+    it started on the machines) and returns a result with status `cancelled` that names the tasks which were running.
+    """
+    import ansible_runner  # takes a quarter of a second, which most commands need not pay
+
+    result = Result(playbook=playbook.name, check=check)
+    tally = Tally(result, frozenset(keep))
+    events: queue.Queue[dict[str, Any]] = queue.Queue()
+    cancelled = threading.Event()
+
+    def handler(event: dict[str, Any]) -> bool:
+        events.put(event)
+        return False  # ansible-runner need not write the event to a file
+
+    # All that ansible-runner writes (command, environment, results) goes with this folder, which is its owner's alone.
+    private = Path(tempfile.mkdtemp(prefix="tars-run-"))
+    started = time.monotonic()
+    try:
+        (private / "env").mkdir(mode=0o700)
+        # Seconds until a cancellation is noticed. suppress_env_files loses what is not said in this file.
+        (private / "env" / "settings").write_text(json.dumps({"pexpect_timeout": 1}))
+        thread, runner = ansible_runner.run_async(
+            private_data_dir=str(private),
+            project_dir=str(ROOT),
+            playbook=str(playbook.resolve()),
+            inventory=str((inventory_dir / SPEC).resolve()),
+            cmdline=" ".join(arguments(check, diff, limit, tags)),
+            envvars=environment(),
+            fact_cache_type="memory",
+            suppress_env_files=True,
+            quiet=True,
+            event_handler=handler,
+            cancel_callback=cancelled.is_set,
+        )
+        _attend(thread, events, cancelled, tally, reporter)
+        result.status = "cancelled" if cancelled.is_set() else "done" if runner.rc == 0 else "failed"
+    finally:
+        shutil.rmtree(private)
+    result.duration_s = round(time.monotonic() - started, 1)
+    result.running = [Step(host, task, "") for host, task in tally.running.items() if result.status == "cancelled"]
+    return result
+
+
+def _attend(
+    thread: threading.Thread,
+    events: queue.Queue[dict[str, Any]],
+    cancelled: threading.Event,
+    tally: Tally,
+    reporter: Reporter,
+) -> None:
+    """Show events until the run is over; turn Ctrl-C into its cancellation."""
+    while thread.is_alive() or not events.empty():
+        try:
+            while (event := _next(events)) is not None:
+                tally.add(event)
+                reporter.event(event, tally)
+            reporter.tick(tally)
+        except KeyboardInterrupt:
+            cancelled.set()
+
+
+def _next(events: queue.Queue[dict[str, Any]]) -> Event | None:
+    """Return the next event that says something to people, or nothing after a moment without one."""
+    try:
+        while True:
+            event = parse(events.get(timeout=0.2))
+            if event is not None:
+                return event
+    except queue.Empty:
+        return None
+
+
+def arguments(check: bool, diff: bool, limit: str, tags: Sequence[str] = ()) -> list[str]:
+    """Return ansible-playbook's options for a run."""
+    options = [name for name, wanted in (("--check", check), ("--diff", diff)) if wanted]
+    options += ["--limit", limit] if limit else []
+    return [*options, "--tags", ",".join(tags)] if tags else options
+
+
+def environment() -> dict[str, str]:
+    """Return what Ansible's environment needs beside the caller's own."""
+    tools = Path(sys.executable).parent
+    return {
+        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        # ansible-runner turns this off where nothing is said in the environment.
+        "ANSIBLE_HOST_KEY_CHECKING": "True",
+        "ANSIBLE_NOCOLOR": "True",
+        "ANSIBLE_FORCE_COLOR": "False",
+        "PATH": f"{tools}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+    }

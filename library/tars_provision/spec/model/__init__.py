@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The models of `tars.yml`, in pydantic.
+
+They feed validation, the JSON Schema for editors, the reference page and the inventory. Rules that span several fields
+(addresses inside the network, clients that exist) are in :mod:`tars_provision.spec.rules`;
+:func:`tars_provision.spec.load.load` applies both.
+"""
+
+from tars_provision.spec.model.base import PATTERNS, Section
+from tars_provision.spec.model.hosts import Clock, Connect, Desktop, Dsm, FirstContact, Machine, Nas
+from tars_provision.spec.model.network import Firewall, Names, Network
+from tars_provision.spec.model.services import (
+    Benchmark,
+    ChatModel,
+    Docker,
+    EmbeddingModel,
+    Images,
+    Models,
+    Stack,
+)
+from tars_provision.spec.model.site_spec import Site
+from tars_provision.spec.model.storage import Backup, Keep, Share, ShareClient, Snapshots
+
+__all__ = [
+    "PATTERNS",
+    "Backup",
+    "Benchmark",
+    "ChatModel",
+    "Clock",
+    "Connect",
+    "Desktop",
+    "Docker",
+    "Dsm",
+    "EmbeddingModel",
+    "Firewall",
+    "FirstContact",
+    "Images",
+    "Keep",
+    "Machine",
+    "Models",
+    "Names",
+    "Nas",
+    "Network",
+    "Section",
+    "Share",
+    "ShareClient",
+    "Site",
+    "Snapshots",
+    "Stack",
+]

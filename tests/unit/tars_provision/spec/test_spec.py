@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The spec: what is accepted, how mistakes are reported, and what is generated from the models."""
+
+import copy
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
+
+from tars_provision.spec import reference
+from tars_provision.spec.load import SpecError, load
+
+SPECS = sorted((Path(__file__).parent / "specs").glob("*.yml"))
+LAB = Path(__file__).parents[4] / "inventories/lab/tars.yml"
+
+
+def expected(path: Path) -> list[str]:
+    """Return the report that a spec's own comments ask for, each on its line: `#! field: found …; wanted …`."""
+    lines = enumerate(path.read_text().splitlines(), 1)
+    marked = [(number, mark) for number, line in lines for mark in re.split(r"(?:^|\s)#! ", line)[1:]]
+    return sorted(f"{path}:{number}: {mark}" for number, mark in marked)
+
+
+@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+def test_all_mistakes_are_reported_at_once_with_their_lines(path: Path) -> None:
+    with pytest.raises(SpecError) as caught:
+        load(path)
+    assert sorted(map(str, caught.value.mistakes)) == expected(path)
+    assert str(caught.value).count("\n") == len(expected(path))
+
+
+def test_a_missing_file_is_a_mistake_with_a_next_step(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="no such file; wanted a spec; `tars-provision init`"):
+        load(tmp_path / "tars.yml")
+
+
+@pytest.mark.parametrize("name", ["home", "lab"])
+def test_the_specs_of_the_project_are_right(name: str, root: Path) -> None:
+    site = load(root / "inventories" / name / "tars.yml")
+    assert (site.desktop, site.nas) == ("xps8950", "ds1515plus")
+
+
+def test_committed_schema_and_reference_are_what_the_models_generate(root: Path) -> None:
+    stale = "is stale: tars-provision spec {} > {}"
+    assert (root / "docs/tars.schema.json").read_text() == reference.schema(), stale.format(
+        "schema", "docs/tars.schema.json"
+    )
+    assert (root / "docs/spec.md").read_text() == reference.reference(), stale.format("reference", "docs/spec.md")
+
+
+def test_the_schema_says_of_a_spec_what_the_models_say(root: Path) -> None:
+    validator = jsonschema.Draft202012Validator(json.loads(reference.schema()))
+    spec = YAML(typ="safe").load(LAB)
+    assert list(validator.iter_errors(spec)) == []
+    spec["hosts"]["xps8950"]["adress"] = "10.77.0.10"
+    assert [list(error.path) for error in validator.iter_errors(spec)] == [["hosts", "xps8950"]]
+
+
+def places(data: Any, place: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Return where something stands in nested data."""
+    items = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else []
+    return [place, *(inner for key, value in items for inner in places(value, (*place, key)))]
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.just("10.77.0.20"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=5,
+)
+GOOD = YAML(typ="safe").load(LAB)
+
+
+@settings(max_examples=60, deadline=None)
+@given(place=st.sampled_from(places(GOOD)[1:]), value=VALUES, key=st.none() | st.text(max_size=8))
+def test_any_change_gives_a_site_or_a_report(
+    tmp_path_factory: pytest.TempPathFactory, place: tuple[Any, ...], value: Any, key: str | None
+) -> None:
+    data = copy.deepcopy(GOOD)
+    target = data
+    for step in place[:-1]:
+        target = target[step]
+    target[place[-1] if key is None or isinstance(target, list) else key] = value
+    path = tmp_path_factory.getbasetemp() / "tars.yml"
+    path.write_text(json.dumps(data, indent=1))
+    try:
+        load(path)
+    except SpecError as error:
+        lines = len(path.read_text().splitlines())
+        assert error.mistakes and all(1 <= mistake.line <= lines for mistake in error.mistakes)
