@@ -129,20 +129,20 @@ def port(folder: Path) -> Iterator[int]:
     listener.close()
 
 
-def door(folder: Path, port: int, *, name: str = NAME, authority: str = "authority.pem") -> client.Door:
-    return client.Door("127.0.0.1", name, folder / authority, port)
+def endpoint(folder: Path, port: int, *, name: str = NAME, authority: str = "authority.pem") -> client.Endpoint:
+    return client.Endpoint("127.0.0.1", name, folder / authority, port)
 
 
 def test_an_answer_comes_in_events(folder: Path, port: int) -> None:
     shown: list[str] = []
-    answer = client.show(client.ask(door(folder, port), "What?"), shown.append)
+    answer = client.show(client.ask(endpoint(folder, port), "What?"), shown.append)
     assert shown[:2] == [f"{NAME} was asked: ", "What?"]
     assert shown[-1] == '\n\n[1] LLM_docs/boiler.txt: "ü"\n'
     assert answer["answer"] == "What?"
 
 
 def test_whatever_the_status_get_returns_what_was_said(folder: Path, port: int) -> None:
-    assert client.get(door(folder, port), "/ready") == {"ready": False}
+    assert client.get(endpoint(folder, port), "/ready") == {"ready": False}
 
 
 @pytest.mark.parametrize(
@@ -155,18 +155,18 @@ def test_whatever_the_status_get_returns_what_was_said(folder: Path, port: int) 
 )
 def test_what_is_no_answer_is_said(folder: Path, port: int, question: str, message: str) -> None:
     with pytest.raises(client.AskError, match=message):
-        client.show(client.ask(door(folder, port), question), lambda _: None)
+        client.show(client.ask(endpoint(folder, port), question), lambda _: None)
 
 
 def test_another_authority_or_name_is_refused(folder: Path, port: int) -> None:
-    for stranger in (door(folder, port, authority="stranger.pem"), door(folder, port, name="other.home.arpa")):
+    for stranger in (endpoint(folder, port, authority="stranger.pem"), endpoint(folder, port, name="other.home.arpa")):
         with pytest.raises(client.AskError, match="CERTIFICATE_VERIFY_FAILED"):
             list(client.ask(stranger, "What?"))
 
 
 def test_nobody_there_is_said(folder: Path) -> None:
     with pytest.raises(client.AskError, match=r"127\.0\.0\.1:9: wanted an answer, found ConnectError"):
-        list(client.ask(door(folder, 9), "What?"))
+        list(client.ask(endpoint(folder, 9), "What?"))
 
 
 def test_the_fingerprint_is_that_of_the_certificate(folder: Path, port: int) -> None:
