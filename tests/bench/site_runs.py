@@ -28,7 +28,7 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from tars_provision.load import load
+from tars_provision.spec.load import load
 
 from .plays import BIN, DESKTOP, INVENTORY, NAS, ROOT, median_ratio, on, site, tasks, timed, unchanged
 from .resources import resources
