@@ -1,4 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
 from tars_app.cli import main
 
 if __name__ == "__main__":

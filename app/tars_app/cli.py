@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`tars-app serve|worker|migrate|healthcheck`. Exit codes: 0 done, 1 failed, 2 wrong settings or usage."""
 
+from __future__ import annotations
+
 import argparse
 import os
 import sys
@@ -66,7 +68,7 @@ def _worker(settings: Settings) -> None:
 def _migrate(settings: Settings) -> None:
     from sqlalchemy.exc import OperationalError
 
-    from tars_app.database import migrate
+    from tars_app.adapters.postgres import migrate
 
     try:
         migrate(settings)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One JSON object a line on stderr. Questions, answers and the content of documents are never logged."""
 
+from __future__ import annotations
+
 import json
 import logging
 import sys

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The web application, put together."""
 
+from __future__ import annotations
+
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,13 +13,13 @@ from fastapi.staticfiles import StaticFiles
 
 from tars_app import __version__
 from tars_app.answers.routes import make_router as answers_router
+from tars_app.dependencies import make_dependencies
 from tars_app.documents.routes import make_router as documents_router
-from tars_app.errors import Unavailable
-from tars_app.guard import Guard
 from tars_app.health.routes import make_router as health_router
-from tars_app.metrics import Metrics
+from tars_app.kit.errors import Unavailable
+from tars_app.kit.metrics import Metrics
+from tars_app.kit.middleware import RequestGuard
 from tars_app.retrieval.routes import make_router as retrieval_router
-from tars_app.services import make_services
 from tars_app.settings import Settings
 from tars_app.trust.routes import make_router as trust_router
 
@@ -26,16 +28,16 @@ WEB = Path(__file__).parent / "web"
 
 def create_app(settings: Settings) -> FastAPI:
     """The application for these settings. Nothing needs to be reachable yet; /ready tells."""
-    services = make_services(settings)
-    metrics = Metrics(services.pool)
+    dependencies = make_dependencies(settings)
+    metrics = Metrics()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        services.pool.open(wait=False)
+        dependencies.pool.open(wait=False)
         try:
             yield
         finally:
-            services.pool.close()
+            dependencies.pool.close()
 
     app = FastAPI(
         title="T.A.R.S.",
@@ -45,16 +47,16 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,  # these pages load scripts from elsewhere
         redoc_url=None,
     )
-    app.add_middleware(Guard)
+    app.add_middleware(RequestGuard)
 
     @app.exception_handler(Unavailable)
     def unavailable(_: Request, error: Unavailable) -> JSONResponse:
         return JSONResponse({"message": str(error), "next_step": error.next_step}, 503)
 
-    app.include_router(answers_router(services, metrics))
-    app.include_router(retrieval_router(services))
-    app.include_router(documents_router(services))
-    app.include_router(health_router(services, metrics))
+    app.include_router(answers_router(dependencies, metrics))
+    app.include_router(retrieval_router(dependencies))
+    app.include_router(documents_router(dependencies))
+    app.include_router(health_router(dependencies, metrics))
     app.include_router(trust_router(settings))
     if WEB.is_dir():
         app.mount("/", StaticFiles(directory=WEB, html=True), name="web")

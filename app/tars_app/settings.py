@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Every setting of the application, from TARS_* environment variables and files in /run/secrets."""
 
+from __future__ import annotations
+
 import os
 from pathlib import Path
 from typing import Annotated, Any, Self

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The worker: it looks at the shares in rounds, and reads what the queue hands it."""
 
+from __future__ import annotations
+
 import logging
 import signal
 import threading
@@ -14,13 +16,13 @@ from dramatiq.brokers.redis import RedisBroker
 from dramatiq.middleware import Retries, TimeLimit, default_middleware
 from sqlalchemy.exc import OperationalError
 
-from tars_app.database import DATABASE_AWAY, RECONCILE_LOCK, database_away, migrate, try_lock
+from tars_app.adapters.postgres import DATABASE_AWAY, RECONCILE_LOCK, database_away, migrate, try_lock
+from tars_app.dependencies import Dependencies, make_dependencies
 from tars_app.documents.ingest import ingest
 from tars_app.documents.reconcile import reconcile, wake_pending
-from tars_app.documents.records import forget_queued
+from tars_app.documents.repository import forget_queued
 from tars_app.documents.sweep import remove_unclaimed, sweep
-from tars_app.errors import Unavailable
-from tars_app.services import Services, make_services
+from tars_app.kit.errors import Unavailable
 from tars_app.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -34,18 +36,18 @@ STOP_WITHIN_MS = 20_000
 Send = Callable[[UUID], None]
 
 
-def make_queue(services: Services) -> tuple[RedisBroker, Send]:
+def make_queue(dependencies: Dependencies) -> tuple[RedisBroker, Send]:
     """The queue on Redis with its one job, and the function that puts a version in it."""
     middleware = [part() for part in default_middleware if part not in (Retries, TimeLimit)]
     limit = TimeLimit(time_limit=INGEST_LIMIT_MS)
     retries = Retries(max_retries=6, min_backoff=2000, max_backoff=120_000)
     broker = RedisBroker(  # type: ignore[no-untyped-call]  # dramatiq annotates only part of itself
-        client=services.redis, middleware=[*middleware, limit, retries]
+        client=dependencies.redis, middleware=[*middleware, limit, retries]
     )
 
     def read_version(version_id: str) -> None:
         try:
-            ingest(services, UUID(version_id))
+            ingest(dependencies, UUID(version_id))
         except Unavailable as error:
             _will_retry(version_id, error)
             raise
@@ -74,22 +76,22 @@ def run_worker(settings: Settings) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    services = make_services(settings)
+    dependencies = make_dependencies(settings)
     if not _migrated(settings, stop):
         return
-    services.pool.open(wait=False)
-    broker, send = make_queue(services)
+    dependencies.pool.open(wait=False)
+    broker, send = make_queue(dependencies)
     worker = dramatiq.Worker(broker, worker_threads=settings.worker_threads)
     worker.start()
     log.info("Worker started", extra={"fields": {"scan_interval_s": settings.scan_interval_s}})
-    rounds = Rounds(services, send)
+    rounds = MaintenanceLoop(dependencies, send)
     try:
         while not stop.is_set():
             rounds.next()
             stop.wait(settings.scan_interval_s)
     finally:
         worker.stop(timeout=STOP_WITHIN_MS)
-        services.pool.close()
+        dependencies.pool.close()
         log.info("Worker stopped")
 
 
@@ -106,11 +108,11 @@ def _migrated(settings: Settings, stop: threading.Event) -> bool:
     return False
 
 
-class Rounds:
+class MaintenanceLoop:
     """What is done again and again. A step that fails is logged and done in the next round."""
 
-    def __init__(self, services: Services, send: Send) -> None:
-        self._services = services
+    def __init__(self, dependencies: Dependencies, send: Send) -> None:
+        self._services = dependencies
         self._send = send
         self._sweep_at = 0.0
         self._begun = False

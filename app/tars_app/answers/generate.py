@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Streaming an answer from the model."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
@@ -9,8 +11,8 @@ from dataclasses import dataclass
 import httpx
 import ollama
 
-from tars_app.errors import Unavailable
-from tars_app.retrieval.embedding import explain
+from tars_app.adapters.ollama import explain
+from tars_app.kit.errors import Unavailable
 from tars_app.settings import Settings
 
 ATTEMPTS = 2

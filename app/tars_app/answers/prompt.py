@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The prompt, within the tokens there are."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +10,7 @@ from math import ceil
 
 from ollama import Message
 
-from tars_app.retrieval.search import Passage
+from tars_app.retrieval.service import Passage
 
 CHARACTERS_PER_TOKEN = 3.0
 """Conservative for European languages: 3.6 to 4.6 were counted with the tokenizers of SmolLM2, Llama 3 and Mistral."""

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Finding the sentence of a passage that supports an answer. A quote is a piece of the passage, to the letter."""
 
+from __future__ import annotations
+
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,7 +11,7 @@ from itertools import pairwise
 from math import log, sqrt
 from operator import attrgetter
 
-from tars_app.documents.chunks import Span, sentences
+from tars_app.kit.sentences import Span, sentences
 
 LONGEST_QUOTE = 300
 _MARKER = re.compile(r"\[(\d{1,2})\]")

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Asking."""
 
+from __future__ import annotations
+
 from collections.abc import AsyncIterator
 
 from fastapi import APIRouter
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
-from tars_app.answers.ask import Event, ask
-from tars_app.answers.model import Done, Failure, Question, Sources, Token
-from tars_app.metrics import Metrics
-from tars_app.services import Services
+from tars_app.answers.schemas import Done, Failure, Question, Sources, Token
+from tars_app.answers.service import Event, ask
+from tars_app.dependencies import Dependencies
+from tars_app.kit.metrics import Metrics
 
 _NAMES: dict[type[Event], str] = {Sources: "sources", Token: "token", Done: "done", Failure: "error"}
 _STREAM = (
@@ -18,7 +20,7 @@ _STREAM = (
 )
 
 
-def make_router(services: Services, metrics: Metrics) -> APIRouter:
+def make_router(dependencies: Dependencies, metrics: Metrics) -> APIRouter:
     """Routes under /api that answer."""
     router = APIRouter(prefix="/api", tags=["answers"])
 
@@ -31,7 +33,7 @@ def make_router(services: Services, metrics: Metrics) -> APIRouter:
         """Answer a question from the documents, with citations whose quotes occur in them."""
 
         async def events() -> AsyncIterator[ServerSentEvent]:
-            async for event in ask(services, metrics, question.question.strip(), question.limit):
+            async for event in ask(dependencies, metrics, question.question.strip(), question.limit):
                 yield ServerSentEvent(event=_NAMES[type(event)], data=event.model_dump_json())
 
         return EventSourceResponse(events())

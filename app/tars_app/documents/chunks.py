@@ -1,31 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Cutting a page into sentences, and packing sentences into chunks that an embedding model reads to the end."""
+"""Pack the sentences of a page into chunks that fit the input of an embedding model."""
+
+from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tars_app.documents.extract import Page
+from tars_app.documents.model import Page
+from tars_app.kit.sentences import Span, sentences
 
-_PARAGRAPH = re.compile(r"\n[ \t]*\n\s*")
-# After the end of a sentence: not after an initial or an ordinal ("z. B.", "3. May"), and not before a small letter.
-_SENTENCE = re.compile(
-    r"(?<=[^\W\d_]{2}[.!?…])[\"'\u201d\u2019»)\]]*\s+(?=[^\sa-zäöü])"
-    r"|(?<=[\d)\]\"\u201d][.!?…])(?<!\s\d\.)(?<!\s\d\d\.)\s+(?=[A-ZÄÖÜ\"\u201c\u201e])"
-)
-_LIST_ITEM = re.compile(r"\n(?=[ \t]*(?:[-*+•·#|>]|\d+[.)])[ \t]*\S)")
-# A short line that the next one does not continue is a heading, or a field of a form.
-_SHORT_LINE = re.compile(r"(?:(?<=\n)|\A)[^\n]{1,50}[^\n,;\-\u2013(]\n(?=[A-ZÄÖÜ0-9])")
 _WORD = re.compile(r"\S+")
-
-
-@dataclass(frozen=True)
-class Span:
-    """Half-open character offsets into a page's text. `opens` is True where a paragraph, item or heading begins."""
-
-    start: int
-    end: int
-    opens: bool = False
 
 
 @dataclass(frozen=True)
@@ -38,26 +23,12 @@ class Chunk:
     text: str
 
 
-def sentences(text: str) -> list[Span]:
-    """The sentences of a text, in order and without the white space between them."""
-    cuts: dict[int, bool] = {0: True}
-    for match in _SENTENCE.finditer(text):
-        cuts.setdefault(match.end(), False)
-    for pattern in (_PARAGRAPH, _LIST_ITEM, _SHORT_LINE):
-        for match in pattern.finditer(text):
-            cuts[match.end()] = True
-    starts = sorted(cuts)
-    found = []
-    for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
-        piece = text[start:end]
-        if stripped := piece.strip():
-            begin = start + len(piece) - len(piece.lstrip())
-            found.append(Span(begin, begin + len(stripped), cuts[start]))
-    return found
-
-
 def chunk_page(page: Page, most_words: int, most_characters: int) -> list[Chunk]:
-    """Chunks of whole sentences where these fit; a new one begins with a paragraph once the last is half full."""
+    """Return the chunks of a page, in order.
+
+    A chunk holds whole sentences where these fit, at most `most_words` words and `most_characters` characters. A
+    paragraph begins a new chunk once the last one is half full.
+    """
     chunks: list[Chunk] = []
     start: int | None = None
     end = words = 0
@@ -78,7 +49,7 @@ def chunk_page(page: Page, most_words: int, most_characters: int) -> list[Chunk]
 
 
 def _pieces(text: str, most_words: int, most_characters: int) -> Iterator[Span]:
-    """Sentences, those that are longer than a chunk cut between words, and words longer than a chunk cut anywhere."""
+    """Yield sentences; those longer than a chunk are cut between words, and longer words are cut anywhere."""
     for sentence in sentences(text):
         start, end, words, opens = sentence.start, sentence.start, 0, sentence.opens
         for match in _WORD.finditer(text, sentence.start, sentence.end):

@@ -1,30 +1,23 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The text of a file, page by page."""
 
+from __future__ import annotations
+
 import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 from charset_normalizer import from_bytes
 
+from tars_app.documents.model import NO_PAGE, Page
+
 PDF_TIMEOUT_S = 600
-NO_PAGE = 0
-"""The page number of a text that has no pages."""
 
 
 class Unreadable(Exception):
     """The file holds no text that can be had; the message is one sentence for the household."""
-
-
-@dataclass(frozen=True)
-class Page:
-    """Text of one page. `number` counts from 1; `NO_PAGE` for a text without pages."""
-
-    number: int
-    text: str
 
 
 def extract(path: str, content: bytes) -> list[Page]:

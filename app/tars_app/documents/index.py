@@ -6,15 +6,17 @@ one transaction takes the ids back and puts the new chunks in place of the old, 
 Retrieval ignores a vector without a chunk.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID, uuid4
 
-from tars_app.database import Pool
+from tars_app.adapters.postgres import Pool
 from tars_app.documents.chunks import Chunk
-from tars_app.documents.extract import Page
-from tars_app.documents.records import drop_index
+from tars_app.documents.model import Page
+from tars_app.documents.repository import drop_index
 
 LONGEST_INGEST = "3 hours"
 """Vectors that were announced longer ago than this belong to a worker that died."""

@@ -1,36 +1,50 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is said about documents over HTTP."""
+"""Terms of this folder: a page of text, a document on record, and the observation of a file."""
 
-from datetime import datetime
-from typing import Literal
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from tars_app.adapters.mounts import FileStatus
+
+NO_PAGE = 0
+"""The page number of a text that has no pages."""
 
 
-class Document(BaseModel):
-    """A file on a share, and whether it has been read."""
+@dataclass(frozen=True)
+class Page:
+    """Text of one page. `number` counts from 1; `NO_PAGE` for a text without pages."""
+
+    number: int
+    text: str
+
+
+@dataclass(frozen=True)
+class KnownDocument:
+    """A document on record that is not deleted. `sha256` is that of its current version."""
 
     document_id: UUID
-    source: str
-    path: str
-    state: Literal["indexed", "pending", "failed"]
-    error: str | None = Field(description="Why it failed, or what it waits for")
-    modified: datetime
-    pages: int | None
-    chunks: int | None
+    size: int | None
+    mtime_ns: int | None
+    sha256: str | None
 
 
-class Source(BaseModel):
-    """A share, and whether it is there."""
+@dataclass(frozen=True)
+class FileObservation:
+    """The result of reading a file for its SHA-256, or the reason why it cannot be read.
 
-    name: str
-    available: bool
-    detail: str | None
+    `settled` is False where the reason may go away without the file's time moving (permissions): the file is read again
+    in every round.
+    """
 
+    file: FileStatus
+    sha256: str | None
+    error: str | None
+    settled: bool = True
 
-class Documents(BaseModel):
-    """Every file, and every share."""
-
-    documents: list[Document]
-    sources: list[Source]
+    @property
+    def modified(self) -> datetime:
+        """The file's modification time."""
+        return datetime.fromtimestamp(self.file.mtime_ns / 1e9, UTC)

@@ -5,6 +5,8 @@ A program of its own, run by `extract`: a damaged PDF may crash the reader or ma
 take nothing else with it. It imports nothing of the application.
 """
 
+from __future__ import annotations
+
 import json
 import resource
 import sys

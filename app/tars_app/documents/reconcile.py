@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Making the record of a source follow its files: new, changed, renamed, deleted."""
 
+from __future__ import annotations
+
 import logging
 import time
 from collections.abc import Callable
@@ -8,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
-from tars_app.database import Pool
-from tars_app.documents import records
-from tars_app.documents.records import Known
-from tars_app.documents.sources import FoundFile, SourceUnavailable, Walk, find_sources, fingerprint, walk
+from tars_app.adapters.mounts import FileStatus, ShareListing, ShareUnavailable, find_sources, fingerprint, walk
+from tars_app.adapters.postgres import Pool
+from tars_app.documents import repository
+from tars_app.documents.model import FileObservation, KnownDocument
 from tars_app.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -26,7 +28,7 @@ class Differences:
     missing: list[str] = field(default_factory=list)
 
 
-def compare(known: dict[str, Known], found: Walk) -> Differences:
+def compare(known: dict[str, KnownDocument], found: ShareListing) -> Differences:
     """What a complete walk says against the record. A document below an unreadable folder is not missing."""
     result = Differences()
     for path, file in sorted(found.files.items()):
@@ -44,10 +46,10 @@ def reconcile(pool: Pool, settings: Settings, progress: Callable[[], None]) -> N
 
     `progress` is called after each file that was read. Raises psycopg.Error.
     """
-    known_roots = records.source_roots(pool)
+    known_roots = repository.source_roots(pool)
     try:
         present = find_sources(settings.documents)
-    except SourceUnavailable as error:
+    except ShareUnavailable as error:
         log.warning("The documents cannot be listed", extra={"fields": {"detail": str(error)}})
         present = {}
     for name in sorted(known_roots.keys() | present.keys()):
@@ -57,15 +59,17 @@ def reconcile(pool: Pool, settings: Settings, progress: Callable[[], None]) -> N
         try:
             found = walk(root, settings.require_mount)
             _apply(pool, settings, name, root, found, progress)
-        except SourceUnavailable as error:
+        except ShareUnavailable as error:
             log.warning("A source is away", extra={"fields": {"source": name, "detail": str(error)}})
-            records.note_source(pool, name, root, available=False, detail=str(error))
+            repository.note_source(pool, name, root, available=False, detail=str(error))
 
 
-def _apply(pool: Pool, settings: Settings, source: str, root: Path, found: Walk, progress: Callable[[], None]) -> None:
+def _apply(
+    pool: Pool, settings: Settings, source: str, root: Path, found: ShareListing, progress: Callable[[], None]
+) -> None:
     # The root goes on record first: the worker reads documents as soon as they are recorded.
-    records.note_source(pool, source, root, available=True, detail=_unreadable_note(found))
-    known = records.living(pool, source)
+    repository.note_source(pool, source, root, available=True, detail=_unreadable_note(found))
+    known = repository.living(pool, source)
     differences = compare(known, found)
     missing = {path: known[path] for path in differences.missing}
     unsettled: set[int] = set()
@@ -80,38 +84,38 @@ def _apply(pool: Pool, settings: Settings, source: str, root: Path, found: Walk,
             del missing[old]
             log.info("Renamed", extra={"fields": {"document": known[old].document_id}})
             document = known[old]
-            records.rename(pool, document.document_id, path)
-        records.observe(pool, source, path, document.document_id if document else None, look)
+            repository.rename(pool, document.document_id, path)
+        repository.observe(pool, source, path, document.document_id if document else None, look)
     for gone in missing.values():
         if gone.size in unsettled:
             continue  # may turn out to be renamed, once the other file can be looked at
         log.info("Deleted", extra={"fields": {"document": gone.document_id}})
-        records.retire(pool, gone.document_id)
+        repository.retire(pool, gone.document_id)
 
 
-def _unreadable_note(found: Walk) -> str | None:
+def _unreadable_note(found: ShareListing) -> str | None:
     if not found.unreadable:
         return None
     return f"{len(found.unreadable)} folders may not be read by this service, the first is {found.unreadable[0]}"
 
 
-def _same_content(missing: dict[str, Known], look: records.Look) -> str | None:
+def _same_content(missing: dict[str, KnownDocument], look: FileObservation) -> str | None:
     return next((path for path, old in missing.items() if look.sha256 and old.sha256 == look.sha256), None)
 
 
-def _look(settings: Settings, root: Path, path: str, file: FoundFile) -> records.Look | None:
+def _look(settings: Settings, root: Path, path: str, file: FileStatus) -> FileObservation | None:
     """Read a file, or None where it is still being written and the next round has to look.
 
     Raises:
-        SourceUnavailable: the file system does not answer.
+        ShareUnavailable: the file system does not answer.
     """
     age_s = time.time() - file.mtime_ns / 1e9
     if 0 <= age_s < settings.settle_s:
         return None
     if file.size == 0:
-        return records.Look(file, None, "The file is empty (0 bytes).")
+        return FileObservation(file, None, "The file is empty (0 bytes).")
     if file.size > settings.max_file_bytes:
-        return records.Look(
+        return FileObservation(
             file, None, f"The file has {file.size:,} bytes; files over {settings.max_file_bytes:,} bytes are not read."
         )
     try:
@@ -119,16 +123,16 @@ def _look(settings: Settings, root: Path, path: str, file: FoundFile) -> records
     except FileNotFoundError:
         return None
     except PermissionError as error:
-        return records.Look(file, None, f"The file cannot be read: {error.strerror}.", settled=False)
+        return FileObservation(file, None, f"The file cannot be read: {error.strerror}.", settled=False)
     except OSError as error:
-        raise SourceUnavailable(f"{path}: {error.strerror or error}") from error
+        raise ShareUnavailable(f"{path}: {error.strerror or error}") from error
     if read is None or read[0] != file:
         return None
-    return records.Look(file, read[1], None)
+    return FileObservation(file, read[1], None)
 
 
 def wake_pending(pool: Pool, send: Callable[[UUID], None]) -> None:
     """Hand every version that waits and is not queued (or was so long ago that it got lost) to `send`."""
-    for version_id in records.waiting(pool):
+    for version_id in repository.waiting(pool):
         send(version_id)
-        records.note_queued(pool, version_id)
+        repository.note_queued(pool, version_id)

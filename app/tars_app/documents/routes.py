@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Listing the documents."""
 
+from __future__ import annotations
+
 from typing import Any
 
 from fastapi import APIRouter
 
-from tars_app.database import DATABASE_AWAY, database_away
-from tars_app.documents.model import Documents
-from tars_app.services import Services
+from tars_app.adapters.postgres import DATABASE_AWAY, database_away
+from tars_app.dependencies import Dependencies
+from tars_app.documents.schemas import Documents
 
 _DOCUMENTS = """
 SELECT d.id AS document_id, d.source, d.path, v.state, v.error, v.modified, v.pages, v.chunks
@@ -18,7 +20,7 @@ WHERE d.deleted_at IS NULL ORDER BY d.source, d.path
 _SOURCES = "SELECT name, available, detail FROM sources ORDER BY name"
 
 
-def make_router(services: Services) -> APIRouter:
+def make_router(dependencies: Dependencies) -> APIRouter:
     """Routes under /api about documents."""
     router = APIRouter(prefix="/api", tags=["documents"])
 
@@ -29,7 +31,7 @@ def make_router(services: Services) -> APIRouter:
         A document that failed in its latest version is still answered from as it was before.
         """
         try:
-            with services.pool.connection() as connection:
+            with dependencies.pool.connection() as connection:
                 return {
                     "documents": connection.execute(_DOCUMENTS).fetchall(),
                     "sources": connection.execute(_SOURCES).fetchall(),

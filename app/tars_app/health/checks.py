@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One check per dependency. Each really asks it, within `TIMEOUT_S`."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -9,8 +11,8 @@ import httpx
 from anyio.to_thread import run_sync
 from pydantic import BaseModel
 
-from tars_app.database import found_schema, wanted_schema
-from tars_app.services import Services
+from tars_app.adapters.postgres import found_schema, wanted_schema
+from tars_app.dependencies import Dependencies
 
 TIMEOUT_S = 3.0
 
@@ -33,9 +35,9 @@ class Problem(Exception):
     """What a check found wrong."""
 
 
-async def check_all(services: Services) -> Readiness:
+async def check_all(dependencies: Dependencies) -> Readiness:
     """Ask every dependency at the same time."""
-    checks: dict[str, Callable[[Services], str | None]] = {
+    checks: dict[str, Callable[[Dependencies], str | None]] = {
         "postgres": _postgres,
         "redis": _redis,
         "chroma": _chroma,
@@ -44,10 +46,10 @@ async def check_all(services: Services) -> Readiness:
     }
     results: dict[str, Check] = {}
 
-    async def run(name: str, check: Callable[[Services], str | None]) -> None:
+    async def run(name: str, check: Callable[[Dependencies], str | None]) -> None:
         try:
             with anyio.fail_after(TIMEOUT_S):
-                results[name] = Check(ok=True, detail=await run_sync(check, services, abandon_on_cancel=True))
+                results[name] = Check(ok=True, detail=await run_sync(check, dependencies, abandon_on_cancel=True))
         except TimeoutError:
             results[name] = Check(ok=False, detail=f"no answer within {TIMEOUT_S:g} s")
         except Exception as error:  # whatever a client raises, the dependency is not usable
@@ -64,35 +66,37 @@ def _one_line(error: Exception) -> str:
     return text[:300]
 
 
-def _postgres(services: Services) -> str:
-    with services.pool.connection(timeout=TIMEOUT_S) as connection:
+def _postgres(dependencies: Dependencies) -> str:
+    with dependencies.pool.connection(timeout=TIMEOUT_S) as connection:
         found = found_schema(connection)
     if found != (wanted := wanted_schema()):
         raise Problem(f"schema is {found or 'empty'}, wanted {wanted}: the worker brings it up to date at its start")
     return f"schema {found}"
 
 
-def _redis(services: Services) -> None:
-    services.redis.ping()
+def _redis(dependencies: Dependencies) -> None:
+    dependencies.redis.ping()
 
 
-def _chroma(services: Services) -> None:
-    httpx.get(f"{services.settings.chroma_url}/api/v2/heartbeat", timeout=TIMEOUT_S, trust_env=False).raise_for_status()
+def _chroma(dependencies: Dependencies) -> None:
+    httpx.get(
+        f"{dependencies.settings.chroma_url}/api/v2/heartbeat", timeout=TIMEOUT_S, trust_env=False
+    ).raise_for_status()
 
 
-def _ollama(services: Services) -> str:
-    url = f"{services.settings.ollama_url}/api/tags"
+def _ollama(dependencies: Dependencies) -> str:
+    url = f"{dependencies.settings.ollama_url}/api/tags"
     answer = httpx.get(url, timeout=TIMEOUT_S, trust_env=False).raise_for_status().json()
     there = {model["name"] for model in answer["models"]}
-    wanted = (services.settings.chat_model, services.settings.embedding_model)
+    wanted = (dependencies.settings.chat_model, dependencies.settings.embedding_model)
     missing = [name for name in wanted if (name if ":" in name else f"{name}:latest") not in there]
     if missing:
         raise Problem(f"not installed: {', '.join(missing)}")
     return ", ".join(wanted)
 
 
-def _documents(services: Services) -> str:
-    with services.pool.connection(timeout=TIMEOUT_S) as connection:
+def _documents(dependencies: Dependencies) -> str:
+    with dependencies.pool.connection(timeout=TIMEOUT_S) as connection:
         rows = connection.execute("SELECT name, available, detail, scanned_at FROM sources ORDER BY name").fetchall()
     if not rows:
         raise Problem("no share was found yet: the worker has not looked, or nothing is mounted")
@@ -101,6 +105,6 @@ def _documents(services: Services) -> str:
         raise Problem("; ".join(away))
     oldest = min(row["scanned_at"] for row in rows)
     # A round that reads many new files takes its time; a worker that is gone never looks again.
-    if datetime.now(UTC) - oldest > timedelta(seconds=600 + 5 * services.settings.scan_interval_s):
+    if datetime.now(UTC) - oldest > timedelta(seconds=600 + 5 * dependencies.settings.scan_interval_s):
         raise Problem(f"the worker last looked at {oldest.isoformat(timespec='seconds')}: check that it is running")
     return ", ".join(row["name"] for row in rows)

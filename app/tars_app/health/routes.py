@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Alive, ready, and metrics."""
 
+from __future__ import annotations
+
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from tars_app import __version__
+from tars_app.dependencies import Dependencies
 from tars_app.health.checks import Readiness, check_all
-from tars_app.metrics import Metrics
-from tars_app.services import Services
+from tars_app.health.index_metrics import IndexCollector
+from tars_app.kit.metrics import Metrics
 
 
-def make_router(services: Services, metrics: Metrics) -> APIRouter:
+def make_router(dependencies: Dependencies, metrics: Metrics) -> APIRouter:
     """Routes for whoever watches over the service."""
+    metrics.registry.register(IndexCollector(dependencies.pool))
     router = APIRouter(tags=["health"])
 
     @router.get("/health")
@@ -22,7 +26,7 @@ def make_router(services: Services, metrics: Metrics) -> APIRouter:
     @router.get("/ready", responses={503: {"model": Readiness, "description": "Something it depends on is missing"}})
     async def ready(response: Response) -> Readiness:
         """Every dependency, asked just now."""
-        result = await check_all(services)
+        result = await check_all(dependencies)
         response.status_code = 200 if result.ready else 503
         return result
 

@@ -4,11 +4,13 @@
 PostgreSQL's own ts_rank knows nothing of how rare a word is: a question's "need" would weigh as much as its "boiler".
 """
 
+from __future__ import annotations
+
 import re
 from dataclasses import dataclass
 from uuid import UUID
 
-from tars_app.database import Pool
+from tars_app.adapters.postgres import Pool
 
 _OPERATORS = re.compile(r'"|(?:^|\s)-\w|\sOR\s')
 

@@ -1,32 +1,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Searching, and opening a passage."""
 
+from __future__ import annotations
+
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, HTTPException, Query
 
-from tars_app.database import DATABASE_AWAY, database_away
-from tars_app.retrieval.model import EXCERPT_CHARACTERS, PassageView, PlainText, SearchResult, SearchResults
-from tars_app.retrieval.search import Passage, load_passages, search
-from tars_app.services import Services
+from tars_app.adapters.postgres import DATABASE_AWAY, database_away
+from tars_app.dependencies import Dependencies
+from tars_app.retrieval.schemas import PassageView, PlainText, SearchResult, SearchResults
+from tars_app.retrieval.service import excerpt, load_passages, place, search
 
 
-def excerpt(text: str) -> str:
-    """The beginning of a text on one line, cut between words where it is long."""
-    line = " ".join(text.split())
-    if len(line) <= EXCERPT_CHARACTERS:
-        return line
-    return line[: EXCERPT_CHARACTERS - 1].rsplit(" ", 1)[0] + "…"
-
-
-def place(passage: Passage) -> dict[str, object]:
-    """The fields of `PassagePlace`."""
-    names = ("chunk_id", "document_id", "source", "path", "title", "page", "modified")
-    return {name: getattr(passage, name) for name in names}
-
-
-def make_router(services: Services) -> APIRouter:
+def make_router(dependencies: Dependencies) -> APIRouter:
     """Routes under /api that find passages."""
     router = APIRouter(prefix="/api", tags=["retrieval"])
 
@@ -36,7 +24,7 @@ def make_router(services: Services) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=50)] = 8,
     ) -> SearchResults:
         """Passages that fit a query, best first. An empty list means that nothing fits, never that something failed."""
-        found = search(services, q, limit)
+        found = search(dependencies, q, limit)
         results = [
             SearchResult.model_validate(
                 {**place(p), "id": number, "score": round(p.score, 3), "excerpt": excerpt(p.text), "text": p.text}
@@ -49,7 +37,7 @@ def make_router(services: Services) -> APIRouter:
     def open_passage(chunk_id: UUID) -> PassageView:
         """One passage, with the text of its page before and after it."""
         try:
-            passage = load_passages(services.pool, {chunk_id: 1.0}).get(chunk_id)
+            passage = load_passages(dependencies.pool, {chunk_id: 1.0}).get(chunk_id)
         except DATABASE_AWAY as error:
             raise database_away(error) from error
         if passage is None:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The authority's certificate in the forms that devices take."""
 
+from __future__ import annotations
+
 import hashlib
 import plistlib
 import ssl

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How a device learns to trust this service: a page that tells it, and the certificate to download."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from pathlib import Path
 from string import Template

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The application's real neighbours, each started on loopback with data of its own and ended by its process id."""
 
+from __future__ import annotations
+
 import os
 import shutil
 import signal

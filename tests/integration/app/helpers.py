@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Questions that the tests put to the application and, past it, to its stores."""
 
+from __future__ import annotations
+
 import json
 from pathlib import Path
 from typing import Any

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An answer is streamed, and what it cites stands where it says."""
 
+from __future__ import annotations
+
 import subprocess
 
 import pytest

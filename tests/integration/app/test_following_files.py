@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What happens to files on the share happens to the answers, and to both stores."""
 
+from __future__ import annotations
+
 import os
 import shutil
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Readiness tells the truth about each dependency, and the service outlives all of them."""
 
+from __future__ import annotations
+
 import json
 
 import httpx

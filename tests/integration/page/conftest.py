@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The page in headless Chromium, against a scripted API."""
 
+from __future__ import annotations
+
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The page's server with a scripted API: answers made of the app's own event models, under the app's own headers."""
 
+from __future__ import annotations
+
 import asyncio
 import socket
 import threading
@@ -20,11 +22,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.staticfiles import StaticFiles
 
-from tars_app.answers.model import Citation, Done, Failure, SourceEntry, Sources, Token
-from tars_app.documents.model import Document, Documents, Source
-from tars_app.guard import Guard
+from tars_app.answers.schemas import Citation, Done, Failure, SourceEntry, Sources, Token
+from tars_app.documents.schemas import Document, Documents, Source
+from tars_app.kit.middleware import RequestGuard
 from tars_app.main import WEB
-from tars_app.retrieval.model import PassageView
+from tars_app.retrieval.schemas import PassageView
 from tars_app.settings import Settings
 from tars_app.trust.routes import make_router as trust_router
 
@@ -92,7 +94,7 @@ class Script:
             Route("/api/documents", self.list_documents),
             Route("/api/passages/{chunk_id}", self.open_passage),
         ]
-        app = FastAPI(routes=routes, middleware=[Middleware(Guard)])
+        app = FastAPI(routes=routes, middleware=[Middleware(RequestGuard)])
         app.include_router(trust_router(Settings(chat_model="a", embedding_model="b", authority=authority)))
         app.mount("/", StaticFiles(directory=WEB, html=True))
         return app
@@ -172,7 +174,7 @@ class Server:
         self._server = uvicorn.Server(uvicorn.Config(self.script.app(authority), log_level="warning", lifespan="off"))
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]})
 
-    def start(self) -> "Server":
+    def start(self) -> Server:
         self._thread.start()
         while not self._server.started:
             time.sleep(0.01)

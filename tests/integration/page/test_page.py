@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a person sees and does: asking, reading, checking a citation, and each way it can end."""
 
+from __future__ import annotations
+
 import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tars_app.documents.model import Source
+from tars_app.documents.schemas import Source
 
 from .conftest import OpenPage
 from .script import AFTER, BEFORE, LONG, QUOTE, TEXT, Server
@@ -108,7 +110,7 @@ def test_nothing_found(open_page: OpenPage) -> None:
 @pytest.mark.parametrize(
     ("question", "message", "next_step", "kept"),
     [
-        ("away", "The model does not answer.", "Look at the model server on the desktop.", "The filter"),
+        ("away", "The model does not answer.", "FileObservation at the model server on the desktop.", "The filter"),
         ("broken", "The answer broke off before its end.", "Ask again.", "The filter"),
         ("down", "The index does not answer.", "Wait a minute.", ""),
     ],

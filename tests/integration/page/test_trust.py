@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The page on which a device learns to trust the household, and what it offers; openssl reads what was downloaded."""
 
+from __future__ import annotations
+
 import hashlib
 import plistlib
 import subprocess

@@ -1,4 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
@@ -8,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from tars_app.documents.chunks import chunk_page, sentences
-from tars_app.documents.extract import Page
+from tars_app.documents.chunks import chunk_page
+from tars_app.documents.model import Page
+from tars_app.kit.sentences import sentences
 
 
 def split(text: str) -> list[str]:

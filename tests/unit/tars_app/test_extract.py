@@ -1,4 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
@@ -8,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reportlab.pdfgen.canvas import Canvas
 
-from tars_app.documents.extract import NO_PAGE, Page, Unreadable, decode, extract
+from tars_app.documents.extract import Unreadable, decode, extract
+from tars_app.documents.model import NO_PAGE, Page
 
 
 def pdf(*pages: str, password: str | None = None) -> bytes:

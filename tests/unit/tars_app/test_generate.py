@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a model server does when it fails: the real one rarely does, so a scripted one stands in, on a real socket."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,7 +14,7 @@ import pytest
 
 from tars_app.answers import generate as module
 from tars_app.answers.generate import Usage, generate
-from tars_app.errors import Unavailable
+from tars_app.kit.errors import Unavailable
 from tars_app.settings import Settings
 
 Reply = tuple[int, list[dict[str, Any]]]

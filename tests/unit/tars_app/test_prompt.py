@@ -1,4 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -7,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tars_app.answers.prompt import QuestionTooLong, build_prompt, estimate_tokens, fence
-from tars_app.retrieval.search import Passage
+from tars_app.retrieval.service import Passage
 
 
 def passage(text: str, path: str = "house/heating.pdf") -> Passage:

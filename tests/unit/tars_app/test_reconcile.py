@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
 from uuid import uuid4
 
 import pytest
 
+from tars_app.adapters.mounts import FileStatus, ShareListing
+from tars_app.documents.model import KnownDocument
 from tars_app.documents.reconcile import compare
-from tars_app.documents.records import Known
-from tars_app.documents.sources import FoundFile, Walk
 
 
-def known(size: int | None, mtime_ns: int | None) -> Known:
-    return Known(uuid4(), size, mtime_ns, "aa")
+def known(size: int | None, mtime_ns: int | None) -> KnownDocument:
+    return KnownDocument(uuid4(), size, mtime_ns, "aa")
 
 
 @pytest.mark.parametrize(
@@ -33,6 +36,6 @@ def test_compare(
     new: list[str],
     missing: list[str],
 ) -> None:
-    found = Walk({path: FoundFile(*file) for path, file in files.items()}, unreadable)
+    found = ShareListing({path: FileStatus(*file) for path, file in files.items()}, unreadable)
     result = compare({path: known(*entry) for path, entry in record.items()}, found)
     assert (result.changed, result.new, result.missing) == (changed, new, missing)

@@ -1,42 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Prometheus is told. What the worker does is read from the database, so that one address tells all."""
+"""Counts of the index for Prometheus.
+
+They are read from the database, so that one endpoint reports the work of the worker too.
+"""
+
+from __future__ import annotations
 
 from collections.abc import Iterator
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
 from prometheus_client.core import GaugeMetricFamily, Metric, SummaryMetricFamily
 from prometheus_client.registry import Collector
 
-from tars_app.database import DATABASE_AWAY, Pool
-
-_SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
-
-
-class Metrics:
-    """Counters of this process, in a registry of its own."""
-
-    def __init__(self, pool: Pool) -> None:
-        self.registry = CollectorRegistry()
-        self.ask_seconds = Histogram(
-            "tars_ask_seconds",
-            "Whole answer, from question to last event",
-            ["outcome"],
-            buckets=_SECONDS,
-            registry=self.registry,
-        )
-        self.first_token_seconds = Histogram(
-            "tars_first_token_seconds",
-            "From question to first piece of the answer",
-            buckets=_SECONDS,
-            registry=self.registry,
-        )
-        self.truncations_suspected = Counter(
-            "tars_prompt_truncations_suspected",
-            "Answers whose model may not have seen the whole prompt",
-            registry=self.registry,
-        )
-        ProcessCollector(registry=self.registry)
-        self.registry.register(IndexCollector(pool))
+from tars_app.adapters.postgres import DATABASE_AWAY, Pool
 
 
 class IndexCollector(Collector):

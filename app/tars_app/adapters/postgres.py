@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Connections to PostgreSQL, advisory locks, and the schema."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +20,7 @@ from psycopg_pool import ConnectionPool
 from sqlalchemy import URL, create_engine, text
 from sqlalchemy.pool import NullPool
 
-from tars_app.errors import Unavailable
+from tars_app.kit.errors import Unavailable
 from tars_app.settings import Settings
 
 Pool = ConnectionPool[Connection[dict[str, Any]]]

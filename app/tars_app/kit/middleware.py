@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What holds for every request: a bounded size, headers that forbid what the page does not need, a line in the log."""
 
+from __future__ import annotations
+
 import logging
 import time
 
@@ -28,7 +30,7 @@ HEADERS = {
 _QUIET = frozenset({"/health", "/ready", "/metrics"})
 
 
-class Guard:
+class RequestGuard:
     """ASGI middleware; it passes streams through as they come."""
 
     def __init__(self, app: ASGIApp) -> None:

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The question, and the events of the answer's stream."""
 
+from __future__ import annotations
+
 from pydantic import BaseModel, Field
 
-from tars_app.retrieval.model import PassagePlace, PlainText
+from tars_app.retrieval.schemas import PassagePlace, PlainText
 
 
 class Question(BaseModel):

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
 import hashlib
 import os
 from pathlib import Path
 
 import pytest
 
-from tars_app.documents.sources import (
-    FoundFile,
-    SourceUnavailable,
+from tars_app.adapters.mounts import (
+    FileStatus,
+    ShareUnavailable,
     find_sources,
     fingerprint,
     is_document,
@@ -67,9 +70,9 @@ def test_a_file_that_became_a_link_out_is_not_read(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_not_mounted_is_unavailable_not_empty(tmp_path: Path) -> None:
-    with pytest.raises(SourceUnavailable, match="is not mounted"):
+    with pytest.raises(ShareUnavailable, match="is not mounted"):
         walk(tmp_path, require_mount=True)
-    with pytest.raises(SourceUnavailable, match="No such file"):
+    with pytest.raises(ShareUnavailable, match="No such file"):
         walk(tmp_path / "gone", require_mount=False)
 
 
@@ -83,7 +86,7 @@ def test_sources_are_the_folders_of_the_roots(tmp_path: Path) -> None:
         "LLM_docs": tmp_path / "one/LLM_docs",
         "Letters": tmp_path / "two/Letters",
     }
-    with pytest.raises(SourceUnavailable):
+    with pytest.raises(ShareUnavailable):
         find_sources([tmp_path / "none"])
 
 
@@ -98,7 +101,7 @@ def test_fingerprint_is_size_time_and_sha256(tmp_path: Path) -> None:
     put(tmp_path, "a.txt")
     os.utime(tmp_path / "a.txt", ns=(5, 1_700_000_000_123_456_789))
     assert fingerprint(tmp_path, "a.txt") == (
-        FoundFile(5, 1_700_000_000_123_456_789),
+        FileStatus(5, 1_700_000_000_123_456_789),
         hashlib.sha256(b"a.txt").hexdigest(),
     )
 

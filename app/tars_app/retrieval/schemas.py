@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What retrieval says over HTTP."""
 
+from __future__ import annotations
+
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID

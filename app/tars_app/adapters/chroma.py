@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The vectors in Chroma. They are derived: PostgreSQL has the chunks, and a lost collection is built from these."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -14,7 +16,7 @@ from chromadb.api.models.Collection import Collection
 from chromadb.config import Settings as ChromaSettings
 from chromadb.errors import ChromaError, NotFoundError
 
-from tars_app.errors import Unavailable
+from tars_app.kit.errors import Unavailable
 
 _PREFIX = "tars-"
 T = TypeVar("T")

@@ -1,23 +1,24 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From a question to the events of its answer."""
 
+from __future__ import annotations
+
 import logging
 import time
 from collections.abc import AsyncIterator, Sequence
 
 from anyio.to_thread import run_sync
 
+from tars_app.adapters.postgres import DATABASE_AWAY, Pool, database_away
 from tars_app.answers.generate import Usage, generate
-from tars_app.answers.model import Citation, Done, Failure, SourceEntry, Sources, Token
 from tars_app.answers.prompt import Prompt, QuestionTooLong, build_prompt
 from tars_app.answers.quotes import Quote, find_quotes
-from tars_app.database import DATABASE_AWAY, Pool, database_away
-from tars_app.documents.extract import NO_PAGE
-from tars_app.errors import Unavailable
-from tars_app.metrics import Metrics
-from tars_app.retrieval.routes import excerpt, place
-from tars_app.retrieval.search import Passage, search
-from tars_app.services import Services
+from tars_app.answers.schemas import Citation, Done, Failure, SourceEntry, Sources, Token
+from tars_app.dependencies import Dependencies
+from tars_app.documents.model import NO_PAGE
+from tars_app.kit.errors import Unavailable
+from tars_app.kit.metrics import Metrics
+from tars_app.retrieval.service import Passage, excerpt, place, search
 
 log = logging.getLogger(__name__)
 
@@ -30,11 +31,11 @@ _PROMPT_SEEN_SHARE = 0.4
 times the truth, and a model server that cuts keeps half."""
 
 
-async def ask(services: Services, metrics: Metrics, question: str, limit: int | None) -> AsyncIterator[Event]:
+async def ask(dependencies: Dependencies, metrics: Metrics, question: str, limit: int | None) -> AsyncIterator[Event]:
     """Sources, the answer's pieces, and the end: either `Done` with its citations, or `Failure`."""
     started = time.monotonic()
     try:
-        async for event in _answer(services, metrics, question, limit, started):
+        async for event in _answer(dependencies, metrics, question, limit, started):
             yield event
         metrics.ask_seconds.labels("done").observe(time.monotonic() - started)
     except QuestionTooLong:
@@ -46,13 +47,13 @@ async def ask(services: Services, metrics: Metrics, question: str, limit: int | 
 
 
 async def _answer(
-    services: Services, metrics: Metrics, question: str, limit: int | None, started: float
+    dependencies: Dependencies, metrics: Metrics, question: str, limit: int | None, started: float
 ) -> AsyncIterator[Event]:
-    settings = services.settings
-    passages = await run_sync(search, services, question, limit or settings.sources_per_answer)
+    settings = dependencies.settings
+    passages = await run_sync(search, dependencies, question, limit or settings.sources_per_answer)
     if not passages:
         yield Sources(sources=[])
-        answer = await run_sync(no_evidence, services.pool)
+        answer = await run_sync(no_evidence, dependencies.pool)
         yield _done(settings.chat_model, answer, [], Usage(0, 0), started)
         return
     enough = settings.relevant_share * passages[0].score
@@ -61,7 +62,7 @@ async def _answer(
     yield Sources(sources=[_entry(number, passage) for number, passage in enumerate(prompt.passages, 1)])
     pieces: list[str] = []
     usage = Usage(0, 0)
-    async for part in generate(services.chat, settings, prompt.messages):
+    async for part in generate(dependencies.chat, settings, prompt.messages):
         if isinstance(part, Usage):
             usage = part
             continue
@@ -73,7 +74,7 @@ async def _answer(
     answer = "".join(pieces).strip()
     used = prompt.passages
     quotes = find_quotes(question, answer, [passage.text for passage in used], [passage.score for passage in used])
-    citations = await run_sync(verified, services.pool, quotes, used)
+    citations = await run_sync(verified, dependencies.pool, quotes, used)
     yield _done(settings.chat_model, answer or NO_ANSWER, citations, usage, started)
 
 

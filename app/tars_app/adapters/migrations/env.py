@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Alembic's entry: runs the steps over the connection that tars_app.database hands in."""
+"""Alembic's entry: runs the steps over the connection that tars_app.adapters.postgres hands in."""
+
+from __future__ import annotations
 
 from alembic import context
 

@@ -2,8 +2,10 @@
 """Reading the mounted shares: which folders are there, which files are in them, and what is in a file.
 
 A NAS that is away must never look like a NAS whose files were deleted. So a source that is not mounted, or on which any
-call fails, raises `SourceUnavailable`, and nobody concludes anything from it.
+call fails, raises `ShareUnavailable`, and nobody concludes anything from it.
 """
+
+from __future__ import annotations
 
 import errno
 import hashlib
@@ -21,12 +23,12 @@ _TEMPORARY_SUFFIXES = (".tmp", ".part", ".partial", ".crdownload", "~")
 _BLOCK = 1024 * 1024
 
 
-class SourceUnavailable(Exception):
+class ShareUnavailable(Exception):
     """The folder is not there, not mounted, or does not answer."""
 
 
 @dataclass(frozen=True)
-class FoundFile:
+class FileStatus:
     """One file as a walk saw it. `size` in bytes."""
 
     size: int
@@ -34,10 +36,10 @@ class FoundFile:
 
 
 @dataclass(frozen=True)
-class Walk:
+class ShareListing:
     """What a complete walk found: files by path below the source, and folders that may not be read."""
 
-    files: dict[str, FoundFile]
+    files: dict[str, FileStatus]
     unreadable: tuple[str, ...]
 
 
@@ -62,7 +64,7 @@ def find_sources(roots: Sequence[Path]) -> dict[str, Path]:
     """The folders directly under the roots, by name; the first root wins where two hold the same name.
 
     Raises:
-        SourceUnavailable: a root itself cannot be listed.
+        ShareUnavailable: a root itself cannot be listed.
     """
     found: dict[str, Path] = {}
     for root in roots:
@@ -73,16 +75,16 @@ def find_sources(roots: Sequence[Path]) -> dict[str, Path]:
     return found
 
 
-def walk(root: Path, require_mount: bool = True) -> Walk:
+def walk(root: Path, require_mount: bool = True) -> ShareListing:
     """Every document below `root`. Symbolic links are not followed.
 
     Raises:
-        SourceUnavailable: not mounted, mounted anew meanwhile, or any call but a denied folder failed.
+        ShareUnavailable: not mounted, mounted anew meanwhile, or any call but a denied folder failed.
     """
     with _as_unavailable(root):
         os.listdir(root)  # first of all: this is what makes an automount mount
         mount = _mount_of(root) if require_mount else None
-        files: dict[str, FoundFile] = {}
+        files: dict[str, FileStatus] = {}
         unreadable: list[str] = []
         folders = [""]
         while folders:
@@ -101,10 +103,10 @@ def walk(root: Path, require_mount: bool = True) -> Walk:
                         folders.append(path)
                 elif entry.is_file(follow_symlinks=False) and is_document(entry.name):
                     status = entry.stat(follow_symlinks=False)
-                    files[path] = FoundFile(status.st_size, status.st_mtime_ns)
+                    files[path] = FileStatus(status.st_size, status.st_mtime_ns)
         if require_mount and _mount_of(root) != mount:
-            raise SourceUnavailable(f"{root} was mounted anew while it was being read; the next round reads it again")
-    return Walk(files, tuple(sorted(unreadable)))
+            raise ShareUnavailable(f"{root} was mounted anew while it was being read; the next round reads it again")
+    return ShareListing(files, tuple(sorted(unreadable)))
 
 
 @contextmanager
@@ -112,7 +114,7 @@ def _as_unavailable(root: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise SourceUnavailable(f"{error.filename or root}: {error.strerror or error}") from error
+        raise ShareUnavailable(f"{error.filename or root}: {error.strerror or error}") from error
 
 
 def _mount_of(root: Path) -> str:
@@ -125,9 +127,9 @@ def _mount_of(root: Path) -> str:
             if _unescape(fields[4]) == str(root):
                 found = fields[0], right.split(" ")[0]  # the last one listed lies on top
     if found is None:
-        raise SourceUnavailable(f"{root} is not mounted")
+        raise ShareUnavailable(f"{root} is not mounted")
     if found[1] == "autofs":
-        raise SourceUnavailable(f"{root}: its automount has not mounted it; is the NAS on?")
+        raise ShareUnavailable(f"{root}: its automount has not mounted it; is the NAS on?")
     return found[0]
 
 
@@ -160,7 +162,7 @@ def open_beneath(root: Path, path: str) -> Iterator[int]:
         os.close(descriptor)
 
 
-def fingerprint(root: Path, path: str) -> tuple[FoundFile, str] | None:
+def fingerprint(root: Path, path: str) -> tuple[FileStatus, str] | None:
     """Size, modification time and SHA-256 (hex) of a file, or None where it changed while it was being read.
 
     Raises:
@@ -174,7 +176,7 @@ def fingerprint(root: Path, path: str) -> tuple[FoundFile, str] | None:
         after = os.fstat(descriptor)
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         return None
-    return FoundFile(after.st_size, after.st_mtime_ns), digest.hexdigest()
+    return FileStatus(after.st_size, after.st_mtime_ns), digest.hexdigest()
 
 
 def read_file(root: Path, path: str, limit: int) -> bytes:

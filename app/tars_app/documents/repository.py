@@ -5,47 +5,19 @@ A document is a path in a source, and keeps its id when it is renamed. A version
 was seen from and to. Nothing is overwritten: a change closes a version, a deletion leaves a tombstone.
 """
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from __future__ import annotations
+
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from psycopg import Connection
 
-from tars_app.database import Pool
-from tars_app.documents.sources import FoundFile
+from tars_app.adapters.postgres import Pool
+from tars_app.documents.model import FileObservation, KnownDocument
 
 LOST_AFTER = "15 minutes"
 """A queued version that is still waiting after this is queued again: its message may have been lost with the queue."""
-
-
-@dataclass(frozen=True)
-class Known:
-    """A living document as its record has it. `sha256` is that of its current version."""
-
-    document_id: UUID
-    size: int | None
-    mtime_ns: int | None
-    sha256: str | None
-
-
-@dataclass(frozen=True)
-class Look:
-    """What was found in a file: its SHA-256, or the reason why it will not be read.
-
-    `settled` is False where the reason may go away without the file's time moving (permissions): it is looked at again
-    in every round.
-    """
-
-    file: FoundFile
-    sha256: str | None
-    error: str | None
-    settled: bool = True
-
-    @property
-    def modified(self) -> datetime:
-        return datetime.fromtimestamp(self.file.mtime_ns / 1e9, UTC)
 
 
 def note_source(pool: Pool, name: str, root: Path, available: bool, detail: str | None) -> None:
@@ -65,7 +37,7 @@ def source_roots(pool: Pool) -> dict[str, Path]:
         return {row["name"]: Path(row["root"]) for row in connection.execute("SELECT name, root FROM sources")}
 
 
-def living(pool: Pool, source: str) -> dict[str, Known]:
+def living(pool: Pool, source: str) -> dict[str, KnownDocument]:
     """The documents of a source that are not deleted, by path."""
     with pool.connection() as connection:
         rows = connection.execute(
@@ -74,10 +46,10 @@ def living(pool: Pool, source: str) -> dict[str, Known]:
                WHERE d.source = %s AND d.deleted_at IS NULL""",
             (source,),
         )
-        return {row["path"]: Known(row["id"], row["size"], row["mtime_ns"], row["sha256"]) for row in rows}
+        return {row["path"]: KnownDocument(row["id"], row["size"], row["mtime_ns"], row["sha256"]) for row in rows}
 
 
-def observe(pool: Pool, source: str, path: str, document_id: UUID | None, look: Look) -> None:
+def observe(pool: Pool, source: str, path: str, document_id: UUID | None, look: FileObservation) -> None:
     """Record what was found at a path: a new document (or a deleted one back again), a new version, or no change."""
     with pool.connection() as connection:
         if document_id is None:
@@ -121,11 +93,11 @@ def _create_or_revive(connection: Connection[dict[str, Any]], source: str, path:
     return UUID(str(row["id"]))
 
 
-def _is_same(current: dict[str, Any], look: Look) -> bool:
+def _is_same(current: dict[str, Any], look: FileObservation) -> bool:
     return bool(current["sha256"] == look.sha256 and (look.sha256 or current["error"] == look.error))
 
 
-def _state(look: Look) -> str:
+def _state(look: FileObservation) -> str:
     return "failed" if look.error else "pending"
 
 

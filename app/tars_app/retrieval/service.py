@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Hybrid retrieval: full text and vectors, fused, of the versions that are current."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from tars_app.database import DATABASE_AWAY, Pool, database_away
-from tars_app.documents.extract import NO_PAGE
-from tars_app.retrieval.embedding import embed
+from tars_app.adapters.ollama import embed
+from tars_app.adapters.postgres import DATABASE_AWAY, Pool, database_away
+from tars_app.dependencies import Dependencies
+from tars_app.documents.model import NO_PAGE
 from tars_app.retrieval.fulltext import has_operators, search_text
 from tars_app.retrieval.fusion import fuse
-from tars_app.services import Services
+from tars_app.retrieval.schemas import EXCERPT_CHARACTERS
 
 CONTEXT_CHARACTERS = 400
 """How much of the page is shown before and after a passage."""
@@ -50,25 +53,25 @@ class Passage:
         return self.path.rsplit("/", 1)[-1]
 
 
-def search(services: Services, question: str, limit: int) -> list[Passage]:
+def search(dependencies: Dependencies, question: str, limit: int) -> list[Passage]:
     """The passages that are evidence for the question, best first; none where nothing is.
 
     Raises:
         Unavailable: a store or the embedding model does not answer. Never an empty list instead.
     """
-    settings = services.settings
+    settings = dependencies.settings
     wanted = max(4 * limit, 40)
-    vector = embed(services.embedder, settings.embedding_model, [question])[0]
-    dense = dict(services.vectors.nearest(vector, wanted))
+    vector = embed(dependencies.embedder, settings.embedding_model, [question])[0]
+    dense = dict(dependencies.vectors.nearest(vector, wanted))
     try:
-        lexical = search_text(services.pool, settings.text_search, question, wanted)
+        lexical = search_text(dependencies.pool, settings.text_search, question, wanted)
         fused = fuse(
             {hit.chunk_id: hit.coverage for hit in lexical if hit.coverage >= settings.min_coverage},
             {key: similarity for key, similarity in dense.items() if similarity >= settings.min_similarity},
             wanted,
         )
         scores = {result.key: result.score for result in fused}
-        found = load_passages(services.pool, scores, question if has_operators(question) else None)
+        found = load_passages(dependencies.pool, scores, question if has_operators(question) else None)
     except DATABASE_AWAY as error:
         raise database_away(error) from error
     return [found[key] for key in scores if key in found][:limit]
@@ -85,3 +88,17 @@ def load_passages(pool: Pool, scores: dict[UUID, float], phrase: str | None = No
         )
         for row in rows
     }
+
+
+def excerpt(text: str) -> str:
+    """The beginning of a text on one line, cut between words where it is long."""
+    line = " ".join(text.split())
+    if len(line) <= EXCERPT_CHARACTERS:
+        return line
+    return line[: EXCERPT_CHARACTERS - 1].rsplit(" ", 1)[0] + "…"
+
+
+def place(passage: Passage) -> dict[str, object]:
+    """The fields of `PassagePlace`."""
+    names = ("chunk_id", "document_id", "source", "path", "title", "page", "modified")
+    return {name: getattr(passage, name) for name in names}

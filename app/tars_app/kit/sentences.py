@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Cut a text into sentences."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_PARAGRAPH = re.compile(r"\n[ \t]*\n\s*")
+# After the end of a sentence: not after an initial or an ordinal ("z. B.", "3. May"), and not before a small letter.
+_SENTENCE = re.compile(
+    r"(?<=[^\W\d_]{2}[.!?…])[\"'\u201d\u2019»)\]]*\s+(?=[^\sa-zäöü])"
+    r"|(?<=[\d)\]\"\u201d][.!?…])(?<!\s\d\.)(?<!\s\d\d\.)\s+(?=[A-ZÄÖÜ\"\u201c\u201e])"
+)
+_LIST_ITEM = re.compile(r"\n(?=[ \t]*(?:[-*+•·#|>]|\d+[.)])[ \t]*\S)")
+# A short line that the next one does not continue is a heading, or a field of a form.
+_SHORT_LINE = re.compile(r"(?:(?<=\n)|\A)[^\n]{1,50}[^\n,;\-\u2013(]\n(?=[A-ZÄÖÜ0-9])")
+
+
+@dataclass(frozen=True)
+class Span:
+    """Half-open character offsets into a text. `opens` is True where a paragraph, item or heading begins."""
+
+    start: int
+    end: int
+    opens: bool = False
+
+
+def sentences(text: str) -> list[Span]:
+    """Return the spans of a text's sentences, in order and without the white space between them."""
+    cuts: dict[int, bool] = {0: True}
+    for match in _SENTENCE.finditer(text):
+        cuts.setdefault(match.end(), False)
+    for pattern in (_PARAGRAPH, _LIST_ITEM, _SHORT_LINE):
+        for match in pattern.finditer(text):
+            cuts[match.end()] = True
+    starts = sorted(cuts)
+    spans = []
+    for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
+        piece = text[start:end]
+        if stripped := piece.strip():
+            begin = start + len(piece) - len(piece.lstrip())
+            spans.append(Span(begin, begin + len(stripped), cuts[start]))
+    return spans
