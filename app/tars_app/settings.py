@@ -86,4 +86,4 @@ def load_settings() -> Settings:
         pydantic.ValidationError: naming every setting that is missing or wrong.
     """
     folder = Path(os.environ.get("TARS_SECRETS_DIR", "/run/secrets"))
-    return Settings(_secrets_dir=folder if folder.is_dir() else None)  # type: ignore[call-arg]  # filled from the environment
+    return Settings(_secrets_dir=folder if folder.is_dir() else None)

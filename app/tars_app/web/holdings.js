@@ -50,7 +50,7 @@ function show({ documents, sources }) {
   button.hidden = false;
   button.textContent = plural(documents.length, "document");
   holdings.replaceChildren(...describe(ready, pending, failed, documents.length, sources));
-  fillSheet(documents, [plural(ready, "document") + " ready", ...remarks(pending, failed)].join(" · "));
+  fillSheet(documents, [`${plural(ready, "document")} ready`, ...remarks(pending, failed)].join(" · "));
 }
 
 function remarks(pending, failed) {
