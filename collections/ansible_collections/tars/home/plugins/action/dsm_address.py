@@ -3,14 +3,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.tars.home.plugins.modules.dsm_address import WORK
+from ansible_collections.tars.home.plugins.modules.dsm_address import TASK
 from ansible_collections.tars.home.plugins.plugin_utils.on_controller import OnController
 
 
 class ActionModule(OnController):
     """The module of this name, which says what it sets before the NAS falls silent."""
 
-    work = WORK
+    module_task = TASK
 
     def attend(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         asked, self._task.check_mode = self._task.check_mode, True

@@ -9,4 +9,4 @@ from ansible_collections.tars.home.plugins.plugin_utils.on_controller import OnC
 class ActionModule(OnController):
     """The module of this file's name. Ansible loads it before it forks, so that it is imported once a run."""
 
-    work = import_module(__name__.replace(".action.", ".modules.")).WORK
+    module_task = import_module(__name__.replace(".action.", ".modules.")).TASK

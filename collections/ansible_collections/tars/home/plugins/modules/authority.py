@@ -64,7 +64,7 @@ from typing import Any
 from ansible.module_utils.basic import missing_required_lib
 from ansible_collections.tars.home.plugins.module_utils.authority import certificates as authority
 from ansible_collections.tars.home.plugins.module_utils.authority import files as authority_files
-from ansible_collections.tars.home.plugins.module_utils.resource.module_task import Module, Work
+from ansible_collections.tars.home.plugins.module_utils.resource.module_task import Module, ModuleTask
 from ansible_collections.tars.home.plugins.module_utils.system import files as file_set
 
 
@@ -93,7 +93,7 @@ def ensure(module: Module, now: datetime) -> bool:
     return False
 
 
-def carry_out(module: Module) -> dict[str, Any]:
+def run(module: Module) -> dict[str, Any]:
     if authority.IMPORT_ERROR:
         module.fail_json(msg=missing_required_lib("cryptography"), exception=authority.IMPORT_ERROR)
     path = authority_files.root_path(module.params["folder"])
@@ -111,7 +111,7 @@ def carry_out(module: Module) -> dict[str, Any]:
     }
 
 
-WORK = Work(
+TASK = ModuleTask(
     {
         "folder": {"type": "path", "required": True},
         "passphrase": {"type": "str", "required": True, "no_log": True},
@@ -120,12 +120,12 @@ WORK = Work(
         "networks": {"type": "list", "elements": "str", "required": True},
         "days": {"type": "int", "default": 3650},
     },
-    carry_out,
+    run,
 )
 
 
 def main() -> None:
-    WORK.main()
+    TASK.main()
 
 
 if __name__ == "__main__":

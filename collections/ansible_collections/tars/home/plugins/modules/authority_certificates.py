@@ -88,7 +88,7 @@ from typing import Any
 from ansible.module_utils.basic import missing_required_lib
 from ansible_collections.tars.home.plugins.module_utils.authority import certificates as authority
 from ansible_collections.tars.home.plugins.module_utils.authority import files as authority_files
-from ansible_collections.tars.home.plugins.module_utils.resource.module_task import Module, Work
+from ansible_collections.tars.home.plugins.module_utils.resource.module_task import Module, ModuleTask
 from ansible_collections.tars.home.plugins.module_utils.system import files as file_set
 
 CERTIFICATE_OPTIONS = {
@@ -133,7 +133,7 @@ def ensure(module: Module, certificates: list, now: datetime) -> dict:
     return due
 
 
-def carry_out(module: Module) -> dict[str, Any]:
+def run(module: Module) -> dict[str, Any]:
     if authority.IMPORT_ERROR:
         module.fail_json(msg=missing_required_lib("cryptography"), exception=authority.IMPORT_ERROR)
     try:
@@ -162,18 +162,18 @@ def carry_out(module: Module) -> dict[str, Any]:
     }
 
 
-WORK = Work(
+TASK = ModuleTask(
     {
         "folder": {"type": "path", "required": True},
         "passphrase": {"type": "str", "required": True, "no_log": True},
         "certificates": {"type": "list", "elements": "dict", "required": True, "options": CERTIFICATE_OPTIONS},
     },
-    carry_out,
+    run,
 )
 
 
 def main() -> None:
-    WORK.main()
+    TASK.main()
 
 
 if __name__ == "__main__":

@@ -195,8 +195,9 @@ def ensure(client: Client, module: Module) -> dict[str, Any]:
         plan=partial(plan, users=users, groups=groups, own_account=client.account, written=written),
         apply=apply,
         write=write,
+        show=partial(listed, users=users, groups=groups),
     )
-    return outcome.result(partial(listed, users=users, groups=groups))
+    return outcome.result()
 
 
 def listed(directory: Directory, users: list[dict[str, Any]], groups: list[dict[str, Any]]) -> dict[str, Any]:
@@ -207,7 +208,7 @@ def listed(directory: Directory, users: list[dict[str, Any]], groups: list[dict[
     }
 
 
-WORK = on_nas(
+TASK = on_nas(
     {
         "users": {"type": "list", "elements": "dict", "default": [], "options": USER_OPTIONS},
         "groups": {"type": "list", "elements": "dict", "default": [], "options": GROUP_OPTIONS},
@@ -217,7 +218,7 @@ WORK = on_nas(
 
 
 def main() -> None:
-    WORK.main()
+    TASK.main()
 
 
 if __name__ == "__main__":

@@ -134,7 +134,7 @@ from ansible_collections.tars.home.plugins.module_utils.dsm.plans.address import
     plan,
     to_dict,
 )
-from ansible_collections.tars.home.plugins.module_utils.resource.converge import unknown
+from ansible_collections.tars.home.plugins.module_utils.resource.errors import unknown
 from ansible_collections.tars.home.plugins.module_utils.resource.module_task import Module
 
 OPTIONS = {
@@ -185,11 +185,11 @@ def move(look: Watch, wished: dict[str, Any], check_mode: bool) -> dict[str, Any
     }
 
 
-WORK = on_nas(OPTIONS, ensure)
+TASK = on_nas(OPTIONS, ensure)
 
 
 def main() -> None:
-    WORK.main()
+    TASK.main()
 
 
 if __name__ == "__main__":

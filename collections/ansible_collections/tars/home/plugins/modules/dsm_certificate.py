@@ -117,18 +117,12 @@ def ensure(client: Client, module: Module) -> dict[str, Any]:
         plan=partial(plan, description=params["description"], fingerprint=fingerprint),
         apply=apply,
         write=partial(dsm_nas_certificate.change_certificate, client, files),
+        show=to_dict,
     )
-    before, after = to_dict(outcome.before), to_dict(outcome.after)
-    return {
-        "changed": bool(outcome.changes),
-        "changes": [str(change) for change in outcome.changes],
-        "fingerprint": outcome.before.shown if module.check_mode else outcome.after.shown,
-        "certificates": after["certificates"],
-        "diff": {"before": before, "after": after},
-    }
+    return {**outcome.result(), "fingerprint": outcome.before.shown if module.check_mode else outcome.after.shown}
 
 
-WORK = on_nas(
+TASK = on_nas(
     {
         "description": {"type": "str", "required": True},
         "certificate_path": {"type": "path", "required": True},
@@ -140,7 +134,7 @@ WORK = on_nas(
 
 
 def main() -> None:
-    WORK.main()
+    TASK.main()
 
 
 if __name__ == "__main__":

@@ -190,11 +190,12 @@ def ensure(client: Client, module: Module) -> dict[str, Any]:
         apply=apply,
         write=firewall.change,
         take_back=firewall.take_back,
+        show=to_dict,
     )
-    return outcome.result(to_dict, "firewall")
+    return outcome.result("firewall")
 
 
-WORK = on_nas(
+TASK = on_nas(
     {
         "enabled": {"type": "bool"},
         "profile": {"type": "str", "default": "default"},
@@ -207,7 +208,7 @@ WORK = on_nas(
 
 
 def main() -> None:
-    WORK.main()
+    TASK.main()
 
 
 if __name__ == "__main__":

@@ -318,7 +318,7 @@ def gather(client: Client, module: Module) -> dict[str, Any]:
     return {"changed": False, **{part: read[part](client) for part in module.params["gather"]}}
 
 
-WORK = on_nas(
+TASK = on_nas(
     {
         "gather": {"type": "list", "elements": "str", "choices": [*PARTS, *DETAILS], "default": list(PARTS)},
     },
@@ -327,7 +327,7 @@ WORK = on_nas(
 
 
 def main() -> None:
-    WORK.main()
+    TASK.main()
 
 
 if __name__ == "__main__":

@@ -184,11 +184,12 @@ def ensure(client: Client, module: Module) -> dict[str, Any]:
         apply=apply,
         write=partial(dsm_nas.change_nfs, client),
         with_unborn=partial(with_unborn, shares=names),
+        show=to_dict,
     )
-    return outcome.result(to_dict, "nfs")
+    return outcome.result("nfs")
 
 
-WORK = on_nas(
+TASK = on_nas(
     {
         "enabled": {"type": "bool"},
         "nfsv4_minor": {"type": "int"},
@@ -199,7 +200,7 @@ WORK = on_nas(
 
 
 def main() -> None:
-    WORK.main()
+    TASK.main()
 
 
 if __name__ == "__main__":

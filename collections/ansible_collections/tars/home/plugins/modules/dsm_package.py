@@ -112,11 +112,12 @@ def ensure(client: Client, module: Module) -> dict[str, Any]:
         plan=partial(plan, desired=desired),
         apply=apply,
         write=partial(dsm_nas_packages.change_package, client, wait),
+        show=listed,
     )
-    return outcome.result(listed, "packages")
+    return outcome.result("packages")
 
 
-WORK = on_nas(
+TASK = on_nas(
     {
         "packages": {"type": "list", "elements": "dict", "required": True, "options": PACKAGE_OPTIONS},
         "wait": {"type": "int", "default": 120},
@@ -126,7 +127,7 @@ WORK = on_nas(
 
 
 def main() -> None:
-    WORK.main()
+    TASK.main()
 
 
 if __name__ == "__main__":

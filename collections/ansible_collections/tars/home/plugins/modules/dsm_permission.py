@@ -135,11 +135,12 @@ def ensure(client: Client, module: Module) -> dict[str, Any]:
         apply=apply,
         write=partial(dsm_nas_people.change_permissions, client),
         with_unborn=partial(with_unborn, desired=desired),
+        show=to_dict,
     )
-    return outcome.result(to_dict, "permissions")
+    return outcome.result("permissions")
 
 
-WORK = on_nas(
+TASK = on_nas(
     {
         "shares": {"type": "list", "elements": "dict", "required": True, "options": SHARE_OPTIONS},
     },
@@ -148,7 +149,7 @@ WORK = on_nas(
 
 
 def main() -> None:
-    WORK.main()
+    TASK.main()
 
 
 if __name__ == "__main__":

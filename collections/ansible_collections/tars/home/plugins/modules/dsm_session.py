@@ -78,7 +78,7 @@ def ensure(client: Client, module: Module) -> dict[str, Any]:
     return {"changed": False}
 
 
-WORK = on_nas(
+TASK = on_nas(
     {
         "session_file": {"type": "path", "required": True},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -88,7 +88,7 @@ WORK = on_nas(
 
 
 def main() -> None:
-    WORK.main()
+    TASK.main()
 
 
 if __name__ == "__main__":

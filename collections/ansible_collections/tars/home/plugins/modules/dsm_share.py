@@ -159,15 +159,16 @@ def ensure(client: Client, module: Module) -> dict[str, Any]:
         plan=partial(plan, desired=desired),
         apply=apply,
         write=partial(dsm_nas.change_share, client),
+        show=partial(listed, names=[wish["name"] for wish in desired]),
     )
-    return outcome.result(partial(listed, names=[wish["name"] for wish in desired]), "shares")
+    return outcome.result("shares")
 
 
 def listed(storage: Storage, names: list[str]) -> dict[str, Any]:
     return {name: to_dict(storage.shares[name]) for name in names if name in storage.shares}
 
 
-WORK = on_nas(
+TASK = on_nas(
     {
         "shares": {"type": "list", "elements": "dict", "required": True, "options": SHARE_OPTIONS},
     },
@@ -176,7 +177,7 @@ WORK = on_nas(
 
 
 def main() -> None:
-    WORK.main()
+    TASK.main()
 
 
 if __name__ == "__main__":

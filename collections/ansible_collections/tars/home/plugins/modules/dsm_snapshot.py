@@ -198,11 +198,12 @@ def ensure(client: Client, module: Module) -> dict[str, Any]:
         apply=apply,
         write=partial(dsm_nas_snapshots.change, client),
         with_unborn=partial(with_unborn, desired=desired),
+        show=to_dict,
     )
-    return outcome.result(to_dict, "snapshots")
+    return outcome.result("snapshots")
 
 
-WORK = on_nas(
+TASK = on_nas(
     {
         "shares": {"type": "list", "elements": "dict", "required": True, "options": SHARE_OPTIONS},
     },
@@ -211,7 +212,7 @@ WORK = on_nas(
 
 
 def main() -> None:
-    WORK.main()
+    TASK.main()
 
 
 if __name__ == "__main__":

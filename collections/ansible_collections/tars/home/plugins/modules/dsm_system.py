@@ -136,15 +136,16 @@ def ensure(client: Client, module: Module) -> dict[str, Any]:
         plan=planned,
         apply=apply,
         write=partial(dsm_nas_system.change_settings, client),
+        show=to_dict,
     )
-    return outcome.result(to_dict, "settings")
+    return outcome.result("settings")
 
 
-WORK = on_nas(OPTIONS, ensure)
+TASK = on_nas(OPTIONS, ensure)
 
 
 def main() -> None:
-    WORK.main()
+    TASK.main()
 
 
 if __name__ == "__main__":

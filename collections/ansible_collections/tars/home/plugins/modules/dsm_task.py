@@ -221,18 +221,19 @@ def ensure(client: Client, module: Module) -> dict[str, Any]:
         plan=partial(plan, desired=desired, account=client.account),
         apply=apply,
         write=partial(dsm_nas_tasks.change_task, client),
+        show=listed,
     )
-    return outcome.result(listed, "tasks")
+    return outcome.result("tasks")
 
 
-WORK = on_nas(
+TASK = on_nas(
     {"tasks": {"type": "list", "elements": "dict", "required": True, "options": TASK_OPTIONS}},
     ensure,
 )
 
 
 def main() -> None:
-    WORK.main()
+    TASK.main()
 
 
 if __name__ == "__main__":

@@ -12,20 +12,20 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
-from ansible_collections.tars.home.plugins.module_utils.resource.module_task import Work
+from ansible_collections.tars.home.plugins.module_utils.resource.module_task import ModuleTask
 from ansible_collections.tars.home.plugins.plugin_utils.progress import ProgressAction
 
 
 class OnController(ProgressAction):
-    """Does `work` here; runs the module, as for any other, where the task goes elsewhere or becomes somebody else."""
+    """Do the work in this process; run the module where the task goes to another machine or account."""
 
-    work: Work
+    module_task: ModuleTask
 
     def call(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         here = self._connection.transport == "local" and self._connection.become is None
         if not here or any(self._task.environment or ()):
             return super().call(arguments, task_vars)
-        checked = ArgumentSpecValidator(self.work.arguments).validate(arguments)
+        checked = ArgumentSpecValidator(self.module_task.arguments).validate(arguments)
 
         def without_secrets(said: Any) -> Any:
             return remove_values(said, checked._no_log_values)
@@ -36,7 +36,7 @@ class OnController(ProgressAction):
         try:
             if checked.error_messages:
                 raise Failed({"msg": "; ".join(checked.error_messages)})
-            result = self.work.carry_out(Here(checked.validated_parameters, self._task.check_mode, warn))
+            result = self.module_task.run(InProcessModule(checked.validated_parameters, self._task.check_mode, warn))
         except Failed as error:
             result = {"failed": True, **error.result}
         # As it would come from a module: plain data.
@@ -52,7 +52,7 @@ class Failed(Exception):
         self.result = result
 
 
-class Here:
+class InProcessModule:
     """What the work sees of AnsibleModule."""
 
     def __init__(self, params: dict[str, Any], check_mode: bool, warn: Any) -> None:

@@ -6,13 +6,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Optional
 
-from ..resource.converge import Change, Incomplete, Outcome, State, converge
-from ..resource.module_task import Module, Work
+from ..resource.converge import Change, Outcome, Resource, State, converge
+from ..resource.module_task import Module, ModuleTask, failing_typed
 from .client.client import Client
 from .client.second_factor import SecondFactor
 from .client.session import SessionStore
 from .client.transport import Endpoint, Transport
-from .errors import DsmError
+
+SETTLE_S = 2.0
+"""Seconds until a change whose answer was lost is read back; DSM may still be at work on it."""
+
+REFUSED = "DSM answered that everything is done, but reading back shows otherwise."
+ADVICE = "Look in DSM's Log Center, or make the change once in Control Panel to see its objection."
 
 CONNECTION: dict[str, dict[str, Any]] = {
     "host": {"type": "str", "required": True},
@@ -39,19 +44,18 @@ def connect(params: Mapping[str, Any], say: Callable[[str], None] = lambda text:
 
 
 def run(module: Module, work: Callable[[Client, Module], dict[str, Any]]) -> dict[str, Any]:
-    """The result of `work` with a connected client; whatever is wrong with the NAS becomes the module's failure."""
-    try:
+    """Return the result of `work` with a connected client; whatever is wrong with the NAS becomes a failure."""
+
+    def connected() -> dict[str, Any]:
         with connect(module.params, module.warn) as client:
             return work(client, module)
-    except Incomplete as error:
-        module.fail_json(msg=str(error), changed=error.changed, changes=error.done)
-    except DsmError as error:
-        module.fail_json(msg=str(error))
+
+    return failing_typed(module, connected)
 
 
-def on_nas(options: dict[str, Any], ensure: Callable[[Client, Module], dict[str, Any]]) -> Work:
+def on_nas(options: dict[str, Any], ensure: Callable[[Client, Module], dict[str, Any]]) -> ModuleTask:
     """The work of a module that takes `options` beside the connection's."""
-    return Work({**CONNECTION, **options}, lambda module: run(module, ensure))
+    return ModuleTask({**CONNECTION, **options}, lambda module: run(module, ensure))
 
 
 def bring_about(
@@ -61,6 +65,7 @@ def bring_about(
     plan: Callable[[State], list[Change]],
     apply: Callable[[State, Sequence[Change]], State],
     write: Callable[[Change], None],
+    show: Callable[[State], Mapping[str, Any]],
     with_unborn: Optional[Callable[[State], tuple[State, list[str]]]] = None,
     take_back: Callable[[], None] = lambda: None,
 ) -> Outcome[State, Change]:
@@ -76,5 +81,19 @@ def bring_about(
             module.warn(f"{each} does not exist yet; the plan takes it as made before.")
         return found
 
-    reading = read_ahead if module.check_mode else read
-    return converge(reading, plan, apply, write, client.sleep, module.check_mode, take_back)
+    def write_each(changes: Sequence[Change]) -> None:
+        for change in changes:
+            write(change)
+
+    resource = Resource(
+        read=read_ahead if module.check_mode else read,
+        plan=plan,
+        predict=apply,
+        write=write_each,
+        show=show,
+        undo=take_back,
+        settle=lambda: client.sleep(SETTLE_S),
+        refused=REFUSED,
+        advice=ADVICE,
+    )
+    return converge(resource, module.check_mode)

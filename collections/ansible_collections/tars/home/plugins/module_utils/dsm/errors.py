@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..resource.errors import OutcomeUnknown, ResourceError
+
 # The session is gone; one new login may repair it.
 SESSION_CODES = frozenset({105, 106, 107, 119, 150})
 # DSM did nothing and says so; the same read may be asked again.
@@ -226,7 +228,7 @@ _TABLES = (
 )
 
 
-class DsmError(Exception):
+class DsmError(ResourceError):
     """Something about the NAS went wrong; the message names the object, what was found and the next step."""
 
 
@@ -234,7 +236,7 @@ class Unreachable(DsmError):
     """No request was sent, so nothing can have changed."""
 
 
-class ConnectionLost(DsmError):
+class ConnectionLost(DsmError, OutcomeUnknown):
     """The request was sent and no answer came: for a write the outcome is unknown and must be read back."""
 
 

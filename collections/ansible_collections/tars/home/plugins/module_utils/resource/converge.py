@@ -1,133 +1,155 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read, plan, apply, read back: the same course for everything on the NAS."""
+"""Read, plan, write, read back: the one procedure by which every module changes something.
+
+A module describes what it manages as a :class:`Resource`. Check mode, diff and `changed` come from :func:`converge`
+alone.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Generic, Optional, TypeVar
 
-from ..dsm.errors import ConnectionLost, DsmError
+from .errors import Incomplete, OutcomeUnknown, ResourceError, explain, unknown
 
 State = TypeVar("State")
 Change = TypeVar("Change")
-# Seconds until a change whose answer was lost is looked for; DSM may still be at it.
-SETTLE_S = 2.0
+
+
+@dataclass(frozen=True)
+class Pending:
+    """What a write leaves to a later call of the module: a job that still runs, or a change that must be confirmed.
+
+    `result` is what the action plugin needs for that call, such as `pending` and `units`, or `armed` and `deadline_s`.
+    """
+
+    result: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Probe(Generic[State]):
+    """One command that reads the state, for a module and, over the open connection, for its action plugin.
+
+    `parse` takes the exit status and what the command printed to standard output. It returns None where the module
+    itself has to look, for instance because a program is missing. `stdin` is what the command reads; what no log may
+    show goes there.
+    """
+
+    command: Sequence[str]
+    parse: Callable[[int, str], Optional[State]]
+    stdin: str = ""
+
+
+@dataclass(frozen=True)
+class Resource(Generic[State, Change]):
+    """Something that a module manages.
+
+    Attributes:
+        read: returns the current state.
+        plan: the changes from a state to the desired one; pure, and empty for the state after these changes.
+        predict: the state after changes, without making them.
+        write: makes changes, in their order. Returns Pending where the module has to be called again.
+        show: a state as return values and for the diff.
+        undo: takes back, after a failure, what must not stay half done.
+        settle: waits before a change whose answer was lost is read back.
+        refused, advice: the failure where changes are still to do although every write succeeded, and its next step.
+        probe: how an action plugin reads the state without the module.
+        diff: before and after for diff mode, where that is not what `show` returns.
+    """
+
+    read: Callable[[], State]
+    plan: Callable[[State], Sequence[Change]]
+    predict: Callable[[State, Sequence[Change]], State]
+    write: Callable[[Sequence[Change]], Optional[Pending]]
+    show: Callable[[State], Mapping[str, Any]]
+    undo: Callable[[], None] = lambda: None
+    settle: Callable[[], None] = lambda: None
+    refused: str = "Every change was reported as done, but reading back shows otherwise."
+    advice: str = ""
+    probe: Optional[Probe[State]] = None
+    diff: Optional[Callable[[State, State], Any]] = None
 
 
 @dataclass(frozen=True)
 class Outcome(Generic[State, Change]):
     """The state before and after (in check mode: as it would be), and the changes between them."""
 
+    resource: Resource[State, Change]
     before: State
     after: State
     changes: Sequence[Change]
+    pending: Mapping[str, Any] = field(default_factory=dict)
 
-    def result(self, show: Callable[[State], dict[str, Any]], name: str = "") -> dict[str, Any]:
-        """What a module returns: the changes in words, and the state after as `show` puts it, under `name` if given."""
-        before, after = show(self.before), show(self.after)
+    def result(self, name: str = "") -> dict[str, Any]:
+        """Return what a module returns: the changes in words, and the state after, under `name` if given."""
+        show, diff = self.resource.show, self.resource.diff
+        after = dict(show(self.after))
         return {
             **({name: after} if name else after),
             "changed": bool(self.changes),
             "changes": [str(change) for change in self.changes],
-            "diff": {"before": before, "after": after},
+            "diff": diff(self.before, self.after) if diff else {"before": show(self.before), "after": after},
+            **self.pending,
         }
 
 
-class Incomplete(DsmError):
-    """Something failed on the way.
+def converge(resource: Resource[State, Change], check_mode: bool) -> Outcome[State, Change]:
+    """Make the changes that `plan` finds, and prove by reading back that nothing is left to do.
 
-    `done` names the changes that are made. `changed` tells whether the NAS is another than before, by half a change as
-    well; it is true where that is not known, and the message says so.
+    A change whose answer was lost is read back, and made again only if it is missing.
+
+    Raises:
+        ResourceError: the state cannot be read or planned; nothing was changed.
+        Incomplete: a change failed, or had no effect although it was reported as done. `undo` has run.
     """
-
-    def __init__(self, message: str, done: Sequence[str], changed: Optional[bool] = None) -> None:
-        self.done = list(done)
-        self.changed = bool(done) if changed is None else changed
-        super().__init__(message)
-
-
-def converge(
-    read: Callable[[], State],
-    plan: Callable[[State], list[Change]],
-    model: Callable[[State, Sequence[Change]], State],
-    write: Callable[[Change], None],
-    sleep: Callable[[float], None],
-    check_mode: bool,
-    take_back: Callable[[], None] = lambda: None,
-) -> Outcome[State, Change]:
-    """Carry out what `plan` finds and prove by reading back that nothing is left to do.
-
-    A change whose answer was lost is read back, and made again only if it is not there. Raises Incomplete where a
-    change failed, or DSM said yes and did nothing; before that, `take_back` may undo what must not stay half done.
-    """
-    before = read()
-    changes = plan(before)
+    before = resource.read()
+    changes = resource.plan(before)
     if check_mode or not changes:
-        return Outcome(before, model(before, changes), changes)
+        return Outcome(resource, before, resource.predict(before, changes), changes)
     try:
-        after = _carry_out(changes, read, plan, write, sleep)
-    except DsmError as error:
-        take_back()
-        raise _incomplete(str(error), before, changes, read, plan) from error
-    return Outcome(before, after, changes)
+        after, pending = _carry_out(resource, changes)
+    except (ResourceError, OSError) as error:
+        resource.undo()
+        raise _incomplete(explain(error), resource, before, changes) from error
+    if pending is not None:
+        return Outcome(resource, before, resource.predict(before, changes), changes, pending.result)
+    return Outcome(resource, before, after, changes)
 
 
-def _carry_out(
-    changes: Sequence[Change],
-    read: Callable[[], State],
-    plan: Callable[[State], list[Change]],
-    write: Callable[[Change], None],
-    sleep: Callable[[float], None],
-) -> State:
+def _carry_out(resource: Resource[State, Change], changes: Sequence[Change]) -> tuple[State, Optional[Pending]]:
     remaining = changes
     # Each change may lose its answer once: DSM restarts its web server at will.
     for _attempt in range(1 + len(changes)):
-        lost = _write_all(remaining, write)
-        if lost is not None:
-            sleep(SETTLE_S)
-        after = read()
-        remaining = plan(after)
+        lost, pending = None, None
+        try:
+            pending = resource.write(remaining)
+        except OutcomeUnknown as error:
+            lost = error
+            resource.settle()
+        after = resource.read()
+        if pending is not None:
+            return after, pending
+        remaining = resource.plan(after)
         if not remaining:
-            return after
+            return after, None
         if lost is None:
             break
-    found = "; ".join(str(change) for change in remaining)
+    left = f"Still to do: {'; '.join(str(change) for change in remaining)}."
     if lost is not None:
-        raise DsmError(f"{lost} Still to do: {found}.") from lost
-    raise DsmError(
-        f"DSM answered that everything is done, but reading back shows otherwise. Still to do: {found}. Look in DSM's "
-        "Log Center, or make the change once in Control Panel to see what it objects to."
-    )
-
-
-def _write_all(changes: Sequence[Change], write: Callable[[Change], None]) -> Optional[ConnectionLost]:
-    for change in changes:
-        try:
-            write(change)
-        except ConnectionLost as error:
-            return error
-    return None
+        raise ResourceError(f"{lost} {left}") from lost
+    raise ResourceError(f"{resource.refused} {left} {resource.advice}".rstrip())
 
 
 def _incomplete(
-    message: str,
-    before: State,
-    changes: Sequence[Change],
-    read: Callable[[], State],
-    plan: Callable[[State], list[Change]],
+    message: str, resource: Resource[State, Change], before: State, changes: Sequence[Change]
 ) -> Incomplete:
-    """What became of the changes, as far as the NAS still tells."""
+    """Return what became of the changes, as far as the resource can still be read."""
     wanted = [str(change) for change in changes]
     try:
-        after = read()
-        left = {str(change) for change in plan(after)}
-    except DsmError:
+        after = resource.read()
+        left = {str(change) for change in resource.plan(after)}
+    except (ResourceError, OSError):
         return unknown(message, wanted)
     done = [change for change in wanted if change not in left]
     return Incomplete(message, done, after != before or bool(done))
-
-
-def unknown(message: str, wanted: Sequence[str]) -> Incomplete:
-    """The failure after which the NAS does not tell any more what became of the changes."""
-    return Incomplete(f"{message} Whether this was done is not known: {'; '.join(wanted)}.", [], True)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Optional
 
-from ...resource.converge import Incomplete
+from ...resource.errors import Incomplete
 from ..client.client import Client
 from ..ensure import connect
 from ..errors import ApiError, ConnectionLost, DsmError, Unreachable

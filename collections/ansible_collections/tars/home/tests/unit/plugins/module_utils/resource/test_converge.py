@@ -4,7 +4,8 @@ from typing import Optional
 
 import pytest
 from ansible_collections.tars.home.plugins.module_utils.dsm.errors import ConnectionLost, DsmError
-from ansible_collections.tars.home.plugins.module_utils.resource.converge import Incomplete, Outcome, converge
+from ansible_collections.tars.home.plugins.module_utils.resource.converge import Outcome, Resource, converge
+from ansible_collections.tars.home.plugins.module_utils.resource.errors import Incomplete
 
 WANTED = {"a", "b"}
 
@@ -32,15 +33,19 @@ class Box:
         def model(state: set[str], changes: Sequence[str]) -> set[str]:
             return state | set(changes)
 
-        return converge(
+        def write(changes: Sequence[str]) -> None:
+            for change in changes:
+                self.write(change)
+
+        resource = Resource(
             read=self.read,
             plan=lambda state: sorted(WANTED - state),
-            model=model,
-            write=self.write,
-            sleep=lambda seconds: None,
-            check_mode=check_mode,
-            take_back=take_back,
+            predict=model,
+            write=write,
+            show=lambda state: {"content": sorted(state)},
+            undo=take_back,
         )
+        return converge(resource, check_mode)
 
 
 def test_changes_are_made_and_read_back() -> None:

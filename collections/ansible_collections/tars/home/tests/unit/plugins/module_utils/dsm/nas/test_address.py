@@ -15,7 +15,7 @@ from ansible_collections.tars.home.plugins.module_utils.dsm.plans.address import
     Sighting,
     Wish,
 )
-from ansible_collections.tars.home.plugins.module_utils.resource.converge import Incomplete
+from ansible_collections.tars.home.plugins.module_utils.resource.errors import Incomplete
 
 OLD = Port("eth0", True, "10.77.0.120", "255.255.255.0", "10.77.0.1", default=True)
 NEW = replace(OLD, use_dhcp=False, ip="10.77.0.20")
