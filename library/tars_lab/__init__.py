@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The throwaway lab: a desktop, a NAS and a client as systemd machines on one bridge, and a registry beside them."""
+"""The throwaway lab: a desktop, a NAS and a client as systemd machines on one bridge, and a container registry."""
 
-from tars_lab.lab import down, status, up
+from tars_lab.lifecycle import down, status, up
 
 __all__ = ["down", "status", "up"]

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A small signed apt repository over HTTP, for packages of which the lab can only have stand-ins.
+"""A small signed apt repository over HTTP, for packages that the lab replaces by stand-ins.
 
-dpkg-deb makes the packages, gpg the signature, and apt on the machine judges both. The index is written here, because
-Debian's own tool for it (apt-ftparchive) would be one more package on the host for twenty lines of text.
+dpkg-deb builds the packages, gpg signs the index, and apt on the machine verifies both. This module writes the
+index, because Debian's own tool for it (apt-ftparchive) would be one more package on the host for twenty lines of text.
 """
 
 import contextlib
@@ -23,11 +23,11 @@ ARCHITECTURE = "amd64"
 
 @dataclass(frozen=True)
 class Package:
-    """A Debian package out of a few texts.
+    """A Debian package made of text files.
 
-    `files` maps paths without the leading slash to their texts, which are executable if they start with `#!`; `fields`
-    are further lines of the control file (Depends, Conflicts, …), `scripts` those that dpkg runs (postinst, …), which
-    start with `#!` as well.
+    `files` maps paths without the leading slash to their content; a file is executable if its content starts with `#!`.
+    `fields` are further fields of the control file (Depends, Conflicts, …). `scripts` are the maintainer scripts that
+    dpkg runs (postinst, …); their content starts with `#!` as well.
     """
 
     name: str
@@ -64,11 +64,11 @@ def deb(package: Package, folder: Path) -> Path:
 def repository(
     top: Path, packages: Iterable[Package], *, suite: str = "", component: str = "stable", key: str = "gpg"
 ) -> Path:
-    """Make a repository of the packages below `top`, from nothing or once more; returns `top`.
+    """Build or rebuild a repository of the packages below the folder `top`; return `top`.
 
-    With a suite its address is `deb URL SUITE COMPONENT`, as of download.docker.com; without one it is the flat
-    `deb URL /`, as NVIDIA's are. It is signed with a key of its own, whose public half lies armored under the name
-    `key`; an empty name leaves it unsigned. Raises LabError.
+    With a suite it is used as `deb URL SUITE COMPONENT`, like Docker's; without one as the flat `deb URL /`, like
+    NVIDIA's. It is signed with its own key. The armored public key lies in the file `key` below `top`; an empty `key`
+    leaves the repository unsigned. Raises LabError.
     """
     pool = top / "pool"
     for old in pool.glob("*.deb"):
@@ -101,9 +101,12 @@ def repository(
 
 
 def _sign(text: str, home: Path) -> tuple[str, str]:
-    """The text signed with the key of a folder, which is made at the first call; and the public key, armored."""
+    """Sign a text with the key in the folder `home`, which the first call creates.
+
+    Return the signed text and the armored public key.
+    """
     with tempfile.TemporaryDirectory() as short:
-        # gpg's agent makes a socket in this folder, and the path of one may have 107 characters.
+        # gpg's agent creates a socket in this folder; the path of a socket has at most 107 characters.
         link = Path(short, "gpg")
         link.symlink_to(home.resolve())
         gpg: list[str | Path] = ["gpg", "--homedir", link, "--batch", "--quiet", "--passphrase", ""]
@@ -117,7 +120,7 @@ def _sign(text: str, home: Path) -> tuple[str, str]:
 
 @contextlib.contextmanager
 def served(top: Path, address: str) -> Iterator[str]:
-    """Serve a folder over HTTP on an address of this host for as long as the context lasts; gives the URL."""
+    """Serve a folder over HTTP on an address of this host while the context lasts; yield the URL."""
     server = ThreadingHTTPServer((address, 0), partial(_Quiet, directory=str(top)))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -130,7 +133,7 @@ def served(top: Path, address: str) -> Iterator[str]:
 
 
 class _Quiet(SimpleHTTPRequestHandler):
-    """Files of a folder, without a line on stderr for each."""
+    """A file server that does not log requests on standard error."""
 
     def log_message(self, format: str, *args: object) -> None:
         pass

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Root file systems in the cache: each Debian once, and from it one tree for each kind of machine.
+"""Root file systems in the cache: one tree for each release of Debian, and from it one for each kind of machine.
 
-A tree is built beside its place and moved there when it is complete, so that an interrupted build leaves nothing usable
-and the next one starts it afresh. Its name carries a digest of what it is made from.
+A tree is built under a temporary name and renamed when it is complete, so that an interrupted build leaves nothing
+usable and the next build starts again. The name of a tree contains a digest of what it is built from.
 """
 
 import hashlib
@@ -17,14 +17,14 @@ from tars_lab.commands import Progress, run
 from tars_lab.dsm_twin import install as dsm_twin
 from tars_lab.layout import SUITE, Lab
 
-_RECIPE = "1"  # to be raised when this file builds something else from the same packages
+_RECIPE = "1"  # Increase it when this file builds something else from the same packages.
 _MACHINE = ["dbus", "iproute2", "iputils-ping", "openssh-server", "procps", "python3", "python3-apt", "systemd-sysv"]
 _KINDS = {
-    # What the stand-in for the kernel's NFS client is made from.
+    # Libraries of the stand-in for the kernel's NFS client.
     "xps8950": ["fuse3", "libnfs14"],
     "bookworm-xps8950": ["fuse3", "libnfs13"],
     "ds1515plus": sorted(dsm_twin.PACKAGES),
-    # A desktop with a kernel of its own (tars_lab.virtual), on which it would take long to install what it mounts with.
+    # A desktop with its own kernel (tars_lab.virtual). Installing the NFS client there later would take long.
     "kernel": ["linux-image-cloud-amd64", "nfs-common"],
     "client": ["bind9-dnsutils", "curl", "libnfs-utils", "netcat-openbsd", "nmap", "openssl"],
 }
@@ -33,7 +33,7 @@ _building: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
 
 def minimal(lab: Lab, progress: Progress, suite: str = SUITE) -> Path:
-    """Debian without an init system: what the machines and the container images have in common."""
+    """Return the tree of a minimal Debian without an init system, the base of the machines and the container images."""
     mirror = host.debian_mirror()
     digest = _digest(_RECIPE, suite, str(mirror), host.pip_settings(), *host.apt_settings().values())
     name = f"{_kind('minimal', suite)}-{digest}"
@@ -49,7 +49,7 @@ def minimal(lab: Lab, progress: Progress, suite: str = SUITE) -> Path:
 
 
 def machine(lab: Lab, kind: str, progress: Progress, suite: str = SUITE) -> Path:
-    """The tree of one kind of machine: an init system, ssh, python, and what that kind is born with."""
+    """Return the tree of one kind of machine: init system, ssh, python, and the packages that this kind comes with."""
     parent = minimal(lab, progress, suite)
     name = f"{_kind('machine', suite)}-{_digest(parent.name, *_MACHINE)}"
     common = _cached(lab, name, progress, lambda tree: _install(lab, parent, tree, _MACHINE))
@@ -59,7 +59,7 @@ def machine(lab: Lab, kind: str, progress: Progress, suite: str = SUITE) -> Path
 
 
 def in_tree(lab: Lab, tree: Path, command: list[str], log: Path) -> None:
-    """Run a program inside a tree that is not booted, on the host's network."""
+    """Run a program inside a tree that is not booted, in the host's network."""
     words = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--directory", str(tree), "--pipe"]
     words += [
         "--resolv-conf=off",
@@ -71,7 +71,7 @@ def in_tree(lab: Lab, tree: Path, command: list[str], log: Path) -> None:
 
 
 def copy(source: Path, target: Path) -> None:
-    """Copy a tree with everything that belongs to it; blocks are shared where the file system can."""
+    """Copy a tree with owners, modes and links; blocks are shared where the file system supports it."""
     target.parent.mkdir(parents=True, exist_ok=True)
     run(["cp", "--archive", "--reflink=auto", source, target])
 
@@ -106,13 +106,13 @@ def _cached(lab: Lab, name: str, progress: Progress, build: Callable[[Path], Non
 
 
 def remove(tree: Path) -> None:
-    """Delete a tree, whatever is left of it."""
+    """Delete a tree, complete or partial, if it exists."""
     if tree.exists():
         run(["rm", "--recursive", "--force", "--one-file-system", tree])
 
 
 def _host_settings(lab: Lab, tree: Path, log: Path) -> None:
-    """Let the tree reach the outside as the host does."""
+    """Give the tree the host's settings for apt, its certificates and its resolver."""
     for name, content in host.apt_settings().items():
         path = tree / "etc/apt" / name
         path.parent.mkdir(parents=True, exist_ok=True)

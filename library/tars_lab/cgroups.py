@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every process of the lab lives in a control group of its own name.
+"""Control groups: each machine or service of the lab runs in a group with its name.
 
-Membership cannot be forged by a reused process number and needs no record on disk: what is in the group was started by
-the lab, however it ended up there.
+Unlike a recorded process id, membership stays correct when ids are reused, and needs no record on disk: all processes
+in the group were started by the lab.
 """
 
 import errno
@@ -15,12 +15,12 @@ from pathlib import Path
 from tars_lab.layout import Lab
 
 _ROOT = Path("/sys/fs/cgroup")
-# What the kernel says about a group that was removed in the meantime.
+# Errors of the kernel about a group that was removed in the meantime.
 _GONE = (errno.ENOENT, errno.ENODEV)
 
 
 def legacy() -> bool:
-    """Whether this host mounts cgroup v1 hierarchies."""
+    """Return whether this host mounts cgroup v1 hierarchies."""
     return not (_ROOT / "cgroup.controllers").exists()
 
 
@@ -35,7 +35,7 @@ def _group(lab: Lab, name: str = "") -> list[Path]:
 
 
 def create(lab: Lab, name: str) -> list[Path]:
-    """Make the group in every hierarchy; returns the files a process writes 0 to in order to join."""
+    """Create the group in every hierarchy; return the files to which a process writes 0 in order to join."""
     for group in _group(lab, name):
         for level in (group.parent, group):
             level.mkdir(exist_ok=True)
@@ -47,24 +47,24 @@ def create(lab: Lab, name: str) -> list[Path]:
 
 
 def names(lab: Lab) -> list[str]:
-    """The groups that exist, whether anything runs in them or not."""
+    """Return the names of the existing groups, also of empty ones."""
     return sorted({path.name for top in _group(lab) if top.is_dir() for path in top.iterdir() if path.is_dir()})
 
 
 def pids(lab: Lab, name: str) -> list[int]:
-    """Processes of the group and of all groups below it, as the host numbers them.
+    """Return the host's ids of the processes in the group and in all groups below it.
 
-    A process is in one group of every hierarchy, so that one of them tells all.
+    A process is in one group of every hierarchy, so that reading one hierarchy is enough.
     """
     top = _group(lab, name)[-1]
-    found: set[int] = set()
+    members: set[int] = set()
     for level in (top, *_below(top)):
         try:
-            found.update(int(line) for line in (level / "cgroup.procs").read_text().split())
+            members.update(int(line) for line in (level / "cgroup.procs").read_text().split())
         except OSError as error:
             if error.errno not in _GONE:
                 raise
-    return sorted(found - {0})
+    return sorted(members - {0})
 
 
 def _below(group: Path) -> Iterator[Path]:
@@ -74,7 +74,10 @@ def _below(group: Path) -> Iterator[Path]:
 
 
 def init(lab: Lab, name: str) -> int | None:
-    """Process 1 of the machine in the group, as the host numbers it; containers inside it are a level deeper."""
+    """Return the host's id of process 1 of the machine in the group, None if it is off.
+
+    Containers inside the machine are one PID namespace deeper.
+    """
     level = len(_nspid(os.getpid())) + 1
     for pid in pids(lab, name):
         numbers = _nspid(pid)
@@ -93,7 +96,7 @@ def _nspid(pid: int) -> list[int]:
 
 
 def wait_empty(lab: Lab, name: str, timeout: float) -> bool:
-    """Wait up to `timeout` seconds until nothing runs in the group."""
+    """Wait up to `timeout` seconds until nothing runs in the group; return whether it is empty."""
     deadline = time.monotonic() + timeout
     while pids(lab, name):
         if time.monotonic() > deadline:
@@ -103,7 +106,7 @@ def wait_empty(lab: Lab, name: str, timeout: float) -> bool:
 
 
 def kill(lab: Lab, name: str, timeout: float = 20) -> bool:
-    """Kill whatever is left in the group; False if something cannot be killed."""
+    """Kill all processes in the group; return False if some still run after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while left := pids(lab, name):
         if time.monotonic() > deadline:
@@ -118,7 +121,7 @@ def kill(lab: Lab, name: str, timeout: float = 20) -> bool:
 
 
 def remove(lab: Lab, name: str = "") -> None:
-    """Remove the empty group, the groups below it, and the lab's own top group when it is the last."""
+    """Remove the empty group, the groups below it, and the lab's top group if this was the last one in it."""
     for group in _group(lab, name):
         for level in (*_below(group), group):
             _remove_empty(level)
@@ -127,7 +130,7 @@ def remove(lab: Lab, name: str = "") -> None:
 
 
 def _remove_empty(level: Path) -> None:
-    """Remove one group; the kernel calls it busy for a moment after the last process has ended."""
+    """Remove one group; the kernel reports it as busy for a moment after its last process has ended."""
     deadline = time.monotonic() + 5
     while level.is_dir():
         try:

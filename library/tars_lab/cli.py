@@ -7,12 +7,11 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
-from tars_lab import lab as whole
-from tars_lab import machine as machines
+from tars_lab import lifecycle, machine
 from tars_lab.commands import LabError, Progress
 from tars_lab.layout import recorded
 
@@ -20,40 +19,51 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON obj
 
 
 class _Lab(click.Group):
-    """Turns what the lab reports into a sentence and exit status 1."""
+    """Reports the errors of the lab as one message with exit status 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except LabError as error:
             raise click.ClickException(str(error)) from error
+        except PermissionError as error:
+            raise click.ClickException(
+                f"{error.filename}: permission denied; the lab needs root: run the command with sudo"
+            ) from error
+        except OSError as error:
+            raise click.ClickException(f"{error.filename or 'lab'}: {error.strerror or error}") from error
 
 
 @click.group(cls=_Lab)
 def lab() -> None:
-    """The throwaway lab: a desktop, a NAS and a client on one private bridge of this computer."""
+    """Manage the throwaway lab: a desktop, a NAS and a client on a private bridge of this computer."""
 
 
 @lab.command()
-@click.option("-i", "--inventory", type=click.Path(path_type=Path), default=Path("inventories/lab"), show_default=True)
 @click.option(
-    "--keep", is_flag=True, help="Boot machines that are off from the disks they have instead of making them bare."
+    "-i",
+    "--inventory",
+    type=click.Path(path_type=Path),
+    default=Path("inventories/lab"),
+    show_default=True,
+    help="Folder with the tars.yml that describes the lab.",
 )
+@click.option("--keep", is_flag=True, help="Boot machines that are off from their present disks instead of new ones.")
 @_json
 def up(inventory: Path, keep: bool, as_json: bool) -> None:
-    """Bring the lab up, or repair what is there."""
-    made = whole.up(inventory, _progress(as_json), keep=keep)
+    """Start the lab, or repair one that runs partly."""
+    started = lifecycle.up(inventory, _progress(as_json), keep=keep)
     if as_json:
-        click.echo(json.dumps(whole.status(made)))
+        click.echo(json.dumps(lifecycle.status(started)))
 
 
 @lab.command()
-@click.option("--cache", is_flag=True, help="Drop the root file systems and images as well.")
-@click.option("--keep", is_flag=True, help="Leave the machines' disks for `lab up --keep`.")
+@click.option("--cache", is_flag=True, help="Remove the cached root file systems and images as well.")
+@click.option("--keep", is_flag=True, help="Keep the disks of the machines for `lab up --keep`.")
 @_json
 def down(cache: bool, keep: bool, as_json: bool) -> None:
-    """Remove the lab and say what was removed."""
-    removed = whole.down(_progress(as_json), cache=cache, keep=keep)
+    """Remove the lab and list what was removed."""
+    removed = lifecycle.down(_progress(as_json), cache=cache, keep=keep)
     if as_json:
         click.echo(json.dumps({"removed": removed}))
     elif not removed:
@@ -63,70 +73,91 @@ def down(cache: bool, keep: bool, as_json: bool) -> None:
 @lab.command()
 @_json
 def status(as_json: bool) -> None:
-    """Show every part of the lab; exit status 1 unless all of it is up."""
-    found = whole.status()
+    """Show the state of every part of the lab; exit with 1 unless all of it is up."""
+    state = lifecycle.status()
     if as_json:
-        click.echo(json.dumps(found))
+        click.echo(json.dumps(state))
     else:
-        for name, part in found["machines"].items():
+        for name, part in state["machines"].items():
             click.echo(f"{name:12} {part['address']:15} {part['state']}")
-        for reference, digest in found["images"].items():
+        for reference, digest in state["images"].items():
             click.echo(f"{reference:28} {digest or 'not served'}")
-        click.echo(
-            "the lab is up" if found["up"] else found.get("detail", "the lab is not complete; `lab up` repairs it")
-        )
-    sys.exit(0 if found["up"] else 1)
+        incomplete = state.get("detail", "the lab is not complete; repair it with `lab up`")
+        click.echo("the lab is up" if state["up"] else incomplete)
+    sys.exit(0 if state["up"] else 1)
 
 
 @lab.command()
 @click.argument("name")
-def start(name: str) -> None:
-    """Switch a machine on and wait until it has booted."""
-    machines.start(name)
+@_json
+def start(name: str, as_json: bool) -> None:
+    """Switch the machine NAME on and wait until it has booted."""
+    _switch(name, "booting", machine.start, as_json)
 
 
 @lab.command()
 @click.argument("name")
-def stop(name: str) -> None:
-    """Switch a machine off; its disk stays."""
-    machines.stop(name)
+@_json
+def stop(name: str, as_json: bool) -> None:
+    """Shut the machine NAME down; its disk stays."""
+    _switch(name, "shutting down", machine.stop, as_json)
+
+
+def _switch(name: str, activity: str, switch: Callable[[str], None], as_json: bool) -> None:
+    """Switch a machine on or off, and report its state."""
+    progress = _progress(as_json)
+    progress(f"{activity} {name}")
+    switch(name)
+    running = recorded()
+    state = machine.system_state(running, running.machine(name))
+    progress(f"{name} is {state}")
+    if as_json:
+        click.echo(json.dumps({"machine": name, "state": state}))
 
 
 @lab.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.argument("name")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def shell(name: str, command: tuple[str, ...]) -> None:
-    """Open a shell on a machine, or run a command there."""
-    lab = recorded()
-    words = machines.enter(lab, lab.machine(name), command or ("/bin/bash", "-l"))
-    os.execvp(words[0], words)
+    """Open a root shell on the machine NAME, or run COMMAND there."""
+    running = recorded()
+    _replace_process(machine.enter(running, running.machine(name), command or ("/bin/bash", "-l")))
 
 
 @lab.command()
 @click.argument("name")
-@click.option("-n", "--lines", default=100, show_default=True, help="How many lines to show.")
+@click.option(
+    "-n", "--lines", type=click.IntRange(min=1), default=100, show_default=True, help="Number of lines to show."
+)
 def logs(name: str, lines: int) -> None:
-    """Show the journal of a machine, or what another part of the lab (registry, image-NAME) has written."""
-    lab = recorded()
-    if any(m.name == name for m in lab.machines) and machines.system_state(lab, lab.machine(name)) != "off":
-        words = machines.enter(lab, lab.machine(name), ["journalctl", "--no-pager", f"--lines={lines}"])
-    else:
-        path = lab.log(name)
-        if not path.exists():
-            known = ", ".join(sorted(p.stem for p in path.parent.glob("*.log")))
-            raise LabError(f"logs of {name}: nothing was written under that name; there is {known}")
-        words = ["tail", f"--lines={lines}", str(path)]
+    """Show the journal of the machine NAME, or the log of another part of the lab (registry, dhcp, image-...)."""
+    running = recorded()
+    names = [member.name for member in running.machines]
+    if name in names and machine.system_state(running, running.machine(name)) != "off":
+        command = ["journalctl", "--no-pager", f"--lines={lines}"]
+        _replace_process(machine.enter(running, running.machine(name), command))
+    files = {path.stem: path for path in sorted(running.log("").parent.glob("*.log"))}
+    if name not in files:
+        raise LabError(f"log {name}: not found; use one of {', '.join(sorted({*names, *files}))}")
+    _replace_process(["tail", f"--lines={lines}", str(files[name])])
+
+
+def _replace_process(words: list[str]) -> NoReturn:
+    """Run a program in place of this one, so that it has the terminal and its exit status is the result."""
     os.execvp(words[0], words)
 
 
-def _progress(quiet: bool) -> Progress:
-    """Lines with the seconds since the start; on standard error when standard output carries JSON."""
+def _progress(as_json: bool) -> Progress:
+    """Return a function that prints lines with the seconds since the start.
+
+    It prints to standard error when standard output is reserved for JSON.
+    """
     began = time.monotonic()
 
-    def line(text: str) -> None:
-        click.echo(f"[{time.monotonic() - began:4.0f} s] {text}", err=quiet)
+    def report(text: str) -> None:
+        click.echo(f"[{time.monotonic() - began:4.0f} s] {text}", err=as_json)
 
-    return line
+    return report
 
 
 main: Callable[[], Any] = lab

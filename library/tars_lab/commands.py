@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Running the host's programs, and saying clearly what failed."""
+"""Run programs of the host, with errors that name the command and its last output."""
 
 import subprocess
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ _TAIL = 20
 
 
 class LabError(Exception):
-    """The lab cannot go on; the message names the object, what was wanted, what was found and the next step."""
+    """The lab cannot continue; the message names the object, the finding, the expectation and the next step."""
 
 
 def run(
@@ -24,9 +24,9 @@ def run(
 ) -> str:
     """Run a program to its end and return its standard output.
 
-    With `log`, both streams are appended there instead and the answer is empty. `what` names the purpose in the error,
-    and `shown` the command where it is not the one that was run.
-    Raises LabError when the program is missing or fails, with the last lines it wrote.
+    With `log`, both streams are appended to that file instead and the result is empty. In the error, `what` names the
+    purpose, and `shown` replaces the command that was run.
+    Raises LabError with the last lines of output when the program is missing or fails.
     """
     words = [str(word) for word in command]
     try:
@@ -42,10 +42,10 @@ def run(
                 stream.seek(start)
                 text = stream.read() if done.returncode else ""
     except FileNotFoundError as error:
-        raise LabError(f"{words[0]} is not installed on this host") from error
+        raise LabError(f"{words[0]}: not installed on this host; install the package that contains it") from error
     if done.returncode:
         tail = "\n".join(text.strip().splitlines()[-_TAIL:])
-        where = f" (all of it in {log})" if log else ""
+        full_output = f" (full output: {log})" if log else ""
         command_line = " ".join(str(word) for word in shown or words)
-        raise LabError(f"{what or words[0]}: `{command_line}` ended with {done.returncode}{where}:\n{tail}")
+        raise LabError(f"{what or words[0]}: `{command_line}` ended with {done.returncode}{full_output}:\n{tail}")
     return done.stdout or ""

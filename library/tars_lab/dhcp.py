@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The router's part of the lab: a DHCP server on the bridge that gives new machines the addresses of their birth."""
+"""The DHCP server on the bridge, in the role of the router: it leases new machines their first addresses."""
 
 import time
 
@@ -13,8 +13,8 @@ _LEASE = "1h"
 
 
 def up(lab: Lab) -> None:
-    """Start the server unless it runs already, or no machine needs it."""
-    if not any(machine.born for machine in lab.machines) or cgroups.pids(lab, NAME):
+    """Start the server, unless it runs already or no machine needs it."""
+    if not any(machine.dhcp_address for machine in lab.machines) or cgroups.pids(lab, NAME):
         return
     folder = lab.state_dir / NAME
     folder.mkdir(parents=True, exist_ok=True)
@@ -26,11 +26,15 @@ def up(lab: Lab) -> None:
         f"interface={lab.bridge}",
         "bind-interfaces",
         "leasefile-ro",
-        # It serves this bridge and nothing else, whatever else runs on the host.
+        # It must serve this bridge only, also when other bridges or DHCP servers exist on the host.
         f"dhcp-range={lab.network.partition('/')[0]},static,{_LEASE}",
         f"dhcp-option=option:router,{lab.gateway}",
         f"dhcp-option=option:dns-server,{','.join(resolvers)}",
-        *(f"dhcp-host={lab.mac(machine.name)},{machine.born}" for machine in lab.machines if machine.born),
+        *(
+            f"dhcp-host={lab.mac(machine.name)},{machine.dhcp_address}"
+            for machine in lab.machines
+            if machine.dhcp_address
+        ),
         f"pid-file={ready}",
         "user=root",
     ]
@@ -39,12 +43,14 @@ def up(lab: Lab) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while not ready.exists():
         if time.monotonic() > deadline or not cgroups.pids(lab, NAME):
-            raise LabError(f"dhcp: wanted dnsmasq to serve {lab.bridge}, it does not; its log: {lab.log(NAME)}")
+            raise LabError(
+                f"DHCP server: dnsmasq not ready on {lab.bridge} after {_START_SECONDS} s; see its log {lab.log(NAME)}"
+            )
         time.sleep(0.1)
 
 
 def down(lab: Lab) -> list[str]:
-    """Stop the server; it keeps nothing."""
+    """Stop the server and delete its files; return what was stopped."""
     running = bool(cgroups.pids(lab, NAME))
     cgroups.kill(lab, NAME)
     cgroups.remove(lab, NAME)

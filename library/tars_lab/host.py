@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the lab takes from the host: its programs, and its own way out (mirror, proxy, certificates, resolver)."""
+"""What the lab uses of the host: programs, and the settings for internet access (mirror, proxy, CAs, resolver)."""
 
 import configparser
 import os
@@ -12,7 +12,7 @@ from tars_lab.commands import LabError, run
 
 PIP_FILES = [Path("/etc/pip.conf"), Path.home() / ".pip/pip.conf", Path.home() / ".config/pip/pip.conf"]
 CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
-# Program the lab calls -> Debian and Ubuntu package that brings it.
+# Programs that the lab runs, each with the Debian and Ubuntu package that contains it.
 _PROGRAMS = {
     "buildah": "buildah",
     "debootstrap": "debootstrap",
@@ -30,12 +30,12 @@ _PEM = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n?",
 
 
 def host_packages() -> list[str]:
-    """The distribution packages the lab needs on the host."""
+    """Return the distribution packages that the lab needs on the host."""
     return sorted({*_PROGRAMS.values(), _KEYRING[1], "ca-certificates"})
 
 
 def missing_packages() -> list[str]:
-    """Those of `host_packages()` whose program is not there."""
+    """Return those of `host_packages()` whose program is missing."""
     missing = {package for program, package in _PROGRAMS.items() if shutil.which(program) is None}
     if not _KEYRING[0].exists():
         missing.add(_KEYRING[1])
@@ -43,21 +43,22 @@ def missing_packages() -> list[str]:
 
 
 def check() -> None:
-    """Raise LabError, with everything at once, when this host cannot carry the lab."""
+    """Raise LabError with all reasons at once when this host cannot run the lab."""
     problems = []
     if os.uname().sysname != "Linux":
-        raise LabError(f"the lab needs Linux, found {os.uname().sysname}; everything but the lab works here")
+        raise LabError(f"operating system: found {os.uname().sysname}, the lab needs Linux; all other commands work")
     if os.geteuid() != 0:
-        problems.append("the lab needs root (it makes machines and a bridge): start it with sudo")
+        problems.append("user: the lab needs root to create machines and a bridge; run the command with sudo")
     if missing := missing_packages():
-        problems.append(f"the lab needs packages that are not installed: apt-get install {' '.join(missing)}")
-    problems += [f"the lab needs {path}: the kernel lacks it" for path in ("/dev/fuse",) if not Path(path).exists()]
+        problems.append(f"packages: the lab needs {', '.join(missing)}; run `apt-get install {' '.join(missing)}`")
+    if not Path("/dev/fuse").exists():
+        problems.append("/dev/fuse: not found; the lab needs a kernel with FUSE")
     if problems:
         raise LabError("\n".join(problems))
 
 
 def debian_mirror() -> str | None:
-    """The Debian mirror the host itself uses, if it is a Debian; None leaves the choice to debootstrap."""
+    """Return the mirror that the host itself uses if it runs Debian; None leaves the choice to debootstrap."""
     if "ID=debian" not in Path("/etc/os-release").read_text().splitlines():
         return None
     listing = run(
@@ -71,8 +72,8 @@ def debian_mirror() -> str | None:
 
 
 def apt_settings() -> dict[str, str]:
-    """Files below etc/apt that carry the host's proxy, validity and credential settings (path → content)."""
-    wanted = (
+    """Return files below etc/apt, by path, with the host's settings for proxy, validity checks and credentials."""
+    prefixes = (
         "Acquire::http",
         "Acquire::https",
         "Acquire::Check-",
@@ -80,7 +81,7 @@ def apt_settings() -> dict[str, str]:
         "Acquire::IndexTargets::deb::DEP-11",
     )
     dump = run(["apt-config", "dump", "--no-empty"]).splitlines()
-    files = {"apt.conf.d/90host": "".join(f"{line}\n" for line in dump if line.startswith(wanted))}
+    files = {"apt.conf.d/90host": "".join(f"{line}\n" for line in dump if line.startswith(prefixes))}
     for path in [Path("/etc/apt/auth.conf"), *sorted(Path("/etc/apt/auth.conf.d").glob("*.conf"))]:
         if path.is_file():
             files[f"auth.conf.d/{path.name}"] = path.read_text()
@@ -88,7 +89,7 @@ def apt_settings() -> dict[str, str]:
 
 
 def pip_settings() -> str:
-    """A pip.conf that says what the host's settings say, without what names a folder of the host; empty if nothing."""
+    """Return a pip.conf with the host's settings except those that name a folder of the host; "" if none is left."""
     merged: dict[str, str] = {}
     for path in PIP_FILES:
         parser = configparser.RawConfigParser()
@@ -110,10 +111,10 @@ def _reachable(value: str) -> str:
 
 
 def certificates(known: str) -> list[str]:
-    """The PEM certificates that the host trusts and the bundle `known` does not hold."""
-    have = {_body(pem) for pem in _PEM.findall(known)}
+    """Return the PEM certificates that the host trusts and that are not in the bundle `known`."""
+    known_bodies = {_body(pem) for pem in _PEM.findall(known)}
     host = _PEM.findall(CA_BUNDLE.read_text()) if CA_BUNDLE.exists() else []
-    return [pem for pem in host if _body(pem) not in have]
+    return [pem for pem in host if _body(pem) not in known_bodies]
 
 
 def _body(pem: str) -> str:
@@ -121,10 +122,15 @@ def _body(pem: str) -> str:
 
 
 def resolver() -> str:
-    """A resolv.conf that works from another network namespace: the host's, or the one systemd-resolved itself uses."""
+    """Return a resolv.conf that works in another network namespace: the host's, or that of systemd-resolved.
+
+    Raises LabError if both contain only loopback addresses.
+    """
     for path in (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf")):
         text = path.read_text() if path.exists() else ""
         servers = [line.split()[1] for line in text.splitlines() if line.startswith("nameserver ")]
         if any(not ip_address(server.split("%")[0]).is_loopback for server in servers):
             return text
-    raise LabError("/etc/resolv.conf: wanted a name server that machines can reach, found none but loopback")
+    raise LabError(
+        "/etc/resolv.conf: found only loopback name servers, expected one that machines can reach; add one to the file"
+    )

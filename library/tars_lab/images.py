@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The stack's images: built from Debian 13 and PyPI, under their upstream names, and pushed to the lab's registry.
+"""The images of the stack: built from Debian 13 and PyPI, tagged with their upstream names, pushed to the registry.
 
-An image is known by a digest of all it is made from. One that the registry holds under that digest is not built again.
+An image is identified by a digest of all its sources. It is not built again while the registry has it.
 """
 
 import hashlib
@@ -21,12 +21,12 @@ from tars_lab.layout import Lab
 _BUILD = Path(__file__).parent / "images"
 _FOLDERS = {"ollama": Path(__file__).parent / "model_server"}
 _BASE = "tars-lab/base"
-# Images that start from the python image; the others start from the base they all share.
+# Images that are built from the python image; the others are built from the common base image.
 _ON_PYTHON = ("chroma", "ollama")
 _PYTHON = ("python", *_ON_PYTHON)
 _record_lock = threading.Lock()
-# What a container never reads, and the package lists, which every build fetches anew.
-_LEFT_OUT = [
+# Paths that a container never reads, and the package lists, which every build downloads again.
+_EXCLUDED = [
     "usr/share/doc/*",
     "usr/share/man/*",
     "usr/share/locale/*",
@@ -37,7 +37,7 @@ _LEFT_OUT = [
 
 
 def up(lab: Lab, progress: Progress) -> None:
-    """Build and push what the registry does not hold yet. Raises LabError, after all that can be built was built."""
+    """Build and push the images that the registry lacks. Raises LabError after all other images were built."""
     keys = _keys(lab.images, base.minimal(lab, progress).name)
     pushed = _pushed(lab)
     wanted = [
@@ -55,7 +55,7 @@ def up(lab: Lab, progress: Progress) -> None:
 
 
 def _chain(lab: Lab, names: list[str], keys: dict[str, str], local: set[str], progress: Progress) -> list[str]:
-    """Build images one after the other; returns what went wrong."""
+    """Build images one after the other; return the error messages."""
     problems = []
     for name in names:
         try:
@@ -66,7 +66,7 @@ def _chain(lab: Lab, names: list[str], keys: dict[str, str], local: set[str], pr
 
 
 def _forget_digests(lab: Lab, progress: Progress) -> None:
-    """Take digests of images that were built anew out of the inventory's record: their first pull is still to come."""
+    """Remove the digests of rebuilt images from the inventory's record: their next pull records the new ones."""
     path = Path(lab.inventory) / "recorded/images.yml"
     if not path.exists():
         return
@@ -75,7 +75,7 @@ def _forget_digests(lab: Lab, progress: Progress) -> None:
     stale = [r for r in lab.images.values() if r in record and record[r] != registry.digest(lab, r)]
     for reference in stale:
         del record[reference]
-        progress(f"{reference} is new: its recorded digest is forgotten")
+        progress(f"{reference} was rebuilt: removed its recorded digest")
     if stale:
         new = path.with_suffix(".new")
         with new.open("w") as stream:
@@ -104,13 +104,15 @@ def _build(lab: Lab, name: str, keys: dict[str, str], local: set[str], progress:
     processes.build(lab, push, lab.log(f"image-{name}"), f"pushing {reference}")
     digest = registry.digest(lab, reference)
     if digest is None:
-        raise LabError(f"image {reference}: pushed, but {lab.registry} does not serve it; see {lab.log(registry.NAME)}")
+        raise LabError(
+            f"image {reference}: pushed, but {lab.registry} does not serve it; see its log {lab.log(registry.NAME)}"
+        )
     _record(lab, reference, keys[name], digest)
     progress(f"serving {reference} ({time.monotonic() - began:.0f} s)")
 
 
 def _parent(lab: Lab, name: str, keys: dict[str, str], local: set[str], progress: Progress) -> str:
-    """The local image that `name` starts from, built first if it is not there."""
+    """Return the tag of the local image that `name` is built from; build it if it is missing."""
     if name not in _ON_PYTHON:
         return _base_image(lab, local, progress)
     tag = _local(lab, "python", keys)
@@ -120,15 +122,15 @@ def _parent(lab: Lab, name: str, keys: dict[str, str], local: set[str], progress
 
 
 def _base_image(lab: Lab, local: set[str], progress: Progress) -> str:
-    """The image that all others share, made from the minimal tree."""
+    """Return the tag of the common base image, made from the minimal tree; build it if it is missing."""
     tree = base.minimal(lab, progress)
     tag = f"localhost/{_BASE}:{tree.name.rsplit('-', 1)[1]}"
     if tag not in local:
         folder = lab.state_dir / "build/base"
         folder.mkdir(parents=True, exist_ok=True)
         archive = folder / "root.tar"
-        left_out = [f"--exclude=./{pattern}" for pattern in _LEFT_OUT]
-        tar = ["tar", "--create", "--numeric-owner", *left_out, "--directory", str(tree), "--file", str(archive), "."]
+        exclude = [f"--exclude=./{pattern}" for pattern in _EXCLUDED]
+        tar = ["tar", "--create", "--numeric-owner", *exclude, "--directory", str(tree), "--file", str(archive), "."]
         processes.build(lab, tar, lab.log("image-base"), "packing the base image")
         (folder / "Dockerfile").write_text("FROM scratch\nADD root.tar /\n")
         _bud(lab, "base", folder, tag, [])
@@ -138,7 +140,7 @@ def _base_image(lab: Lab, local: set[str], progress: Progress) -> str:
 
 
 def _bud(lab: Lab, name: str, folder: Path, tag: str, arguments: list[str]) -> None:
-    """Build one image. The host's pip settings reach the build as a secret and are in no layer."""
+    """Build one image. The build gets the host's pip settings as a secret, which is stored in no layer."""
     settings = lab.state_dir / "build/pip.conf"
     settings.parent.mkdir(parents=True, exist_ok=True)
     settings.write_text(host.pip_settings())
@@ -159,12 +161,15 @@ def _local(lab: Lab, name: str, keys: dict[str, str]) -> str:
 def _folder(name: str) -> Path:
     folder = _FOLDERS.get(name, _BUILD / name)
     if not (folder / "Dockerfile").exists():
-        raise LabError(f"image {name}: stack.images of the lab names it, but {folder / 'Dockerfile'} does not exist")
+        raise LabError(
+            f"image {name}: listed in stack.images of the lab, but {folder / 'Dockerfile'} does not exist; "
+            "add that file or remove the image from the spec"
+        )
     return folder
 
 
 def _keys(images: dict[str, str], root: str) -> dict[str, str]:
-    """A digest for each image over its files, its version and the image it starts from."""
+    """Return for each image a digest of its files, its version and the image that it is built from."""
     keys: dict[str, str] = {}
     for name in sorted(images, key=lambda name: (name in _ON_PYTHON, name)):
         parent = keys["python"] if name in _ON_PYTHON else root

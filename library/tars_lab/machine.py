@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One machine of the lab: made bare from a cached tree, booted with systemd, switched off like a real one."""
+"""One machine of the lab: created from a cached tree, booted with systemd, switched off like a real one."""
 
 import contextlib
 import importlib.util
@@ -21,12 +21,12 @@ from tars_lab.layout import Lab, Machine, recorded
 
 _BOOT_SECONDS = 90
 _POWER_OFF_SECONDS = 60
-# What nfs-ganesha (file handles) and a container engine (keys, bpf) call beyond systemd-nspawn's own list.
+# System calls of nfs-ganesha (file handles) and of a container engine (keys, bpf) beyond systemd-nspawn's own list.
 _SYSTEM_CALLS = "@keyring bpf add_key keyctl open_by_handle_at name_to_handle_at"
-# Modules and the clock are the host's business (a kernel that is told its first time zone moves the clock by it, see
-# settimeofday(2)); CAP_SYS_RESOURCE is not had by everyone who may otherwise run the lab.
+# A machine must not change the host's modules and clock (a kernel that gets its first time zone moves the clock by it,
+# see settimeofday(2)). CAP_SYS_RESOURCE is missing on some hosts that can otherwise run the lab.
 _DENIED = "CAP_SYS_MODULE,CAP_SYS_RESOURCE,CAP_SYS_TIME"
-# systemd-nspawn mounts control groups read-only; a container engine inside makes its own.
+# systemd-nspawn mounts control groups read-only; a container engine inside the machine creates its own.
 _CGROUPS_UNIT = """\
 [Unit]
 Description=Writable control groups
@@ -46,21 +46,24 @@ _known_hosts = threading.Lock()
 _NFS_CLIENT = Path("/usr/local/lib/nfs-mount")
 
 
-def create(lab: Lab, machine: Machine, tree: Path, furnish: Callable[[Path], None]) -> None:
-    """Make a bare machine from a tree, replacing one of that name; it must be off. `furnish` adds to its files."""
+def create(lab: Lab, machine: Machine, tree: Path, customize: Callable[[Path], None]) -> None:
+    """Create a machine from a tree and replace one with that name, which must be off.
+
+    `customize` gets the new root file system and can add files to it.
+    """
     rootfs = lab.rootfs(machine.name)
     base.remove(rootfs)
     partial = rootfs.with_name("rootfs.partial")
     base.remove(partial)
     base.copy(tree, partial)
     configure(lab, machine, partial)
-    _contain(machine, partial)
-    furnish(partial)
+    _adapt_to_host(machine, partial)
+    customize(partial)
     partial.rename(rootfs)
 
 
 def configure(lab: Lab, machine: Machine, rootfs: Path) -> None:
-    """Give a copy of a tree the name, the address and the keys of a machine."""
+    """Write the name, the address and the keys of a machine into a copy of a tree."""
     etc = rootfs / "etc"
     (etc / "hostname").write_text(f"{machine.name}\n")
     (etc / "hosts").write_text(f"127.0.0.1 localhost\n127.0.1.1 {machine.name}\n::1 localhost ip6-localhost\n")
@@ -76,26 +79,26 @@ def configure(lab: Lab, machine: Machine, rootfs: Path) -> None:
     static = f"Address={machine.address}/{length}\nGateway={lab.gateway}\n"
     ipv4 = etc / "systemd/network/10-eth0.network.d/ipv4.conf"
     ipv4.parent.mkdir()
-    ipv4.write_text(f"[Network]\n{'DHCP=ipv4' if machine.born else static}\n")
+    ipv4.write_text(f"[Network]\n{'DHCP=ipv4' if machine.dhcp_address else static}\n")
     run(["systemctl", "--root", rootfs, "enable", "--quiet", "systemd-networkd", "ssh"])
-    _keys(lab, machine, rootfs)
+    _install_keys(lab, machine, rootfs)
 
 
-def _contain(machine: Machine, rootfs: Path) -> None:
-    """Fit a machine to the kernel of the host, on which it is to run."""
+def _adapt_to_host(machine: Machine, rootfs: Path) -> None:
+    """Adapt a machine to the kernel of the host, which it shares."""
     units = rootfs / "etc/systemd/system"
     (units / "writable-cgroups.service").write_text(_CGROUPS_UNIT)
     run(["systemctl", "--root", rootfs, "enable", "--quiet", "writable-cgroups"])
     if "rpc_pipefs" not in Path("/proc/filesystems").read_text():
-        # The packages of NFS programs bring this mount; on a kernel without NFS it fails at every boot.
+        # The packages of NFS programs contain this mount unit; on a kernel without NFS it fails at every boot.
         (units / "run-rpc_pipefs.mount").symlink_to("/dev/null")
     if machine.kind == "xps8950":
-        # Debian 12's package calls the folder by its old name, and dpkg keeps the two apart.
+        # Debian 12's package uses the old path of the folder, and dpkg treats the two paths as different.
         _nfs_client(rootfs, "/sbin" if machine.suite == "bookworm" else "/usr/sbin")
 
 
-def _keys(lab: Lab, machine: Machine, rootfs: Path) -> None:
-    """Let the controller in, and let it know the machine."""
+def _install_keys(lab: Lab, machine: Machine, rootfs: Path) -> None:
+    """Authorize the controller's key on the machine and create the machine's host key."""
     key = lab.state_dir / "ssh/id_ed25519"
     authorized = rootfs / "root/.ssh/authorized_keys"
     authorized.parent.mkdir(mode=0o700, exist_ok=True)
@@ -105,21 +108,21 @@ def _keys(lab: Lab, machine: Machine, rootfs: Path) -> None:
 
 
 def controller_key(lab: Lab) -> None:
-    """The key with which the controller enters every machine, made once."""
+    """Create the ssh key with which the controller logs in to every machine, unless it exists."""
     key = lab.state_dir / "ssh/id_ed25519"
     key.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not key.exists():
         run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "tars-lab", "-f", key])
 
 
-def know(lab: Lab) -> None:
-    """Write the host keys of the machines that exist where ssh looks them up."""
+def write_known_hosts(lab: Lab) -> None:
+    """Write the host keys of the existing machines to the known_hosts file of the lab."""
     lines = []
     for machine in lab.machines:
         key = lab.rootfs(machine.name) / "etc/ssh/ssh_host_ed25519_key.pub"
         if key.exists():
             public = " ".join(key.read_text().split()[:2])
-            names = filter(None, (machine.name, machine.address, machine.address6, machine.born))
+            names = filter(None, (machine.name, machine.address, machine.address6, machine.dhcp_address))
             lines.append(f"{','.join(names)} {public}\n")
     path = lab.state_dir / "ssh/known_hosts"
     with _known_hosts:
@@ -128,11 +131,14 @@ def know(lab: Lab) -> None:
 
 
 def _nfs_client(rootfs: Path, programs: str) -> None:
-    """Put the stand-in for the kernel's NFS client where mount(8) looks for it, also after nfs-common is installed."""
+    """Install the stand-in for the kernel's NFS client where mount(8) expects it.
+
+    dpkg diverts the files of nfs-common, so that the stand-in stays when that package is installed.
+    """
     folder = rootfs / _NFS_CLIENT.relative_to("/")
     library = importlib.util.find_spec("mfusepy")
     if library is None or library.origin is None:
-        raise LabError("mfusepy is not installed in this Python; the lock of the project names it")
+        raise LabError("mfusepy: not installed in this Python; install the packages of requirements.lock")
     source = Path(__file__).with_name("nfs_client")
     shutil.copytree(source, folder / "tars_lab/nfs_client", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copyfile(library.origin, folder / "mfusepy.py")
@@ -146,12 +152,12 @@ def _nfs_client(rootfs: Path, programs: str) -> None:
 
 
 def boot(lab: Lab, machine: Machine) -> None:
-    """Switch the machine on, unless it is; returns at once."""
+    """Switch the machine on unless it is on; return at once. Raises LabError when it has no disk."""
     if cgroups.pids(lab, machine.name):
         return
     rootfs = lab.rootfs(machine.name)
     if not rootfs.exists():
-        raise LabError(f"machine {machine.name}: it has no root file system; `lab up` makes it")
+        raise LabError(f"machine {machine.name}: no root file system at {rootfs}; create it with `lab up`")
     command = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot"]
     command += [
         "--directory",
@@ -168,7 +174,7 @@ def boot(lab: Lab, machine: Machine) -> None:
     environment = {"PATH": os.environ["PATH"], "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network"}
     if cgroups.legacy():
         command.append("--setenv=SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1")
-    # A reboot runs this again: what the machine had set in its network does not survive it, as on a real one.
+    # A reboot runs this script again, so that network settings made by hand do not survive it, as on a real machine.
     script = rootfs.with_name("boot.sh")
     nspawn = f"status=0\n{shlex.join(command)} || status=$?\n"
     script.write_text(f"set -e\n{network.plug(lab, machine)}{nspawn}{network.unplug(lab, machine)}exit $status\n")
@@ -176,7 +182,7 @@ def boot(lab: Lab, machine: Machine) -> None:
 
 
 def wait(lab: Lab, machine: Machine) -> None:
-    """Wait until the machine has booted with nothing failed and has the addresses it gives itself."""
+    """Wait until the machine has booted without a failed unit and has its addresses. Raises LabError."""
     deadline = time.monotonic() + _BOOT_SECONDS
     state = "not started"
     while time.monotonic() < deadline:
@@ -191,67 +197,69 @@ def wait(lab: Lab, machine: Machine) -> None:
         execute(lab, machine, ["systemctl", "--failed", "--no-legend", "--plain"]).stdout if state == "degraded" else ""
     )
     raise LabError(
-        f"machine {machine.name}: wanted it running within {_BOOT_SECONDS} s, found {state}\n{failed}"
-        f"its console: {lab.log(machine.name)}; its journal: `lab logs {machine.name}`"
+        f"machine {machine.name}: {state} after {_BOOT_SECONDS} s at most, expected running\n{failed}"
+        f"see its console {lab.log(machine.name)} and its journal: `lab logs {machine.name}`"
     )
 
 
 def _wait_online(lab: Lab, machine: Machine) -> None:
-    """Wait for the addresses: systemd calls a machine running as soon as the network's manager has started."""
+    """Wait for the addresses: systemd reports a machine as running as soon as its network manager has started."""
     command = ["/usr/lib/systemd/systemd-networkd-wait-online", "--interface=eth0", f"--timeout={_BOOT_SECONDS}"]
     done = execute(lab, machine, command)
     if done.returncode:
         raise LabError(
-            f"machine {machine.name}: wanted its network up within {_BOOT_SECONDS} s: {done.stderr.strip()}\n"
-            f"its journal: `lab logs {machine.name}`"
+            f"machine {machine.name}: network not up after {_BOOT_SECONDS} s: {done.stderr.strip()}\n"
+            f"see its journal: `lab logs {machine.name}`"
         )
 
 
 def system_state(lab: Lab, machine: Machine) -> str:
-    """`off`, or systemd's own word for the state of the machine (starting, running, degraded, stopping…)."""
+    """Return `off`, or the state of the machine as systemd reports it (starting, running, degraded, stopping…)."""
     if cgroups.init(lab, machine.name) is None:
         return "starting" if cgroups.pids(lab, machine.name) else "off"
-    # Until the bus is there, systemctl answers on standard error alone.
+    # Before the bus runs, systemctl writes to standard error only.
     with contextlib.suppress(LabError):
         return execute(lab, machine, ["systemctl", "is-system-running"]).stdout.strip() or "starting"
     return "off"
 
 
 def execute(lab: Lab, machine: Machine, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    """Run a program inside the machine, as root, whatever the state of its network."""
+    """Run a program inside the machine as root; this does not use its network. Raises LabError when it is off."""
     return subprocess.run(enter(lab, machine, command), capture_output=True, text=True, stdin=subprocess.DEVNULL)
 
 
 def enter(lab: Lab, machine: Machine, command: Sequence[str]) -> list[str]:
-    """The command line that runs `command` inside the machine."""
+    """Return the command line that runs `command` inside the machine. Raises LabError when it is off."""
     leader = cgroups.init(lab, machine.name)
     if leader is None:
-        raise LabError(f"machine {machine.name} is off; `lab start {machine.name}` boots it")
+        raise LabError(f"machine {machine.name}: it is off; boot it with `lab start {machine.name}`")
     path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     inside = ["env", "-i", path, "HOME=/root", "LANG=C.UTF-8", f"TERM={os.environ.get('TERM', 'dumb')}"]
     return ["nsenter", "--target", str(leader), "--all", "--wdns=/root", *inside, *command]
 
 
 def power_off(lab: Lab, name: str) -> None:
-    """Switch the machine off as its power button would; what does not end in time is killed."""
+    """Shut the machine down as its power button would; kill what still runs after a minute."""
     leader = cgroups.init(lab, name)
     if leader is not None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(leader, signal.SIGRTMIN + 4)
         cgroups.wait_empty(lab, name, _POWER_OFF_SECONDS)
     if not cgroups.kill(lab, name):
-        raise LabError(f"machine {name}: processes {cgroups.pids(lab, name)} cannot be killed")
+        raise LabError(
+            f"machine {name}: processes {cgroups.pids(lab, name)} cannot be killed; see /proc/PID/stack for the reason"
+        )
     cgroups.remove(lab, name)
 
 
 def start(name: str) -> None:
-    """Boot a machine of the running lab and wait until it is up."""
+    """Boot a machine of the recorded lab and wait until it is up. Raises LabError."""
     lab = recorded()
     boot(lab, lab.machine(name))
     wait(lab, lab.machine(name))
 
 
 def stop(name: str) -> None:
-    """Switch a machine of the running lab off; its disk stays as it is."""
+    """Shut a machine of the recorded lab down; its disk stays. Raises LabError."""
     lab = recorded()
     power_off(lab, lab.machine(name).name)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lab's bridge on the host, one network namespace for each machine, and the way out to the package mirrors.
+"""The lab's bridge on the host, one network namespace for each machine, and the route to the package mirrors.
 
-IPv4 leaves by masquerading on the host's uplink. IPv6 stays on the bridge: a host that forwards IPv6 drops the routes
-it learnt from router advertisements, and nothing in the lab needs the outside over IPv6.
+IPv4 is masqueraded on the host's uplink. IPv6 stays on the bridge: a host that forwards IPv6 drops the routes that it
+learnt from router advertisements, and nothing in the lab needs the internet over IPv6.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ _SYSCTLS = {
 
 
 def up(lab: Lab) -> None:
-    """Make, or complete, the bridge, the rules and the forwarding."""
+    """Create or complete the bridge, the rules and the forwarding."""
     _save_sysctls(lab)
     if not _exists(lab.bridge):
         run(["ip", "link", "add", lab.bridge, "mtu", str(_uplink_mtu()), "type", "bridge", "stp_state", "0"])
@@ -36,7 +36,7 @@ def up(lab: Lab) -> None:
 
 
 def down(lab: Lab) -> list[str]:
-    """Remove all of it, restore what was set, and say what was removed."""
+    """Remove namespaces, bridge and rules and restore the sysctls; return what was removed."""
     removed = []
     for name in namespaces(lab):
         run(["ip", "netns", "delete", name])
@@ -53,15 +53,15 @@ def down(lab: Lab) -> list[str]:
 
 
 def namespaces(lab: Lab) -> list[str]:
-    """The lab's network namespaces that exist."""
-    found: list[dict[str, str]] = json.loads(run(["ip", "-j", "netns", "list"]) or "[]")
-    return sorted(entry["name"] for entry in found if entry["name"].startswith(f"{lab.bridge}-"))
+    """Return the names of the lab's existing network namespaces."""
+    listed: list[dict[str, str]] = json.loads(run(["ip", "-j", "netns", "list"]) or "[]")
+    return sorted(entry["name"] for entry in listed if entry["name"].startswith(f"{lab.bridge}-"))
 
 
 def plug(lab: Lab, machine: Machine) -> str:
-    """Shell commands that give a machine a new namespace with nothing in it but `eth0`, as at power-on.
+    """Return shell commands that give a machine a new namespace with only `eth0` in it, as at power-on.
 
-    The address is the machine's own business.
+    The machine itself sets the address.
     """
     namespace, port, mtu = lab.netns(machine.name), _port(lab, machine), _uplink_mtu()
     return f"""\
@@ -73,14 +73,14 @@ ip link set {port} master {lab.bridge} up
 
 
 def tap(lab: Lab, machine: Machine) -> tuple[str, int, str]:
-    """The port for a machine with a kernel of its own: its name, its MTU, and shell commands that make it anew."""
+    """Return the bridge port for a machine with its own kernel: name, MTU, and shell commands that re-create it."""
     port, mtu = _port(lab, machine), _uplink_mtu()
     make = f"ip tuntap add {port} mode tap\nip link set {port} mtu {mtu} master {lab.bridge} up\n"
     return port, mtu, unplug(lab, machine) + make
 
 
 def unplug(lab: Lab, machine: Machine) -> str:
-    """Shell commands that take a machine off the bridge: whoever asks for it is not even refused."""
+    """Return shell commands that remove a machine from the bridge; connections to it then time out."""
     namespace, port = lab.netns(machine.name), _port(lab, machine)
     return f"""\
 if [ -e /sys/class/net/{port} ]; then ip link delete {port}; fi
@@ -97,7 +97,7 @@ def _exists(link: str) -> bool:
 
 
 def _delete(link: str) -> None:
-    """Remove a link. A namespace that was deleted takes its own along, a moment later: then it is gone before that."""
+    """Remove a link. The kernel removes the links of a deleted namespace a moment later, so it may vanish meanwhile."""
     try:
         run(["ip", "link", "delete", link])
     except LabError:
@@ -106,7 +106,7 @@ def _delete(link: str) -> None:
 
 
 def _uplink_mtu() -> int:
-    """The MTU of the interface with the default route: larger packets would not get through behind the masquerade."""
+    """Return the MTU of the interface with the default route, which limits the packets behind the masquerade."""
     routes: list[dict[str, str]] = json.loads(run(["ip", "-j", "-4", "route", "show", "default"]) or "[]")
     if not routes:
         return 1500
@@ -118,7 +118,7 @@ def _table(lab: Lab) -> str:
 
 
 def _rules(lab: Lab) -> None:
-    """One table of the lab's own, replaced as a whole in one transaction."""
+    """Replace the lab's own nftables table in one transaction."""
     table = _table(lab)
     run(
         ["nft", "-f", "-"],
@@ -143,7 +143,7 @@ def _boot() -> str:
 
 
 def _save_sysctls(lab: Lab) -> None:
-    """Set forwarding, remembering what was there before the lab (unless that was before a reboot of the host)."""
+    """Set the sysctls and save the values from before the lab, which stay valid until the host reboots."""
     saved = _read_saved(lab)
     for key, value in _SYSCTLS.items():
         path = Path("/proc/sys", key)
@@ -169,7 +169,7 @@ def _restore_sysctls(lab: Lab) -> list[str]:
             try:
                 path.write_text(value)
             except OSError as error:
-                raise LabError(f"{path}: cannot be set back to {value}: {error}") from error
-            restored.append(f"setting {key.replace('/', '.')} (back to {value})")
+                raise LabError(f"{path}: cannot be restored to {value}: {error}") from error
+            restored.append(f"setting {key.replace('/', '.')} (restored to {value})")
     _saved(lab).unlink(missing_ok=True)
     return restored

@@ -10,31 +10,29 @@ from tars_lab import cgroups
 from tars_lab.commands import run
 from tars_lab.layout import Lab
 
-# Waits until it has been put into its control group. systemd-nspawn ends with 133 when the machine asked for a reboot.
+# Waits for a line of input, which comes when it is in its control group. systemd-nspawn exits with 133 for a reboot.
 _SUPERVISOR = 'read -r go && exec </dev/null || exit; while :; do "$@"; [ $? -eq 133 ] || exit; done'
-
-
-# Joins the groups before the double dash.
+# Joins the groups before the double dash, then runs the command after it.
 _MEMBER = 'while [ "$1" != -- ]; do echo 0 >"$1" || exit; shift; done; shift; exec "$@"'
 BUILD = "build"
 
 
 def build(lab: Lab, command: Sequence[str | Path], log: Path, what: str) -> None:
-    """Run a step of a build to its end, in a control group by which its remains are found if this process is killed."""
+    """Run a step of a build to its end, in a control group in which `clear` finds it if this process is killed."""
     groups = cgroups.create(lab, BUILD)
     run(["/bin/sh", "-c", _MEMBER, "tars-lab", *groups, "--", *command], shown=command, log=log, what=what)
 
 
 def clear(lab: Lab) -> bool:
-    """End what an interrupted build has left; whether there was anything."""
-    left = bool(cgroups.pids(lab, BUILD))
+    """Kill the processes of an interrupted build; return whether there were any."""
+    interrupted = bool(cgroups.pids(lab, BUILD))
     cgroups.kill(lab, BUILD)
     cgroups.remove(lab, BUILD)
-    return left
+    return interrupted
 
 
 def launch(lab: Lab, name: str, command: Sequence[str], environment: dict[str, str] | None = None) -> None:
-    """Start a process that outlives this one, in the control group of that name; it writes to the log of that name."""
+    """Start a process that outlives this one, in the control group `name`; its output goes to the log `name`."""
     groups = cgroups.create(lab, name)
     lab.log(name).parent.mkdir(parents=True, exist_ok=True)
     with lab.log(name).open("ab") as log:
@@ -50,6 +48,6 @@ def launch(lab: Lab, name: str, command: Sequence[str], environment: dict[str, s
         )
     for group in groups:
         group.write_text(str(supervisor.pid))
-    assert supervisor.stdin is not None
-    with supervisor.stdin as gate:
-        gate.write("go\n")
+    if supervisor.stdin is not None:  # It is a pipe; the condition is for the type checker.
+        with supervisor.stdin as gate:
+            gate.write("go\n")

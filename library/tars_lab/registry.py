@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The registry on the bridge: serves the stack's images under their upstream names, as a mirror of Docker Hub would."""
+"""The registry on the bridge: it serves the images of the stack under their upstream names, as a Docker Hub mirror."""
 
 import http.client
 import time
@@ -14,7 +14,7 @@ _MANIFESTS = "application/vnd.docker.distribution.manifest.v2+json, application/
 
 
 def up(lab: Lab) -> None:
-    """Start the registry unless it answers already."""
+    """Start the registry unless it answers already. Raises LabError."""
     if answers(lab):
         return
     cgroups.kill(lab, NAME)
@@ -32,12 +32,14 @@ def up(lab: Lab) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while not answers(lab):
         if time.monotonic() > deadline or not cgroups.pids(lab, NAME):
-            raise LabError(f"registry: wanted it to answer on {host}:{port}, it does not; its log: {lab.log(NAME)}")
+            raise LabError(
+                f"registry: no answer on {host}:{port} after {_START_SECONDS} s; see its log {lab.log(NAME)}"
+            )
         time.sleep(0.1)
 
 
 def down(lab: Lab) -> list[str]:
-    """Stop the registry; what it stores stays in the cache."""
+    """Stop the registry and keep its images in the cache; return what was stopped."""
     running = bool(cgroups.pids(lab, NAME))
     cgroups.kill(lab, NAME)
     cgroups.remove(lab, NAME)
@@ -45,13 +47,13 @@ def down(lab: Lab) -> list[str]:
 
 
 def repository(reference: str) -> tuple[str, str]:
-    """Name and tag under which a mirror of Docker Hub holds an image (`postgres:17` → `library/postgres`, `17`)."""
+    """Return repository and tag of an image on a mirror of Docker Hub (`postgres:17` → `library/postgres`, `17`)."""
     name, _, tag = reference.partition(":")
     return name if "/" in name else f"library/{name}", tag or "latest"
 
 
 def digest(lab: Lab, reference: str) -> str | None:
-    """The digest of the image's manifest, or None when the registry does not hold it."""
+    """Return the digest of the image's manifest, None when the registry does not have the image."""
     name, tag = repository(reference)
     connection = http.client.HTTPConnection(*lab.registry_address, timeout=10)
     try:
@@ -63,7 +65,7 @@ def digest(lab: Lab, reference: str) -> str | None:
 
 
 def answers(lab: Lab) -> bool:
-    """Whether the registry answers on its address."""
+    """Return whether the registry answers on its address."""
     connection = http.client.HTTPConnection(*lab.registry_address, timeout=2)
     try:
         connection.request("GET", "/v2/")

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The machines of molecule's scenarios: a lab of its own beside the other, with the machines that a scenario names.
+"""The machines of the Molecule scenarios: a second lab with the machines that a scenario lists.
 
-`python -m tars_lab.scenarios up PLATFORMS` makes them bare and prints what molecule calls an instance config, `down`
-takes everything away again. PLATFORMS is a scenario's list of platforms in JSON; of each, it reads
+`python -m tars_lab.scenarios up PLATFORMS` creates them and prints what Molecule calls an instance config, `down`
+removes them. PLATFORMS is a scenario's list of platforms in JSON; each platform has
 
-- `name` and `address`, and `born` where it begins with an address from DHCP,
+- `name` and `address`, and `dhcp_address` if it starts with an address from DHCP,
 - `kind` (the profile of a host or `client`; default xps8950) and `suite`, the release of Debian,
 - `images`: whether it needs the images of the stack.
 """
@@ -16,8 +16,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
-from tars_lab import base, layout
-from tars_lab import lab as whole
+from tars_lab import base, layout, lifecycle
 from tars_lab.commands import LabError
 from tars_lab.layout import SUITE, Lab, Machine
 
@@ -29,17 +28,17 @@ _PROJECT = Path(__file__).parents[2]
 
 
 def lab(platforms: list[dict[str, Any]]) -> Lab:
-    """The lab of a scenario. Secrets, fingerprints and what the roles record on the controller lie in its state."""
+    """Return the lab of a scenario. Its state folder also holds secrets, fingerprints and the records of the roles."""
     gateway = str(NETWORK[1])
-    like = layout.load(_PROJECT / "inventories/lab", state=STATE, bridge=_BRIDGE, prefix6=PREFIX6)
+    template = layout.load(_PROJECT / "inventories/lab", state=STATE, bridge=_BRIDGE, prefix6=PREFIX6)
     return replace(
-        like,
+        template,
         inventory=str(STATE / "inventory"),
         network=str(NETWORK),
         gateway=gateway,
         gateway6=layout.address6(gateway, NETWORK, PREFIX6),
         registry=f"http://{gateway}:5000",
-        images=like.images if any(platform.get("images") for platform in platforms) else {},
+        images=template.images if any(platform.get("images") for platform in platforms) else {},
         machines=tuple(_machine(platform) for platform in platforms),
     )
 
@@ -51,7 +50,7 @@ def _machine(platform: dict[str, Any]) -> Machine:
         kind=kind,
         address=platform["address"],
         address6=layout.address6(platform["address"], NETWORK, PREFIX6),
-        born=platform.get("born", ""),
+        dhcp_address=platform.get("dhcp_address", ""),
         dsm_account="tars-admin" if kind == "ds1515plus" else "",
         volumes=("/volume1",) if kind == "ds1515plus" else (),
         suite=platform.get("suite", SUITE),
@@ -59,21 +58,27 @@ def _machine(platform: dict[str, Any]) -> Machine:
 
 
 def up(platforms: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Make the machines bare, whatever was there before, and say how molecule reaches them. Raises LabError."""
+    """Create the machines, replacing existing ones; return how Molecule connects to them. Raises LabError."""
     wanted = lab(platforms)
-    whole.down(_progress, lab=wanted)
+    lifecycle.down(_progress, lab=wanted)
     Path(wanted.inventory).mkdir(parents=True, exist_ok=True)
-    whole.up(Path(wanted.inventory), _progress, lab=wanted)
+    lifecycle.up(Path(wanted.inventory), _progress, lab=wanted)
     key = str(wanted.state_dir / "ssh/id_ed25519")
     return [
-        {"instance": one.name, "address": one.born or one.address, "user": "root", "port": 22, "identity_file": key}
-        for one in wanted.machines
+        {
+            "instance": machine.name,
+            "address": machine.dhcp_address or machine.address,
+            "user": "root",
+            "port": 22,
+            "identity_file": key,
+        }
+        for machine in wanted.machines
     ]
 
 
 def down() -> None:
-    """Take the machines away, and all that a run of the roles left beside them."""
-    whole.down(_progress, lab=lab([]))
+    """Remove the machines and the files that the roles recorded for them."""
+    lifecycle.down(_progress, lab=lab([]))
     base.remove(STATE)
 
 

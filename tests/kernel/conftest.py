@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from tars_lab import lab as whole
-from tars_lab import layout, machine, virtual
+from tars_lab import layout, lifecycle, machine, virtual
 from tars_lab.layout import Lab, Machine
 
 from ..conftest import BIN, INVENTORY, ROOT, environment
@@ -90,8 +89,8 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     inventory = spec(tmp_path_factory.mktemp("inventory"))
     lab = layout.load(inventory, state=Path("/var/lib/tars-lab8"), bridge="tars8", prefix6="fd77:7a52:0:8::/64")
     lab = replace(lab, images={}, machines=tuple(lab.machine(name) for name in (NAS, DESKTOP)))
-    whole.down(lab=lab)
-    whole.up(inventory, lab=replace(lab, machines=(lab.machine(NAS),)))
+    lifecycle.down(lab=lab)
+    lifecycle.up(inventory, lab=replace(lab, machines=(lab.machine(NAS),)))
     both = Pair(lab)
 
     def desktop() -> None:
@@ -104,5 +103,5 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     for job in jobs:
         job.result()
     yield both
-    removed = whole.down(lab=lab)
+    removed = lifecycle.down(lab=lab)
     assert {f"machine {DESKTOP}", "bridge tars8"} <= set(removed)

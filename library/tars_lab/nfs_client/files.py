@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The operations FUSE asks for, carried out on the server as the user who asks, so that the server decides."""
+"""The operations of FUSE, carried out on the NFS server as the calling user, so that the server checks permissions."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from typing import Any
 
 import mfusepy
 
-from tars_lab.nfs_client.server import STATVFS, Server, Stat, Statvfs, Unreachable
+from tars_lab.nfs_client.server import STATVFS, Server, Stat, Statvfs, UnreachableError
 
 _CHUNK = 1 << 20
-# <sys/stat.h>: in place of nanoseconds, the present moment and no change.
+# <sys/stat.h>: values of tv_nsec that mean "now" and "no change".
 _UTIME_NOW, _UTIME_OMIT = (1 << 30) - 1, (1 << 30) - 2
 
 
@@ -32,7 +32,10 @@ class _Open:
 
 
 class Files(mfusepy.Operations):  # type: ignore[misc]  # mfusepy carries no annotations
-    """The operations FUSE asks for, carried out on the server."""
+    """The operations of FUSE, carried out on the server.
+
+    Names and arguments of the methods are mfusepy's. They raise FuseOSError with the errno of the server's answer.
+    """
 
     use_ns = True
 
@@ -42,89 +45,101 @@ class Files(mfusepy.Operations):  # type: ignore[misc]  # mfusepy carries no ann
         self._next = 1
         self._away = False
 
-    def _patiently(self, attempt: Callable[[], Any]) -> Any:
-        """Try until the server has answered, or the mount's patience is at its end (then EIO, as a soft mount)."""
-        patience = self._server.mount.patience
-        deadline = None if patience is None else time.monotonic() + patience
-        # A first failure may be a connection that died while nobody used it; a server known to be away gets one try.
+    def _retry(self, attempt: Callable[[], Any]) -> Any:
+        """Repeat a call until the server answers; on a soft mount fail with EIO after its time limit."""
+        limit_s = self._server.mount.limit_s
+        deadline = None if limit_s is None else time.monotonic() + limit_s
+        # The first failure may be a connection that broke while it was idle; a server known to be away gets one try.
         tries = 1 if self._away else 2
         while True:
             try:
                 answer = attempt()
-            except Unreachable as error:
+            except UnreachableError as error:
                 tries -= 1
                 if deadline is not None and (time.monotonic() > deadline or tries <= 0):
-                    self._notice(True, str(error))
+                    self._set_away(True, str(error))
                     raise mfusepy.FuseOSError(errno.EIO) from error
                 if tries <= 0:
-                    self._notice(True, str(error))
+                    self._set_away(True, str(error))
                     time.sleep(1)
             except OSError as error:
-                self._notice(False)
+                self._set_away(False)
                 raise mfusepy.FuseOSError(error.errno) from error
             else:
-                self._notice(False)
+                self._set_away(False)
                 return answer
 
-    def _notice(self, away: bool, why: str = "") -> None:
+    def _set_away(self, away: bool, reason: str = "") -> None:
+        """Log when the server stops or starts answering, in the words of the kernel's client."""
         if away != self._away:
             self._away = away
             server = self._server.mount.server
-            syslog.syslog(f"nfs: server {server} not responding: {why}" if away else f"nfs: server {server} OK")
+            syslog.syslog(f"nfs: server {server} not responding: {reason}" if away else f"nfs: server {server} OK")
 
     def _call(self, function: str, path: str, *arguments: Any) -> int:
         user = _caller()
-        return int(self._patiently(lambda: self._server.call(function, os.fsencode(path), *arguments, user=user)))
+        return int(self._retry(lambda: self._server.call(function, os.fsencode(path), *arguments, user=user)))
 
     # Folders and attributes
 
     def getattr(self, path: str, fh: int | None = None) -> dict[str, Any]:
-        found = Stat()
-        self._call("nfs_lstat64", path, ctypes.byref(found))
+        """Return the attributes of a path, times in nanoseconds."""
+        attributes = Stat()
+        self._call("nfs_lstat64", path, ctypes.byref(attributes))
         members = ("ino", "mode", "nlink", "uid", "gid", "rdev", "size", "blocks")
-        attributes = {f"st_{name}": getattr(found, name) for name in members}
+        result = {f"st_{name}": getattr(attributes, name) for name in members}
         for name in ("atime", "mtime", "ctime"):
-            attributes[f"st_{name}"] = getattr(found, name) * 10**9 + getattr(found, f"{name}_nsec")
-        return attributes
+            result[f"st_{name}"] = getattr(attributes, name) * 10**9 + getattr(attributes, f"{name}_nsec")
+        return result
 
     def readdir(self, path: str, fh: int) -> list[tuple[str, dict[str, int], int]]:
+        """Return the entries of a folder: name, attributes and offset 0."""
         user = _caller()
-        entries: list[tuple[str, int, int]] = self._patiently(lambda: self._server.entries(path, user))
-        found = [entry for entry in entries if entry[0] not in (".", "..")]
-        # An entry without an inode number counts as deleted for those who read folders the old way, shells among them.
+        entries: list[tuple[str, int, int]] = self._retry(lambda: self._server.entries(path, user))
+        others = [entry for entry in entries if entry[0] not in (".", "..")]
+        # Programs with the old readdir call, shells among them, take an entry without an inode number for deleted.
         always = [(".", 1, stat.S_IFDIR), ("..", 1, stat.S_IFDIR)]
-        return [(name, {"st_ino": inode or 1, "st_mode": kind}, 0) for name, inode, kind in always + found]
+        return [(name, {"st_ino": inode or 1, "st_mode": kind}, 0) for name, inode, kind in always + others]
 
     def readlink(self, path: str) -> str:
+        """Return the target of a symbolic link."""
         target = ctypes.create_string_buffer(os.pathconf("/", "PC_PATH_MAX"))
         self._call("nfs_readlink", path, target, len(target))
-        # libnfs 5 leaves what follows the target in the reply behind it.
+        # libnfs 5 does not end the target in the buffer; bytes of the reply follow it.
         return os.fsdecode(target.raw[: self.getattr(path)["st_size"]])
 
     def statfs(self, path: str) -> dict[str, int]:
-        found = Statvfs()
-        self._call("nfs_statvfs64", path, ctypes.byref(found))
-        return {f"f_{name}": getattr(found, name) for name in STATVFS.split() if name not in ("fsid", "flag")}
+        """Return the sizes of the file system, as statvfs(3) names them."""
+        sizes = Statvfs()
+        self._call("nfs_statvfs64", path, ctypes.byref(sizes))
+        return {f"f_{name}": getattr(sizes, name) for name in STATVFS.split() if name not in ("fsid", "flag")}
 
     def access(self, path: str, amode: int) -> int:
+        """Check the caller's access; return 0."""
         return self._call("nfs_access", path, amode)
 
     def mkdir(self, path: str, mode: int) -> int:
+        """Create a folder; return 0."""
         return self._call("nfs_mkdir2", path, mode & 0o7777)
 
     def rmdir(self, path: str) -> int:
+        """Remove an empty folder; return 0."""
         return self._call("nfs_rmdir", path)
 
     def unlink(self, path: str) -> int:
+        """Remove a file; return 0."""
         return self._call("nfs_unlink", path)
 
     def symlink(self, target: str, source: str) -> int:
+        """Create the symbolic link `source` that points to `target`; return 0."""
         return self._call("nfs_symlink", source, os.fsencode(target))
 
     def link(self, target: str, source: str) -> int:
+        """Create the hard link `target` to `source`; return 0."""
         return self._call("nfs_link", source, os.fsencode(target))
 
     def rename(self, old: str, new: str) -> int:
+        """Rename a path, also for files that are open; return 0."""
         self._call("nfs_rename", old, os.fsencode(new))
         for entry in self._open.values():
             if entry.path == old:
@@ -132,12 +147,14 @@ class Files(mfusepy.Operations):  # type: ignore[misc]  # mfusepy carries no ann
         return 0
 
     def chmod(self, path: str, mode: int) -> int:
+        """Set the mode of a path; return 0."""
         return self._call("nfs_chmod", path, stat.S_IMODE(mode))
 
     def chown(self, path: str, uid: int, gid: int) -> int:
+        """Set the owner of a regular file; return 0. Other kinds of files fail with EOPNOTSUPP."""
         now = self.getattr(path)
         if not stat.S_ISREG(now["st_mode"]):
-            # nfs_chown of libnfs 5 changes the folder above instead; only what can be opened has another way.
+            # nfs_chown of libnfs 5 changes the folder above instead; nfs_fchown works, but needs an open file.
             raise mfusepy.FuseOSError(errno.EOPNOTSUPP)
         keep = (-1, 0xFFFFFFFF)
         number = self.open(path, os.O_RDONLY)
@@ -148,32 +165,36 @@ class Files(mfusepy.Operations):  # type: ignore[misc]  # mfusepy carries no ann
             self.release(path, number)
 
     def utimens(self, path: str, times: tuple[int, int] | None = None) -> int:
+        """Set the times of last access and change, in nanoseconds, None for now; return 0."""
         now = self.getattr(path)
-        given = []
-        for place, name in enumerate(("st_atime", "st_mtime")):
-            moment = times[place] if times else _UTIME_NOW
-            given.append({_UTIME_NOW: time.time_ns(), _UTIME_OMIT: now[name]}.get(moment, moment))
-        values = [part for moment in given for part in (moment // 10**9, moment % 10**9 // 1000)]
+        new_times = []
+        for index, name in enumerate(("st_atime", "st_mtime")):
+            moment = times[index] if times else _UTIME_NOW
+            new_times.append({_UTIME_NOW: time.time_ns(), _UTIME_OMIT: now[name]}.get(moment, moment))
+        values = [part for moment in new_times for part in (moment // 10**9, moment % 10**9 // 1000)]
         return self._call("nfs_lutimes", path, (ctypes.c_long * 4)(*values))
 
     def truncate(self, path: str, length: int, fh: int | None = None) -> int:
+        """Set the length of a file in bytes; return 0."""
         return self._call("nfs_truncate", path, ctypes.c_uint64(length))
 
     # Open files
 
     def open(self, path: str, flags: int) -> int:
-        return self._opened(path, flags & (os.O_ACCMODE | os.O_TRUNC), None)
+        """Open a file; return its handle."""
+        return self._register_open(path, flags & (os.O_ACCMODE | os.O_TRUNC), None)
 
     def create(self, path: str, mode: int, fi: Any = None) -> int:
-        number = self._opened(path, os.O_RDWR | os.O_CREAT, stat.S_IMODE(mode))
-        # libnfs 5 makes every file 0600 over NFS 4.
+        """Create and open a file; return its handle."""
+        number = self._register_open(path, os.O_RDWR | os.O_CREAT, stat.S_IMODE(mode))
+        # libnfs 5 gives every new file mode 0600 over NFS 4.
         self.chmod(path, mode)
         return number
 
-    def _opened(self, path: str, flags: int, mode: int | None) -> int:
+    def _register_open(self, path: str, flags: int, mode: int | None) -> int:
         entry = _Open(path, flags, _caller(), 0)
-        self._patiently(lambda: self._open_on_server(entry, mode))
-        # Opened again, after a reconnection, it must neither be emptied nor made.
+        self._retry(lambda: self._open_on_server(entry, mode))
+        # When it is opened again after a reconnection, it must be neither truncated nor created.
         entry.flags = flags & os.O_ACCMODE
         number, self._next = self._next, self._next + 1
         self._open[number] = entry
@@ -194,20 +215,23 @@ class Files(mfusepy.Operations):  # type: ignore[misc]  # mfusepy carries no ann
                 self._open_on_server(entry)
             return self._server.call(function, entry.handle, *arguments, user=entry.user)
 
-        return int(self._patiently(attempt))
+        return int(self._retry(attempt))
 
     def read(self, path: str, size: int, offset: int, fh: int) -> bytes:
+        """Return up to `size` bytes from `offset`, fewer only at the end of the file."""
         content = b""
         while len(content) < size:
-            want = min(size - len(content), _CHUNK)
-            buffer = ctypes.create_string_buffer(want)
-            got = self._on_open(fh, "nfs_pread", ctypes.c_uint64(offset + len(content)), ctypes.c_uint64(want), buffer)
-            if got == 0:
+            count = min(size - len(content), _CHUNK)
+            buffer = ctypes.create_string_buffer(count)
+            place = ctypes.c_uint64(offset + len(content))
+            received = self._on_open(fh, "nfs_pread", place, ctypes.c_uint64(count), buffer)
+            if received == 0:
                 break
-            content += buffer.raw[:got]
+            content += buffer.raw[:received]
         return content
 
     def write(self, path: str, data: bytes, offset: int, fh: int) -> int:
+        """Write all of `data` at `offset`; return its length."""
         done = 0
         while done < len(data):
             part = data[done : done + _CHUNK]
@@ -215,14 +239,16 @@ class Files(mfusepy.Operations):  # type: ignore[misc]  # mfusepy carries no ann
         return done
 
     def fsync(self, path: str, datasync: int, fh: int) -> int:
+        """Write the file to the server's disk; return 0."""
         return self._on_open(fh, "nfs_fsync")
 
     def release(self, path: str, fh: int) -> int:
+        """Close a file; return 0. A failure is logged, as close(2) has no way to report it to the kernel."""
         entry = self._open.pop(fh)
         if entry.generation == self._server.generation and self._server.connected:
             try:
                 self._server.call("nfs_close", entry.handle, user=entry.user)
-            except (OSError, Unreachable) as error:
+            except (OSError, UnreachableError) as error:
                 syslog.syslog(f"nfs: closing {path}: {error}")
         return 0
 

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""mount.nfs4 SPEC DIR [-sfnv] [-o OPTIONS]: exits with 0 when mounted and leaves a daemon that ends at umount.
+"""mount.nfs4 SPEC DIR [-sfnv] [-o OPTIONS]: exit with 0 when mounted, and leave a daemon that ends at umount.
 
-Otherwise it says why as mount.nfs does, and exits with 32 (1 for wrong usage).
+Otherwise print the reason as mount.nfs does, and exit with 32 (1 for wrong usage).
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ import mfusepy
 
 from tars_lab.nfs_client.files import Files
 from tars_lab.nfs_client.options import parse
-from tars_lab.nfs_client.server import Server, Unreachable
+from tars_lab.nfs_client.server import Server, UnreachableError
 
 
-def _first_contact(server: Server) -> None:
-    """Connect, trying for as long as `retry` says. Raises SystemExit with mount.nfs's status 32."""
-    deadline = time.monotonic() + server.mount.retry
+def _connect(server: Server) -> None:
+    """Connect, with retries for the time that the option `retry` sets. Raises SystemExit with mount.nfs's status 32."""
+    deadline = time.monotonic() + server.mount.retry_s
     while True:
         try:
             return server.connect()
@@ -32,7 +32,7 @@ def _first_contact(server: Server) -> None:
                 error.errno or 0, f"{os.strerror(error.errno or 0)} on the server"
             )
             _fail(f"{reason} while mounting {server.mount.spec}")
-        except Unreachable as error:
+        except UnreachableError as error:
             if time.monotonic() > deadline:
                 _fail(f"{server.mount.spec}: {error}")
             time.sleep(1)
@@ -50,18 +50,18 @@ def main() -> None:
     except ValueError as error:
         _fail(str(error), 1)
     server = Server(mount)
-    _first_contact(server)
+    _connect(server)
     syslog.openlog("mount.nfs4", syslog.LOG_PID, syslog.LOG_DAEMON)
     options: dict[str, Any] = dict.fromkeys(mount.flags, True)
     mfusepy.FUSE(
         Files(server),
-        mount.place,
+        mount.mount_point,
         nothreads=True,
         allow_other=True,
         fsname=mount.spec,
         subtype="nfs4",
-        attr_timeout=mount.cache,
-        entry_timeout=mount.cache,
+        attr_timeout=mount.cache_s,
+        entry_timeout=mount.cache_s,
         use_ino=True,
         **options,
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A connection to an NFS server through libnfs: a call brings the server's answer, or says that there was none."""
+"""A connection to an NFS server through libnfs. A call returns the server's answer or raises UnreachableError."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 from tars_lab.nfs_client.options import PORT, Mount
 
-# What a server says about a file. Anything else is about the connection or its state, and is worth a new connection.
+# Errors that a server reports about a file. All others concern the connection, which is then opened again.
 _ANSWER_NAMES = (
     "EPERM ENOENT EACCES EEXIST ENOTDIR EISDIR EINVAL EFBIG ENOSPC EROFS EXDEV EMLINK ENAMETOOLONG ENOTEMPTY EDQUOT "
     "ENXIO ENODEV ENOTSUP ELOOP"
@@ -28,10 +28,14 @@ _pointer = ctypes.c_void_p
 
 
 class Stat(ctypes.Structure):
+    """Struct nfs_stat_64: the attributes of a file."""
+
     _fields_ = [(name, ctypes.c_uint64) for name in _STAT.split()]
 
 
 class Statvfs(ctypes.Structure):
+    """Struct nfs_statvfs_64: the sizes of a file system."""
+
     _fields_ = [(name, ctypes.c_uint64) for name in STATVFS.split()]
 
 
@@ -50,7 +54,7 @@ class _Entry(ctypes.Structure):
 _FILE_TYPES = dict(enumerate((stat.S_IFREG, stat.S_IFDIR, stat.S_IFBLK, stat.S_IFCHR, stat.S_IFLNK, stat.S_IFSOCK), 1))
 
 
-# libnfs 5 and, as Debian 12 has it, libnfs 4; the functions and structures used here are the same in both.
+# libnfs 5, and libnfs 4 of Debian 12; the functions and structures that this module uses are the same in both.
 _SONAMES = ("libnfs.so.14", "libnfs.so.13")
 
 
@@ -60,19 +64,19 @@ def _libnfs() -> ctypes.CDLL:
             library = ctypes.CDLL(name)
             break
     else:
-        raise OSError(f"wanted one of {', '.join(_SONAMES)}, found none; install libnfs14 (Debian 12: libnfs13)")
+        raise OSError(f"libnfs: none of {', '.join(_SONAMES)} found; install libnfs14 (Debian 12: libnfs13)")
     library.nfs_init_context.restype = _pointer
     library.nfs_get_error.restype = ctypes.c_char_p
     library.nfs_readdir.restype = ctypes.POINTER(_Entry)
     return library
 
 
-class Unreachable(Exception):
-    """The server does not answer, or has forgotten this client."""
+class UnreachableError(Exception):
+    """The server does not answer, or has lost the state of this client."""
 
 
 class Server:
-    """One NFS connection at a time. `generation` changes with each, and what was opened on an older one is lost."""
+    """One NFS connection at a time. `generation` counts the connections; a new one invalidates open files."""
 
     def __init__(self, mount: Mount) -> None:
         self.mount = mount
@@ -82,17 +86,17 @@ class Server:
         self._user: tuple[int, int] | None = None
 
     def connect(self) -> None:
-        """Make a new connection. Raises Unreachable, or OSError with what the server answered."""
+        """Open a new connection. Raises UnreachableError, or OSError with the error that the server reports."""
         self.disconnect()
-        wait = min(self.mount.timeout, 5.0)
+        wait_s = min(self.mount.timeout_s, 5.0)
         try:
-            # libnfs waits for an address that does not answer as long as the kernel does, which is minutes.
-            socket.create_connection((self.mount.server, PORT), timeout=wait).close()
+            # libnfs uses the kernel's time limit for an address that does not answer, which is minutes.
+            socket.create_connection((self.mount.server, PORT), timeout=wait_s).close()
         except OSError as error:
-            raise Unreachable(str(error)) from error
+            raise UnreachableError(str(error)) from error
         context = self._library.nfs_init_context()
         self._library.nfs_set_version(_pointer(context), 4)
-        self._library.nfs_set_timeout(_pointer(context), int(self.mount.timeout * 1000))
+        self._library.nfs_set_timeout(_pointer(context), int(self.mount.timeout_s * 1000))
         self._library.nfs_set_autoreconnect(_pointer(context), 0)
         self._library.nfs_set_dircache(_pointer(context), 0)
         code = self._library.nfs_mount(_pointer(context), self.mount.server.encode(), os.fsencode(self.mount.export))
@@ -103,21 +107,24 @@ class Server:
             self.disconnect()
             if -code in _ANSWERS:
                 raise OSError(-code, message)
-            raise Unreachable(message)
+            raise UnreachableError(message)
 
     @property
     def connected(self) -> bool:
-        """Whether the last connection is still believed in."""
+        """Whether there is a connection that has not failed."""
         return self._context is not None
 
     def disconnect(self) -> None:
-        """Let go of the connection, if there is one."""
+        """Drop the connection, if there is one."""
         if self._context is not None:
             self._library.nfs_destroy_context(_pointer(self._context))
             self._context = None
 
     def call(self, function: str, *arguments: Any, user: tuple[int, int]) -> int:
-        """Call a function of libnfs once, as `user`. Raises OSError for an answer, Unreachable for anything else."""
+        """Call a function of libnfs once, as `user` (uid and gid); return its result.
+
+        Raises OSError with the error that the server reports, UnreachableError when the connection fails.
+        """
         if self._context is None:
             self.connect()
         context = _pointer(self._context)
@@ -132,10 +139,10 @@ class Server:
             raise OSError(-code, os.strerror(-code))
         message = (self._library.nfs_get_error(context) or b"").decode(errors="replace")
         self.disconnect()
-        raise Unreachable(f"{function}: {os.strerror(-code)}: {message}")
+        raise UnreachableError(f"{function}: {os.strerror(-code)}: {message}")
 
     def entries(self, path: str, user: tuple[int, int]) -> list[tuple[str, int, int]]:
-        """What lies in a folder: name, inode number and file type (as S_IFREG and its like)."""
+        """Return the entries of a folder: name, inode number and file type (S_IFREG, S_IFDIR, …)."""
         folder = _pointer()
         self.call("nfs_opendir", os.fsencode(path), ctypes.byref(folder), user=user)
         try:
@@ -145,5 +152,5 @@ class Server:
 
     def _entries(self, folder: ctypes.c_void_p) -> Iterator[tuple[str, int, int]]:
         while entry := self._library.nfs_readdir(_pointer(self._context), folder):
-            found = entry.contents
-            yield os.fsdecode(found.name), found.inode, _FILE_TYPES.get(found.type, 0)
+            fields = entry.contents
+            yield os.fsdecode(fields.name), fields.inode, _FILE_TYPES.get(fields.type, 0)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Stand-ins for an NVIDIA card, its driver and the container toolkit: what the lab's computer does not have.
+"""Stand-ins for an NVIDIA card, its driver and the container toolkit, which the lab's computer does not have.
 
-The card is a folder over /sys/bus/pci/devices with a boot script that plays the kernel's part; the packages bring
-programs that answer, and refuse, as the originals do (the words of the errors are from public issue threads). Every
-package says in its version and description that it is a stand-in. Real are apt, dpkg, modprobe, systemd, Docker, and
-its way of giving a described device to a container.
+The card is a folder mounted over /sys/bus/pci/devices, with a boot script that does what the kernel does. The packages
+contain programs with the output and the errors of the originals (the error texts are from public issue threads). The
+version and the description of every package name it a stand-in. apt, dpkg, modprobe, systemd and Docker with its device
+injection by CDI are real.
 """
 
 from pathlib import Path
@@ -63,14 +63,14 @@ _ENABLE = """\
 set -e
 systemctl daemon-reload
 for kind in path service; do
-  # Without a driver there is nothing to describe yet, and the package is installed all the same.
+  # Without a driver the unit fails, but the package is installed nevertheless.
   systemctl enable --now "nvidia-cdi-refresh.$kind" || echo "nvidia-cdi-refresh.$kind could not be started yet" >&2
 done
 """
 
 
 def plug(lab: Lab, machine: Machine) -> None:
-    """Put the card into a running machine, which finds it at once and at every boot. Raises LabError."""
+    """Add the card to a running machine, at once and at every boot. Raises LabError."""
     rootfs = lab.rootfs(machine.name)
     for name, place in (("power-on", _PLACE), ("update-initramfs", "usr/sbin")):
         target = rootfs / place / name
@@ -81,18 +81,18 @@ def plug(lab: Lab, machine: Machine) -> None:
     script = "systemctl daemon-reload && systemctl enable --now tars-lab-card.service && update-initramfs -u"
     done = execute(lab, machine, ["sh", "-c", script])
     if done.returncode:
-        raise LabError(f"machine {machine.name}: the card does not fit: {done.stderr.strip()}")
+        raise LabError(f"machine {machine.name}: the stand-in of the card cannot be added: {done.stderr.strip()}")
 
 
 def driver(version: str, kernel: str) -> list[Package]:
-    """Debian's packages of the driver in a version such as 550.163.01, and the headers of a kernel."""
+    """Return stand-ins for Debian's packages of a driver version such as 550.163.01, and for the kernel headers."""
     packaged = f"{version}-1+standin"
     same = {"Depends": f"nvidia-kernel-dkms (= {packaged}), libnvidia-ml1 (= {packaged})"}
     build = {"postinst": "#!/bin/sh\nset -e\n/usr/lib/nvidia-standin/build\n"}
     module = {
         "usr/lib/nvidia-standin/load": _text("load").replace("@VERSION@", version),
         "usr/lib/nvidia-standin/build": _text("build"),
-        # kmod runs this in the place of putting a module into the kernel, which the lab cannot.
+        # kmod runs this command instead of loading a module, which the lab cannot do.
         "usr/lib/modprobe.d/nvidia-standin.conf": "install nvidia /usr/lib/nvidia-standin/load\n",
     }
     headers = {f"lib/modules/{kernel}/build/Makefile": "# no headers: a stand-in\n"}
@@ -111,7 +111,7 @@ def driver(version: str, kernel: str) -> list[Package]:
 
 
 def toolkit(version: str) -> list[Package]:
-    """The container toolkit. From 1.18 on it has units that keep the description of the cards true."""
+    """Return stand-ins for the container toolkit; from 1.18 on with the units that update the CDI specification."""
     files = {"usr/bin/nvidia-ctk": _text("nvidia-ctk")}
     scripts = {}
     if tuple(int(number) for number in version.split(".")) >= (1, 18):

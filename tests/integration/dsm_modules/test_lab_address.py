@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tars_lab.lab import serial_number
 
 from tars_lab import cgroups, machine
-from tars_lab.lab import serial_number
 from tars_lab.layout import Lab, Machine
 from tars_provision.controller import vault
 

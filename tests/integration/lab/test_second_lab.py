@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tars_lab import cgroups, layout, machine
-from tars_lab import lab as whole
+from tars_lab import cgroups, layout, lifecycle, machine
 from tars_lab.commands import LabError
 from tars_lab.layout import Lab
 
@@ -53,11 +52,11 @@ def lab(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     spec = (root / "inventories/lab/tars.yml").read_text().replace("10.77.0.", "10.79.0.")
     (inventory / "tars.yml").write_text(spec)
     lab = layout.load(inventory, state=Path("/var/lib/tars-lab9"), bridge="tars9", prefix6="fd77:7a52:0:9::/64")
-    whole.down(lab=lab)
+    lifecycle.down(lab=lab)
     before = host_state()
-    whole.up(inventory, lab=lab)
+    lifecycle.up(inventory, lab=lab)
     yield lab
-    removed = whole.down(lab=lab)
+    removed = lifecycle.down(lab=lab)
     assert {
         "machine xps8950",
         "machine ds1515plus",
@@ -67,7 +66,7 @@ def lab(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         "bridge tars9",
     } <= set(removed)
     assert host_state() == before
-    assert whole.down(lab=lab) == []
+    assert lifecycle.down(lab=lab) == []
 
 
 def inside(lab: Lab, name: str, script: str) -> str:
@@ -84,7 +83,7 @@ def wait_until(true: Callable[[], object]) -> None:
 
 
 def test_every_part_is_up(lab: Lab) -> None:
-    status = whole.status(lab)
+    status = lifecycle.status(lab)
     assert status["up"], status
     assert {m["state"] for m in status["machines"].values()} == {"running"}
 
@@ -92,10 +91,10 @@ def test_every_part_is_up(lab: Lab) -> None:
 def test_ssh_lets_the_controller_in_and_knows_the_machine(lab: Lab) -> None:
     options = ["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-i", f"{lab.state}/ssh/id_ed25519"]
     options += ["-o", f"UserKnownHostsFile={lab.state}/ssh/known_hosts"]
-    for one in lab.machines:
-        for address in (one.born or one.address, one.address6):
+    for member in lab.machines:
+        for address in (member.dhcp_address or member.address, member.address6):
             command = ["ssh", *options, f"root@{address}", "hostname"]
-            assert subprocess.run(command, capture_output=True, text=True).stdout.strip() == one.name
+            assert subprocess.run(command, capture_output=True, text=True).stdout.strip() == member.name
 
 
 def test_the_desktop_is_bare(lab: Lab) -> None:
@@ -111,13 +110,13 @@ def test_machines_reach_each_other_and_the_registry(lab: Lab) -> None:
 
 def test_a_second_up_changes_no_machine(lab: Lab) -> None:
     before = {one.name: cgroups.init(lab, one.name) for one in lab.machines}
-    whole.up(Path(lab.inventory), lab=lab)
+    lifecycle.up(Path(lab.inventory), lab=lab)
     assert {one.name: cgroups.init(lab, one.name) for one in lab.machines} == before
 
 
 def test_two_commands_do_not_change_the_lab_at_once(lab: Lab) -> None:
-    with whole._lock(lab), pytest.raises(LabError, match="another command"):
-        whole.up(Path(lab.inventory), lab=lab)
+    with lifecycle._lock(lab), pytest.raises(LabError, match="another command"):
+        lifecycle.up(Path(lab.inventory), lab=lab)
 
 
 def test_a_reboot_keeps_the_disk_and_nothing_of_the_network(lab: Lab) -> None:
@@ -139,9 +138,9 @@ def test_what_a_crash_leaves_is_repaired(lab: Lab) -> None:
     cgroups.kill(lab, "registry")
     subprocess.run(["nft", "delete", "table", "ip", "tars_lab_tars9"], check=True)
     (lab.state_dir / "machines/client/rootfs.partial").mkdir()
-    assert not whole.status(lab)["up"]
-    whole.up(Path(lab.inventory), lab=lab)
-    assert whole.status(lab)["up"]
+    assert not lifecycle.status(lab)["up"]
+    lifecycle.up(Path(lab.inventory), lab=lab)
+    assert lifecycle.status(lab)["up"]
     test_machines_reach_each_other_and_the_registry(lab)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Repositories of stand-ins, judged by this computer's own apt in folders of its own."""
+"""Repositories of stand-ins, verified by this computer's apt with separate state folders."""
 
 import subprocess
 from collections.abc import Callable
@@ -19,7 +19,7 @@ DATA = Package("tool-data", "1.5", {"usr/share/tool/data": "data\n"}, scripts={"
 
 @pytest.fixture
 def apt(tmp_path: Path) -> Apt:
-    """apt-get with a state and a source list of its own."""
+    """Return a function that runs apt-get with its own state and a given source list."""
     for folder in ("state/lists/partial", "cache/archives/partial", "etc"):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "status").touch()
@@ -36,7 +36,7 @@ def apt(tmp_path: Path) -> Apt:
     }
     options = [f"--option={key}={value}" for key, value in settings.items()]
 
-    def ask(*arguments: str, source: str) -> subprocess.CompletedProcess[str]:
+    def apt_get(*arguments: str, source: str) -> subprocess.CompletedProcess[str]:
         (tmp_path / "etc/sources.list").write_text(source)
         return subprocess.run(
             ["apt-get", *options, *arguments],
@@ -46,11 +46,11 @@ def apt(tmp_path: Path) -> Apt:
             text=True,
         )
 
-    return ask
+    return apt_get
 
 
 @pytest.mark.parametrize(("suite", "place"), [("trixie", "trixie stable"), ("", "/")])
-def test_apt_trusts_and_installs_what_a_repository_has(tmp_path: Path, apt: Apt, suite: str, place: str) -> None:
+def test_apt_verifies_and_installs_packages_of_a_repository(tmp_path: Path, apt: Apt, suite: str, place: str) -> None:
     top = repository(tmp_path / "top", [TOOL, DATA], suite=suite)
     with served(top, "127.0.0.1") as url:
         source = f"deb [signed-by={top / 'gpg'}] {url} {place}\n"
@@ -64,7 +64,7 @@ def test_apt_trusts_and_installs_what_a_repository_has(tmp_path: Path, apt: Apt,
     assert "-rwxr-xr-x root/root" in next(line for line in listed.stdout.splitlines() if line.endswith("usr/bin/tool"))
 
 
-def test_apt_refuses_what_was_changed_or_never_signed(tmp_path: Path, apt: Apt) -> None:
+def test_apt_rejects_a_changed_and_an_unsigned_index(tmp_path: Path, apt: Apt) -> None:
     top = repository(tmp_path / "top", [DATA], suite="trixie")
     with served(top, "127.0.0.1") as url:
         source = f"deb [signed-by={top / 'gpg'}] {url} trixie stable\n"
@@ -76,7 +76,7 @@ def test_apt_refuses_what_was_changed_or_never_signed(tmp_path: Path, apt: Apt) 
         assert "is not signed" in apt("update", source=f"deb {url} /\n").stderr
 
 
-def test_a_repository_made_again_keeps_its_key_and_drops_what_is_gone(tmp_path: Path, apt: Apt) -> None:
+def test_a_rebuilt_repository_keeps_its_key_and_drops_removed_packages(tmp_path: Path, apt: Apt) -> None:
     top = repository(tmp_path / "top", [TOOL, DATA])
     key = (top / "gpg").read_text()
     repository(top, [DATA])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What machines and images take over from the host."""
+"""Settings of the host that machines and images use, and checks of the host."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from tars_lab.commands import LabError, run
 _PEM = "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n"
 
 
-def test_only_certificates_that_are_not_known_are_handed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_unknown_certificates_are_returned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bundle = tmp_path / "bundle.crt"
     bundle.write_text("# one\n" + _PEM.format("QUFB") + "\n" + _PEM.format("QkJC"))
     monkeypatch.setattr(host, "CA_BUNDLE", bundle)
@@ -19,7 +19,7 @@ def test_only_certificates_that_are_not_known_are_handed_on(tmp_path: Path, monk
 
 
 @pytest.mark.parametrize(
-    ("files", "environment", "wanted"),
+    ("files", "environment", "expected"),
     [
         ({}, {}, ""),
         (
@@ -34,12 +34,12 @@ def test_only_certificates_that_are_not_known_are_handed_on(tmp_path: Path, monk
         ),
     ],
 )
-def test_pip_settings_leave_out_what_only_the_host_has(
+def test_pip_settings_exclude_folders_of_the_host(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     files: dict[str, str],
     environment: dict[str, str],
-    wanted: str,
+    expected: str,
 ) -> None:
     for name, content in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -49,10 +49,10 @@ def test_pip_settings_leave_out_what_only_the_host_has(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(host, "PIP_FILES", [tmp_path / name for name in (".pip/pip.conf", ".config/pip/pip.conf")])
-    assert host.pip_settings() == wanted
+    assert host.pip_settings() == expected
 
 
-def test_what_is_missing_is_said_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_packages_are_reported_with_the_install_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "shutil.which", lambda program: None if program in ("nft", "buildah") else f"/usr/bin/{program}"
     )
@@ -61,10 +61,10 @@ def test_what_is_missing_is_said_with_the_command_that_installs_it(monkeypatch: 
         host.check()
 
 
-def test_a_failed_command_is_named_with_its_last_words(tmp_path: Path) -> None:
+def test_a_failed_command_is_reported_with_its_last_output(tmp_path: Path) -> None:
     with pytest.raises(LabError, match=r"making it: `sh -c [^`]*` ended with 3[^$]*no such luck"):
         run(["sh", "-c", "echo no such luck >&2; exit 3"], what="making it")
-    with pytest.raises(LabError, match=r"all of it in [^$]*no such luck"):
+    with pytest.raises(LabError, match=r"full output: [^$]*no such luck"):
         run(["sh", "-c", "echo no such luck; exit 3"], log=tmp_path / "log")
-    with pytest.raises(LabError, match="no-such-program is not installed"):
+    with pytest.raises(LabError, match="no-such-program: not installed"):
         run(["no-such-program"])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When an image is built again, and under which name it is served."""
+"""The digests that decide whether an image is built again, and the names under which images are served."""
 
 from pathlib import Path
 
@@ -9,15 +9,15 @@ from tars_lab import images, registry
 
 
 @pytest.mark.parametrize(
-    ("reference", "wanted"),
+    ("reference", "expected"),
     [
         ("postgres:17", ("library/postgres", "17")),
         ("chromadb/chroma:1.5.9", ("chromadb/chroma", "1.5.9")),
         ("redis", ("library/redis", "latest")),
     ],
 )
-def test_names_are_those_of_a_mirror_of_docker_hub(reference: str, wanted: tuple[str, str]) -> None:
-    assert registry.repository(reference) == wanted
+def test_names_are_those_of_a_mirror_of_docker_hub(reference: str, expected: tuple[str, str]) -> None:
+    assert registry.repository(reference) == expected
 
 
 @pytest.fixture
@@ -37,11 +37,11 @@ def changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
     return {name for name in before if before[name] != after[name]}
 
 
-def test_nothing_changed_nothing_is_built(folders: Path) -> None:
+def test_unchanged_sources_have_the_same_digests(folders: Path) -> None:
     assert keys() == keys()
 
 
-def test_a_change_reaches_the_images_that_start_from_it_and_no_other(folders: Path) -> None:
+def test_a_change_affects_only_the_images_built_from_it(folders: Path) -> None:
     before = keys()
     (folders / "python/Dockerfile").write_text("# other\n")
     assert changed(before, keys()) == {"python", "chroma"}
@@ -55,7 +55,7 @@ def test_a_new_version_a_new_base_and_a_new_mode_count_as_changes(folders: Path)
     assert changed(before, keys()) == {"redis"}
 
 
-def test_python_caches_are_no_change(folders: Path) -> None:
+def test_python_caches_do_not_count_as_changes(folders: Path) -> None:
     before = keys()
     (folders / "redis/__pycache__").mkdir()
     (folders / "redis/__pycache__/x.pyc").write_bytes(b"x")

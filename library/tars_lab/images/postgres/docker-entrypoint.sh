@@ -15,7 +15,7 @@ create_cluster() {
     database=$(setting POSTGRES_DB "$user")
     local method=${POSTGRES_HOST_AUTH_METHOD:-scram-sha-256}
     if [ -z "$password" ] && [ "$method" != trust ]; then
-        echo >&2 "postgres: wanted POSTGRES_PASSWORD or POSTGRES_PASSWORD_FILE for the superuser of a new cluster, found neither"
+        echo >&2 "postgres: neither POSTGRES_PASSWORD nor POSTGRES_PASSWORD_FILE is set; the superuser of a new cluster needs one"
         exit 1
     fi
     # shellcheck disable=SC2086  # the caller's options are several words

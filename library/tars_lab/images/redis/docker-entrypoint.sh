@@ -4,7 +4,7 @@ set -e
 case "$1" in
     -* | *.conf) set -- redis-server "$@" ;;
 esac
-# A container has no one to protect itself from on its own network but what the caller configures.
+# Protected mode would refuse the other containers; the caller configures a password or the network instead.
 if [ "$1" = redis-server ]; then
     shift
     set -- redis-server --protected-mode no "$@"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lab as a whole: up repairs whatever is there, down leaves the host as it was."""
+"""Start, repair, inspect and remove the whole lab; `down` leaves the host as it was before `up`."""
 
 import contextlib
 import fcntl
@@ -22,19 +22,19 @@ _DSM_MODEL = "DS1515+"
 
 
 def up(inventory: Path, progress: Progress = print, *, keep: bool = False, lab: Lab | None = None) -> Lab:
-    """Bring the lab of an inventory up, or complete what is there.
+    """Start the lab of an inventory, or complete one that runs partly; return it.
 
-    Machines that run stay as they are. One that does not is made bare, or with `keep` booted from the disk it has.
-    Ends with every machine booted and every image served. Raises LabError.
+    Running machines stay as they are. A machine that is off gets a new disk, or with `keep` boots from its present one.
+    On return every machine has booted and the registry serves every image. Raises LabError.
     """
     host.check()
     lab = lab or layout.load(Path(inventory))
     with _lock(lab):
         lab.record()
         if processes.clear(lab):
-            progress("ended what an interrupted build had left")
-        for place in _unmount(lab):
-            progress(f"removed {place}, which an interrupted build had left")
+            progress("killed processes of an interrupted build")
+        for mount in _unmount(lab):
+            progress(f"removed {mount} of an interrupted build")
         network.up(lab)
         dhcp.up(lab)
         registry.up(lab)
@@ -54,7 +54,7 @@ def up(inventory: Path, progress: Progress = print, *, keep: bool = False, lab: 
 
 
 def _machine_up(lab: Lab, wanted: Machine, dsm_password: str, keep: bool, progress: Progress) -> None:
-    def furnish(rootfs: Path) -> None:
+    def customize(rootfs: Path) -> None:
         if wanted.dsm_account:
             dsm_twin.install(rootfs, _factory(wanted, dsm_password))
 
@@ -64,23 +64,23 @@ def _machine_up(lab: Lab, wanted: Machine, dsm_password: str, keep: bool, progre
         if not (keep and rootfs.exists()):
             tree = base.machine(lab, wanted.kind, progress, wanted.suite)
             began = time.monotonic()
-            machine.create(lab, wanted, tree, furnish)
+            machine.create(lab, wanted, tree, customize)
         machine.boot(lab, wanted)
         machine.wait(lab, wanted)
-    machine.know(lab)
+    machine.write_known_hosts(lab)
     if wanted.dsm_account:
         _record_certificate(lab, wanted)
-    born = f", by DHCP {wanted.born}" if wanted.born else ""
-    progress(f"{wanted.name} is up ({wanted.address}{born}, {time.monotonic() - began:.0f} s)")
+    lease = f", DHCP address {wanted.dhcp_address}" if wanted.dhcp_address else ""
+    progress(f"{wanted.name} is up ({wanted.address}{lease}, {time.monotonic() - began:.0f} s)")
 
 
 def serial_number(name: str) -> str:
-    """What a NAS of that name has on its label."""
+    """Return the serial number of the NAS with that name."""
     return f"LAB{int(hashlib.sha256(name.encode()).hexdigest(), 16) % 10**9:09d}"
 
 
 def _factory(wanted: Machine, password: str) -> dict[str, object]:
-    """What a NAS knows when it leaves its first-run wizard."""
+    """Return the settings of a NAS after its first-run wizard (see `dsm_twin.install.install`)."""
     return {
         "model": _DSM_MODEL,
         "serial": serial_number(wanted.name),
@@ -92,22 +92,25 @@ def _factory(wanted: Machine, password: str) -> dict[str, object]:
 
 
 def _record_certificate(lab: Lab, wanted: Machine) -> None:
-    """Record the fingerprint of the certificate the NAS made, as a person would on first contact."""
+    """Record the fingerprint of the NAS's own certificate, as a person would at the first connection."""
     pem = (lab.rootfs(wanted.name) / "etc/dsm-twin/cert.pem").read_text()
     fingerprint = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
     trust.record(Path(lab.inventory), wanted.name, fingerprint, replace=True)
 
 
 def down(progress: Progress = print, *, cache: bool = False, keep: bool = False, lab: Lab | None = None) -> list[str]:
-    """Remove machines, namespaces, bridge, rules, mounts and processes of the lab; returns what was removed.
+    """Remove machines, namespaces, bridge, rules, mounts and processes of the lab; return what was removed.
 
-    The cache stays unless `cache`; the machines' disks go unless `keep`. Works on whatever a crash has left.
+    `cache` removes the cache as well, `keep` leaves the disks of the machines. Also removes the remains of a lab whose
+    processes crashed.
     """
     lab = lab or _last()
     removed = []
     with _lock(lab):
         removed += ["processes of an interrupted build"] if processes.clear(lab) else []
         groups = [name for name in cgroups.names(lab) if name not in (registry.NAME, dhcp.NAME)]
+        if groups:
+            progress(f"switching off {', '.join(groups)}")
         with ThreadPoolExecutor() as pool:
             for name, job in [(name, pool.submit(machine.power_off, lab, name)) for name in groups]:
                 job.result()
@@ -128,7 +131,7 @@ def down(progress: Progress = print, *, cache: bool = False, keep: bool = False,
 
 
 def status(lab: Lab | None = None) -> dict[str, Any]:
-    """The state of every part, as plain data; `up` is true when nothing is missing."""
+    """Return the state of every part as plain data; `up` is true when nothing is missing."""
     try:
         lab = lab or layout.recorded()
     except LabError as error:
@@ -151,7 +154,7 @@ def status(lab: Lab | None = None) -> dict[str, Any]:
 
 
 def _last() -> Lab:
-    """The lab that was up last; without a record, the names under which it would have left something."""
+    """Return the recorded lab; without a record, one with the default names of bridge and folders."""
     try:
         return layout.recorded()
     except LabError:
@@ -159,18 +162,18 @@ def _last() -> Lab:
 
 
 def _unmount(lab: Lab) -> list[str]:
-    """Unmount what an interrupted build or boot left under the lab's folders, innermost first."""
+    """Unmount what an interrupted build or boot left below the lab's folders, innermost first; return what it was."""
     folders = tuple(f"{folder}/" for folder in (lab.state_dir, lab.cache_dir))
     lines = Path("/proc/self/mountinfo").read_text().splitlines()
-    left = [place for line in lines if (place := line.split()[4]).startswith(folders)]
-    for place in reversed(left):
-        run(["umount", "--lazy", place])
-    return [f"mount {place}" for place in left]
+    mounts = [mount_point for line in lines if (mount_point := line.split()[4]).startswith(folders)]
+    for mount_point in reversed(mounts):
+        run(["umount", "--lazy", mount_point])
+    return [f"mount {mount_point}" for mount_point in mounts]
 
 
 @contextlib.contextmanager
 def _lock(lab: Lab) -> Iterator[None]:
-    """Keep two commands that change a lab or its cache apart."""
+    """Hold the lock that keeps two commands from changing a lab or its cache at the same time."""
     lab.state_dir.mkdir(parents=True, exist_ok=True)
     _LOCK.parent.mkdir(parents=True, exist_ok=True)
     with _LOCK.open("w") as lock:
@@ -178,6 +181,6 @@ def _lock(lab: Lab) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise LabError(
-                f"another command is changing the lab (it holds {_LOCK}); wait until it has ended"
+                f"{_LOCK}: locked by another command that is changing the lab; try again when it has ended"
             ) from error
         yield
