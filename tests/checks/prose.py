@@ -134,13 +134,13 @@ def todo() -> list[str]:
 def main(paths: list[str]) -> int:
     """Print the findings; return 1 if there are any."""
     exempt = () if paths else tuple(todo())
-    found = [
+    lines = [
         finding for name, text in tracked(*paths) if not name.startswith(exempt) for finding in findings(name, text)
     ]
-    for finding in found:
+    for finding in lines:
         print(finding)
-    print(f"{len(found)} findings", file=sys.stderr)
-    return bool(found)
+    print(f"{len(lines)} findings", file=sys.stderr)
+    return bool(lines)
 
 
 if __name__ == "__main__":

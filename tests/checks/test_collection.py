@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The collection as Ansible's own tools see it: ansible-test sanity, and what ansible-doc can show of it."""
+"""The collection checked by Ansible's own tools: ansible-test sanity and ansible-doc."""
+
+from __future__ import annotations
 
 import configparser
 import json
@@ -19,9 +21,9 @@ BIN = Path(sys.executable).parent
 COLLECTION = ROOT / "collections/ansible_collections/tars/home"
 NEWEST = f"{sys.version_info.major}.{sys.version_info.minor}"
 TARGETS = "3.9"
-"""The oldest Python that modules may meet on a machine; tests/config.yml tells ansible-test the same."""
+"""The oldest Python that modules support on a managed machine; the same as in tests/config.yml."""
 
-# The rest is said by others: ruff (pep8, pylint), ansible-lint (yamllint, runtime-metadata), and below (ansible-doc).
+# Other checkers cover the rest: ruff (pep8, pylint), ansible-lint (yamllint, runtime-metadata), and ansible-doc below.
 EVERYWHERE = ["compile", "import"]
 ONCE = [
     "action-plugin-docs",
@@ -43,7 +45,7 @@ ONCE = [
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The collection where ansible-test wants it, with nothing around it that is not the collection's."""
+    """Return a copy of the collection in the folder structure that ansible-test requires."""
     place = tmp_path_factory.mktemp("sanity") / "ansible_collections/tars/home"
     shutil.copytree(COLLECTION, place, ignore=shutil.ignore_patterns("__pycache__", "output"))
     yield place
@@ -52,18 +54,18 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def home() -> Path:
-    """A home for ansible-test, which keeps its virtual environments there; they are made once a checkout.
+    """Return a home folder in which ansible-test keeps its virtual environments from run to run.
 
-    ansible-test would fetch a program that installs pip from a server of its own, and takes this one instead; and it
-    passes no variable of the environment on, so pip's settings become a file.
+    ansible-test would download a program that installs pip; a file with its name prevents that. It also removes the
+    environment variables, so pip's settings are written to a file.
     """
     home = ROOT / ".ansible/sanity"
     pip = home / ".ansible/test/cache/get_pip_24_2.py"
     pip.parent.mkdir(parents=True, exist_ok=True)
     pip.write_text("import ensurepip\n\nensurepip.bootstrap()\n")
-    told = subprocess.run([BIN / "pip", "config", "list"], check=True, capture_output=True, text=True).stdout
+    listing = subprocess.run([BIN / "pip", "config", "list"], check=True, capture_output=True, text=True).stdout
     settings = configparser.ConfigParser(interpolation=None)
-    settings["global"] = dict(re.findall(r"^[^=]*\.([\w-]+)='(.*)'$", told.replace("\\n", " "), re.MULTILINE))
+    settings["global"] = dict(re.findall(r"^[^=]*\.([\w-]+)='(.*)'$", listing.replace("\\n", " "), re.MULTILINE))
     (home / ".config/pip").mkdir(parents=True, exist_ok=True)
     with (home / ".config/pip/pip.conf").open("w") as file:
         settings.write(file)
@@ -71,7 +73,7 @@ def home() -> Path:
 
 
 def interpreter(version: str) -> Path | None:
-    """A Python of this version that runs; a name in PATH may be a shim for one that is not installed."""
+    """Return a working Python of this version, or None; a name in PATH may be a shim for one that is not installed."""
     on_path = (Path(folder) / f"python{version}" for folder in os.environ["PATH"].split(os.pathsep))
     for python in [*on_path, *Path.home().glob(f".pyenv/versions/{version}.*/bin/python{version}")]:
         if python.exists() and not subprocess.run([python, "-c", "import ensurepip"], capture_output=True).returncode:
@@ -81,23 +83,25 @@ def interpreter(version: str) -> Path | None:
 
 @pytest.mark.parametrize(("python", "tests"), [(NEWEST, EVERYWHERE + ONCE), (TARGETS, EVERYWHERE)])
 def test_ansible_test_sanity(tree: Path, home: Path, python: str, tests: list[str]) -> None:
-    found = interpreter(python)
-    if found is None:
-        pytest.skip(f"no Python {python} on this computer, the oldest that modules may meet: install one to try it")
+    program = interpreter(python)
+    if program is None:
+        pytest.skip(
+            f"no Python {python} on this computer, the oldest that modules support; install it to run this test"
+        )
     options = [option for test in tests for option in ("--test", test)]
-    verdict = subprocess.run(
+    result = subprocess.run(
         [BIN / "ansible-test", "sanity", "--color", "no", "--python", python, *options],
         cwd=tree,
-        env={"PATH": f"{BIN}:{found.parent}:/usr/bin:/bin", "HOME": str(home)},
+        env={"PATH": f"{BIN}:{program.parent}:/usr/bin:/bin", "HOME": str(home)},
         capture_output=True,
         text=True,
     )
-    assert verdict.returncode == 0, f"ansible-test objects:\n{verdict.stdout}\n{verdict.stderr}"
-    assert not (set(tests) - set(re.findall(r'Running sanity test "([\w-]+)"', verdict.stdout + verdict.stderr)))
+    assert result.returncode == 0, f"ansible-test failed:\n{result.stdout}\n{result.stderr}"
+    assert not (set(tests) - set(re.findall(r'Running sanity test "([\w-]+)"', result.stdout + result.stderr)))
 
 
 def documented(kind: str, *names: str) -> dict[str, dict[str, object]]:
-    """What ansible-doc shows of these, in JSON."""
+    """Return what ansible-doc shows of these plugins, by their names."""
     shown = subprocess.run(
         [BIN / "ansible-doc", "-t", kind, "-j", *names],
         cwd=ROOT,
@@ -106,8 +110,8 @@ def documented(kind: str, *names: str) -> dict[str, dict[str, object]]:
         text=True,
     )
     assert shown.returncode == 0 and not shown.stderr, shown.stderr
-    found: dict[str, dict[str, object]] = json.loads(shown.stdout)
-    return found
+    documentation: dict[str, dict[str, object]] = json.loads(shown.stdout)
+    return documentation
 
 
 @pytest.mark.parametrize(("kind", "folder"), [("module", "modules"), ("inventory", "inventory")])
@@ -115,8 +119,8 @@ def test_ansible_doc_shows_every_plugin(kind: str, folder: str) -> None:
     names = sorted(f"tars.home.{path.stem}" for path in (COLLECTION / "plugins" / folder).glob("[!_]*.py"))
     shown = documented(kind, *names)
     assert sorted(shown) == names
-    for name, found in shown.items():
-        assert {"doc", "examples"} <= {key for key, value in found.items() if value}, f"{name} is not explained"
+    for name, parts in shown.items():
+        assert {"doc", "examples"} <= {key for key, value in parts.items() if value}, f"{name} lacks documentation"
 
 
 def test_ansible_doc_shows_every_role() -> None:
@@ -128,4 +132,4 @@ def test_ansible_doc_shows_every_role() -> None:
         entries = yaml.safe_load((path / "meta/argument_specs.yml").read_text())["argument_specs"]
         points = shown[name]["entry_points"]
         assert isinstance(points, dict) and "main" in points and set(points) == set(entries), name
-        assert all(point.get("short_description") for point in points.values()), f"{name} does not say what it is for"
+        assert all(point.get("short_description") for point in points.values()), f"{name} lacks a short description"
