@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The spec's JSON Schema for editors and its reference page, both generated from the models."""
+"""Generate the spec's JSON Schema for editors and its reference page from the models."""
 
 from __future__ import annotations
 
@@ -18,21 +18,26 @@ from tars_provision.spec.model import PATTERNS, Site
 HEAD = """\
 # The spec: `tars.yml`
 
-One file says what a household wants. `tars-provision spec check` lists every mistake in it with line and field;
+One file describes the desired state of a site. `./tars spec check` lists every mistake in it with line and field;
 [tars.schema.json](tars.schema.json) gives editors completion and checks. This page is generated from the models in
-`library/tars_provision/spec/model` by `tars-provision spec reference`.
+`library/tars_provision/spec/model` by `./tars spec reference`.
 
-Beyond the types below: every address lies inside `network.cidr` and belongs to one machine; there is one desktop and
-one NAS; shares are opened to machines that exist, and mounted by the desktop in places that do not overlap; `domain` is
-not `.local`; an answer is shorter than its context; the backups have a share and an account that nothing else has; the
-firewall's sources are known.
+Types are strict: text that looks like a number or a date needs quotes, and a list or a mapping is never taken for a
+text. These rules also apply:
+
+- There is one desktop and one NAS. Every address is inside `network.cidr` and belongs to one machine.
+- Shares are opened to known machines. Mounts do not overlap, and hide no folder of the system (`/etc`, `/usr`, `/var`,
+  `/root`, ...) and no folder with content of many owners (`/srv`, `/home`, ...).
+- `domain` does not end with `.local`. The firewall's sources are known.
+- An answer is shorter than its context. The backups have a separate share and a separate account.
 """
 
 
 def schema() -> str:
     """Return the JSON Schema of a spec (draft 2020-12)."""
     described = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Site.model_json_schema()}
-    return json.dumps(described, indent=2) + "\n"
+    # JSON Schema uses the regular expressions of ECMA-262, where `$` matches at the very end alone.
+    return json.dumps(described, indent=2).replace(r"\\Z", "$") + "\n"
 
 
 def reference() -> str:
@@ -54,14 +59,14 @@ def sections(path: str, model: type[BaseModel]) -> Iterator[tuple[str, type[Base
 
 
 def models_in(annotation: Any) -> list[type[BaseModel]]:
-    """Return the models a type is made of."""
+    """Return the models that a type contains."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [model for part in typing.get_args(annotation) for model in models_in(part)]
 
 
 def table(path: str, model: type[BaseModel]) -> str:
-    """Return the section of the page that describes one mapping."""
+    """Return the section of the page for one mapping."""
     rows = [row(name, field) for name, field in model.model_fields.items()]
     heading = f"## `{path}`" if path else "## The file"
     head = "| Key | Value | Default | Meaning |\n|---|---|---|---|"
@@ -69,7 +74,7 @@ def table(path: str, model: type[BaseModel]) -> str:
 
 
 def row(name: str, field: FieldInfo) -> str:
-    """Return the line of the table that describes one key."""
+    """Return the line of the table for one key."""
     default = "required" if field.is_required() else shown(field.get_default(call_default_factory=True))
     example = f" Example: `{flow(field.examples[0])}`." if field.examples else ""
     meaning = " ".join((field.description or "").split()) + example
@@ -77,19 +82,19 @@ def row(name: str, field: FieldInfo) -> str:
 
 
 def shown(value: Any) -> str:
-    """Return a default as the page shows it."""
+    """Return a default in the form of the page."""
     if isinstance(value, BaseModel) or value in (None, (), {}, ""):
         return "optional"
     return f"`{flow(value)}`"
 
 
 def flow(value: Any) -> str:
-    """Return a value as YAML's flow style, which JSON is a part of."""
+    """Return a value in YAML's flow style, of which JSON is a subset."""
     return value if isinstance(value, str) else json.dumps(value)
 
 
 def value_of(field: FieldInfo) -> str:
-    """Return what a key's value may be, in words."""
+    """Return the accepted values of a key, in words."""
     limits = {type(limit).__name__.lower(): limit for limit in field.metadata}
     kind = describe(field.annotation)
     if "ge" in limits:
@@ -99,7 +104,7 @@ def value_of(field: FieldInfo) -> str:
 
 
 def meaning_of(limits: Iterable[Any]) -> str:
-    """Return what the pattern among a type's limits means, nothing where there is none."""
+    """Return the meaning of the pattern among a type's constraints, or an empty text."""
     patterns = [getattr(limit, "pattern", None) for limit in limits]
     return next((PATTERNS[pattern].split(", such as")[0] for pattern in patterns if pattern in PATTERNS), "")
 

@@ -1,43 +1,41 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Rules of the spec that span several fields.
 
-They look at the plain data and pass over what they cannot read, so that a mistake in one field (which the models
-report) hides no mistake in another.
+They read the plain data and skip values of the wrong type, which the models report, so that a mistake in one field
+does not hide a mistake in another.
 """
 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network, ip_network
 from pathlib import PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any
 
+from tars_provision.spec.document import Location, Problem, shortened
 from tars_provision.spec.model import Backup, ChatModel, Desktop, Dsm, Nas
-
-Location = tuple[str | int, ...]
+from tars_provision.spec.model.base import PATH
 
 LABELS = {"xps8950": Desktop.model_fields["labels"].default, "ds1515plus": Nas.model_fields["labels"].default}
-"""Labels of a host whose spec names none, by its profile."""
+"""Default labels of a host, by its profile."""
 
 NAS_PORTS = {22: "ssh", 80: "HTTP", 111: "rpcbind", 139: "SMB", 443: "HTTPS", 445: "SMB", 2049: "NFS", 5000: "HTTP"}
-"""TCP ports the NAS uses for something else than DSM's HTTPS."""
+"""TCP ports of the NAS that other services than DSM's HTTPS use."""
+
+SYSTEM_FOLDERS = (
+    *("/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/lost+found", "/opt/tars", "/proc"),
+    *("/root", "/run", "/sbin", "/snap", "/sys", "/tmp", "/usr", "/var"),
+)
+"""Folders that the operating system or the stack uses: a mount on them, or anywhere below, would hide their files."""
+
+SHARED_FOLDERS = ("/home", "/media", "/mnt", "/opt", "/srv")
+"""Folders with content of many owners: a mount belongs below them, not on them. The same holds for /home/USER."""
 
 
-class Finding(NamedTuple):
-    """A rule that is not kept: where, what was found there, what was wanted.
-
-    `line` is said (from 1) where the location does not tell it.
-    """
-
-    location: Location
-    found: str
-    wanted: str
-    line: int = 0
-
-
-def check(data: Any) -> Iterator[Finding]:
-    """Return what in a spec's plain data does not go together."""
+def check(data: Any) -> Iterator[Problem]:
+    """Yield every violation of a rule in a spec's plain data."""
     yield from check_hosts(data)
     yield from check_names(data)
     yield from check_network(data)
@@ -48,23 +46,25 @@ def check(data: Any) -> Iterator[Finding]:
     yield from check_models(data)
     domain = data.get("domain") if isinstance(data, dict) else None
     if isinstance(domain, str) and domain.endswith(".local"):
-        yield Finding(("domain",), domain, "another zone, such as home.arpa: .local belongs to mDNS (RFC 6762)")
+        yield Problem(
+            ("domain",), shortened(domain), "another zone, such as home.arpa: .local belongs to mDNS (RFC 6762)"
+        )
 
 
-def check_hosts(data: Any) -> Iterator[Finding]:
-    """One desktop, one NAS, and no name twice."""
+def check_hosts(data: Any) -> Iterator[Problem]:
+    """Require one desktop, one NAS, and unique names."""
     hosts = at(data, "hosts")
     for profile, meaning in (("xps8950", "desktop"), ("ds1515plus", "NAS")):
         names = [str(name) for name in hosts if at(hosts, name).get("profile") == profile]
         if len(names) != 1:
-            yield Finding(("hosts",), ", ".join(names) or "none", f"exactly one {meaning} (profile: {profile})")
+            yield Problem(("hosts",), ", ".join(names) or "none", f"exactly one {meaning} (profile: {profile})")
     for name in at(data, "machines"):
         if name in hosts:
-            yield Finding(("machines", name), f"the name of hosts.{name}", "a name of its own")
+            yield Problem(("machines", name), f"the name of hosts.{name}", "a name of its own")
 
 
-def check_names(data: Any) -> Iterator[Finding]:
-    """Every name of the zone belongs to one machine."""
+def check_names(data: Any) -> Iterator[Problem]:
+    """Require that every name of the zone belongs to one machine."""
     owners = {str(name): f"{group}.{name}" for group in ("hosts", "machines") for name in at(data, group)}
     defaults = dict(LABELS)
     for name in at(data, "hosts"):
@@ -74,15 +74,17 @@ def check_names(data: Any) -> Iterator[Finding]:
         for index, label in enumerate(labels if isinstance(labels, list | tuple) else ()):
             if label in owners:
                 place: Location = ("hosts", name, "labels", index) if labels is not default else ("hosts", name)
-                yield Finding(place, f"the label {label}, which is {owners[label]}'s", "a name of its own")
+                yield Problem(place, f"the label {label}, which is {owners[label]}'s", "a name of its own")
             elif isinstance(label, str):
                 owners[label] = f"hosts.{name}"
 
 
-def check_network(data: Any) -> Iterator[Finding]:
-    """Addresses lie inside the network, and each belongs to one machine."""
+def check_network(data: Any) -> Iterator[Problem]:
+    """Require addresses inside the network, each of one machine."""
     network = _network(at(data, "network").get("cidr"))
     gateway = _address(at(data, "network").get("gateway"))
+    if network is not None and not 8 <= network.prefixlen <= 30:
+        yield Problem(("network", "cidr"), str(network), "a network of 2 to 16777214 machines (/30 to /8)")
     owners: dict[IPv4Address, str] = {}
     places: list[Location] = [("network", "gateway")]
     places += [(group, name, "address") for group in ("hosts", "machines") for name in at(data, group)]
@@ -90,25 +92,29 @@ def check_network(data: Any) -> Iterator[Finding]:
         address = _address(at(data, *place[:-1]).get(place[-1]))
         if address is None:
             continue
-        if network is not None and address not in network:
-            yield Finding(place, str(address), f"an address inside {network} (network.cidr)")
+        if address.is_multicast or address.is_unspecified or address.is_reserved:
+            yield Problem(place, str(address), "an address of one machine")
+        elif network is not None and address not in network:
+            yield Problem(place, str(address), f"an address inside {network} (network.cidr)")
         elif network is not None and address in (network.network_address, network.broadcast_address):
-            yield Finding(place, str(address), f"an address a machine can have: this one names all of {network}")
+            yield Problem(
+                place, str(address), f"an address of a machine: this is the network or broadcast address of {network}"
+            )
         elif address in owners:
             whose = "the router's" if address == gateway else f"that of {owners[address]}"
-            yield Finding(place, f"{address}, which is {whose} too", "an address of its own")
+            yield Problem(place, f"{address}, which is {whose} too", "an address of its own")
         owners.setdefault(address, ".".join(map(str, place[:-1])))
     for name in at(data, "hosts"):
         first = _address(at(data, "hosts", name, "connect").get("address"))
         owner = owners.get(first, f"hosts.{name}") if first else f"hosts.{name}"
         if owner != f"hosts.{name}":
             whose = "the router's" if first == gateway else f"that of {owner}"
-            wanted = "the address it answers on before the first run"
-            yield Finding(("hosts", name, "connect", "address"), f"{first}, which is {whose}", wanted)
+            expected = "the address it answers on before the first run"
+            yield Problem(("hosts", name, "connect", "address"), f"{first}, which is {whose}", expected)
 
 
-def check_shares(data: Any) -> Iterator[Finding]:
-    """Shares are opened to machines that exist, and mounted where nothing else is."""
+def check_shares(data: Any) -> Iterator[Problem]:
+    """Require that shares are opened to known machines, and mounted where they hide nothing."""
     hosts = at(data, "hosts")
     known = list(dict.fromkeys(map(str, (*hosts, *at(data, "machines")))))
     mounts: dict[str, str] = {}
@@ -118,83 +124,97 @@ def check_shares(data: Any) -> Iterator[Finding]:
             mount = rule.get("mount") if isinstance(rule, dict) else None
             profile = at(hosts, client).get("profile")
             if client not in known:
-                wanted = f"a name from hosts or machines: {', '.join(known)}{nearest(client, known)}"
-                yield Finding(place, str(client), wanted)
+                expected = f"a name from hosts or machines: {', '.join(known)}{nearest(client, known)}"
+                yield Problem(place, str(client), expected)
             elif profile == "ds1515plus":
-                yield Finding(place, f"{client}, the NAS itself", "another machine: the share lies on this one")
+                yield Problem(place, f"{client}, the NAS itself", "another machine: the share lies on this one")
             elif mount is not None and profile != "xps8950":
-                yield Finding((*place, "mount"), str(mount), f"no mount: T.A.R.S. changes nothing on {client}")
-            elif isinstance(mount, str):
+                yield Problem((*place, "mount"), str(mount), f"no mount: T.A.R.S. changes nothing on {client}")
+            elif isinstance(mount, str) and re.match(PATH, mount):
+                if hidden := hides(mount):
+                    found = f"{mount}, where a mount would hide {hidden}"
+                    yield Problem((*place, "mount"), found, "a folder of its own, such as /srv/tars/documents/LLM_docs")
                 for other in filter(lambda path: _overlap(path, mount), mounts):
                     found = f"{mount}, which overlaps {mounts[other]}'s {other}"
-                    yield Finding((*place, "mount"), found, "a place of its own")
+                    yield Problem((*place, "mount"), found, "a folder of its own")
                 mounts.setdefault(mount, str(share))
 
 
-def check_backup(data: Any) -> Iterator[Finding]:
-    """The backups have a share and an account of their own."""
+def check_backup(data: Any) -> Iterator[Problem]:
+    """Require a separate share and account for the backups."""
     if not isinstance(data, dict) or data.get("backup") is None:
         return
     share, account = (at(data, "backup").get(name, Backup.model_fields[name].default) for name in ("share", "account"))
     if share in list(at(data, "shares")):
-        yield Finding(("backup", "share"), f"{share}, which is under shares too", "a share of its own")
+        yield Problem(("backup", "share"), f"{share}, which is under shares too", "a share of its own")
     for name in at(data, "hosts"):
         if at(data, "hosts", name, "dsm").get("account", Dsm.model_fields["account"].default) == account:
-            yield Finding(("backup", "account"), f"{account}, the account of hosts.{name}.dsm", "an account of its own")
+            yield Problem(("backup", "account"), f"{account}, the account of hosts.{name}.dsm", "an account of its own")
 
 
-def check_firewall(data: Any) -> Iterator[Finding]:
-    """The firewall's sources are known, and the word for all of them is nobody's name."""
+def check_firewall(data: Any) -> Iterator[Problem]:
+    """Require known sources of the firewall, and no machine named `household`."""
     known = list(dict.fromkeys(["household", *map(str, (*at(data, "hosts"), *at(data, "machines")))]))
     for group in ("hosts", "machines"):
         if "household" in at(data, group):
-            yield Finding((group, "household"), "the word for the whole network under firewall", "another name")
+            yield Problem((group, "household"), "the name of the whole network under firewall", "another name")
     for right in ("manage", "use"):
         sources = at(data, "firewall").get(right)
         for index, source in enumerate(sources if isinstance(sources, list) else ()):
             if isinstance(source, str) and source not in known and not _is_source(source):
-                wanted = f"an address, a network, or one of {', '.join(known)}{nearest(source, known)}"
-                yield Finding(("firewall", right, index), source, wanted)
+                expected = f"an address, a network, or one of {', '.join(known)}{nearest(source, known)}"
+                yield Problem(("firewall", right, index), shortened(source), expected)
 
 
-def check_ports(data: Any) -> Iterator[Finding]:
-    """No two services of a machine want one TCP port."""
+def check_ports(data: Any) -> Iterator[Problem]:
+    """Require that no two services of a machine use the same TCP port."""
     for name in at(data, "hosts"):
         if at(data, "hosts", name, "connect").get("port") == 443:
-            wanted = "another port: this one is the stack's HTTPS"
-            yield Finding(("hosts", name, "connect", "port"), "443", wanted)
+            expected = "another port: this one is the stack's HTTPS"
+            yield Problem(("hosts", name, "connect", "port"), "443", expected)
         port = at(data, "hosts", name, "dsm").get("port")
         if isinstance(port, int) and port in NAS_PORTS:
-            wanted = f"the port of DSM's HTTPS (5001): this one is {NAS_PORTS[port]}"
-            yield Finding(("hosts", name, "dsm", "port"), str(port), wanted)
+            expected = f"the port of DSM's HTTPS (5001): this one is {NAS_PORTS[port]}"
+            yield Problem(("hosts", name, "dsm", "port"), str(port), expected)
 
 
-def check_models(data: Any) -> Iterator[Finding]:
-    """The answer leaves room for the question and the passages."""
+def check_models(data: Any) -> Iterator[Problem]:
+    """Require that the context holds more than the answer."""
     chat = at(data, "models", "chat")
     context, answer = (
         chat.get(name, ChatModel.model_fields[name].default) for name in ("context_tokens", "answer_tokens")
     )
     if isinstance(context, int) and isinstance(answer, int) and answer >= context:
-        wanted = f"fewer than models.chat.context_tokens ({context}): question and passages need room"
-        yield Finding(("models", "chat", "answer_tokens"), str(answer), wanted)
+        expected = f"fewer than models.chat.context_tokens ({context}): the question and the passages need the rest"
+        yield Problem(("models", "chat", "answer_tokens"), str(answer), expected)
 
 
 def at(data: Any, *location: str | int) -> dict[Any, Any]:
-    """Return the mapping at a location, an empty one where there is none."""
+    """Return the mapping at a location, or an empty one."""
     for step in location:
         data = data.get(step) if isinstance(data, dict) else None
     return data if isinstance(data, dict) else {}
 
 
 def nearest(name: object, known: list[str]) -> str:
-    """Return a hint at the known name that was probably meant, or nothing."""
+    """Return a hint at the most similar known name, or an empty text."""
     matches = difflib.get_close_matches(str(name), known, n=1)
     return f" (did you mean {matches[0]}?)" if matches else ""
 
 
-def _overlap(one: str, other: str) -> bool:
-    return PurePosixPath(one).is_relative_to(other) or PurePosixPath(other).is_relative_to(one)
+def hides(mount: str) -> str:
+    """Return what a mount at this folder would hide, or an empty text."""
+    path = PurePosixPath(mount)
+    system = next((folder for folder in SYSTEM_FOLDERS if path.is_relative_to(folder)), "")
+    if system:
+        return f"a folder of the system ({system})"
+    if mount in ("/", *SHARED_FOLDERS) or path.parent == PurePosixPath("/home"):
+        return "everything below it"
+    return ""
+
+
+def _overlap(first: str, second: str) -> bool:
+    return PurePosixPath(first).is_relative_to(second) or PurePosixPath(second).is_relative_to(first)
 
 
 def _network(value: object) -> IPv4Network | None:

@@ -53,7 +53,7 @@ def test_mistakes_as_json(site: Path) -> None:
         "line": 4,
         "field": "hosts.xps8950.address",
         "found": "192.168.1.1, which is the router's too",
-        "wanted": "an address of its own",
+        "expected": "an address of its own",
     }
 
 
@@ -146,6 +146,17 @@ def test_which_site_is_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert project.default_inventory() == tmp_path / "inventories/home"
     monkeypatch.setenv("TARS_INVENTORY", "elsewhere/tars.yml")
     assert project.inventory_dir(project.default_inventory()) == Path("elsewhere")
+
+
+@pytest.mark.parametrize("name", ["mine.yml", "tars.yaml", "secrets.yml"])
+def test_a_file_that_no_command_would_read_is_refused(site: Path, name: str) -> None:
+    (site / name).write_text("plugin: tars.home.site\n")
+    for arguments in (["spec", "check", "-i", site / name], ["plan", "-i", site / name], ["init", "-i", site / name]):
+        done = run(*arguments)
+        assert (done.exit_code, done.output) == (
+            2,
+            f"Error: {site / name}: found a file named {name}; expected tars.yml or the folder that holds it\n",
+        )
 
 
 @pytest.mark.parametrize(

@@ -1,23 +1,33 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What all sections of the spec share: their base class, and the text patterns with their meaning."""
+r"""What all sections of the spec share: their base class, and the text patterns with their meaning.
+
+Patterns end with `\Z`, because Python's `$` also matches before a newline at the end.
+"""
 
 from __future__ import annotations
 
+import ipaddress
+from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, IPvAnyAddress
+from pydantic_core import PydanticCustomError
 
-NAME = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
-SHARE_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$"
-PATH = r"^(/[A-Za-z0-9_@-][A-Za-z0-9_.@-]*)+$"
-IMAGE = r"^[a-z0-9][a-z0-9.-]*(:[0-9]+/[a-z0-9._-]+)?(/[a-z0-9._-]+)*:(?!latest$)[A-Za-z0-9_][A-Za-z0-9_.-]*$"
-MODEL = r"^[A-Za-z0-9][A-Za-z0-9._/-]*(:[A-Za-z0-9._-]+)?$"
-URL = r"^https?://[^/\s]+/?$"
-USER = r"^[a-z_][a-z0-9_-]*\$?$"
-INTERFACE = r"^[A-Za-z0-9_.-]{1,15}$"
-SERIAL = r"^[A-Za-z0-9]{6,32}$"
-VOLUME = r"^/volume[1-9][0-9]*$"
-DOMAIN = r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$"
+NAME = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z"
+SHARE_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}\Z"
+PATH = r"^(/[A-Za-z0-9_@-][A-Za-z0-9_.@-]*)+\Z"
+IMAGE = r"^[a-z0-9][a-z0-9.-]*(:[0-9]+/[a-z0-9._-]+)?(/[a-z0-9._-]+)*:(?!latest\Z)[A-Za-z0-9_][A-Za-z0-9_.-]*\Z"
+MODEL = r"^[A-Za-z0-9][A-Za-z0-9._/-]*(:[A-Za-z0-9._-]+)?\Z"
+URL = r"^https?://[^/\s]+/?\Z"
+USER = r"^[a-z_][a-z0-9_-]*\$?\Z"
+INTERFACE = r"^[A-Za-z0-9_.-]{1,15}\Z"
+SERIAL = r"^[A-Za-z0-9]{6,32}\Z"
+VOLUME = r"^/volume[1-9][0-9]*\Z"
+DOMAIN = r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}\Z"
+HOST = r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?\Z"
+FILE = r"^[^-\x00-\x1f\x7f\"][^\x00-\x1f\x7f\"]*\Z"
+LINE = r"^[^\x00-\x1f\x7f]*\Z"
+WORDS = r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?\Z"
 
 PATTERNS = {
     NAME: "a host name of lower-case letters, digits and hyphens, such as xps8950",
@@ -31,8 +41,12 @@ PATTERNS = {
     SERIAL: "the serial number on the NAS's label, such as 15A0LKN000000",
     VOLUME: "a volume of the NAS, such as /volume1",
     DOMAIN: "a DNS zone of at least two labels, such as home.arpa",
+    HOST: "a host name or an IPv4 address, such as 192.168.1.77",
+    FILE: "a file on the controller, without control characters or double quotes, such as ~/.ssh/id_ed25519",
+    LINE: "one line of text",
+    WORDS: "one line of text without spaces at its ends, such as tars-admin",
 }
-"""What each pattern means, in the words a mistake is reported with."""
+"""Meaning of each pattern, as reports of mistakes and the reference page state it."""
 
 Name = Annotated[str, Field(pattern=NAME)]
 ShareName = Annotated[str, Field(pattern=SHARE_NAME)]
@@ -41,9 +55,50 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 Image = Annotated[str, Field(pattern=IMAGE)]
 ModelName = Annotated[str, Field(pattern=MODEL)]
 Url = Annotated[str, Field(pattern=URL)]
+Host = Annotated[str, Field(pattern=HOST)]
+
+
+def _require_ipv4_address(value: object) -> object:
+    try:
+        if isinstance(value, str) and IPv4Address(value):
+            return value
+    except ValueError:
+        pass
+    raise PydanticCustomError("ipv4_address", "an IPv4 address, such as 192.168.1.10")
+
+
+def _require_ip_address(value: object) -> object:
+    try:
+        if isinstance(value, str) and ipaddress.ip_address(value):
+            return value
+    except ValueError:
+        pass
+    raise PydanticCustomError("ip_address", "an IP address, such as 192.168.1.1")
+
+
+def _require_ipv4_network(value: object) -> object:
+    try:
+        # The prefix length is a number here: Python also takes netmasks, and addresses without one.
+        if isinstance(value, str) and value.partition("/")[2].isdecimal() and IPv4Network(value):
+            return value
+    except ValueError:
+        pass
+    raise PydanticCustomError(
+        "ipv4_network", "a network as address and prefix length with no host bits set, such as 192.168.1.0/24"
+    )
+
+
+Ipv4Address = Annotated[IPv4Address, BeforeValidator(_require_ipv4_address)]
+Ipv4Network = Annotated[IPv4Network, BeforeValidator(_require_ipv4_network)]
+IpAddress = Annotated[IPvAnyAddress, BeforeValidator(_require_ip_address)]
 
 
 class Section(BaseModel):
-    """Common ground: unknown keys are mistakes, a loaded spec does not change, docstrings describe the fields."""
+    """A mapping in the spec: unknown keys are mistakes, a loaded spec is immutable, docstrings describe the fields.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, regex_engine="python-re")
+    Types are strict: the JSON form of a value decides, so that a number is never taken for an address or a text.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True, regex_engine="python-re"
+    )

@@ -3,54 +3,55 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tars_provision.spec.model.base import INTERFACE, SERIAL, USER, Name, Port, Section
+from tars_provision.spec.model.base import FILE, INTERFACE, SERIAL, USER, WORDS, Host, Ipv4Address, Name, Port, Section
+
+File = Annotated[str, Field(pattern=FILE)]
 
 
 class Connect(Section):
-    """How Ansible reaches the desktop over ssh."""
+    """SSH connection from the controller to the desktop."""
 
-    address: str | None = Field(default=None, examples=["192.168.1.77"])
-    """Address or name it answers on before the first run. Left out: its own address."""
+    address: Host | None = Field(default=None, examples=["192.168.1.77"])
+    """Address or name at which it answers before the first run. Default: its own address."""
     user: str = Field(default="root", pattern=USER, examples=["owner"])
-    """Account to log in with. Any other than root becomes root with sudo."""
+    """Account to log in with. Any account but root must be able to use sudo without a password."""
     port: Port = 22
-    """TCP port of its sshd."""
-    private_key: str | None = Field(default=None, examples=["~/.ssh/id_ed25519"])
-    """File of the private key on the controller. Left out: what ssh tries by itself."""
-    known_hosts: str | None = Field(default=None, examples=["~/.ssh/known_hosts"])
-    """File with the machine's host key on the controller. Left out: ssh's own."""
+    """TCP port of its SSH server."""
+    private_key: File | None = Field(default=None, examples=["~/.ssh/id_ed25519"])
+    """File of the private key on the controller. Default: the keys that ssh tries by itself."""
+    known_hosts: File | None = Field(default=None, examples=["~/.ssh/known_hosts"])
+    """File with the machine's host key on the controller. Default: ssh's own known_hosts files."""
 
 
 class Dsm(Section):
-    """How the NAS's web interface (DSM) is reached."""
+    """Connection to the NAS's web interface (DSM)."""
 
     port: Port = 5001
     """TCP port of DSM's HTTPS."""
-    account: str = Field(default="tars-admin", min_length=1, examples=["tars-admin"])
+    account: str = Field(default="tars-admin", max_length=64, pattern=WORDS, examples=["tars-admin"])
     """Administrator's account. Its password is `tars_secrets.dsm_password` in the vault."""
 
 
 class FirstContact(Section):
-    """Where the NAS answers before the first run, and what it is recognised by."""
+    """Where the NAS answers before the first run, and the serial number that identifies it."""
 
-    address: IPv4Address = Field(examples=["192.168.1.77"])
-    """Address it answers on before the first run, mostly one that the router's DHCP server chose."""
+    address: Ipv4Address = Field(examples=["192.168.1.77"])
+    """Address at which it answers before the first run, usually a DHCP address."""
     serial: str = Field(pattern=SERIAL, examples=["15A0LKN000000"])
-    """Its serial number, from its label or Control Panel > Info Center."""
+    """Its serial number, on its label or under Control Panel > Info Center."""
 
 
 class Clock(Section):
     """The clock of the NAS."""
 
-    zone: str = Field(min_length=1, examples=["Amsterdam"])
-    """Time zone in DSM's own words, as Control Panel shows it; Amsterdam stands for Central Europe."""
-    servers: tuple[str, ...] = Field(min_length=1, max_length=3, examples=[["pool.ntp.org"]])
-    """Time servers."""
+    zone: str = Field(pattern=WORDS, examples=["Amsterdam"])
+    """Time zone by DSM's own name, as Control Panel shows it; Amsterdam is Central European Time."""
+    servers: tuple[Host, ...] = Field(min_length=1, max_length=3, examples=[["pool.ntp.org"]])
+    """NTP servers."""
 
 
 class Desktop(Section):
@@ -58,17 +59,16 @@ class Desktop(Section):
 
     profile: Literal["xps8950"]
     """Which machine this is."""
-    address: IPv4Address = Field(examples=["192.168.1.10"])
-    """Its address in the household's network."""
+    address: Ipv4Address = Field(examples=["192.168.1.10"])
+    """Its address in the home network."""
     labels: tuple[Name, ...] = Field(default=("tars", "llm"), min_length=1, examples=[["tars", "llm"]])
-    """Names in front of `domain` that it answers to besides its own, in the name service and in its certificate. The
-    first is the web page's."""
+    """Further host names in `domain`, for the name service and for its certificate. The first is the web page's."""
     interface: str = Field(pattern=INTERFACE, examples=["enp4s0"])
     """Name of its network interface (`ip -brief link` shows it)."""
     addressing: Literal["static", "reservation"] = "static"
-    """How it comes to its address: set on the machine, or reserved in the router (`site` then says what to tell it)."""
+    """Whether its address is configured on the machine, or reserved in the router's DHCP server (`site` shows how)."""
     connect: Connect = Connect()
-    """How Ansible reaches it."""
+    """SSH connection to it."""
 
 
 class Nas(Section):
@@ -76,23 +76,23 @@ class Nas(Section):
 
     profile: Literal["ds1515plus"]
     """Which machine this is."""
-    address: IPv4Address = Field(examples=["192.168.1.20"])
-    """Its address in the household's network."""
+    address: Ipv4Address = Field(examples=["192.168.1.20"])
+    """Its address in the home network."""
     labels: tuple[Name, ...] = Field(default=("nas",), examples=[["nas"]])
-    """Names in front of `domain` that it answers to besides its own, in the name service and in its certificate."""
+    """Further host names in `domain`, for the name service and for its certificate."""
     connect: FirstContact | None = None
-    """Where it answers before the first run, which then gives it `address` for good (experimental: no public source
-    shows the call that does it carried out). Left out: it has `address` already, by hand or reserved in the router."""
+    """Where it answers before the first run, which then sets `address` permanently (experimental: the API call is not
+    documented publicly). Default: it has `address` already, set by hand or reserved in the router."""
     dsm: Dsm = Dsm()
-    """How its web interface is reached."""
+    """Connection to its web interface."""
     clock: Clock | None = None
-    """Its time zone and time servers. Left out: what DSM has stays."""
+    """Its time zone and NTP servers. Default: DSM's settings stay as they are."""
     open_ports: tuple[Port, ...] = Field(default=(), examples=[[445]])
     """Further TCP ports that the firewall opens to the sources under `firewall.use`, such as 445 for SMB."""
 
 
 class Machine(Section):
-    """Another machine of the household, named so that shares can be opened to it. Nothing is changed on it."""
+    """Another machine in the home network that shares and firewall rules can name. Nothing is changed on it."""
 
-    address: IPv4Address = Field(examples=["192.168.1.30"])
-    """Its address in the household's network."""
+    address: Ipv4Address = Field(examples=["192.168.1.30"])
+    """Its address in the home network."""

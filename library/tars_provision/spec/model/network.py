@@ -3,45 +3,43 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Network
+from pydantic import Field
 
-from pydantic import Field, IPvAnyAddress
-
-from tars_provision.spec.model.base import Section
+from tars_provision.spec.model.base import IpAddress, Ipv4Address, Ipv4Network, Section
 
 
 class Network(Section):
-    """The household's network."""
+    """The home network."""
 
-    cidr: IPv4Network = Field(examples=["192.168.1.0/24"])
-    """Address range of the household's network."""
-    gateway: IPv4Address = Field(examples=["192.168.1.1"])
+    cidr: Ipv4Network = Field(examples=["192.168.1.0/24"])
+    """Address range of the home network."""
+    gateway: Ipv4Address = Field(examples=["192.168.1.1"])
     """Address of the router, inside the range."""
-    dns: tuple[IPvAnyAddress, ...] | None = Field(default=None, examples=[["192.168.1.1"]])
-    """Name servers for what is outside. Without `names`, both machines ask them, the NAS the first two; with `names`,
-    the desktop asks them for everyone. Left out: those that the desktop has, and for the NAS what it has."""
+    dns: tuple[IpAddress, ...] | None = Field(default=None, examples=[["192.168.1.1"]])
+    """Upstream name servers. Without `names`, both machines use them (the NAS the first two); with `names`, the
+    desktop forwards queries to them. Default: each machine keeps the servers it has, such as those from DHCP."""
 
 
 class Firewall(Section):
-    """Who may reach what on both machines. Left out: what they have stays.
+    """Host firewalls of both machines. Without this section, their firewalls stay as they are.
 
-    Sources are `household` (all of `network.cidr`, and over IPv6 the networks on the link of the desktop's interface),
-    names under `hosts` and `machines` (the IPv4 address there), addresses and networks.
+    Sources are `household` (all of `network.cidr`, and over IPv6 the on-link networks of the desktop's interface),
+    names under `hosts` and `machines` (their IPv4 address), addresses and networks.
     """
 
     enabled: bool = True
-    """Whether the firewalls are on."""
+    """Whether the firewalls are enabled."""
     manage: tuple[str, ...] = Field(default=("household",), min_length=1, examples=[["laptop", "192.168.1.64/28"]])
-    """Sources that may reach ssh and DSM. The computer that provisions must be among them."""
+    """Sources that may reach SSH and DSM. They must include the controller."""
     use: tuple[str, ...] = Field(default=("household",), min_length=1, examples=[["household"]])
     """Sources that may reach the web page, and the NAS's `open_ports`."""
 
 
 class Names(Section):
-    """Name service of the household, by dnsmasq on the desktop. Left out: nobody serves the zone.
+    """DNS server for the zone: dnsmasq on the desktop. Without this section, no DNS server is configured.
 
-    It knows everything under `hosts` and `machines`, and asks others for the rest. The NAS asks the desktop first.
+    It answers for everything under `hosts` and `machines`, and forwards other queries. The NAS uses it first.
     """
 
     enabled: bool = True
-    """Whether it runs. false takes away what an earlier run has set up."""
+    """Whether it runs. `false` removes what an earlier run configured."""

@@ -16,31 +16,31 @@ class ChatModel(Section):
     name: ModelName = Field(examples=["llama3.1:8b"])
     """Its name in Ollama's library."""
     context_tokens: int = Field(default=8192, ge=512, le=1_048_576)
-    """Size of the context sent to the model, in tokens (Ollama's `num_ctx`)."""
+    """Context window of the model in tokens (Ollama's `num_ctx`)."""
     answer_tokens: int = Field(default=768, ge=16)
-    """Longest answer, in tokens. The rest of the context holds the question and the passages."""
+    """Maximum length of an answer in tokens. The rest of the context holds the question and the passages."""
 
 
 class EmbeddingModel(Section):
-    """The model that turns passages into vectors. Changing it makes the whole index anew."""
+    """The model that turns passages into vectors. Changing it rebuilds the whole index."""
 
     name: ModelName = Field(examples=["nomic-embed-text"])
     """Its name in Ollama's library."""
 
 
 class Benchmark(Section):
-    """How `benchmark` measures the chat model, and what passes."""
+    """Settings of the command `benchmark`."""
 
     floor_tokens_per_s: float = Field(default=20.0, ge=0)
-    """Slowest mean decode that passes, in tokens per second."""
+    """Lowest mean decode rate that passes, in tokens per second."""
     memory_bandwidth_gb_s: float | None = Field(default=None, ge=1, examples=[360])
-    """Bandwidth of the GPU's memory in GB/s, which limits decode. Left out: looked up by the card's name."""
+    """Memory bandwidth of the GPU in GB/s, which limits the decode rate. Default: looked up by the card's name."""
     epochs: int = Field(default=6, ge=6, le=100)
-    """How many answers are measured; from fewer, no change could be told from chance."""
+    """Number of measured answers; fewer than 6 cannot show a significant change."""
     prompt_tokens: int = Field(default=512, ge=1)
-    """Length of the prompts, about."""
+    """Approximate length of the prompts in tokens."""
     output_tokens: int = Field(default=128, ge=2)
-    """Longest answer."""
+    """Maximum length of the answers in tokens."""
 
 
 class Models(Section):
@@ -51,27 +51,27 @@ class Models(Section):
     embedding: EmbeddingModel
     """The model that finds the passages."""
     benchmark: Benchmark = Benchmark()
-    """How the chat model is measured, and what passes."""
+    """Settings of the command `benchmark`."""
 
 
 class Docker(Section):
     """Docker Engine on the desktop."""
 
     source: Literal["distribution", "docker"] = "distribution"
-    """Whose packages where there is no Docker yet: the distribution's own, or Docker's. An installed one is adopted."""
+    """Package source of Docker: the distribution, or Docker itself. An installed Docker is kept."""
     registry_mirrors: tuple[Url, ...] = Field(default=(), examples=[["http://192.168.1.5:5000"]])
-    """Mirrors of Docker Hub to ask first."""
+    """Mirrors of Docker Hub to try first."""
 
 
 class Images(Section):
-    """Container images by exact version. The digest met at the first pull is recorded and kept to from then on."""
+    """Container images by exact version. The digest is recorded at the first pull and enforced from then on."""
 
     postgres: Image = Field(examples=["postgres:17.6"])
-    """PostgreSQL, the source of truth."""
+    """PostgreSQL, the primary database."""
     redis: Image = Field(examples=["redis:8.0.2"])
-    """Redis, the queue."""
+    """Redis, the task queue."""
     caddy: Image = Field(examples=["caddy:2.10.2"])
-    """Caddy, which serves TLS."""
+    """Caddy, the HTTPS server."""
     chroma: Image = Field(examples=["chromadb/chroma:1.5.9"])
     """Chroma, the vector index."""
     python: Image = Field(examples=["python:3.13-slim"])
@@ -86,4 +86,4 @@ class Stack(Section):
     images: Images
     """Container images by exact version."""
     scan_interval_s: int = Field(default=60, ge=1, le=86_400)
-    """Seconds between two looks at the documents on the NAS."""
+    """Seconds between two scans of the documents on the NAS."""

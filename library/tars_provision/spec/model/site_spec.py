@@ -16,32 +16,32 @@ from tars_provision.spec.model.storage import Backup, Share
 
 
 class Site(Section):
-    """What a household wants: one desktop, one NAS, and what they are to each other."""
+    """The desired state of a site: one desktop, one NAS, and how they work together."""
 
     plugin: Literal["tars.home.site"]
-    """Names the inventory plugin, so that Ansible reads this file by itself."""
+    """Ansible's inventory plugin for this file."""
     domain: str = Field(default="home.arpa", pattern=DOMAIN, examples=["home.arpa"])
-    """The household's DNS zone: home.arpa (RFC 8375) or a zone of your own, never .local (RFC 6762)."""
+    """DNS zone of the home network: home.arpa (RFC 8375) or a zone of your own, never .local (RFC 6762)."""
     network: Network
-    """The household's network."""
+    """The home network."""
     hosts: dict[Name, Annotated[Desktop | Nas, Field(discriminator="profile")]]
     """The two machines by their host names: one desktop, one NAS."""
     machines: dict[Name, Machine] = Field(default_factory=dict)
-    """Other machines of the household that shares can be opened to."""
+    """Other machines in the home network that shares and firewall rules can name."""
     shares: dict[ShareName, Share]
     """Shared folders of the NAS by name."""
     backup: Backup | None = None
-    """Where the NAS keeps the desktop's backups. Left out: nowhere."""
+    """Share of the NAS for the desktop's backups. Default: none."""
     firewall: Firewall | None = None
-    """Who may reach what on both machines. Left out: what they have stays."""
+    """Host firewalls of both machines. Default: they stay as they are."""
     names: Names | None = None
-    """Name service of the household, by dnsmasq on the desktop. Left out: nobody serves the zone."""
+    """DNS server for the zone, dnsmasq on the desktop. Default: none."""
     models: Models
     """The models the desktop serves."""
     docker: Docker = Docker()
     """Docker Engine on the desktop."""
     gpu: Literal["auto", "nvidia", "none"] = "auto"
-    """Graphics processor for the models: an NVIDIA card if there is one, such a card required, or none."""
+    """GPU for the models: an NVIDIA card if present (`auto`), an NVIDIA card required (`nvidia`), or none."""
     stack: Stack
     """The services on the desktop."""
 
@@ -56,12 +56,12 @@ class Site(Section):
         return next(name for name, host in self.hosts.items() if isinstance(host, Nas))
 
     def names_of(self, machine: str) -> list[str]:
-        """Return the names in full of a machine of the household: its labels', then its own."""
+        """Return the fully qualified names of a machine: those of its labels, then its own."""
         host = self.hosts.get(machine)
         return [f"{label}.{self.domain}" for label in (*(host.labels if host else ()), machine)]
 
     def addresses(self, sources: Iterable[str]) -> list[str]:
-        """Return the addresses and networks that the firewall's sources stand for, each once, in their order."""
+        """Return the firewall's sources as addresses and networks, without duplicates, in their order."""
         known = {"household": self.network.cidr} | {
             name: machine.address for name, machine in (*self.hosts.items(), *self.machines.items())
         }

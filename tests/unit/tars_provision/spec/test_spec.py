@@ -2,7 +2,9 @@
 """The spec: what is accepted, how mistakes are reported, and what is generated from the models."""
 
 import copy
+import itertools
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -15,13 +17,14 @@ from ruamel.yaml import YAML
 
 from tars_provision.spec import reference
 from tars_provision.spec.load import SpecError, load
+from tars_provision.spec.model import PATTERNS
 
 SPECS = sorted((Path(__file__).parent / "specs").glob("*.yml"))
 LAB = Path(__file__).parents[4] / "inventories/lab/tars.yml"
 
 
 def expected(path: Path) -> list[str]:
-    """Return the report that a spec's own comments ask for, each on its line: `#! field: found …; wanted …`."""
+    """Return the report that a spec's own comments ask for, each on its line: `#! field: found …; expected …`."""
     lines = enumerate(path.read_text().splitlines(), 1)
     marked = [(number, mark) for number, line in lines for mark in re.split(r"(?:^|\s)#! ", line)[1:]]
     return sorted(f"{path}:{number}: {mark}" for number, mark in marked)
@@ -36,8 +39,52 @@ def test_all_mistakes_are_reported_at_once_with_their_lines(path: Path) -> None:
 
 
 def test_a_missing_file_is_a_mistake_with_a_next_step(tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match="no such file; wanted a spec; `tars-provision init`"):
+    with pytest.raises(SpecError, match="no such file; expected a spec; `tars-provision init`"):
         load(tmp_path / "tars.yml")
+
+
+EXPANDING = "a: &a [1, 2, 3, 4, 5, 6, 7, 8, 9]\n" + "".join(
+    f"{name}: &{name} [{', '.join([f'*{previous}'] * 9)}]\n" for previous, name in itertools.pairwise("abcdefghi")
+)
+"""A billion values in eight lines."""
+
+
+@pytest.mark.parametrize(
+    ("content", "report"),
+    [
+        (b"domain: home.arpa\nplugin: \xff\n", ":2: file: found the byte 0xff; expected text in UTF-8"),
+        (b"domain: x\nplugin: \x00", ":2: file: found the control character U\\+0000; expected printable text"),
+        (b"[" * 5000, "found too many levels of nesting; expected at most 50"),
+        (b"[" * 60 + b"]" * 60, "found an alias inside itself, or too deep nesting; expected at most 50 levels"),
+        (b"#" * 1_000_001, "found 1000001 bytes; expected at most 1000000"),
+        (EXPANDING.encode(), "found more than 20000 values after aliases are expanded; expected fewer"),
+        (b"a: 1\n---\nb: 2\n", "expected YAML"),
+        (b"%YAML 9.9\n---\na", "expected YAML"),
+    ],
+    ids=["encoding", "control", "open", "deep", "large", "expanding", "two documents", "version"],
+)
+def test_a_file_that_is_no_spec_at_all_is_one_mistake(tmp_path: Path, content: bytes, report: str) -> None:
+    path = tmp_path / "tars.yml"
+    path.write_bytes(content)
+    with pytest.raises(SpecError, match=report) as caught:
+        load(path)
+    assert len(caught.value.mistakes) == 1
+
+
+def test_a_folder_or_a_pipe_in_place_of_the_spec_is_one_mistake(tmp_path: Path) -> None:
+    path = tmp_path / "tars.yml"
+    path.mkdir()
+    with pytest.raises(SpecError, match="found a folder; expected a spec"):
+        load(path)
+    path.rmdir()
+    os.mkfifo(path)
+    with pytest.raises(SpecError, match="found no regular file; expected a spec"):
+        load(path)
+
+
+def test_patterns_match_to_the_very_end(root: Path) -> None:
+    assert not [pattern for pattern in PATTERNS if not pattern.endswith(r"\Z") or "$" in pattern.replace(r"\$", "")]
+    assert r"\Z" not in reference.schema(), "JSON Schema has no such escape"
 
 
 @pytest.mark.parametrize("name", ["home", "lab"])
