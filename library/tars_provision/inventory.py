@@ -13,6 +13,8 @@ from typing import Any
 
 from tars_provision.controller import router
 from tars_provision.controller.vault import device_file
+from tars_provision.profiles import role_variables
+from tars_provision.project import APP_SOURCES
 from tars_provision.spec.model import Desktop, Nas, Site
 
 GROUPS = {"xps8950": "desktop", "ds1515plus": "nas"}
@@ -22,38 +24,29 @@ GROUPS = {"xps8950": "desktop", "ds1515plus": "nas"}
 def inventory(
     site: Site, fingerprints: Mapping[str, str], addresses: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
-    """Return the inventory of a site.
+    """Return the inventory of a site: of each host its profile, its connection and the variables of its roles.
 
     `fingerprints` maps names of NAS hosts to the SHA-256 of their certificate, see
-    :mod:`tars_provision.controller.trust`; `addresses` maps names of hosts to where they answer now, see :func:`found`.
+    :mod:`tars_provision.controller.trust`; `addresses` maps names of hosts to the address they answer on now, see
+    :func:`answering`.
     """
     groups: dict[str, Any] = {group: {"hosts": []} for group in GROUPS.values()}
     hostvars: dict[str, dict[str, Any]] = {}
     for name, host in site.hosts.items():
         groups[GROUPS[host.profile]]["hosts"].append(name)
-        hostvars[name] = desktop_variables(host) if isinstance(host, Desktop) else nas_variables(host)
+        hostvars[name] = {"tars_profile": host.profile, **role_variables(site, name)}
+        if isinstance(host, Desktop):
+            hostvars[name] |= desktop_connection(host)
+            hostvars[name]["stack_app_sources"] = str(APP_SOURCES)
+            hostvars[name]["tars_router_instructions"] = router.advice(site)
+        else:
+            hostvars[name] |= nas_connection(host, fingerprints.get(name, ""))
         if name in (addresses or {}):
             hostvars[name]["ansible_host"] = (addresses or {})[name]
-        if name in fingerprints:
-            hostvars[name]["dsm_fingerprint"] = fingerprints[name]
-    variables = {"tars_site": as_data(site), "tars_router": router.advice(site)}
-    return {**groups, "all": {"vars": variables}, "_meta": {"hostvars": hostvars}}
+    return {**groups, "_meta": {"hostvars": hostvars}}
 
 
-def as_data(site: Site) -> dict[str, Any]:
-    """Return the spec as plain data; the firewall's sources as addresses and networks alone, and of each machine its
-    names in full as well (`names`), which its certificate and the name service have in common.
-    """
-    data = site.model_dump(mode="json")
-    for group in ("hosts", "machines"):
-        for name, machine in data[group].items():
-            machine["names"] = site.names_of(name)
-    if site.firewall is not None:
-        data["firewall"] |= {right: site.addresses(getattr(site.firewall, right)) for right in ("manage", "use")}
-    return data
-
-
-def desktop_variables(host: Desktop) -> dict[str, Any]:
+def desktop_connection(host: Desktop) -> dict[str, Any]:
     """Return the variables that let Ansible reach the desktop over ssh."""
     connect = host.connect
     variables: dict[str, Any] = {
@@ -78,11 +71,11 @@ def desktop_variables(host: Desktop) -> dict[str, Any]:
     return variables
 
 
-def found(site: Site) -> dict[str, str]:
-    """Return the desktop's own address under its name, where it answers there already.
+def answering(site: Site) -> dict[str, str]:
+    """Return the desktop's own address under its name, if it answers there already; otherwise nothing.
 
-    Only asks where the spec names another address for the first run, for at most a second. What answers there and is
-    another machine is found out by its host key.
+    Connects only if the spec names another address for the first run, and waits at most a second. That another machine
+    answers there shows later, by its host key.
     """
     host = site.hosts[site.desktop]
     if not isinstance(host, Desktop) or host.connect.address in (None, str(host.address)):
@@ -96,12 +89,16 @@ def found(site: Site) -> dict[str, str]:
     return {}
 
 
-def nas_variables(host: Nas) -> dict[str, Any]:
-    """Return the variables of the NAS: its modules run on the controller and talk to it over HTTPS."""
+def nas_connection(host: Nas, fingerprint: str) -> dict[str, Any]:
+    """Return the variables by which modules on the controller reach the NAS over HTTPS.
+
+    `fingerprint` is the recorded SHA-256 of its certificate, empty before the first contact.
+    """
     return {
         "ansible_host": str(host.address),
         "ansible_connection": "local",
         # The interpreter that runs Ansible, not one that discovery finds: modules need what is installed beside it.
         "ansible_python_interpreter": sys.executable,
-        "dsm_device_file": str(device_file(str(host.address))),
+        "nas_device_file": str(device_file(str(host.address))),
+        "nas_fingerprint": fingerprint,
     }

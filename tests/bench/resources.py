@@ -8,7 +8,7 @@ from typing import Any
 
 
 def resources(site: Mapping[str, Any]) -> dict[str, int]:
-    """Count what the spec (`tars_site`) wants of the NAS: whatever has a setting of its own there counts as one.
+    """Count what the spec (as plain data) wants of the NAS: whatever has a setting of its own there counts as one.
 
     A group of settings is what DSM keeps as one object: the network's, the clock's, the NFS service's. A share's rules
     are one, and so are its permissions. A snapshot schedule counts once, with the retention that belongs to it.

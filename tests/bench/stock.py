@@ -22,6 +22,9 @@ from types import ModuleType
 
 import yaml
 
+from tars_provision.profiles import role_variables
+from tars_provision.spec.load import load
+
 from .plays import BIN, DESKTOP, INVENTORY, ROOT, changed, median_ratio, on, site, tasks, timed, unchanged
 
 ROLES = "collections/ansible_collections/tars/home/roles"
@@ -29,10 +32,11 @@ VARIABLES = (
     *(f"{ROLES}/{role}/defaults/main.yml" for role in ("authority", "base", "docker_engine", "nas")),
     *(f"{ROLES}/{role}/defaults/main.yml" for role in ("names", "nfs_mount", "stack")),
     *(f"{ROLES}/{role}/vars/main.yml" for role in ("docker_engine", "stack")),
-    *(f"roles/{profile}/{kind}/main.yml" for profile in ("ds1515plus", "xps8950") for kind in ("defaults", "vars")),
+    "roles/ds1515plus/defaults/main.yml",
+    *(f"roles/{profile}/vars/main.yml" for profile in ("ds1515plus", "xps8950")),
     "tests/bench/stock/variables.yml",
 )
-"""Files of variables that describe the desired state, read once at the start like those of an inventory."""
+"""Files of variables that describe the desired state, read once at the start. Those of the spec follow them."""
 
 NEEDED = "python3-apt python3-cryptography python3-requests"
 """Debian packages that the stock modules need on the desktop, and this collection does not."""
@@ -86,10 +90,11 @@ def stock() -> tuple[float, str]:
     (python,) = (name for name in recorded if name.startswith("python:"))
     context = build_context()
     tag = context.tag(context.archive(ROOT / "app"), {"PYTHON_IMAGE": f"{python}@{recorded[python]}"})
-    given = [f"-e@{path}" for path in VARIABLES] + [f"-estock_app_image=tars-app:{tag}"]
-    filters = ":".join(str(ROOT / "roles" / name / "filter_plugins") for name in ("ds1515plus", "xps8950"))
+    spec = load(ROOT / INVENTORY)
+    of_spec = {**role_variables(spec, spec.desktop), **role_variables(spec, spec.nas)}
+    given = [f"-e@{path}" for path in VARIABLES] + ["-e", json.dumps(of_spec), f"-estock_app_image=tars-app:{tag}"]
     command: list[str | Path] = [BIN / "ansible-playbook", "-i", INVENTORY, "tests/bench/stock/site.yml", *given]
-    return timed(*command, ANSIBLE_FILTER_PLUGINS=filters)
+    return timed(*command)
 
 
 def processor() -> float:

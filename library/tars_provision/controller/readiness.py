@@ -76,11 +76,11 @@ def _ssh(site: Site) -> str:
     """Log in as Ansible does, without a question to anybody."""
     host = site.hosts[site.desktop]
     assert isinstance(host, Desktop)
-    told = inventory.desktop_variables(host)
+    told = inventory.desktop_connection(host)
     key = ["-i", told["ansible_ssh_private_key_file"]] if "ansible_ssh_private_key_file" in told else []
     known = shlex.split(told.get("ansible_ssh_common_args", ""))
     quiet = ["-o", "BatchMode=yes", "-o", f"ConnectTimeout={SSH_TIMEOUT_S}"]
-    where = f"{told['ansible_user']}@{inventory.found(site).get(site.desktop, told['ansible_host'])}"
+    where = f"{told['ansible_user']}@{inventory.answering(site).get(site.desktop, told['ansible_host'])}"
     command = ["ssh", *quiet, *key, *known, "-p", str(told["ansible_port"]), where, "uname -sr"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=3 * SSH_TIMEOUT_S)

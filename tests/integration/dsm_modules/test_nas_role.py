@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The role nas, and the profile that answers its questions from the spec, through ansible-playbook."""
+"""The role nas, and the profile of the NAS, through ansible-playbook."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ import pytest
 
 from tars_lab.dsm_twin.install import make_certificate
 from tars_provision.controller.vault import NAMES
-from tars_provision.inventory import inventory
+from tars_provision.profiles import role_variables
 from tars_provision.spec.load import load
+from tars_provision.spec.model import Site
 
 from ...bench.resources import resources
 
@@ -85,17 +86,19 @@ def test_wishes_that_contradict_each_other_are_refused_before_a_login(twin: Twin
 
 
 def test_a_factory_nas_becomes_the_specs(twin: Twin, root: Path, play_nas: Any) -> None:
-    site = inventory(load(root / "inventories/lab/tars.yml"), {})["all"]["vars"]["tars_site"]
-    dsm = {"port": twin.port, "account": "tars-admin"}
-    site["hosts"]["ds1515plus"] |= {"address": "127.0.0.1", "dsm": dsm, "open_ports": [5001]}
-    # It has left the place of the first contact already.
-    site["hosts"]["ds1515plus"]["connect"] = {"address": "127.0.0.9", "serial": "LAB0000001"}
-    site["network"] |= {"cidr": "127.0.0.0/8", "gateway": "127.255.255.254"}
-    site["firewall"] |= {"manage": ["127.0.0.1"], "use": ["127.0.0.1"]}
+    spec = load(root / "inventories/lab/tars.yml").model_dump(mode="json", exclude_none=True)
+    spec["hosts"]["ds1515plus"] |= {
+        "address": "127.0.0.1",
+        "dsm": {"port": twin.port, "account": "tars-admin"},
+        "open_ports": [5001],
+        # It has left the address of the first contact already.
+        "connect": {"address": "127.0.0.9", "serial": "LAB0000001"},
+    }
+    spec["network"] |= {"cidr": "127.0.0.0/8", "gateway": "127.255.255.254"}
+    spec["firewall"] |= {"manage": ["127.0.0.1"], "use": ["127.0.0.1"]}
+    site = Site.model_validate_json(json.dumps(spec))
     secrets = dict.fromkeys(NAMES, SECRET) | {"dsm_password": twin.connection["password"]}
-    authority = {"passphrase": SECRET, "zones": [site["domain"]], "networks": ["127.0.0.0/8"]}
-    variables = {"tars_site": site, "tars_secrets": secrets, "dsm_fingerprint": twin.fingerprint}
-    variables |= {f"authority_{name}": value for name, value in authority.items()}
+    variables = {**role_variables(site, "ds1515plus"), "tars_secrets": secrets, "authority_passphrase": SECRET}
     play = play_nas(variables, SECRET, roles=["tars.home.authority", "ds1515plus"])
 
     before = json.dumps(twin.state)
@@ -112,7 +115,7 @@ def test_a_factory_nas_becomes_the_specs(twin: Twin, root: Path, play_nas: Any) 
     stats, output = play()
     assert (stats["failures"], stats["changed"]) == (0, 0), output
     assert twin.count("SYNO.API.Auth.login") == twin.count("SYNO.API.Auth.logout") == 1
-    wanted = sum(resources(site).values())
+    wanted = sum(resources(spec).values())
     assert len(twin.calls) <= 2 * wanted, f"{len(twin.calls)} requests for {wanted} resources: {twin.calls}"
 
 

@@ -30,7 +30,6 @@ PLAYBOOK = """
       tags: [nvidia]
     - ansible.builtin.import_role: {name: tars.home.docker_engine}
       vars:
-        docker_engine_registry_mirrors: "{{ tars_site.docker.registry_mirrors }}"
         docker_engine_settings: {features: {cdi: true}}
       tags: [docker_engine]
 """

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tars_provision.controller import trust
-from tars_provision.inventory import found, inventory
+from tars_provision.inventory import answering, inventory
 from tars_provision.spec.load import load
 
 BIN = Path(sys.executable).parent
@@ -37,7 +37,9 @@ def plain(value: object) -> object:
     return [plain(item) for item in value] if isinstance(value, list) else value
 
 
-def test_ansible_reads_what_the_library_says(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ansible_reads_the_inventory_of_the_library(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     site = tmp_path / "site"
     site.mkdir()
@@ -47,12 +49,11 @@ def test_ansible_reads_what_the_library_says(root: Path, tmp_path: Path, monkeyp
     assert read.returncode == 0, read.stderr
     listed = plain(json.loads(read.stdout))
     spec = load(site / "tars.yml")
-    wanted = inventory(spec, {"ds1515plus": FINGERPRINT}, found(spec))
+    expected = inventory(spec, {"ds1515plus": FINGERPRINT}, answering(spec))
     assert listed["desktop"]["hosts"] == ["xps8950"] and listed["nas"]["hosts"] == ["ds1515plus"]
-    assert listed["all"]["vars"]["tars_site"] == wanted["all"]["vars"]["tars_site"]
-    for host, variables in wanted["_meta"]["hostvars"].items():
+    for host, variables in expected["_meta"]["hostvars"].items():
         assert listed["_meta"]["hostvars"][host].items() >= variables.items()
-    assert listed["_meta"]["hostvars"]["ds1515plus"]["dsm_fingerprint"] == FINGERPRINT
+    assert listed["_meta"]["hostvars"]["ds1515plus"]["nas_fingerprint"] == FINGERPRINT
 
 
 def test_ansible_shows_every_mistake_of_a_spec(root: Path, tmp_path: Path) -> None:
@@ -74,22 +75,14 @@ def test_the_desktop_is_reached_as_its_spec_says(root: Path, tmp_path: Path, mon
         )
     )
     desktop = inventory(load(tmp_path / "tars.yml"), {})["_meta"]["hostvars"]["xps8950"]
-    assert desktop == {
+    assert {name: value for name, value in desktop.items() if name.startswith("ansible_")} == {
         "ansible_host": "192.168.1.77",
         "ansible_user": "owner",
         "ansible_port": 22,
         "ansible_become": True,
         "ansible_ssh_common_args": "-o UserKnownHostsFile='/home/owner/known hosts' -o HostKeyAlias=192.168.1.77",
     }
-
-
-def test_the_firewalls_sources_are_addresses_and_networks(root: Path, tmp_path: Path) -> None:
-    text = (root / "inventories/home/tars.yml").read_text()
-    named = text.replace("manage: [household]", "manage: [laptop, xps8950, 192.168.1.30, 10.0.0.0/8]")
-    (tmp_path / "tars.yml").write_text(named)
-    firewall = inventory(load(tmp_path / "tars.yml"), {})["all"]["vars"]["tars_site"]["firewall"]
-    assert firewall["manage"] == ["192.168.1.30", "192.168.1.10", "10.0.0.0/8"]
-    assert firewall["use"] == ["192.168.1.0/24"]
+    assert desktop["tars_profile"] == "xps8950"
 
 
 @pytest.mark.parametrize(("says", "where"), [(b"SSH-2.0-OpenSSH_10.0\r\n", "127.0.0.1"), (b"HTTP/1.1 400\r\n", None)])
@@ -106,8 +99,8 @@ def test_a_desktop_that_has_moved_is_found_at_its_own_address(
         site = load(tmp_path / "tars.yml")
         caller = threading.Thread(target=lambda: server.accept()[0].sendall(says))
         caller.start()
-        where_found = found(site)
+        addresses = answering(site)
         caller.join()
-    assert where_found.get("xps8950") == where
-    hostvars = inventory(site, {}, where_found)["_meta"]["hostvars"]
+    assert addresses.get("xps8950") == where
+    hostvars = inventory(site, {}, addresses)["_meta"]["hostvars"]
     assert hostvars["xps8950"]["ansible_host"] == (where or "192.0.2.77")

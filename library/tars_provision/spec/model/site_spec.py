@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from ipaddress import IPv4Address
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -55,10 +56,14 @@ class Site(Section):
         """Inventory name of the NAS."""
         return next(name for name, host in self.hosts.items() if isinstance(host, Nas))
 
+    def address_of(self, machine: str) -> IPv4Address:
+        """Return the address of a machine of the household, by its name under `hosts` or `machines`."""
+        return {**self.hosts, **self.machines}[machine].address
+
     def names_of(self, machine: str) -> list[str]:
-        """Return the fully qualified names of a machine: those of its labels, then its own."""
+        """Return the fully qualified names of a machine, each once: those of its labels, then its own."""
         host = self.hosts.get(machine)
-        return [f"{label}.{self.domain}" for label in (*(host.labels if host else ()), machine)]
+        return [f"{label}.{self.domain}" for label in dict.fromkeys((*(host.labels if host else ()), machine))]
 
     def addresses(self, sources: Iterable[str]) -> list[str]:
         """Return the firewall's sources as addresses and networks, without duplicates, in their order."""

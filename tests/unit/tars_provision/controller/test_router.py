@@ -10,7 +10,6 @@ from click.testing import CliRunner
 from tars_provision.cli import main
 from tars_provision.controller import router
 from tars_provision.errors import Failure
-from tars_provision.inventory import as_data
 from tars_provision.spec.load import load
 from tars_provision.spec.model import Site
 
@@ -28,10 +27,9 @@ def test_the_advice_names_server_zone_and_addresses(site: Site) -> None:
 
 
 def test_names_are_those_of_the_certificates(site: Site) -> None:
-    data = as_data(site)
-    assert data["hosts"]["xps8950"]["names"] == ["tars.home.arpa", "llm.home.arpa", "xps8950.home.arpa"]
-    assert data["hosts"]["ds1515plus"]["names"] == ["nas.home.arpa", "ds1515plus.home.arpa"]
-    assert data["machines"]["client"]["names"] == ["client.home.arpa"]
+    assert site.names_of("xps8950") == ["tars.home.arpa", "llm.home.arpa", "xps8950.home.arpa"]
+    assert site.names_of("ds1515plus") == ["nas.home.arpa", "ds1515plus.home.arpa"]
+    assert site.names_of("client") == ["client.home.arpa"]
 
 
 def test_a_computer_without_systemd_resolved_is_told_what_to_do(

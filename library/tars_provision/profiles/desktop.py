@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The variables of the desktop's roles, from the spec."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from tars_provision.profiles import authority, roles
+from tars_provision.spec.model import Desktop, Firewall, Site
+
+HTTPS_PORT = 443
+DNS_PORT = 53
+
+LINK_NETWORKS = "link6"
+"""The role host_firewall's word for the IPv6 networks on the link, which the spec does not know."""
+
+
+MOUNT_CHECK = 'ls "$1" > /dev/null && findmnt --noheadings --types=noautofs --output=SOURCE --mountpoint "$1"'
+"""Shell script that reads the mount at its first argument, which triggers an automount, and prints its source."""
+
+
+def variables(site: Site, name: str, desktop: Desktop) -> Mapping[str, object]:
+    """Return the variables of all roles of the desktop named `name`.
+
+    Those of host_firewall and names are left out where the spec leaves the machine's firewall or names alone.
+    """
+    firewall: Mapping[str, object] = host_firewall(site, desktop, site.firewall) if site.firewall else {}
+    names: Mapping[str, object] = name_service(site, name, desktop, enabled=site.names.enabled) if site.names else {}
+    mounts = nfs_mounts(site, name)
+    return {
+        **authority.variables(site, []),
+        **host_address(site, desktop),
+        **firewall,
+        **names,
+        **nvidia(site),
+        **docker_engine(site),
+        "nfs_mount_mounts": mounts,
+        **stack(site, name, desktop),
+        **models(site),
+        **profile(site, mounts),
+    }
+
+
+def profile(site: Site, mounts: Sequence[roles.Mount]) -> roles.Desktop:
+    """Return the variables of the profile role xps8950."""
+    benchmark = site.models.benchmark
+    return {
+        "xps8950_firewall": site.firewall is not None,
+        "xps8950_names": site.names is not None,
+        "xps8950_nvidia": site.gpu != "none",
+        "xps8950_mount_checks": [mount_check(mount) for mount in mounts],
+        "xps8950_benchmark": {
+            "prompt_tokens": benchmark.prompt_tokens,
+            "output_tokens": benchmark.output_tokens,
+            "epochs": benchmark.epochs,
+            "floor_tokens_per_s": benchmark.floor_tokens_per_s,
+            "memory_bandwidth_gb_s": benchmark.memory_bandwidth_gb_s,
+        },
+    }
+
+
+def host_address(site: Site, desktop: Desktop) -> roles.HostAddress:
+    """Return the variables of the role host_address."""
+    return {
+        "host_address_interface": desktop.interface,
+        "host_address_address": str(desktop.address),
+        "host_address_network": str(site.network.cidr),
+        "host_address_gateway": str(site.network.gateway),
+        "host_address_method": desktop.addressing,
+        "host_address_dns": upstream(site),
+    }
+
+
+def upstream(site: Site) -> list[str]:
+    """Return the name servers outside the household; empty to keep those that the machine has."""
+    return [str(server) for server in site.network.dns or ()]
+
+
+def host_firewall(site: Site, desktop: Desktop, firewall: Firewall) -> roles.HostFirewall:
+    """Return the variables of the role host_firewall: ssh to manage the machine, HTTPS and DNS to use it."""
+    manage, use = site.addresses(firewall.manage), site.addresses(firewall.use)
+    services: list[roles.Service] = [
+        {"name": "ssh", "ports": [desktop.connect.port], "sources": with_link_networks(site, manage)},
+        {"name": "https", "ports": [HTTPS_PORT], "sources": with_link_networks(site, use)},
+    ]
+    if site.names and site.names.enabled:
+        # Every machine that gets an address in the household's network may resolve names.
+        sources = [str(site.network.cidr), *use]
+        services.append({"name": "dns", "ports": [DNS_PORT], "protocol": "dns", "sources": sources})
+    return {
+        "host_firewall_enabled": firewall.enabled,
+        "host_firewall_interface": desktop.interface,
+        "host_firewall_services": services,
+    }
+
+
+def with_link_networks(site: Site, sources: Sequence[str]) -> list[str]:
+    """Return the sources, and where the whole household is among them also its IPv6 networks."""
+    return [*sources, *([LINK_NETWORKS] if str(site.network.cidr) in sources else [])]
+
+
+def name_service(site: Site, name: str, desktop: Desktop, *, enabled: bool) -> roles.Names:
+    """Return the variables of the role names."""
+    return {
+        "names_enabled": enabled,
+        "names_zone": site.domain,
+        "names_networks": [str(site.network.cidr)],
+        "names_address": str(desktop.address),
+        "names_records": records(site, name),
+        "names_upstream": upstream(site),
+    }
+
+
+def records(site: Site, first: str) -> list[roles.Record]:
+    """Return the record of every machine of the spec, that of `first` before the others."""
+    others = [name for name in (*site.hosts, *site.machines) if name != first]
+    return [record(site, name) for name in (first, *others)]
+
+
+def record(site: Site, name: str) -> roles.Record:
+    """Return the record of one machine."""
+    own = f"{name}.{site.domain}"
+    aliases = [alias for alias in site.names_of(name) if alias != own]
+    return {"name": own, "aliases": aliases, "addresses": [str(site.address_of(name))]}
+
+
+def nvidia(site: Site) -> roles.Nvidia:
+    """Return the variables of the role nvidia."""
+    return {"nvidia_required": site.gpu == "nvidia"}
+
+
+def docker_engine(site: Site) -> roles.DockerEngine:
+    """Return the variables of the role docker_engine."""
+    return {
+        "docker_engine_source": site.docker.source,
+        "docker_engine_registry_mirrors": list(site.docker.registry_mirrors),
+    }
+
+
+def nfs_mounts(site: Site, name: str) -> list[roles.Mount]:
+    """Return the shares that the machine named `name` mounts, as the role nfs_mount takes them."""
+    server = site.hosts[site.nas].address
+    mounts: list[roles.Mount] = []
+    for share_name, share in sorted(site.shares.items()):
+        client = share.clients.get(name)
+        if client and client.mount:
+            source = f"{server}:{share.volume}/{share_name}"
+            mounts.append({"source": source, "path": client.mount, "read_only": client.access == "ro"})
+    return mounts
+
+
+def mount_check(mount: roles.Mount) -> roles.Check:
+    """Return the check that a mount can be read and is the share of the NAS."""
+    return {
+        "name": f"{mount['source']} is mounted and readable",
+        "command": ["sh", "-c", MOUNT_CHECK, "sh", mount["path"]],
+        "expect": f"^{re.escape(mount['source'])}$",
+        "fix": f"see that the NAS is on and exports it; systemctl status {mount['path']}",
+    }
+
+
+def stack(site: Site, name: str, desktop: Desktop) -> roles.Stack:
+    """Return the variables of the role stack."""
+    images, chat = site.stack.images, site.models.chat
+    return {
+        "stack_images": {
+            "postgres": images.postgres,
+            "redis": images.redis,
+            "caddy": images.caddy,
+            "chroma": images.chroma,
+            "python": images.python,
+            "ollama": images.ollama,
+        },
+        "stack_scan_interval_s": site.stack.scan_interval_s,
+        "stack_names": site.names_of(name),
+        "stack_addresses": [str(desktop.address)],
+        "stack_chat_model": chat.name,
+        "stack_context_tokens": chat.context_tokens,
+        "stack_answer_tokens": chat.answer_tokens,
+        "stack_embedding_model": site.models.embedding.name,
+    }
+
+
+def models(site: Site) -> roles.Models:
+    """Return the variables of the role models."""
+    return {"models_names": [site.models.chat.name, site.models.embedding.name]}

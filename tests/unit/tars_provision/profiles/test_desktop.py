@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The variables of the desktop's roles."""
+
+from __future__ import annotations
+
+import pytest
+
+from tars_provision.profiles import role_variables
+
+from .conftest import SPEC, MakeSite
+
+
+def test_the_firewall_opens_ssh_https_and_dns_to_their_sources(make_site: MakeSite) -> None:
+    variables = role_variables(make_site(names={}), "xps8950")
+    assert variables["host_firewall_services"] == [
+        {"name": "ssh", "ports": [2222], "sources": ["10.77.0.30", "10.0.0.0/24"]},
+        # The whole household is a source, and so are the IPv6 networks on its link.
+        {"name": "https", "ports": [443], "sources": ["10.77.0.0/22", "link6"]},
+        {"name": "dns", "ports": [53], "protocol": "dns", "sources": ["10.77.0.0/22", "10.77.0.0/22"]},
+    ]
+
+
+@pytest.mark.parametrize("names", [None, {"enabled": False}])
+def test_without_a_name_service_the_dns_port_stays_closed(make_site: MakeSite, names: dict[str, bool] | None) -> None:
+    services = role_variables(make_site(names=names), "xps8950")["host_firewall_services"]
+    assert isinstance(services, list)
+    assert [service["name"] for service in services] == ["ssh", "https"]
+
+
+def test_parts_that_the_spec_leaves_out_are_not_managed(make_site: MakeSite) -> None:
+    variables = role_variables(make_site(firewall=None, names=None), "xps8950")
+    assert (variables["xps8950_firewall"], variables["xps8950_names"]) == (False, False)
+    assert not [name for name in variables if name.startswith(("host_firewall_", "names_"))]
+
+
+def test_records_begin_with_the_desktop_and_name_every_machine(make_site: MakeSite) -> None:
+    hosts = dict(reversed(SPEC["hosts"].items()))
+    assert role_variables(make_site(hosts=hosts, names={}), "xps8950")["names_records"] == [
+        {
+            "name": "xps8950.home.arpa",
+            "aliases": ["tars.home.arpa", "llm.home.arpa"],
+            "addresses": ["10.77.0.10"],
+        },
+        {"name": "nas.home.arpa", "aliases": [], "addresses": ["10.77.0.20"]},
+        {"name": "client.home.arpa", "aliases": [], "addresses": ["10.77.0.30"]},
+    ]
+
+
+def test_mounts_are_the_shares_with_a_mount_point(make_site: MakeSite) -> None:
+    variables = role_variables(make_site(), "xps8950")
+    assert variables["nfs_mount_mounts"] == [
+        {"source": "10.77.0.20:/volume1/LLM_docs", "path": "/srv/docs", "read_only": True}
+    ]
+    checks = variables["xps8950_mount_checks"]
+    assert isinstance(checks, list)
+    assert [check["expect"] for check in checks] == [r"^10\.77\.0\.20:/volume1/LLM_docs$"]
+
+
+@pytest.mark.parametrize(
+    ("gpu", "managed", "required"), [("auto", True, False), ("nvidia", True, True), ("none", False, False)]
+)
+def test_the_card_is_managed_unless_the_spec_excludes_it(
+    make_site: MakeSite, gpu: str, managed: bool, required: bool
+) -> None:
+    variables = role_variables(make_site(gpu=gpu), "xps8950")
+    assert (variables["xps8950_nvidia"], variables["nvidia_required"]) == (managed, required)
+
+
+def test_name_servers_outside_are_those_of_the_spec(make_site: MakeSite) -> None:
+    variables = role_variables(make_site(names={}), "xps8950")
+    assert variables["host_address_dns"] == variables["names_upstream"] == SPEC["network"]["dns"]
+    variables = role_variables(make_site(network={**SPEC["network"], "dns": None}), "xps8950")
+    assert variables["host_address_dns"] == []
+
+
+def test_firewall_sources_become_addresses_and_networks(make_site: MakeSite) -> None:
+    firewall = {"manage": ["client", "xps8950", "10.77.0.30", "10.0.0.0/8"], "use": ["household"]}
+    services = role_variables(make_site(firewall=firewall), "xps8950")["host_firewall_services"]
+    assert isinstance(services, list)
+    assert [service["sources"] for service in services] == [
+        ["10.77.0.30", "10.77.0.10", "10.0.0.0/8"],
+        ["10.77.0.0/22", "link6"],
+    ]
