@@ -5,13 +5,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: apt_packages
-short_description: Have Debian packages installed
+short_description: Install Debian packages
 description:
-  - Installs the packages of the list that are missing, all in one run of C(apt-get), with fresh package lists.
-  - Needs nothing on the machine but C(dpkg) and C(apt-get), so that check mode works on one just installed, and for
+  - Installs the missing packages of the list, all in one run of C(apt-get), with fresh package lists.
+  - Needs nothing on the machine but C(dpkg) and C(apt-get), so that check mode works on a fresh installation, and for
     packages of a source that check mode did not add. M(ansible.builtin.apt) needs C(python3-apt) and the source.
-  - Never removes a package. One that stands in the way is an error, in apt's words.
-  - The work is the systemd unit C(tars-apt.service). It goes on if the connection breaks; the next run finds it.
+  - Never removes a package. If one conflicts, the module fails with apt's message.
+  - The work is the systemd unit C(tars-apt.service). It continues if the connection breaks; the next run finds it.
 attributes:
   check_mode:
     support: full
@@ -24,12 +24,12 @@ attributes:
     description: A second run changes nothing.
 options:
   names:
-    description: Packages to have. An installed one is left at its version.
+    description: Names of the packages. An installed one keeps its version.
     type: list
     elements: str
     required: true
   recommends:
-    description: Whether to install what they recommend as well.
+    description: Whether to install the packages that they recommend as well.
     type: bool
     default: false
 author:
@@ -44,54 +44,38 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-installed:
+changes:
   description: The packages that were, or in check mode would be, installed.
-  returned: always
+  returned: success
   type: list
   elements: str
-  sample: [nfs-common]
+  sample: [install nfs-common]
 """
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.tars.home.plugins.module_utils.system import apt, jobs
+from collections.abc import Mapping
+from typing import Any
 
-ARGUMENTS = {
+from ansible_collections.tars.home.plugins.module_utils.resource.converge import Resource
+from ansible_collections.tars.home.plugins.module_utils.resource.module_task import managing
+from ansible_collections.tars.home.plugins.module_utils.system import apt
+
+ARGUMENTS: dict[str, Any] = {
     "names": {"type": "list", "elements": "str", "required": True},
     "recommends": {"type": "bool", "default": False},
 }
 
 
+def resource(params: Mapping[str, Any]) -> Resource[frozenset[str], apt.Install]:
+    """Return the packages as a resource."""
+    return apt.resource(params["names"], params["recommends"])
+
+
+TASK = managing(ARGUMENTS, resource)
+
+
 def main() -> None:
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    names = module.params["names"]
-
-    def missing() -> list:
-        if not names:
-            return []
-        return apt.missing(names, module.run_command(apt.query_command(names))[1])
-
-    wanted = missing()
-    result = apt.report(names, wanted)
-    if not wanted or module.check_mode:
-        module.exit_json(**result)
-
-    job = jobs.Job("tars-apt", tuple(apt.install_command(wanted, module.params["recommends"])), apt.ENVIRONMENT)
-    try:
-        if not jobs.begin(module.run_command, job):
-            module.exit_json(pending=[jobs.EARLIER], units=[job.unit], **result)
-        running = jobs.attend(module.run_command, [job])
-    except jobs.JobError as error:
-        module.fail_json(
-            msg=f"Installing {', '.join(wanted)}: {error}\nNext: set right what apt-get names, then run again."
-        )
-    if running:
-        module.exit_json(pending=jobs.tail(job, 1) or ["apt-get starts"], units=[job.unit], **result)
-    still = missing()
-    if still:
-        module.fail_json(
-            msg=f"apt-get ended well, but {', '.join(still)} is not installed. Its output is in {job.log}."
-        )
-    module.exit_json(**result)
+    """Run the module."""
+    TASK.main()
 
 
 if __name__ == "__main__":

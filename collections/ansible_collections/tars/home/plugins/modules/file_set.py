@@ -5,17 +5,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: file_set
-short_description: Folders and files of one concern in one call
+short_description: Manage folders and files in one call
 description:
-  - Brings folders and files to the wanted content, owner and mode, in the order given, folders first.
-  - One call for what would be a dozen tasks, and a place for secrets that neither log nor diff shows.
+  - Ensures content, owner and mode of folders and files, in the order given, folders first.
+  - Replaces a dozen tasks by one call. Neither logs nor the diff show the content of a O(files[].secret).
 attributes:
   check_mode:
     support: full
     description: Reports what would change.
   diff_mode:
     support: full
-    description: Shows files and attributes before and after; of a secret only that it differs.
+    description: Shows files and attributes before and after; of a secret only whether it differs.
   idempotent:
     support: full
     description: A second run changes nothing.
@@ -59,22 +59,27 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: What differed, by path.
+  description: The paths that differed, and in what.
   returned: success
-  type: dict
-  sample: {/opt/proxy/proxy.conf: [content, mode]}
+  type: list
+  elements: str
+  sample: ["/opt/proxy/proxy.conf: content, mode"]
 """
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.tars.home.plugins.module_utils.system import files as file_set
+from collections.abc import Mapping
+from typing import Any
 
-_ATTRIBUTES = {
+from ansible_collections.tars.home.plugins.module_utils.resource.converge import Resource
+from ansible_collections.tars.home.plugins.module_utils.resource.module_task import managing
+from ansible_collections.tars.home.plugins.module_utils.system import files
+
+_ATTRIBUTES: dict[str, Any] = {
     "path": {"type": "path", "required": True},
     "owner": {"type": "str", "default": "root"},
     "group": {"type": "str", "default": "root"},
 }
-_CONTENTS = {"content": {"type": "str"}, "secret": {"type": "str", "no_log": True}}
-ARGUMENTS = {
+_CONTENTS: dict[str, Any] = {"content": {"type": "str"}, "secret": {"type": "str", "no_log": True}}
+ARGUMENTS: dict[str, Any] = {
     "folders": {
         "type": "list",
         "elements": "dict",
@@ -92,70 +97,17 @@ ARGUMENTS = {
 }
 
 
-def desired(module: AnsibleModule) -> list:
-    """The wanted entries out of the module's parameters."""
-    entries = []
-    for item in [*module.params["folders"], *module.params["files"]]:
-        try:
-            mode = int(item["mode"], 8)
-        except ValueError:
-            module.fail_json(msg=f"{item['path']}: mode {item['mode']!r} is not an octal string such as 0644.")
-        content = item.get("secret") if item.get("content") is None else item["content"]
-        data = None if content is None else content.encode()
-        entries.append(
-            file_set.Entry(item["path"], file_set.uid(item["owner"]), file_set.gid(item["group"]), mode, data)
-        )
-    return entries
+def resource(params: Mapping[str, Any]) -> Resource[files.State, files.Change]:
+    """Return the folders and files as a resource."""
+    return files.resource([files.desired_entry(item) for item in [*params["folders"], *params["files"]]])
 
 
-def described(entry: file_set.Entry, secret: bool, differs: tuple) -> str:
-    """An entry as diff mode shows it."""
-    head = f"{entry.kind} {entry.uid}:{entry.gid} {entry.mode:04o}\n"
-    if entry.content is None:
-        return head
-    if secret:
-        return head + ("(secret, differs)\n" if "content" in differs else "(secret)\n")
-    return head + entry.content.decode("utf-8", "replace")
-
-
-def diff(changes: list, current: dict, secrets: set) -> list:
-    """Before and after of each change."""
-    shown = []
-    for change in changes:
-        entry, before = change.entry, current[change.entry.path]
-        secret = entry.path in secrets
-        shown.append(
-            {
-                "before_header": entry.path,
-                "after_header": entry.path,
-                "before": "" if before is None else described(before, secret, ()),
-                "after": described(entry, secret, change.differs),
-            }
-        )
-    return shown
+TASK = managing(ARGUMENTS, resource)
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    secrets = {item["path"] for item in module.params["files"] if item["content"] is None}
-    try:
-        entries = desired(module)
-        current = {entry.path: file_set.read(entry.path) for entry in entries}
-        changes = file_set.plan(current, entries)
-        if not module.check_mode:
-            for change in changes:
-                file_set.apply(change)
-    except file_set.FileSetError as error:
-        module.fail_json(msg=str(error))
-    except OSError as error:
-        module.fail_json(
-            msg=f"{error.filename}: {error.strerror}. What was written before it stays; set it right and run again."
-        )
-    module.exit_json(
-        changed=bool(changes),
-        changes={change.entry.path: list(change.differs) for change in changes},
-        diff=diff(changes, current, secrets),
-    )
+    """Run the module."""
+    TASK.main()
 
 
 if __name__ == "__main__":

@@ -153,9 +153,7 @@ def apply(module: AnsibleModule, plan: nfs_units.Plan) -> None:
     for name in plan.delete:
         os.unlink(os.path.join(folder, name))
     for name, text in plan.write:
-        file_set.apply(
-            file_set.Change(file_set.Entry(os.path.join(folder, name), 0, 0, 0o644, text.encode()), ("create",))
-        )
+        file_set.write_file(os.path.join(folder, name), text)
     if plan.write or plan.delete:
         systemctl(module, "daemon-reload", ())
     if plan.start:

@@ -110,7 +110,7 @@ def prepare(module: AnsibleModule, files: dict, stale: list, units: list) -> Non
     for path in stale:
         mode, text = files[path]
         if text:
-            file_set.apply(file_set.Change(file_set.Entry(path, 0, 0, mode, text.encode()), ("create",)))
+            file_set.write_file(path, text, mode)
         else:
             systemctl(module, "disable", "--now", os.path.basename(path))
             os.unlink(path)

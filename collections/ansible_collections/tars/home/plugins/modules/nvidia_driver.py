@@ -277,7 +277,7 @@ def _text(path: str) -> str:
 
 
 def _write(path: str, content: bytes) -> None:
-    file_set.apply(file_set.Change(file_set.Entry(path, 0, 0, 0o644, content), ("create",)))
+    file_set.write_file(path, content)
 
 
 def _initrd(kernel: str) -> bool:

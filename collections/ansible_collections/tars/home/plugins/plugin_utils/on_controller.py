@@ -1,18 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An action that does its module's work in Ansible's own process, where the task runs on the controller.
 
-There a module costs a payload, built anew in every run, and an interpreter, which must have the module's libraries:
+A module would cost a payload, built again in every run, and an interpreter, which must have the module's libraries:
 half a second of processor time for work that takes a tenth of it.
 """
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
 from typing import Any, NoReturn
 
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible.module_utils.common.parameters import remove_values
 from ansible_collections.tars.home.plugins.module_utils.resource.module_task import ModuleTask
+from ansible_collections.tars.home.plugins.plugin_utils.module_action import validated, without_secrets
 from ansible_collections.tars.home.plugins.plugin_utils.progress import ProgressAction
 
 
@@ -22,29 +21,25 @@ class OnController(ProgressAction):
     module_task: ModuleTask
 
     def call(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        here = self._connection.transport == "local" and self._connection.become is None
-        if not here or any(self._task.environment or ()):
+        """Do the module's work once."""
+        local = self._connection.transport == "local" and self._connection.become is None
+        if not local or any(self._task.environment or ()):
             return super().call(arguments, task_vars)
-        checked = ArgumentSpecValidator(self.module_task.arguments).validate(arguments)
-
-        def without_secrets(said: Any) -> Any:
-            return remove_values(said, checked._no_log_values)
+        checked = validated(self.module_task, arguments)
 
         def warn(text: str) -> None:
-            self._display.warning(without_secrets(text))
+            self._display.warning(without_secrets({"text": text}, checked)["text"])
 
         try:
             if checked.error_messages:
-                raise Failed({"msg": "; ".join(checked.error_messages)})
+                raise TaskError({"msg": "; ".join(checked.error_messages)})
             result = self.module_task.run(InProcessModule(checked.validated_parameters, self._task.check_mode, warn))
-        except Failed as error:
+        except TaskError as error:
             result = {"failed": True, **error.result}
-        # As it would come from a module: plain data.
-        plain: dict[str, Any] = without_secrets(json.loads(json.dumps(result)))
-        return plain
+        return without_secrets(result, checked)
 
 
-class Failed(Exception):
+class TaskError(Exception):
     """The work has ended; with a result, as a failed module would have."""
 
     def __init__(self, result: dict[str, Any]) -> None:
@@ -53,10 +48,11 @@ class Failed(Exception):
 
 
 class InProcessModule:
-    """What the work sees of AnsibleModule."""
+    """The part of AnsibleModule that the work uses."""
 
-    def __init__(self, params: dict[str, Any], check_mode: bool, warn: Any) -> None:
+    def __init__(self, params: dict[str, Any], check_mode: bool, warn: Callable[[str], None]) -> None:
         self.params, self.check_mode, self.warn = params, check_mode, warn
 
     def fail_json(self, msg: str, **kwargs: Any) -> NoReturn:
-        raise Failed({"msg": msg, **kwargs})
+        """End the work with a failure."""
+        raise TaskError({"msg": msg, **kwargs})

@@ -1,30 +1,23 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An action that calls its module again while work is pending, and shows where the work stands."""
+"""An action that calls its module again while work is pending, and shows the progress."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ansible.plugins.action import ActionBase
+from ansible_collections.tars.home.plugins.plugin_utils.module_action import ModuleAction
 
 
-class ProgressAction(ActionBase):
-    """Runs the module of the task's name.
+class ProgressAction(ModuleAction):
+    """Run the module of the task's name until no work is pending.
 
-    A module with long work returns `pending`, the lines that say where it stands, after a few seconds with it, and
-    `units`, the systemd units that do it; it finds the work again when called again. The first call says what is to
-    change, the last one how it ended.
+    A module with long work returns after a few seconds with it: `pending`, lines that describe the progress, and
+    `units`, the systemd units that do the work. It finds the work again when called again. The first call returns what
+    is to change, the last one how it ended.
     """
 
-    PLANNED = ("installed", "pulled", "deleted", "steps")
-    """Results that say what was to be done, which only the first call knows."""
-
-    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        self._supports_check_mode = True
-        self._supports_async = False
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        result.update(self.attend(dict(self._task.args), task_vars or {}))
-        return result
+    PLANNED = ("changes", "pulled", "deleted", "steps")
+    """Results that only the first call knows, because they name what was to be done."""
 
     def attend(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Call the module until nothing is pending. The result is changed if any call changed something."""
@@ -37,23 +30,16 @@ class ProgressAction(ActionBase):
             first = first or result
             pending, units = result.pop("pending", None) or [], result.pop("units", None) or []
             if units and result is first:
-                self.show(task_vars, f"goes on there if interrupted here; to stop it: systemctl stop {' '.join(units)}")
+                self.show(
+                    task_vars, f"the work continues there if interrupted; to stop it: systemctl stop {' '.join(units)}"
+                )
             for line in pending:
                 if line not in shown:
                     self.show(task_vars, line)
             shown = set(pending)
             if not pending or result.get("failed"):
                 break
-        planned = {key: first[key] for key in self.PLANNED if key in first}
+        planned = {} if result.get("failed") else {key: first[key] for key in self.PLANNED if key in first}
         if isinstance(result.get("diff"), dict) and "diff" in first:
             result["diff"]["before"] = first["diff"]["before"]
         return {**result, **planned, "changed": changed}
-
-    def call(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        """Call the module once."""
-        result: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=task_vars)
-        return result
-
-    def show(self, task_vars: dict[str, Any], line: str) -> None:
-        """Print a line for the machine the task runs on."""
-        self._display.display(f"    [{task_vars.get('inventory_hostname', '')}] {line}")

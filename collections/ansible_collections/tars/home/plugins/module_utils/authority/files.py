@@ -77,7 +77,7 @@ def open_root(folder: str, passphrase: str, now: datetime) -> Optional[Root]:
 def make_root(folder: str, passphrase: str, name: str, wish: Wish, now: datetime) -> None:
     """Make an authority. Its key is on the disk, encrypted, before its certificate is."""
     key = authority.make_key("root")
-    os.makedirs(folder, mode=0o700, exist_ok=True)
+    file_set.make_folder(folder, 0o700)
     _write(os.path.join(folder, "root.key"), authority.key_pem(key, passphrase), 0o600)
     _write(root_path(folder), authority.make_root(key, name, wish, now), 0o644)
 
@@ -126,7 +126,7 @@ class Issued:
             key = self._public_key()
         except (ValueError, TypeError):
             key = None
-        os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)
+        file_set.make_folder(os.path.dirname(self.path), 0o700)
         if key is None:
             private = authority.make_key(self.wish.kind)
             _write(self.key_path, authority.key_pem(private), 0o600)
@@ -160,5 +160,4 @@ def content(path: str) -> bytes:
 
 
 def _write(path: str, content: bytes, mode: int) -> None:
-    entry = file_set.Entry(path, os.getuid(), os.getgid(), mode, content)
-    file_set.apply(file_set.Change(entry, ("create",)))
+    file_set.write_file(path, content, mode)

@@ -215,8 +215,7 @@ def withdraw() -> None:
 def write(path: str, said: str) -> None:
     """Replace a file, or delete it where nothing is to be said."""
     if said:
-        entry = file_set.Entry(path, 0, 0, 0o644, said.encode())
-        file_set.apply(file_set.Change(entry, ("create",)))
+        file_set.write_file(path, said)
     elif os.path.exists(path):
         os.unlink(path)
 

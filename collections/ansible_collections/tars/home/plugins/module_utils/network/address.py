@@ -175,6 +175,6 @@ def arrived(name: str, wish: Wish, waiting: Callable[[], object], patience_s: fl
 
 def _write(path: str, text: str, mode: int) -> None:
     try:
-        file_set.apply(file_set.Change(file_set.Entry(path, 0, 0, mode, text.encode()), ("create",)))
+        file_set.write_file(path, text, mode)
     except OSError as error:
         raise RollbackError(f"{path}: {error.strerror}. What is not confirmed undoes itself.") from error

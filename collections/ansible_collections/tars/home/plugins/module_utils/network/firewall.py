@@ -125,8 +125,7 @@ def persist(desired: State) -> None:
 
 
 def _write(name: str, desired: State) -> None:
-    content = getattr(desired, name).encode()
-    file_set.apply(file_set.Change(file_set.Entry(FILES[name], 0, 0, 0o644, content), ("create",)))
+    file_set.write_file(FILES[name], getattr(desired, name))
 
 
 def remove(current: State) -> None:

@@ -54,8 +54,7 @@ class Networkd(Renderer):
     def make_way(self) -> None:
         present = file_set.read(self.below_etc)
         if present is not None:
-            moved = file_set.Entry(self.stepped_back, 0, 0, self.mode, present.content)
-            file_set.apply(file_set.Change(moved, ("create",)))
+            file_set.write_file(self.stepped_back, present.content or b"", self.mode)
             os.unlink(self.below_etc)
 
     def settle(self) -> None:

@@ -31,9 +31,9 @@ class Pending:
 class Probe(Generic[State]):
     """One command that reads the state, for a module and, over the open connection, for its action plugin.
 
-    `parse` takes the exit status and what the command printed to standard output. It returns None where the module
-    itself has to look, for instance because a program is missing. `stdin` is what the command reads; what no log may
-    show goes there.
+    `parse` takes the exit status and what the command printed to standard output. It returns None where only the
+    module can read the state, for instance because a program is missing. `stdin` is what the command reads; what no log
+    may show goes there.
     """
 
     command: Sequence[str]
@@ -51,6 +51,7 @@ class Resource(Generic[State, Change]):
         predict: the state after changes, without making them.
         write: makes changes, in their order. Returns Pending where the module has to be called again.
         show: a state as return values and for the diff.
+        warnings: what a person should know of a state although it is the desired one.
         undo: takes back, after a failure, what must not stay half done.
         settle: waits before a change whose answer was lost is read back.
         refused, advice: the failure where changes are still to do although every write succeeded, and its next step.
@@ -69,6 +70,7 @@ class Resource(Generic[State, Change]):
     advice: str = ""
     probe: Optional[Probe[State]] = None
     diff: Optional[Callable[[State, State], Any]] = None
+    warnings: Callable[[State], Sequence[str]] = lambda state: ()
 
 
 @dataclass(frozen=True)
@@ -85,11 +87,13 @@ class Outcome(Generic[State, Change]):
         """Return what a module returns: the changes in words, and the state after, under `name` if given."""
         show, diff = self.resource.show, self.resource.diff
         after = dict(show(self.after))
+        warnings = list(self.resource.warnings(self.after))
         return {
             **({name: after} if name else after),
             "changed": bool(self.changes),
             "changes": [str(change) for change in self.changes],
             "diff": diff(self.before, self.after) if diff else {"before": show(self.before), "after": after},
+            **({"warnings": warnings} if warnings else {}),
             **self.pending,
         }
 
@@ -108,16 +112,16 @@ def converge(resource: Resource[State, Change], check_mode: bool) -> Outcome[Sta
     if check_mode or not changes:
         return Outcome(resource, before, resource.predict(before, changes), changes)
     try:
-        after, pending = _carry_out(resource, changes)
+        after, pending = _carry_out(resource, before, changes)
     except (ResourceError, OSError) as error:
         resource.undo()
         raise _incomplete(explain(error), resource, before, changes) from error
-    if pending is not None:
-        return Outcome(resource, before, resource.predict(before, changes), changes, pending.result)
-    return Outcome(resource, before, after, changes)
+    return Outcome(resource, before, after, changes, pending.result if pending else {})
 
 
-def _carry_out(resource: Resource[State, Change], changes: Sequence[Change]) -> tuple[State, Optional[Pending]]:
+def _carry_out(
+    resource: Resource[State, Change], before: State, changes: Sequence[Change]
+) -> tuple[State, Optional[Pending]]:
     remaining = changes
     # Each change may lose its answer once: DSM restarts its web server at will.
     for _attempt in range(1 + len(changes)):
@@ -127,9 +131,9 @@ def _carry_out(resource: Resource[State, Change], changes: Sequence[Change]) -> 
         except OutcomeUnknown as error:
             lost = error
             resource.settle()
-        after = resource.read()
         if pending is not None:
-            return after, pending
+            return resource.predict(before, changes), pending
+        after = resource.read()
         remaining = resource.plan(after)
         if not remaining:
             return after, None

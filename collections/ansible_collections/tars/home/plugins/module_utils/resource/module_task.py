@@ -30,17 +30,28 @@ class Module(Protocol):
 class ModuleTask:
     """An argument specification, and the function that does the work and returns the result.
 
-    `rules` are AnsibleModule's further demands on arguments, such as `required_if`.
+    `rules` are AnsibleModule's further demands on arguments, such as `required_if`. `resource` is given where the task
+    manages one resource: an action plugin can then read its state by the resource's probe, without the module.
     """
 
     arguments: dict[str, Any]
     run: Callable[[Module], dict[str, Any]]
     rules: Mapping[str, Any] = field(default_factory=dict)
+    resource: Callable[[Mapping[str, Any]], Resource[Any, Any]] | None = None
 
     def main(self) -> None:
         """Do the work as a module."""
         module = AnsibleModule(argument_spec=self.arguments, supports_check_mode=True, **self.rules)
         module.exit_json(**failing_typed(module, lambda: self.run(module)))
+
+
+def managing(
+    arguments: dict[str, Any],
+    resource: Callable[[Mapping[str, Any]], Resource[Any, Any]],
+    rules: Mapping[str, Any] | None = None,
+) -> ModuleTask:
+    """Return the task of a module that does nothing but manage the resource that its arguments describe."""
+    return ModuleTask(arguments, lambda module: ensure(module, resource(module.params)), rules or {}, resource)
 
 
 def ensure(module: Module, resource: Resource[Any, Any], name: str = "") -> dict[str, Any]:

@@ -1,34 +1,56 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Folders and files of one concern: read them, plan what differs, write them."""
+"""Files and folders: read, plan, write. A file is replaced whole, and its mode never depends on the umask."""
 
 from __future__ import annotations
 
+import contextlib
 import grp
+import hashlib
 import os
 import pwd
 import stat
 import tempfile
-from dataclasses import dataclass
-from typing import List, Mapping, Optional, Sequence, Tuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Optional
+
+from ..resource.converge import Probe, Resource
+from ..resource.errors import ResourceError
+from ..resource.listed import listed_twice
 
 
-class FileSetError(Exception):
-    """An entry cannot be brought about. The message names it and the next step."""
+class FileSetError(ResourceError):
+    """An entry cannot be read, planned or written. The message names it and the next step."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A folder (`content` is None) or a file, as it is or as it shall be. `mode` is the permission bits alone."""
+    """A folder (`content` is None) or a file, current or desired.
+
+    `owner` and `group` are names or numbers, `mode` is the permission bits alone. The content of a `secret` is not
+    shown.
+    """
 
     path: str
-    uid: int
-    gid: int
+    owner: str
+    group: str
     mode: int
-    content: Optional[bytes] = None
+    content: bytes | None = None
+    secret: bool = field(default=False, compare=False)
 
     @property
     def kind(self) -> str:
+        """Return the kind of the entry in words."""
         return "folder" if self.content is None else "file"
+
+    def describe(self, differs: bool) -> str:
+        """Return the entry as diff mode shows it; of a secret only whether its content `differs`."""
+        head = f"{self.kind} {self.owner}:{self.group} {self.mode:04o}\n"
+        if self.content is None:
+            return head
+        if self.secret:
+            return f"{head}(secret{', differs' if differs else ''})\n"
+        return head + self.content.decode("utf-8", "replace")
 
 
 @dataclass(frozen=True)
@@ -36,15 +58,43 @@ class Change:
     """What to do for one entry: `create`, or some of `content`, `owner`, `mode`."""
 
     entry: Entry
-    differs: Tuple[str, ...]
+    differs: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.entry.path}: {', '.join(self.differs)}"
 
 
-def plan(current: Mapping[str, Optional[Entry]], desired: Sequence[Entry]) -> List[Change]:
-    """Changes that turn the current entries (None: nothing there) into the desired ones, in the order given.
+State = Mapping[str, Optional[Entry]]
+"""Entries by path; None where nothing exists."""
+
+
+def desired_entry(item: Mapping[str, Any]) -> Entry:
+    """Return the desired entry that an item of a module's list describes.
 
     Raises:
-        FileSetError: a file stands where a folder is wanted, or the other way round.
+        FileSetError: the mode is not an octal string.
     """
+    try:
+        mode = int(item["mode"], 8)
+    except ValueError:
+        raise FileSetError(
+            f"{item['path']}: found the mode {item['mode']!r}, expected an octal string such as 0644."
+        ) from None
+    secret = item.get("secret")
+    content = item.get("content") if secret is None else secret
+    data = None if content is None else content.encode()
+    return Entry(item["path"], item["owner"], item["group"], mode, data, secret is not None)
+
+
+def plan(current: State, desired: Sequence[Entry]) -> list[Change]:
+    """Return the changes from the current to the desired entries, in the order given.
+
+    Raises:
+        FileSetError: a file exists where a folder is wanted or the other way round, or a path is listed twice.
+    """
+    twice = listed_twice("path", (entry.path for entry in desired))
+    if twice:
+        raise FileSetError(" ".join(twice))
     changes = []
     for entry in desired:
         present = current.get(entry.path)
@@ -53,68 +103,192 @@ def plan(current: Mapping[str, Optional[Entry]], desired: Sequence[Entry]) -> Li
             continue
         if present.kind != entry.kind:
             raise FileSetError(
-                f"{entry.path}: a {entry.kind} is wanted, a {present.kind} is there. Move it away, then run again."
+                f"{entry.path}: found a {present.kind}, expected a {entry.kind}. Next: move it away, then run again."
             )
-        differs = []
-        if present.content != entry.content:
-            differs.append("content")
-        if (present.uid, present.gid) != (entry.uid, entry.gid):
-            differs.append("owner")
-        if present.mode != entry.mode:
-            differs.append("mode")
+        pairs = {
+            "content": (present.content, entry.content),
+            "owner": ((present.owner, present.group), (entry.owner, entry.group)),
+            "mode": (present.mode, entry.mode),
+        }
+        differs = tuple(name for name, (before, after) in pairs.items() if before != after)
         if differs:
-            changes.append(Change(entry, tuple(differs)))
+            changes.append(Change(entry, differs))
     return changes
 
 
-def read(path: str) -> Optional[Entry]:
-    """The entry at a path, None where there is none. Follows no symbolic link: one counts as a mistake."""
+def predict(current: State, changes: Sequence[Change]) -> State:
+    """Return the entries after the changes."""
+    return {**current, **{change.entry.path: change.entry for change in changes}}
+
+
+def diff(before: State, after: State) -> list[dict[str, str]]:
+    """Return Ansible's diff of the entries that differ."""
+    shown = []
+    for path, entry in after.items():
+        present = before.get(path)
+        if entry is None or present == entry:
+            continue
+        content_differs = present is not None and present.content != entry.content
+        shown.append(
+            {
+                "before_header": path,
+                "after_header": path,
+                "before": "" if present is None else replace(present, secret=entry.secret).describe(False),
+                "after": entry.describe(content_differs),
+            }
+        )
+    return shown
+
+
+def resource(desired: Sequence[Entry]) -> Resource[State, Change]:
+    """Return files and folders as a resource, folders before the files in them."""
+    return Resource(
+        read=lambda: {entry.path: read(entry.path, entry.owner, entry.group) for entry in desired},
+        plan=lambda current: plan(current, desired),
+        predict=predict,
+        write=write_all,
+        show=lambda state: {},
+        diff=diff,
+        probe=probe(desired),
+    )
+
+
+def probe(desired: Sequence[Entry]) -> Probe[State]:
+    """Return the command that compares kinds, owners, modes and contents.
+
+    The checksums are its input: as arguments, or in its output, they would reach logs, and a secret can be guessed by
+    its checksum.
+    """
+    files = [entry for entry in desired if entry.content is not None]
+    sums = "".join(f"{hashlib.sha256(entry.content or b'').hexdigest()}  {entry.path}\n" for entry in files)
+    script = """stat --format='%f %u %U %g %G' -- "$@" """ + ("&& sha256sum --check --status" if files else "")
+    command = ["sh", "-c", script, "sh", *(entry.path for entry in desired)] if desired else ["true"]
+    return Probe(command, lambda status, output: parse(desired, status, output), sums)
+
+
+def parse(desired: Sequence[Entry], status: int, output: str) -> State | None:
+    """Return the entries by the output of the probe; None where one is absent or has another content."""
+    lines = [line.split() for line in output.splitlines()]
+    if status or len(lines) != len(desired) or any(len(line) != 5 for line in lines):
+        return None
+    state: dict[str, Optional[Entry]] = {}
+    for entry, (mode, uid, user, gid, group) in zip(desired, lines):  # noqa: B905  # Python 3.9 has no strict
+        bits = int(mode, 16)
+        if stat.S_IFMT(bits) != (stat.S_IFDIR if entry.content is None else stat.S_IFREG):
+            return None
+        state[entry.path] = replace(
+            entry,
+            mode=stat.S_IMODE(bits),
+            owner=entry.owner if entry.owner in (uid, user) else user,
+            group=entry.group if entry.group in (gid, group) else group,
+        )
+    return state
+
+
+def read(path: str, owner: str = "0", group: str = "0") -> Entry | None:
+    """Return the entry at a path, None if nothing exists. Its owner and group are spelled as given if they are these.
+
+    Raises:
+        FileSetError: a symbolic link or device exists there, or there is no such owner or group.
+    """
+    user, members = uid(owner), gid(group)
     try:
-        found = os.lstat(path)
+        status = os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    mode = stat.S_IMODE(found.st_mode)
-    if stat.S_ISDIR(found.st_mode):
-        return Entry(path, found.st_uid, found.st_gid, mode)
-    if not stat.S_ISREG(found.st_mode):
+    present = Entry(
+        path,
+        owner if status.st_uid == user else _user_name(status.st_uid),
+        group if status.st_gid == members else _group_name(status.st_gid),
+        stat.S_IMODE(status.st_mode),
+    )
+    if stat.S_ISDIR(status.st_mode):
+        return present
+    if not stat.S_ISREG(status.st_mode):
         raise FileSetError(
-            f"{path}: neither a file nor a folder (a link or device) is there. Move it away, then run again."
+            f"{path}: found a link or a device, expected a file or a folder. Next: move it away, then run again."
         )
     with open(path, "rb") as file:
-        return Entry(path, found.st_uid, found.st_gid, mode, file.read())
+        return replace(present, content=file.read())
 
 
-def apply(change: Change) -> None:
-    """Carry out one change. A file is replaced whole, by renaming: a reader sees the old or the new one, and the new
-    one has outlived a power cut when this returns.
-    """
+def write_all(changes: Sequence[Change]) -> None:
+    """Make the changes in their order."""
+    for change in changes:
+        write(change)
+
+
+def write(change: Change) -> None:
+    """Make one change."""
     entry = change.entry
-    if entry.content is None:
-        if change.differs == ("create",):
-            os.makedirs(os.path.dirname(entry.path), mode=0o755, exist_ok=True)
-            os.mkdir(entry.path, 0o700)
-        os.chown(entry.path, entry.uid, entry.gid)
-        os.chmod(entry.path, entry.mode)
+    owner, group = uid(entry.owner), gid(entry.group)
+    if entry.content is not None:
+        write_file(entry.path, entry.content, entry.mode, owner, group)
         return
-    folder = os.path.dirname(entry.path)
-    os.makedirs(folder, mode=0o755, exist_ok=True)
+    if change.differs == ("create",):
+        make_folder(entry.path, 0o700)
+    os.chown(entry.path, owner, group)
+    os.chmod(entry.path, entry.mode)
+
+
+def write_file(
+    path: str, content: bytes | str, mode: int = 0o644, owner: int | None = None, group: int | None = None
+) -> None:
+    """Replace a file whole, with exactly this mode; its missing folders get 0755.
+
+    A reader sees the old or the new file, and the new one survives a power cut once this returns. Owner and group are
+    those of this process unless given.
+    """
+    folder = os.path.dirname(path)
+    make_folder(folder)
     descriptor, fresh = tempfile.mkstemp(dir=folder, prefix=".tars-")
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(entry.content)
-            os.fchown(file.fileno(), entry.uid, entry.gid)
-            os.fchmod(file.fileno(), entry.mode)
+            file.write(content.encode() if isinstance(content, str) else content)
+            os.fchown(file.fileno(), os.geteuid() if owner is None else owner, os.getegid() if group is None else group)
+            os.fchmod(file.fileno(), mode)
             file.flush()
             os.fsync(file.fileno())
-        os.rename(fresh, entry.path)
+        os.rename(fresh, path)
     except BaseException:  # Ctrl-C too must leave no half-written file
         os.unlink(fresh)
         raise
     sync(folder)
 
 
+def make_folder(path: str, mode: int = 0o755) -> None:
+    """Create a folder with exactly this mode, and its missing parents with 0755. One that exists stays as it is."""
+    if os.path.isdir(path):
+        return
+    make_folder(os.path.dirname(path))
+    try:
+        os.mkdir(path, mode)
+    except FileExistsError:
+        if os.path.isdir(path):  # another process was faster
+            return
+        raise
+    # mkdir leaves out what the umask forbids.
+    os.chmod(path, mode)
+
+
+def remove(path: str) -> None:
+    """Delete a file, if it exists, so that it stays deleted after a power cut."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+        sync(os.path.dirname(path))
+
+
+def text(path: str) -> str:
+    """Return the text of a file, empty if it does not exist."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+
+
 def sync(folder: str) -> None:
-    """Have a folder's present list of names on disk."""
+    """Write a folder's list of names to disk."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -123,16 +297,32 @@ def sync(folder: str) -> None:
 
 
 def uid(owner: str) -> int:
-    """A user's number by its name or number."""
+    """Return a user's number by its name or number."""
     try:
         return int(owner) if owner.isdigit() else pwd.getpwnam(owner).pw_uid
     except KeyError:
-        raise FileSetError(f"User {owner} does not exist on this machine. Create it, or give a number.") from None
+        raise FileSetError(f"User {owner} does not exist on this machine. Next: create it, or give a number.") from None
 
 
 def gid(group: str) -> int:
-    """A group's number by its name or number."""
+    """Return a group's number by its name or number."""
     try:
         return int(group) if group.isdigit() else grp.getgrnam(group).gr_gid
     except KeyError:
-        raise FileSetError(f"Group {group} does not exist on this machine. Create it, or give a number.") from None
+        raise FileSetError(
+            f"Group {group} does not exist on this machine. Next: create it, or give a number."
+        ) from None
+
+
+def _user_name(number: int) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
+
+
+def _group_name(number: int) -> str:
+    try:
+        return grp.getgrgid(number).gr_name
+    except KeyError:
+        return str(number)

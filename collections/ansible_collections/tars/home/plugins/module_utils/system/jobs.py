@@ -14,6 +14,9 @@ import time
 from dataclasses import dataclass
 from typing import Callable, Dict, List, Optional, Tuple
 
+from ..resource.errors import ResourceError
+from . import files
+
 EARLIER = "an earlier run's work of the same kind ends first"
 """What is shown while a job of the same name has to be waited for."""
 
@@ -27,7 +30,7 @@ Run = Callable[[List[str]], Tuple[int, str, str]]
 """Runs a command: arguments to (exit status, stdout, stderr). `AnsibleModule.run_command` is one."""
 
 
-class JobError(Exception):
+class JobError(ResourceError):
     """A job could not be started, or ended with an error. The message carries the end of its output."""
 
 
@@ -104,7 +107,7 @@ def begin(run: Run, job: Job, seconds: float = SLICE_S) -> bool:
         time.sleep(0.2)
     if now == "failed":
         run(["systemctl", "reset-failed", job.unit + ".service"])
-    os.makedirs(LOG_FOLDER, mode=0o700, exist_ok=True)
+    files.make_folder(LOG_FOLDER, 0o700)
     rc, _, err = run(start_command(job))
     if rc != 0:
         raise JobError(f"Starting {job.unit} failed: {err.strip()}. Next: journalctl --unit={job.unit}")

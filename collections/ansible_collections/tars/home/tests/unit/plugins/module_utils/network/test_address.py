@@ -9,7 +9,6 @@ from ansible_collections.tars.home.plugins.module_utils.network import network_m
 from ansible_collections.tars.home.plugins.module_utils.network import networkd as address_networkd
 from ansible_collections.tars.home.plugins.module_utils.network.address import Interface, plan
 from ansible_collections.tars.home.plugins.module_utils.network.renderer import AddressError, Told, Wish
-from ansible_collections.tars.home.plugins.module_utils.system import files as file_set
 
 WISH = Wish("192.168.1.10/24", "192.168.1.1")
 WISHED = Told(frozenset([WISH.address]), frozenset([WISH.gateway]))
@@ -131,15 +130,7 @@ def test_an_address_of_another_file_is_refused_by_its_name_and_an_earlier_one_of
         networkd.text(WISH)
 
 
-def test_an_earlier_drop_in_counts_less_until_the_new_one_is_kept(
-    networkd: address_networkd.Networkd, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def write(change: file_set.Change) -> None:
-        assert change.entry.content is not None
-        Path(change.entry.path).parent.mkdir(parents=True)
-        Path(change.entry.path).write_bytes(change.entry.content)
-
-    monkeypatch.setattr(file_set, "apply", write)
+def test_an_earlier_drop_in_counts_less_until_the_new_one_is_kept(networkd: address_networkd.Networkd) -> None:
     networkd.make_way()
     Path(networkd.below_etc).write_text("earlier")
     networkd.make_way()

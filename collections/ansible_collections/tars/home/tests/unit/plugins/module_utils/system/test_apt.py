@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-import subprocess
+from __future__ import annotations
 
 import pytest
 from ansible_collections.tars.home.plugins.module_utils.system import apt
 
 
 @pytest.mark.parametrize(
-    ("names", "answer", "missing"),
+    ("names", "output", "missing"),
     [
         (["a"], "", ["a"]),
         (["a"], "a\tinstalled\tinstall\n", []),
@@ -16,20 +16,30 @@ from ansible_collections.tars.home.plugins.module_utils.system import apt
         (["libc6"], "libc6\tinstalled\tinstall\nlibc6\tnot-installed\tunknown\n", []),
     ],
 )
-def test_missing(names, answer, missing):
-    assert apt.missing(names, answer) == missing
+def test_missing_packages_are_installed(names: list[str], output: str, missing: list[str]) -> None:
+    packages = apt.resource(names, recommends=False)
+    assert packages.probe is not None
+    current = packages.probe.parse(0, output)
+    assert current is not None
+    changes = packages.plan(current)
+    assert [str(change) for change in changes] == [f"install {name}" for name in missing]
+    assert packages.plan(packages.predict(current, changes)) == []
 
 
-def test_dpkg_answers_as_expected():
-    done = subprocess.run(apt.query_command(["dpkg", "no-such-package"]), capture_output=True, text=True)
-    assert apt.missing(["dpkg", "no-such-package"], done.stdout) == ["no-such-package"]
+def test_dpkg_reports_installed_packages() -> None:
+    packages = apt.resource(["dpkg", "no-such-package"], recommends=False)
+    assert [str(change) for change in packages.plan(packages.read())] == ["install no-such-package"]
 
 
-def test_held_packages_are_known_whether_installed_or_not():
-    answer = "a\tinstalled\thold\nb\tnot-installed\thold\nc\tinstalled\tinstall\n"
-    assert (apt.held(answer), apt.installed(answer)) == ({"a", "b"}, {"a", "c"})
+def test_without_names_nothing_is_read() -> None:
+    assert apt.resource([], recommends=False).read() == frozenset()
 
 
-def test_names_are_arguments_and_no_script():
+def test_held_packages_are_known_whether_installed_or_not() -> None:
+    output = "a\tinstalled\thold\nb\tnot-installed\thold\nc\tinstalled\tinstall\n"
+    assert (apt.held(output), apt.installed(output)) == ({"a", "b"}, {"a", "c"})
+
+
+def test_names_are_arguments_and_no_script() -> None:
     command = apt.install_command(["a; reboot"], recommends=False)
     assert command[-2:] == ["apt-get", "a; reboot"] and "reboot" not in command[2]
