@@ -150,14 +150,14 @@ from functools import partial
 from typing import Any
 
 from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import bring_about, on_nas
+from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import ensure_on_nas, nas_task
 from ansible_collections.tars.home.plugins.module_utils.dsm.nas import people as dsm_nas_people
 from ansible_collections.tars.home.plugins.module_utils.dsm.plans.account import (
     Change,
     Directory,
     UserChange,
-    apply,
     plan,
+    predict,
     to_dict,
 )
 from ansible_collections.tars.home.plugins.module_utils.resource.module_task import Module
@@ -188,12 +188,12 @@ def ensure(client: Client, module: Module) -> dict[str, Any]:
         if isinstance(change, UserChange):
             written.add(change.user.name)
 
-    outcome = bring_about(
+    outcome = ensure_on_nas(
         client,
         module,
         read=partial(dsm_nas_people.directory, client),
         plan=partial(plan, users=users, groups=groups, own_account=client.account, written=written),
-        apply=apply,
+        predict=predict,
         write=write,
         show=partial(listed, users=users, groups=groups),
     )
@@ -208,7 +208,7 @@ def listed(directory: Directory, users: list[dict[str, Any]], groups: list[dict[
     }
 
 
-TASK = on_nas(
+TASK = nas_task(
     {
         "users": {"type": "list", "elements": "dict", "default": [], "options": USER_OPTIONS},
         "groups": {"type": "list", "elements": "dict", "default": [], "options": GROUP_OPTIONS},

@@ -121,17 +121,17 @@ from contextlib import closing
 from typing import Any
 
 from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import on_nas
+from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import nas_task
 from ansible_collections.tars.home.plugins.module_utils.dsm.errors import ApiError
 from ansible_collections.tars.home.plugins.module_utils.dsm.nas.address import Watch, numeric, send, settle
 from ansible_collections.tars.home.plugins.module_utils.dsm.plans.address import (
     SILENT,
+    Desired,
     Place,
-    Wish,
-    apply,
     carrier,
     choose,
     plan,
+    predict,
     to_dict,
 )
 from ansible_collections.tars.home.plugins.module_utils.resource.errors import unknown
@@ -155,7 +155,7 @@ def ensure(client: Client, module: Module) -> dict[str, Any]:
 
 
 def move(look: Watch, wished: dict[str, Any], check_mode: bool) -> dict[str, Any]:
-    wish = Wish(wished["address"], wished["prefix"], wished["gateway"], wished["interface"] or "")
+    wish = Desired(wished["address"], wished["prefix"], wished["gateway"], wished["interface"] or "")
     view = look(wished["host"])
     elsewhere = look(wished["found_at"]) if view.sighting.kind == SILENT and wished["found_at"] else None
     at = choose(view.sighting, elsewhere.sighting if elsewhere else None, wished["serial"]).address
@@ -164,7 +164,7 @@ def move(look: Watch, wished: dict[str, Any], check_mode: bool) -> dict[str, Any
 
     place = Place(carrier(view.ports, view.peer), numeric(wished["host"]), wished["move_connection"])
     changes = plan(view.ports, wish, place)
-    after = apply(view.ports, changes)
+    after = predict(view.ports, changes)
     if changes and not check_mode:
         change, old = changes[0], at
         send(look.client(old), change)
@@ -185,7 +185,7 @@ def move(look: Watch, wished: dict[str, Any], check_mode: bool) -> dict[str, Any
     }
 
 
-TASK = on_nas(OPTIONS, ensure)
+TASK = nas_task(OPTIONS, ensure)
 
 
 def main() -> None:

@@ -94,9 +94,9 @@ from functools import partial
 from typing import Any
 
 from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import bring_about, on_nas
+from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import ensure_on_nas, nas_task
 from ansible_collections.tars.home.plugins.module_utils.dsm.nas import certificate as dsm_nas_certificate
-from ansible_collections.tars.home.plugins.module_utils.dsm.plans.certificate import apply, plan, to_dict
+from ansible_collections.tars.home.plugins.module_utils.dsm.plans.certificate import plan, predict, to_dict
 from ansible_collections.tars.home.plugins.module_utils.resource.module_task import Module
 
 
@@ -110,19 +110,19 @@ def ensure(client: Client, module: Module) -> dict[str, Any]:
         files = dsm_nas_certificate.load(path, params["private_key_path"], params["chain_path"])
         fingerprint = files.fingerprint
         dsm_nas_certificate.trust_if_shown(client, fingerprint)
-    outcome = bring_about(
+    outcome = ensure_on_nas(
         client,
         module,
         read=partial(dsm_nas_certificate.certificates, client),
         plan=partial(plan, description=params["description"], fingerprint=fingerprint),
-        apply=apply,
+        predict=predict,
         write=partial(dsm_nas_certificate.change_certificate, client, files),
         show=to_dict,
     )
     return {**outcome.result(), "fingerprint": outcome.before.shown if module.check_mode else outcome.after.shown}
 
 
-TASK = on_nas(
+TASK = nas_task(
     {
         "description": {"type": "str", "required": True},
         "certificate_path": {"type": "path", "required": True},

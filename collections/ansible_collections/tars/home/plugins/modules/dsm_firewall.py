@@ -152,13 +152,13 @@ from functools import partial
 from typing import Any
 
 from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import bring_about, on_nas
+from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import ensure_on_nas, nas_task
 from ansible_collections.tars.home.plugins.module_utils.dsm.nas.firewall import NasFirewall, access
 from ansible_collections.tars.home.plugins.module_utils.dsm.plans.firewall import (
     POLICIES,
     PROTOCOLS,
-    apply,
     plan,
+    predict,
     to_dict,
 )
 from ansible_collections.tars.home.plugins.module_utils.resource.module_task import Module
@@ -182,20 +182,20 @@ def ensure(client: Client, module: Module) -> dict[str, Any]:
     params = module.params
     firewall = NasFirewall(client, params["profile"])
     who = access(client, params["controller_address"], params["controller_ports"])
-    outcome = bring_about(
+    outcome = ensure_on_nas(
         client,
         module,
         read=firewall.read,
         plan=partial(plan, desired=params["sections"], enabled=params["enabled"], access=who),
-        apply=apply,
+        predict=predict,
         write=firewall.change,
-        take_back=firewall.take_back,
+        undo=firewall.undo,
         show=to_dict,
     )
     return outcome.result("firewall")
 
 
-TASK = on_nas(
+TASK = nas_task(
     {
         "enabled": {"type": "bool"},
         "profile": {"type": "str", "default": "default"},

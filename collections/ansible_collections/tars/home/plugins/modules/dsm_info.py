@@ -251,7 +251,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import on_nas
+from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import nas_task
 from ansible_collections.tars.home.plugins.module_utils.dsm.nas import address as dsm_nas_address
 from ansible_collections.tars.home.plugins.module_utils.dsm.nas import certificate as dsm_nas_certificate
 from ansible_collections.tars.home.plugins.module_utils.dsm.nas import firewall as dsm_nas_firewall
@@ -318,7 +318,7 @@ def gather(client: Client, module: Module) -> dict[str, Any]:
     return {"changed": False, **{part: read[part](client) for part in module.params["gather"]}}
 
 
-TASK = on_nas(
+TASK = nas_task(
     {
         "gather": {"type": "list", "elements": "str", "choices": [*PARTS, *DETAILS], "default": list(PARTS)},
     },

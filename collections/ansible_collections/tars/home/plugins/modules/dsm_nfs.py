@@ -142,16 +142,16 @@ from functools import partial
 from typing import Any
 
 from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import bring_about, on_nas
+from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import ensure_on_nas, nas_task
 from ansible_collections.tars.home.plugins.module_utils.dsm.nas import storage as dsm_nas
 from ansible_collections.tars.home.plugins.module_utils.dsm.plans.nfs import (
     SECURITY,
     SQUASH,
-    apply,
+    assume_created,
     plan,
-    rule_from_wish,
+    predict,
+    rule_from_options,
     to_dict,
-    with_unborn,
 )
 from ansible_collections.tars.home.plugins.module_utils.resource.module_task import Module
 
@@ -172,24 +172,24 @@ EXPORT_OPTIONS = {
 
 def ensure(client: Client, module: Module) -> dict[str, Any]:
     params = module.params
-    exports = [(export["share"], [rule_from_wish(rule) for rule in export["rules"]]) for export in params["exports"]]
+    exports = [(export["share"], [rule_from_options(rule) for rule in export["rules"]]) for export in params["exports"]]
     existing = dsm_nas.shares(client) if exports else {}
     names = [share for share, _rules in exports]
 
-    outcome = bring_about(
+    outcome = ensure_on_nas(
         client,
         module,
         read=partial(dsm_nas.nfs, client, [share for share in dict.fromkeys(names) if share in existing]),
         plan=partial(plan, exports=exports, enabled=params["enabled"], minor=params["nfsv4_minor"]),
-        apply=apply,
+        predict=predict,
         write=partial(dsm_nas.change_nfs, client),
-        with_unborn=partial(with_unborn, shares=names),
+        assume_created=partial(assume_created, shares=names),
         show=to_dict,
     )
     return outcome.result("nfs")
 
 
-TASK = on_nas(
+TASK = nas_task(
     {
         "enabled": {"type": "bool"},
         "nfsv4_minor": {"type": "int"},

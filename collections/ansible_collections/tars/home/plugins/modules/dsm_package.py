@@ -87,9 +87,9 @@ from functools import partial
 from typing import Any
 
 from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import bring_about, on_nas
+from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import ensure_on_nas, nas_task
 from ansible_collections.tars.home.plugins.module_utils.dsm.nas import packages as dsm_nas_packages
-from ansible_collections.tars.home.plugins.module_utils.dsm.plans.package import Package, apply, plan, to_dict
+from ansible_collections.tars.home.plugins.module_utils.dsm.plans.package import Package, plan, predict, to_dict
 from ansible_collections.tars.home.plugins.module_utils.resource.module_task import Module
 
 PACKAGE_OPTIONS = {
@@ -105,19 +105,19 @@ def ensure(client: Client, module: Module) -> dict[str, Any]:
     def listed(packages: dict[str, Package]) -> dict[str, Any]:
         return to_dict({name: packages[name] for name in names & set(packages)})
 
-    outcome = bring_about(
+    outcome = ensure_on_nas(
         client,
         module,
         read=partial(dsm_nas_packages.settled, client, names, wait),
         plan=partial(plan, desired=desired),
-        apply=apply,
+        predict=predict,
         write=partial(dsm_nas_packages.change_package, client, wait),
         show=listed,
     )
     return outcome.result("packages")
 
 
-TASK = on_nas(
+TASK = nas_task(
     {
         "packages": {"type": "list", "elements": "dict", "required": True, "options": PACKAGE_OPTIONS},
         "wait": {"type": "int", "default": 120},

@@ -104,10 +104,15 @@ from functools import partial
 from typing import Any
 
 from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import bring_about, on_nas
+from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import ensure_on_nas, nas_task
 from ansible_collections.tars.home.plugins.module_utils.dsm.nas import people as dsm_nas_people
 from ansible_collections.tars.home.plugins.module_utils.dsm.nas import storage as dsm_nas
-from ansible_collections.tars.home.plugins.module_utils.dsm.plans.permission import apply, plan, to_dict, with_unborn
+from ansible_collections.tars.home.plugins.module_utils.dsm.plans.permission import (
+    assume_created,
+    plan,
+    predict,
+    to_dict,
+)
 from ansible_collections.tars.home.plugins.module_utils.resource.module_task import Module
 
 GRANT_OPTIONS = {
@@ -127,20 +132,20 @@ def ensure(client: Client, module: Module) -> dict[str, Any]:
     existing = dsm_nas.shares(client)
     names = [wish["share"] for wish in desired if wish["share"] in existing]
 
-    outcome = bring_about(
+    outcome = ensure_on_nas(
         client,
         module,
         read=partial(dsm_nas_people.permissions, client, dict.fromkeys(names)),
         plan=partial(plan, desired=desired),
-        apply=apply,
+        predict=predict,
         write=partial(dsm_nas_people.change_permissions, client),
-        with_unborn=partial(with_unborn, desired=desired),
+        assume_created=partial(assume_created, desired=desired),
         show=to_dict,
     )
     return outcome.result("permissions")
 
 
-TASK = on_nas(
+TASK = nas_task(
     {
         "shares": {"type": "list", "elements": "dict", "required": True, "options": SHARE_OPTIONS},
     },

@@ -66,7 +66,7 @@ ended:
 from typing import Any
 
 from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import on_nas
+from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import nas_task
 from ansible_collections.tars.home.plugins.module_utils.dsm.nas import storage as dsm_nas
 from ansible_collections.tars.home.plugins.module_utils.resource.module_task import Module
 
@@ -78,7 +78,7 @@ def ensure(client: Client, module: Module) -> dict[str, Any]:
     return {"changed": False}
 
 
-TASK = on_nas(
+TASK = nas_task(
     {
         "session_file": {"type": "path", "required": True},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},

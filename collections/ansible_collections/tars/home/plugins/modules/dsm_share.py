@@ -130,9 +130,9 @@ from functools import partial
 from typing import Any
 
 from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import bring_about, on_nas
+from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import ensure_on_nas, nas_task
 from ansible_collections.tars.home.plugins.module_utils.dsm.nas import storage as dsm_nas
-from ansible_collections.tars.home.plugins.module_utils.dsm.plans.share import Storage, apply, plan, to_dict
+from ansible_collections.tars.home.plugins.module_utils.dsm.plans.share import Storage, plan, predict, to_dict
 from ansible_collections.tars.home.plugins.module_utils.resource.module_task import Module
 
 SHARE_OPTIONS = {
@@ -152,12 +152,12 @@ SHARE_OPTIONS = {
 
 def ensure(client: Client, module: Module) -> dict[str, Any]:
     desired = module.params["shares"]
-    outcome = bring_about(
+    outcome = ensure_on_nas(
         client,
         module,
         read=partial(dsm_nas.storage, client),
         plan=partial(plan, desired=desired),
-        apply=apply,
+        predict=predict,
         write=partial(dsm_nas.change_share, client),
         show=partial(listed, names=[wish["name"] for wish in desired]),
     )
@@ -168,7 +168,7 @@ def listed(storage: Storage, names: list[str]) -> dict[str, Any]:
     return {name: to_dict(storage.shares[name]) for name in names if name in storage.shares}
 
 
-TASK = on_nas(
+TASK = nas_task(
     {
         "shares": {"type": "list", "elements": "dict", "required": True, "options": SHARE_OPTIONS},
     },

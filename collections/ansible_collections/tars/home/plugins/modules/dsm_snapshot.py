@@ -158,16 +158,16 @@ from functools import partial
 from typing import Any
 
 from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import bring_about, on_nas
+from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import ensure_on_nas, nas_task
 from ansible_collections.tars.home.plugins.module_utils.dsm.nas import snapshots as dsm_nas_snapshots
 from ansible_collections.tars.home.plugins.module_utils.dsm.plans.snapshot import (
     EVERY_HOURS,
     EVERY_MINUTES,
     PERIODS,
-    apply,
+    assume_created,
     plan,
+    predict,
     to_dict,
-    with_unborn,
 )
 from ansible_collections.tars.home.plugins.module_utils.resource.module_task import Module
 
@@ -190,20 +190,20 @@ SHARE_OPTIONS = {
 
 def ensure(client: Client, module: Module) -> dict[str, Any]:
     desired = module.params["shares"]
-    outcome = bring_about(
+    outcome = ensure_on_nas(
         client,
         module,
         read=partial(dsm_nas_snapshots.nas, client, [wish["share"] for wish in desired]),
         plan=partial(plan, desired=desired),
-        apply=apply,
+        predict=predict,
         write=partial(dsm_nas_snapshots.change, client),
-        with_unborn=partial(with_unborn, desired=desired),
+        assume_created=partial(assume_created, desired=desired),
         show=to_dict,
     )
     return outcome.result("snapshots")
 
 
-TASK = on_nas(
+TASK = nas_task(
     {
         "shares": {"type": "list", "elements": "dict", "required": True, "options": SHARE_OPTIONS},
     },

@@ -103,9 +103,9 @@ from functools import cache, partial
 from typing import Any
 
 from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import bring_about, on_nas
+from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import ensure_on_nas, nas_task
 from ansible_collections.tars.home.plugins.module_utils.dsm.nas import system as dsm_nas_system
-from ansible_collections.tars.home.plugins.module_utils.dsm.plans.system import Change, System, apply, plan, to_dict
+from ansible_collections.tars.home.plugins.module_utils.dsm.plans.system import Change, System, plan, predict, to_dict
 from ansible_collections.tars.home.plugins.module_utils.resource.module_task import Module
 
 OPTIONS = {
@@ -129,19 +129,19 @@ def ensure(client: Client, module: Module) -> dict[str, Any]:
         bounded = any(wish[name] not in (None, getattr(current, name)) for name in ("time_zone", "gateway"))
         return plan(current, wish, limits() if bounded else None)
 
-    outcome = bring_about(
+    outcome = ensure_on_nas(
         client,
         module,
         read=partial(dsm_nas_system.settings, client),
         plan=planned,
-        apply=apply,
+        predict=predict,
         write=partial(dsm_nas_system.change_settings, client),
         show=to_dict,
     )
     return outcome.result("settings")
 
 
-TASK = on_nas(OPTIONS, ensure)
+TASK = nas_task(OPTIONS, ensure)
 
 
 def main() -> None:

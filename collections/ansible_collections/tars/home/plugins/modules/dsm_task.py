@@ -172,15 +172,15 @@ from functools import partial
 from typing import Any
 
 from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client
-from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import bring_about, on_nas
+from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import ensure_on_nas, nas_task
 from ansible_collections.tars.home.plugins.module_utils.dsm.nas import tasks as dsm_nas_tasks
 from ansible_collections.tars.home.plugins.module_utils.dsm.plans.task import (
     EVERY_MINUTES,
     FREQUENCIES,
     WEEKS,
     Task,
-    apply,
     plan,
+    predict,
     to_dict,
 )
 from ansible_collections.tars.home.plugins.module_utils.resource.module_task import Module
@@ -214,19 +214,19 @@ def ensure(client: Client, module: Module) -> dict[str, Any]:
     def listed(tasks: list[Task]) -> dict[str, Any]:
         return to_dict([task for task in tasks if task.name in names])
 
-    outcome = bring_about(
+    outcome = ensure_on_nas(
         client,
         module,
         read=partial(dsm_nas_tasks.tasks, client, names),
         plan=partial(plan, desired=desired, account=client.account),
-        apply=apply,
+        predict=predict,
         write=partial(dsm_nas_tasks.change_task, client),
         show=listed,
     )
     return outcome.result("tasks")
 
 
-TASK = on_nas(
+TASK = nas_task(
     {"tasks": {"type": "list", "elements": "dict", "required": True, "options": TASK_OPTIONS}},
     ensure,
 )

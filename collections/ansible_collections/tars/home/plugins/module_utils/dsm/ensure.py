@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the dsm_* modules have in common: the connection's options, and errors as one clear failure."""
+"""The connection's options, and how a dsm_* module brings a resource of the NAS to its desired state."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .client.session import SessionStore
 from .client.transport import Endpoint, Transport
 
 SETTLE_S = 2.0
-"""Seconds until a change whose answer was lost is read back; DSM may still be at work on it."""
+"""Seconds before a change whose answer was lost is read back; DSM may still be making it."""
 
-REFUSED = "DSM answered that everything is done, but reading back shows otherwise."
-ADVICE = "Look in DSM's Log Center, or make the change once in Control Panel to see its objection."
+REFUSED = "DSM reported every change as done, but reading back shows otherwise."
+ADVICE = "Check DSM's Log Center, or make the change once in Control Panel to see why DSM refuses it."
 
 CONNECTION: dict[str, dict[str, Any]] = {
     "host": {"type": "str", "required": True},
@@ -33,65 +33,67 @@ CONNECTION: dict[str, dict[str, Any]] = {
 }
 
 
-def connect(params: Mapping[str, Any], say: Callable[[str], None] = lambda text: None) -> Client:
-    """A client by the options of CONNECTION; `say` is told why a login had to wait."""
+def connect(params: Mapping[str, Any], report: Callable[[str], None] = lambda text: None) -> Client:
+    """Return a client for the options of CONNECTION; `report` is called with the reason when a login has to wait."""
     endpoint = Endpoint(
         params["host"], params["port"], params["fingerprint"], params["ca_path"], float(params["timeout"])
     )
     account, store = params["account"], SessionStore(params["session_file"])
-    factor = SecondFactor(account, params["otp_secret"], params["device_file"], say=say)
+    factor = SecondFactor(account, params["otp_secret"], params["device_file"], report=report)
     return Client(Transport(endpoint), store, account, params["password"], second_factor=factor)
 
 
-def run(module: Module, work: Callable[[Client, Module], dict[str, Any]]) -> dict[str, Any]:
-    """Return the result of `work` with a connected client; whatever is wrong with the NAS becomes a failure."""
+def nas_task(options: dict[str, Any], run: Callable[[Client, Module], dict[str, Any]]) -> ModuleTask:
+    """Return the task of a module whose `run` needs a connected client.
 
-    def connected() -> dict[str, Any]:
-        with connect(module.params, module.warn) as client:
-            return work(client, module)
-
-    return failing_typed(module, connected)
-
-
-def on_nas(options: dict[str, Any], ensure: Callable[[Client, Module], dict[str, Any]]) -> ModuleTask:
-    """The work of a module that takes `options` beside the connection's."""
-    return ModuleTask({**CONNECTION, **options}, lambda module: run(module, ensure))
-
-
-def bring_about(
-    client: Client,
-    module: Module,
-    read: Callable[[], State],
-    plan: Callable[[State], list[Change]],
-    apply: Callable[[State, Sequence[Change]], State],
-    write: Callable[[Change], None],
-    show: Callable[[State], Mapping[str, Any]],
-    with_unborn: Optional[Callable[[State], tuple[State, list[str]]]] = None,
-    take_back: Callable[[], None] = lambda: None,
-) -> Outcome[State, Change]:
-    """`converge` for a module, in check mode without the writing.
-
-    There, `with_unborn` adds to what was read what an earlier task would have made by now, and names that.
-    `take_back` undoes what must not stay half done.
+    `options` are the module's own, beside those of the connection. An error of DSM becomes the module's failure.
     """
 
-    def read_ahead() -> State:
-        found, unborn = with_unborn(read()) if with_unborn else (read(), [])
-        for each in unborn:
-            module.warn(f"{each} does not exist yet; the plan takes it as made before.")
-        return found
+    def run_connected(module: Module) -> dict[str, Any]:
+        def work() -> dict[str, Any]:
+            with connect(module.params, module.warn) as client:
+                return run(client, module)
 
-    def write_each(changes: Sequence[Change]) -> None:
+        return failing_typed(module, work)
+
+    return ModuleTask({**CONNECTION, **options}, run_connected)
+
+
+def ensure_on_nas(
+    client: Client,
+    module: Module,
+    *,
+    read: Callable[[], State],
+    plan: Callable[[State], list[Change]],
+    predict: Callable[[State, Sequence[Change]], State],
+    write: Callable[[Change], None],
+    show: Callable[[State], Mapping[str, Any]],
+    assume_created: Optional[Callable[[State], tuple[State, list[str]]]] = None,
+    undo: Callable[[], None] = lambda: None,
+) -> Outcome[State, Change]:
+    """Bring a resource of the NAS to its desired state (in check mode: predict it).
+
+    The functions are those of `Resource`, except that `write` makes one change. In check mode `assume_created` adds
+    the objects that earlier tasks would have created to the state that was read, and names them for warnings.
+    """
+
+    def read_with_assumptions() -> State:
+        state, assumed = assume_created(read()) if assume_created else (read(), [])
+        for name in assumed:
+            module.warn(f"{name} does not exist yet; the plan assumes that an earlier task creates it.")
+        return state
+
+    def write_all(changes: Sequence[Change]) -> None:
         for change in changes:
             write(change)
 
     resource = Resource(
-        read=read_ahead if module.check_mode else read,
+        read=read_with_assumptions if module.check_mode else read,
         plan=plan,
-        predict=apply,
-        write=write_each,
+        predict=predict,
+        write=write_all,
         show=show,
-        undo=take_back,
+        undo=undo,
         settle=lambda: client.sleep(SETTLE_S),
         refused=REFUSED,
         advice=ADVICE,

@@ -52,14 +52,14 @@ class SecondFactor:
         secret: Optional[str] = None,
         device_file: Optional[str] = None,
         sleep: Callable[[float], None] = time.sleep,
-        say: Callable[[str], None] = lambda text: None,
+        report: Callable[[str], None] = lambda text: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.account = account
         self.secret = secret
         self.file = PrivateFile(device_file, "device_file") if device_file else None
         self.sleep = sleep
-        self.say = say
+        self.report = report
         self.clock = clock
         if secret:
             one_time_code(secret, 0)
@@ -84,7 +84,7 @@ class SecondFactor:
         step, spent = int(now) // STEP_S, known.get("spent", -1)
         if spent in (step, step + 1):
             pause = (spent + 1) * STEP_S - now
-            self.say(f"waited {pause:.0f} s for the next 2-factor code, since DSM takes each of them once")
+            self.report(f"waited {pause:.0f} s for the next 2-factor code, since DSM takes each of them once")
             self.sleep(pause)
             step = spent + 1
         # Remembered before it is sent: an answer that is lost says nothing about the code.

@@ -19,7 +19,7 @@ from ..client.client import Client
 from ..ensure import connect
 from ..errors import ApiError, ConnectionLost, DsmError, Unreachable
 from ..plans import address as address_plan
-from ..plans.address import NAS, OTHER, REFUSED, SILENT, Change, Place, Ports, Sighting, Wish
+from ..plans.address import NAS, OTHER, REFUSED, SILENT, Change, Desired, Place, Ports, Sighting
 from ..values import PlanError
 from .storage import system
 
@@ -127,7 +127,7 @@ def send(client: Client, change: Change) -> Optional[ConnectionLost]:
 def settle(
     look: Look,
     change: Change,
-    wish: Wish,
+    wish: Desired,
     serial: str,
     at: str,
     old: str,

@@ -56,7 +56,7 @@ class NasFirewall:
             self.client.write(FIREWALL, "set", 1, {"set_type": "disable"}, "the firewall")
             self._before = None
 
-    def take_back(self) -> None:
+    def undo(self) -> None:
         """Store what was there before, so that the next run finds the difference again. The best that can be done."""
         try:
             if self._before is not None and self._stored(self._profile()):

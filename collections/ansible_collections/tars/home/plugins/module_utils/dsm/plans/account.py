@@ -174,7 +174,7 @@ def plan(
     return changes + members + gone + list(ended)
 
 
-def apply(current: Directory, changes: Sequence[Change]) -> Directory:
+def predict(current: Directory, changes: Sequence[Change]) -> Directory:
     """The model of what DSM does with the changes; for check mode and for the tests of `plan`."""
     users, groups = dict(current.users), dict(current.groups)
     for change in changes:

@@ -33,7 +33,7 @@ Ports = Mapping[str, Port]
 
 
 @dataclass(frozen=True)
-class Wish:
+class Desired:
     """`interface` empty: the one that carries the connection. `gateway` None: as it is, where it suits the network."""
 
     address: str
@@ -166,7 +166,7 @@ def choose(wanted: Sighting, before: Optional[Sighting], serial: str) -> Sightin
     )
 
 
-def plan(ports: Ports, wish: Wish, place: Place) -> list[Change]:
+def plan(ports: Ports, wish: Desired, place: Place) -> list[Change]:
     """The change that makes the wish true, or none. Raises PlanError naming everything that cannot be done."""
     name = wish.interface or place.carrier
     if name not in ports:
@@ -189,12 +189,12 @@ def plan(ports: Ports, wish: Wish, place: Place) -> list[Change]:
     return [Change(before, wanted)]
 
 
-def apply(ports: Ports, changes: Sequence[Change]) -> dict[str, Port]:
+def predict(ports: Ports, changes: Sequence[Change]) -> dict[str, Port]:
     """The model of what DSM does with the change; for check mode and for the tests of `plan`."""
     return {**ports, **{change.port.name: change.port for change in changes}}
 
 
-def _address_problems(wish: Wish) -> tuple[list[str], str]:
+def _address_problems(wish: Desired) -> tuple[list[str], str]:
     """What is wrong with address and prefix, and the mask that the prefix stands for."""
     if not 8 <= wish.prefix <= 30:
         return [f"prefix {wish.prefix} makes no network for a NAS. Use the length of your network's, mostly 24."], ""

@@ -103,7 +103,7 @@ def plan(current: Certificates, description: str, fingerprint: str) -> list[Chan
     return changes if follows else [*changes, Change("bind", description, fingerprint, row.id)]
 
 
-def apply(current: Certificates, changes: Sequence[Change]) -> Certificates:
+def predict(current: Certificates, changes: Sequence[Change]) -> Certificates:
     """The model of what DSM does with the changes; for check mode and for the tests of `plan`."""
     for change in changes:
         if change.action == "bind":

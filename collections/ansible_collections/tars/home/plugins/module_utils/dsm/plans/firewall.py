@@ -108,7 +108,7 @@ def profile_to_api(found: Mapping[str, Any], sections: Mapping[str, Section]) ->
     }
 
 
-def section_from_wish(wish: Mapping[str, Any]) -> Section:
+def section_from_options(wish: Mapping[str, Any]) -> Section:
     """A section as in the module's options. Raises PlanError for a rule that DSM has no words for."""
     problems: list[str] = []
     rules = []
@@ -166,7 +166,7 @@ def plan(
             found = ", ".join(dict.fromkeys(known))
             problems.append(f"the NAS has no adapter {name} (found: {found}). Correct adapter.")
         try:
-            wanted[name] = section_from_wish(wish)
+            wanted[name] = section_from_options(wish)
         except PlanError as error:
             wanted[name] = Section()
             problems += error.problems
@@ -185,7 +185,7 @@ def plan(
     return changes
 
 
-def apply(current: Firewall, changes: Sequence[Change]) -> Firewall:
+def predict(current: Firewall, changes: Sequence[Change]) -> Firewall:
     """The model of what DSM does with the changes; for check mode and for the tests of `plan`."""
     for change in changes:
         if isinstance(change, StoreChange):

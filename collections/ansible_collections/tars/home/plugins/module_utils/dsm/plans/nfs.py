@@ -115,7 +115,7 @@ def rule_to_api(rule: Rule) -> dict[str, Any]:
     }
 
 
-def rule_from_wish(wish: Mapping[str, Any]) -> Rule:
+def rule_from_options(wish: Mapping[str, Any]) -> Rule:
     """A rule as in the module's options (`async`, and `security` as a list); None means the default."""
     given = {("asynchronous" if key == "async" else key): value for key, value in wish.items() if value is not None}
     if "security" in given:
@@ -123,8 +123,8 @@ def rule_from_wish(wish: Mapping[str, Any]) -> Rule:
     return Rule(**given)
 
 
-def rule_to_wish(rule: Rule) -> dict[str, Any]:
-    """The inverse of `rule_from_wish`, for diffs and return values."""
+def rule_to_options(rule: Rule) -> dict[str, Any]:
+    """The inverse of `rule_from_options`, for diffs and return values."""
     values = dataclasses.asdict(rule)
     values["async"] = values.pop("asynchronous")
     values["security"] = list(rule.security)
@@ -136,11 +136,11 @@ def to_dict(nfs: Nfs) -> dict[str, Any]:
     return {
         "enabled": nfs.service.enabled,
         "nfsv4_minor": nfs.service.minor,
-        "exports": {share: [rule_to_wish(rule) for rule in rules] for share, rules in nfs.exports.items()},
+        "exports": {share: [rule_to_options(rule) for rule in rules] for share, rules in nfs.exports.items()},
     }
 
 
-def with_unborn(current: Nfs, shares: Iterable[str]) -> tuple[Nfs, list[str]]:
+def assume_created(current: Nfs, shares: Iterable[str]) -> tuple[Nfs, list[str]]:
     """For check mode: `current` with the missing ones of `shares` as if made, and their names."""
     unborn = [share for share in dict.fromkeys(shares) if share not in current.exports]
     return Nfs(current.service, {**current.exports, **dict.fromkeys(unborn, ())}), [
@@ -191,7 +191,7 @@ def plan(
     return [change, *rules] if wanted.enabled else [*rules, change]
 
 
-def apply(current: Nfs, changes: Sequence[Change]) -> Nfs:
+def predict(current: Nfs, changes: Sequence[Change]) -> Nfs:
     """The model of what DSM does with the changes; for check mode and for the tests of `plan`."""
     service, exports = current.service, dict(current.exports)
     for change in changes:

@@ -101,7 +101,7 @@ def plan(current: Mapping[str, Package], desired: Sequence[Mapping[str, Any]]) -
     return changes
 
 
-def apply(current: Mapping[str, Package], changes: Sequence[Change]) -> dict[str, Package]:
+def predict(current: Mapping[str, Package], changes: Sequence[Change]) -> dict[str, Package]:
     """The model of what DSM does with the changes; for check mode and for the tests of `plan`."""
     after = dict(current)
     for change in changes:

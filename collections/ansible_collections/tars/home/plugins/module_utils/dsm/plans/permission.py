@@ -78,7 +78,7 @@ def to_dict(permissions: Permissions) -> dict[str, Any]:
     }
 
 
-def with_unborn(current: Permissions, desired: Sequence[Mapping[str, Any]]) -> tuple[Permissions, list[str]]:
+def assume_created(current: Permissions, desired: Sequence[Mapping[str, Any]]) -> tuple[Permissions, list[str]]:
     """For check mode: `current` with the wishes' missing shares, users and groups as if made, and their names."""
     found = {share: dict(entries) for share, entries in current.items()}
     unborn = []
@@ -132,7 +132,7 @@ def plan(current: Permissions, desired: Sequence[Mapping[str, Any]]) -> list[Cha
     return changes
 
 
-def apply(current: Permissions, changes: Sequence[Change]) -> Permissions:
+def predict(current: Permissions, changes: Sequence[Change]) -> Permissions:
     """The model of what DSM does with the changes; for check mode and for the tests of `plan`."""
     after = {share: dict(entries) for share, entries in current.items()}
     for change in changes:

@@ -140,7 +140,7 @@ def plan(current: Storage, desired: Sequence[Mapping[str, Any]]) -> list[Change]
     return sorted(changes, key=lambda change: change.action == "delete")
 
 
-def apply(current: Storage, changes: Sequence[Change]) -> Storage:
+def predict(current: Storage, changes: Sequence[Change]) -> Storage:
     """The model of what DSM does with the changes; for check mode and for the tests of `plan`."""
     shares = dict(current.shares)
     for change in changes:

@@ -158,7 +158,7 @@ def to_dict(nas: Nas) -> dict[str, Any]:
     }
 
 
-def with_unborn(current: Nas, desired: Sequence[Mapping[str, Any]]) -> tuple[Nas, list[str]]:
+def assume_created(current: Nas, desired: Sequence[Mapping[str, Any]]) -> tuple[Nas, list[str]]:
     """For check mode: `current` with the wishes' missing shares as if made on btrfs, and their names."""
     names = [wish["share"] for wish in desired if wish["share"] not in current.file_systems]
     unborn = list(dict.fromkeys(names))
@@ -209,7 +209,7 @@ def plan(current: Nas, desired: Sequence[Mapping[str, Any]]) -> list[Change]:
     return changes
 
 
-def apply(current: Nas, changes: Sequence[Change]) -> Nas:
+def predict(current: Nas, changes: Sequence[Change]) -> Nas:
     """The model of what DSM does with the changes; for check mode and for the tests of `plan`."""
     after = dict(current.snapshots)
     for change in changes:

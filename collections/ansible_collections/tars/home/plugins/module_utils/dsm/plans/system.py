@@ -130,7 +130,7 @@ def plan(current: System, wish: Mapping[str, Any], limits: Optional[Limits] = No
     return [Change(group, wanted, names) for group, names in fields.items() if names]
 
 
-def apply(current: System, changes: Sequence[Change]) -> System:
+def predict(current: System, changes: Sequence[Change]) -> System:
     """The model of what DSM does with the changes; for check mode and for the tests of `plan`."""
     for change in changes:
         current = dataclasses.replace(current, **{name: getattr(change.system, name) for name in change.fields})

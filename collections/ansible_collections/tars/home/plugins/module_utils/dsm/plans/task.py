@@ -228,7 +228,7 @@ def plan(current: Sequence[Task], desired: Sequence[Mapping[str, Any]], account:
     return sorted(changes, key=lambda change: change.action == "delete")
 
 
-def apply(current: Sequence[Task], changes: Sequence[Change]) -> list[Task]:
+def predict(current: Sequence[Task], changes: Sequence[Change]) -> list[Task]:
     """The model of what DSM does with the changes; for check mode and for the tests of `plan`."""
     after = {task.id if task.id >= 0 else task.name: task for task in current}
     for change in changes:

@@ -19,7 +19,6 @@ import pytest
 from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client
 from ansible_collections.tars.home.plugins.module_utils.dsm.client.session import SessionStore
 from ansible_collections.tars.home.plugins.module_utils.dsm.client.transport import Endpoint, Transport
-from ansible_collections.tars.home.plugins.module_utils.dsm.values import PlanError
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -98,32 +97,6 @@ def self_signed(path: Path, key_path: Path) -> None:
     key_path.write_bytes(
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
-
-
-@pytest.fixture
-def meets() -> Callable[..., None]:
-    """Judges a planner by what a case file says of it: its changes, or all of its problems."""
-
-    def judge(
-        case: dict[str, Any],
-        current: Any,
-        plan: Callable[[Any], Any],
-        apply: Callable[..., Any],
-        replan: Callable[[Any], Any] | None = None,
-    ) -> None:
-        """`replan` is the plan after the changes, where that differs."""
-        if "problems" in case:
-            with pytest.raises(PlanError) as caught:
-                plan(current)
-            assert len(caught.value.problems) == len(case["problems"]), caught.value.problems
-            for problem in case["problems"]:
-                assert problem in str(caught.value)
-            return
-        changes = plan(current)
-        assert [str(change) for change in changes] == case["changes"]
-        assert (replan or plan)(apply(current, changes)) == []
-
-    return judge
 
 
 @pytest.fixture

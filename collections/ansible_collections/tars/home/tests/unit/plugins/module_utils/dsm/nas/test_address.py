@@ -10,10 +10,10 @@ from ansible_collections.tars.home.plugins.module_utils.dsm.plans.address import
     NAS,
     SILENT,
     Change,
+    Desired,
     Port,
     Ports,
     Sighting,
-    Wish,
 )
 from ansible_collections.tars.home.plugins.module_utils.resource.errors import Incomplete
 
@@ -40,7 +40,7 @@ def course(serial: str, **seen: Sequence[Port | None]) -> Ports:
         nonlocal now
         now += seconds
 
-    wish = Wish(NEW.ip, 24)
+    wish = Desired(NEW.ip, 24)
     return settle(look, Change(OLD, NEW), wish, "A1", NEW.ip, OLD.ip, DEADLINE_S, sleep, lambda: now)
 
 

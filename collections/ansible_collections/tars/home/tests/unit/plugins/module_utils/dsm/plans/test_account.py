@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-from pathlib import Path
 from typing import Any
 
-import pytest
-import yaml
 from ansible_collections.tars.home.plugins.module_utils.dsm.plans.account import (
     BUILT_IN_USERS,
     EVERYBODY,
@@ -11,40 +8,15 @@ from ansible_collections.tars.home.plugins.module_utils.dsm.plans.account import
     Group,
     User,
     UserChange,
-    apply,
-    group_from_row,
     plan,
+    predict,
     to_params,
-    user_from_row,
 )
 from ansible_collections.tars.home.plugins.module_utils.dsm.values import PlanError
 from hypothesis import given
 from hypothesis import strategies as st
 
-CASES = sorted((Path(__file__).parents[2] / "cases" / "dsm_account").glob("*.yml"))
 OWN = "tars-admin"
-
-
-def directory(case: dict[str, Any]) -> Directory:
-    users = [
-        user_from_row(row, [group["name"] for group in case["groups"] if row["name"] in group.get("members", [])])
-        for row in case["users"]
-    ]
-    groups = [group_from_row(row) for row in case["groups"]]
-    return Directory({user.name: user for user in users}, {group.name: group for group in groups})
-
-
-@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
-def test_case(path: Path, meets: Any) -> None:
-    case = yaml.safe_load(path.read_text())
-    current, wishes = directory(case["current"]), (case["users"], case["groups"], OWN)
-    meets(
-        case,
-        current,
-        lambda now: plan(now, *wishes),
-        apply,
-        lambda now: plan(now, *wishes, written=case.get("written", ())),
-    )
 
 
 USERS = st.sampled_from([OWN, "admin", "reader", "writer", "tars-backup"])
@@ -97,7 +69,7 @@ def test_a_second_plan_is_empty_and_nobody_else_is_touched(
     except PlanError as error:
         assert error.problems
         return
-    after = apply(current, changes)
+    after = predict(current, changes)
     written = [change.user.name for change in changes if isinstance(change, UserChange)]
     assert plan(after, users, groups, OWN, written) == []
     gone = {wish["name"] for wish in groups if wish["state"] == "absent"}

@@ -1,28 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 from ansible_collections.tars.home.plugins.module_utils.dsm.plans.certificate import (
     Certificates,
     Stored,
-    apply,
-    from_api,
     plan,
+    predict,
 )
 from ansible_collections.tars.home.plugins.module_utils.dsm.values import PlanError
 from hypothesis import given
 from hypothesis import strategies as st
-
-CASES = sorted((Path(__file__).parents[2] / "cases" / "dsm_certificate").glob("*.yml"))
-
-
-@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
-def test_case(path: Path, meets: Any) -> None:
-    case = yaml.safe_load(path.read_text())
-    current = from_api({"certificates": case["certificates"]}, case["shown"])
-    meets(case, current, lambda now: plan(now, "household", case.get("wanted", "new")), apply)
 
 
 def test_a_certificate_needs_a_description() -> None:
@@ -45,7 +32,7 @@ def nas(draw: st.DrawFn) -> Certificates:
 @given(nas())
 def test_it_is_shown_and_the_others_stay(current: Certificates) -> None:
     changes = plan(current, "household", "new")
-    after = apply(current, changes)
+    after = predict(current, changes)
     assert after.shown == "new"
     assert plan(after, "household", "new") == []
     assert [(row.default, row.desktop) for row in after.stored if row.description == "household"] == [(True, True)]

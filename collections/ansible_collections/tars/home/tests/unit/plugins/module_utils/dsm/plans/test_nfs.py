@@ -1,50 +1,25 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-from functools import partial
-from pathlib import Path
 from typing import Any, Optional
 
-import pytest
-import yaml
 from ansible_collections.tars.home.plugins.module_utils.dsm.plans.nfs import (
     SECURITY,
     SQUASH,
     Nfs,
     Rule,
     Service,
-    apply,
+    assume_created,
     plan,
+    predict,
     rule_from_api,
-    rule_from_wish,
+    rule_from_options,
     rule_to_api,
-    rule_to_wish,
+    rule_to_options,
     service_from_api,
     service_to_api,
-    with_unborn,
 )
 from ansible_collections.tars.home.plugins.module_utils.dsm.values import PlanError
 from hypothesis import given
 from hypothesis import strategies as st
-
-CASES = sorted((Path(__file__).parents[2] / "cases" / "dsm_nfs").glob("*.yml"))
-
-
-@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
-def test_case(path: Path, meets: Any) -> None:
-    case = yaml.safe_load(path.read_text())
-    current = Nfs(
-        service_from_api(case["service"]),
-        {share: tuple(rule_from_api(row) for row in rows) for share, rows in case["current"].items()},
-    )
-    wish = {
-        "exports": [
-            (export["share"], [rule_from_wish(rule) for rule in export["rules"]])
-            for export in case["desired"].get("exports", [])
-        ],
-        "enabled": case["desired"].get("enabled"),
-        "minor": case["desired"].get("nfsv4_minor"),
-    }
-    meets(case, current, partial(plan, **wish), apply)
-
 
 RULES = st.builds(
     Rule,
@@ -79,7 +54,7 @@ def test_a_second_plan_is_empty_and_nothing_else_is_touched(
     except PlanError as error:
         assert error.problems
         return
-    after = apply(current, changes)
+    after = predict(current, changes)
     assert plan(after, exports, enabled, minor) == []
     named = {share for share, _rules in exports}
     for share, rules in current.exports.items():
@@ -90,7 +65,7 @@ def test_a_second_plan_is_empty_and_nothing_else_is_touched(
 def test_a_rule_survives_the_way_to_dsm_and_back(rule: Rule) -> None:
     sent = rule_to_api(rule)
     assert rule_from_api(sent) == rule
-    assert rule_from_wish(rule_to_wish(rule)) == rule
+    assert rule_from_options(rule_to_options(rule)) == rule
     drifted: dict[str, Any] = {key: int(value) if isinstance(value, bool) else value for key, value in sent.items()}
     drifted["security_flavor"] = {key: int(value) for key, value in sent["security_flavor"].items()}
     assert rule_from_api({**drifted, "id": rule.client}) == rule
@@ -111,6 +86,6 @@ def test_a_word_for_squashing_that_only_dsm_knows_is_kept() -> None:
 
 def test_what_an_earlier_task_would_make_is_planned_for() -> None:
     wish = [("docs", [Rule("*")]), ("docs", []), ("photos", [])]
-    current, unborn = with_unborn(Nfs(Service(), {"photos": ()}), [share for share, _rules in wish])
+    current, unborn = assume_created(Nfs(Service(), {"photos": ()}), [share for share, _rules in wish])
     assert unborn == ["share docs"]
     assert current.exports == {"photos": (), "docs": ()}

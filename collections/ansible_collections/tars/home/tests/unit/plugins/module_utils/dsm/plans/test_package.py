@@ -1,23 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-from pathlib import Path
-from typing import Any
 
-import pytest
-import yaml
-from ansible_collections.tars.home.plugins.module_utils.dsm.plans.package import Package, apply, from_row, plan, to_dict
+from ansible_collections.tars.home.plugins.module_utils.dsm.plans.package import Package, plan, predict, to_dict
 from ansible_collections.tars.home.plugins.module_utils.dsm.values import PlanError
 from hypothesis import given
 from hypothesis import strategies as st
-
-CASES = sorted((Path(__file__).parents[2] / "cases" / "dsm_package").glob("*.yml"))
-
-
-@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
-def test_case(path: Path, meets: Any) -> None:
-    case = yaml.safe_load(path.read_text())
-    current = {row["id"]: from_row(row) for row in case["current"]}
-    meets(case, current, lambda now: plan(now, case["desired"]), apply)
-
 
 NAMES = st.sampled_from(["SynoFinder", "SMBService", "FileStation"])
 PACKAGES = st.builds(Package, NAMES, NAMES, NAMES, st.sampled_from(["running", "stop", "starting"]), st.booleans())
@@ -32,7 +18,7 @@ def test_a_second_plan_is_empty(packages: list[Package], desired: list[dict[str,
     except PlanError as error:
         assert error.problems
         return
-    after = apply(current, changes)
+    after = predict(current, changes)
     assert plan(after, desired) == []
     assert {name for name in current if current[name] != after[name]} == {change.id for change in changes}
 

@@ -1,32 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-from pathlib import Path
 from typing import Any
 
-import pytest
-import yaml
 from ansible_collections.tars.home.plugins.module_utils.dsm.plans.share import (
     CHANGEABLE,
     Change,
     Share,
     Storage,
-    apply,
-    from_row,
     plan,
+    predict,
     to_shareinfo,
 )
 from ansible_collections.tars.home.plugins.module_utils.dsm.values import PlanError
 from hypothesis import given
 from hypothesis import strategies as st
-
-CASES = sorted((Path(__file__).parents[2] / "cases" / "dsm_share").glob("*.yml"))
-
-
-@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
-def test_case(path: Path, meets: Any) -> None:
-    case = yaml.safe_load(path.read_text())
-    current = Storage(case["volumes"], {row["name"]: from_row(row) for row in case["current"]})
-    meets(case, current, lambda now: plan(now, case["desired"]), apply)
-
 
 NAMES = st.sampled_from(["docs", "archive", "photos-of-ours"])
 VOLUMES = st.sampled_from(["/volume1", "/volume2"])
@@ -81,7 +67,7 @@ def test_a_second_plan_is_empty_and_nothing_else_is_touched_or_lost(
     except PlanError as error:
         assert error.problems
         return
-    after = apply(current, changes)
+    after = predict(current, changes)
     assert plan(after, desired) == []
     permitted = {wish["name"] for wish in desired if wish["state"] == "absent" and wish["delete_data"]}
     assert {change.share.name for change in changes if change.action == "delete"} <= permitted

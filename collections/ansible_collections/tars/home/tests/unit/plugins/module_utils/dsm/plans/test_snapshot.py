@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-from pathlib import Path
 from typing import Any
 
-import pytest
-import yaml
 from ansible_collections.tars.home.plugins.module_utils.dsm.plans.snapshot import (
     PERIODS,
     Change,
@@ -11,30 +8,16 @@ from ansible_collections.tars.home.plugins.module_utils.dsm.plans.snapshot impor
     Retention,
     Schedule,
     Snapshots,
-    apply,
+    assume_created,
     from_api,
     plan,
+    predict,
     to_retention,
     to_schedule,
-    with_unborn,
 )
 from ansible_collections.tars.home.plugins.module_utils.dsm.values import PlanError
 from hypothesis import given
 from hypothesis import strategies as st
-
-CASES = sorted((Path(__file__).parents[2] / "cases" / "dsm_snapshot").glob("*.yml"))
-
-
-@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
-def test_case(path: Path, meets: Any) -> None:
-    case = yaml.safe_load(path.read_text())
-    rows = case["current"]
-    current = Nas(
-        {share: row["file_system"] for share, row in rows.items()},
-        {share: from_api(row.get("schedule", {}), row.get("retention", {})) for share, row in rows.items()},
-    )
-    meets(case, current, lambda now: plan(now, case["desired"]), apply)
-
 
 SHARES = st.sampled_from(["docs", "backup", "plain"])
 WEEKDAYS = st.sets(st.integers(0, 6), min_size=1)
@@ -80,7 +63,7 @@ def test_a_second_plan_is_empty_and_nothing_else_is_touched(
     except PlanError as error:
         assert error.problems
         return
-    after = apply(current, changes)
+    after = predict(current, changes)
     assert plan(after, desired) == []
     assert {change.share for change in changes} <= {wish["share"] for wish in desired}
     for change in changes:
@@ -99,6 +82,6 @@ def test_the_whole_record_goes_back() -> None:
 
 def test_a_plan_ahead_takes_a_missing_share_as_made() -> None:
     wishes = [{"share": "docs", "schedule": {"hour": 5}}]
-    current, unborn = with_unborn(Nas({}, {}), wishes)
+    current, unborn = assume_created(Nas({}, {}), wishes)
     assert unborn == ["share docs"]
     assert [str(change) for change in plan(current, wishes)] == ["schedule snapshots of share docs: daily at 05:00"]

@@ -1,33 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-from pathlib import Path
 from typing import Any
 
-import pytest
-import yaml
 from ansible_collections.tars.home.plugins.module_utils.dsm.plans.system import (
     GROUPS,
     System,
-    apply,
     from_api,
-    limits_from_api,
     plan,
+    predict,
     to_api,
     to_dict,
 )
 from ansible_collections.tars.home.plugins.module_utils.dsm.values import PlanError
 from hypothesis import given
 from hypothesis import strategies as st
-
-CASES = sorted((Path(__file__).parents[2] / "cases" / "dsm_system").glob("*.yml"))
-
-
-@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
-def test_case(path: Path, meets: Any) -> None:
-    case = yaml.safe_load(path.read_text())
-    current = from_api(*(case[group] for group in GROUPS))
-    limits = limits_from_api(case["network"], {"zonedata": [{"value": zone} for zone in case.get("zones", [])]})
-    meets(case, current, lambda now: plan(now, case["desired"], limits), apply)
-
 
 ADDRESSES = st.sampled_from(["10.77.0.1", "10.77.0.10", "10.77.0.30"])
 SERVERS = st.sampled_from(["a.example", "b.example", "10.77.0.1"])
@@ -99,7 +84,7 @@ def test_what_is_sent_makes_what_is_wanted_and_a_second_plan_is_empty(current: S
     for change in changes:
         after[change.group].update(to_api(change, before[change.group]))
     reached = from_api(*(after[group] for group in GROUPS))
-    assert reached == apply(current, changes)
+    assert reached == predict(current, changes)
     assert plan(reached, wish) == []
     for name, value in to_dict(reached).items():
         wanted = wish.get(name)

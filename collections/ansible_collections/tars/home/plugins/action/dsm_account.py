@@ -1,1 +1,0 @@
-dsm_info.py
