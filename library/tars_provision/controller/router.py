@@ -29,7 +29,7 @@ def advice(site: Site, hardware: Mapping[str, str] | None = None) -> list[str]:
         f"{host.address} for {name}" + (f" ({mac})" if (mac := (hardware or {}).get(str(host.address))) else "")
         for name, host in site.hosts.items()
     ]
-    lines = [f"What only the router {site.network.gateway} can do (docs/names.md):"]
+    lines = [f"What only the router {site.network.gateway} can do (docs/how-to/names.md):"]
     if site.names and site.names.enabled:
         lines.append(f"  names: hand out {desktop.address} as the DNS server by DHCP, or forward {site.domain} to it")
     return [*lines, f"  addresses: reserve {', '.join(hosts)}, or keep them out of the range that it hands out"]
