@@ -14,6 +14,7 @@ import click
 from tars_lab import lifecycle, machine
 from tars_lab.commands import LabError, Progress
 from tars_lab.layout import recorded
+from tars_provision.controller import site_folder
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 
@@ -44,15 +45,14 @@ def lab() -> None:
     "-i",
     "--inventory",
     type=click.Path(path_type=Path),
-    default=Path("inventories/lab"),
-    show_default=True,
-    help="Folder with the tars.yml that describes the lab.",
+    default=None,
+    help="Folder with the tars.yml that describes the lab.  [default: inventories/lab of the checkout]",
 )
 @click.option("--keep", is_flag=True, help="Boot machines that are off from their present disks instead of new ones.")
 @_json
-def up(inventory: Path, keep: bool, as_json: bool) -> None:
+def up(inventory: Path | None, keep: bool, as_json: bool) -> None:
     """Start the lab, or repair one that runs partly."""
-    started = lifecycle.up(inventory, _progress(as_json), keep=keep)
+    started = lifecycle.up(inventory or site_folder.lab_site(), _progress(as_json), keep=keep)
     if as_json:
         click.echo(json.dumps(lifecycle.status(started)))
 

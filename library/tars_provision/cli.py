@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import click
 
-from tars_provision import project
+from tars_provision import __version__, project
 from tars_provision.errors import Failure
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -77,7 +77,7 @@ json_option = click.option(
     epilog="`./tars test` runs the test suite.",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(package_name=None, version="0.1.0", prog_name="tars-provision")
+@click.version_option(package_name=None, version=__version__, prog_name="tars-provision")
 def main() -> None:
     """Take a GPU desktop and a Synology NAS to a private assistant that answers from your documents.
 
@@ -87,9 +87,7 @@ def main() -> None:
 
 
 @main.command()
-@click.option(
-    "-i", "--inventory", type=click.Path(path_type=Path), default=lambda: project.ROOT / "inventories" / "home"
-)
+@click.option("-i", "--inventory", type=click.Path(path_type=Path), default=lambda: project.home_inventory())
 @click.option(
     "--dsm-password-file", type=click.File(), help="File with the password of the NAS's account; - is standard input."
 )

@@ -6,10 +6,12 @@ They are those of the checkout, or those that the wheel carries in `bundle/`, wh
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
 
+from tars_provision import __version__
 from tars_provision.errors import Failure
 
 _BUNDLE = Path(__file__).resolve().parent / "bundle"
@@ -29,8 +31,15 @@ SPEC = "tars.yml"
 CONFIG = "ansible.cfg"
 """Name of Ansible's configuration."""
 
+COLLECTION_PATHS = (
+    (Path("~/.ansible/collections").expanduser(), Path("/usr/share/ansible/collections"))
+    if INSTALLED
+    else (ROOT / "collections",)
+)
+"""Folders in which Ansible searches for collections: the checkout's, or those of ansible-galaxy."""
+
 PROGRAM = Path(sys.executable).with_name("tars-provision") if INSTALLED else ROOT / "tars"
-"""The command that a person or a timer runs."""
+"""The command that a timer runs."""
 
 LAB_SITE = Path("/var/lib/tars-lab/site")
 """Site of the lab where there is no checkout to hold it."""
@@ -44,6 +53,10 @@ def home_inventory() -> Path:
 def lab_inventory() -> Path:
     """Return the site of the lab: inventories/lab of the checkout, or LAB_SITE without one."""
     return LAB_SITE if INSTALLED else ROOT / "inventories" / "lab"
+
+
+class CollectionError(Failure):
+    """The collection tars.home is missing, or belongs to another version of this library."""
 
 
 class WrongSiteError(Failure):
@@ -78,6 +91,31 @@ def inventory_dir(named: Path) -> Path:
     return named.parent
 
 
-def ansible_config(inventory: Path) -> Path:
-    """Return Ansible's configuration for a site: the checkout's, or the one that `init` writes beside the spec."""
-    return (inventory if INSTALLED else ROOT) / CONFIG
+def collection() -> Path:
+    """Return the folder of the collection tars.home. Raises CollectionError if it is missing or has another version."""
+    for path in COLLECTION_PATHS:
+        folder = path / "ansible_collections" / "tars" / "home"
+        if folder.is_dir():
+            if INSTALLED and (version := _version(folder)) != __version__:
+                raise CollectionError(
+                    f"{folder}: found version {version or 'unknown'}, expected {__version__}. {_install()}"
+                )
+            return folder
+    places = ", ".join(map(str, COLLECTION_PATHS))
+    raise CollectionError(
+        f"collection tars.home: found in none of {places}; expected version {__version__}. {_install()}"
+    )
+
+
+def _version(collection_folder: Path) -> str:
+    """Return the version in the manifest of an installed collection; empty without a manifest."""
+    try:
+        manifest = json.loads((collection_folder / "MANIFEST.json").read_text())
+        return str(manifest["collection_info"]["version"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return ""
+
+
+def _install() -> str:
+    archive = f"tars-home-{__version__}.tar.gz"
+    return f"Next: `ansible-galaxy collection install --force {archive}`, the archive that belongs to this version"

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tars_provision.ansible.events import Event, Result, Step, Tally, parse
-from tars_provision.project import ROOT, SPEC
+from tars_provision.project import COLLECTION_PATHS, ROOT, SPEC
 
 
 class Reporter(Protocol):
@@ -130,6 +130,7 @@ def environment() -> dict[str, str]:
     tools = Path(sys.executable).parent
     return {
         "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        "ANSIBLE_COLLECTIONS_PATH": os.pathsep.join(map(str, COLLECTION_PATHS)),
         # ansible-runner turns this off where nothing is said in the environment.
         "ANSIBLE_HOST_KEY_CHECKING": "True",
         "ANSIBLE_NOCOLOR": "True",

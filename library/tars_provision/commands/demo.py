@@ -15,9 +15,8 @@ from rich.console import Console
 from tars_provision.ansible.report import clock, summarise
 from tars_provision.assistant import client
 from tars_provision.commands.play import run
-from tars_provision.controller import setup
+from tars_provision.controller import setup, site_folder
 from tars_provision.errors import Failure
-from tars_provision.project import ROOT
 from tars_provision.spec.model import Desktop, Site
 
 SAMPLES = Path(client.__file__).parent / "samples"
@@ -35,7 +34,7 @@ def demo(question: str | None = None) -> int:
     import tars_lab
     from tars_lab.commands import LabError
 
-    inventory = ROOT / "inventories" / "lab"
+    inventory = site_folder.lab_site()
     console = Console()
     started = time.monotonic()
     headline(1, "Three bare machines: a desktop, a NAS, and a client")

@@ -7,14 +7,16 @@ from pathlib import Path
 
 import click
 
-from tars_provision.controller import setup, trust, vault
+from tars_provision.controller import setup, site_folder, trust, vault
 from tars_provision.project import SPEC
 from tars_provision.spec.load import load
 
 
 def init(inventory: Path, dsm_password: str | None, *, trust_again: bool, yes: bool) -> None:
     """Write what is missing of a site: its spec, its secrets, the fingerprint of its NAS."""
-    if setup.write_sample(inventory):
+    for path in site_folder.write_ansible_files(inventory):
+        click.echo(f"{path}: written")
+    if site_folder.write_sample(inventory):
         click.echo(f"{inventory / SPEC}: written; edit it, then run this again")
         return
     site = load(inventory / SPEC)

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from tars_provision.errors import Failure
 from tars_provision.files import write_atomic
-from tars_provision.project import ROOT
+from tars_provision.project import PROGRAM
 
 NAME = "tars-renew"
 _SYSTEMD = Path("/run/systemd/system")  # there while systemd is process 1 (sd_booted(3))
-_WITHOUT = f"without it, have what this computer has instead run `{ROOT / 'tars'} renew` once a month"
+_WITHOUT = f"without it, have what this computer has instead run `{PROGRAM} renew` once a month"
 _SERVICE = """\
 # Written by `tars-provision renew --timer on`; `renew --timer off` removes it.
 [Unit]
@@ -49,7 +49,7 @@ class TimerError(Failure):
     """The timer cannot be set up or taken away here."""
 
 
-def units(inventory: Path, program: Path = ROOT / "tars") -> dict[str, str]:
+def units(inventory: Path, program: Path = PROGRAM) -> dict[str, str]:
     """Return the unit files by name; both paths are made absolute."""
     # systemd expands what begins with a percent sign (systemd.unit(5), Specifiers).
     paths = {"program": program.absolute(), "inventory": inventory.absolute()}

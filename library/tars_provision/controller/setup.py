@@ -3,28 +3,17 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from tars_provision.controller import trust, vault
 from tars_provision.errors import Failure
-from tars_provision.project import ROOT, SPEC
+from tars_provision.project import SPEC, collection
 from tars_provision.spec.load import load
 from tars_provision.spec.model import Nas, Site
 
 
 class NotReady(Failure):
     """A site lacks something that a command needs."""
-
-
-def write_sample(inventory_dir: Path) -> bool:
-    """Write a spec to start from where there is none; return whether one was written."""
-    spec = inventory_dir / SPEC
-    if spec.exists():
-        return False
-    inventory_dir.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(ROOT / "inventories" / "home" / SPEC, spec)
-    return True
 
 
 def certificate(site: Site, timeout_s: float = 10) -> str:
@@ -52,6 +41,7 @@ def vouched_for(site: Site, inventory_dir: Path) -> bool:
 def ready(inventory_dir: Path) -> Site:
     """Return the site's spec when a playbook can run over it; say what is missing otherwise."""
     site = load(inventory_dir / SPEC)
+    collection()
     step = f"run `tars-provision init -i {inventory_dir}` (`tars-provision lab up` does it for the lab)"
     missing = sorted(set(vault.NAMES) - vault.read(inventory_dir).keys())
     if missing:

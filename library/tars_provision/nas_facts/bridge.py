@@ -10,11 +10,11 @@ from __future__ import annotations
 import sys
 from typing import Any, NoReturn
 
-from tars_provision.project import ROOT
+from tars_provision.project import collection
 
-COLLECTION = ROOT / "collections" / "ansible_collections" / "tars" / "home"
-if str(ROOT / "collections") not in sys.path:
-    sys.path.append(str(ROOT / "collections"))
+COLLECTION = collection()
+if str(COLLECTION.parents[2]) not in sys.path:
+    sys.path.append(str(COLLECTION.parents[2]))
 
 from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client  # noqa: E402 - path first
 from ansible_collections.tars.home.plugins.module_utils.dsm.client.transport import Transport  # noqa: E402 - as above
