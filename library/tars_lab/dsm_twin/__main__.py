@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run the NAS on the machine it lives on: `python3 -m tars_lab.dsm_twin`, as root, under dsm-twin.service."""
+"""Run the Web API on its machine: `python3 -m tars_lab.dsm_twin`, as root, started by dsm-twin.service."""
 
 from __future__ import annotations
 
@@ -26,20 +26,19 @@ STATE = Path("/var/lib/dsm-twin/state.json")
 
 
 def main() -> None:
+    """Write the saved settings to the machine, then serve the Web API until SIGTERM."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     factory = Factory.from_json(json.loads((ETC / "factory.json").read_text(encoding="utf-8")))
     effects = SystemEffects()
-    nas = Nas.made(factory, State(STATE), effects, Faults(DEFAULT_PATH))
-    for follow in (nas.apply_people, nas.apply_nfs, nas.apply_firewall, nas.apply_tasks):
+    nas = Nas.create(factory, State(STATE), effects, Faults(DEFAULT_PATH))
+    for write in (nas.write_principals, nas.write_nfs, nas.write_firewall, nas.write_tasks):
         try:
-            follow(nas.state.data)
+            write(nas.state.data)
         except (OSError, subprocess.SubprocessError):
-            log.exception(
-                "the machine does not follow its settings (%s); the Web API starts all the same", follow.__name__
-            )
+            log.exception("%s failed; the Web API starts nevertheless", write.__name__)
     server = tls_server(application(nas), ETC / "cert.pem", ETC / "key.pem")
     effects.restart_web = server.show
-    effects.wiring.cut = server.cut
+    effects.interfaces.cut = server.cut
     certificate.first_start(nas, (ETC / "cert.pem").read_text(encoding="utf-8"))
     threading.Thread(target=scheduled.watch, args=(nas,), daemon=True).start()
     asyncio.run(serve(server))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Accounts of the NAS: password hashes, one-time codes, and the automatic block of an address that guesses."""
+"""Accounts of the NAS: password hashes, one-time codes, and the automatic block after failed logins."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SCRYPT_COST = 2**13
 
 @dataclass(frozen=True)
 class Account:
-    """An account as the factory file gives it. `applications` limits the session names it may log in to (else 402)."""
+    """An account of the factory file. `applications` limits the session names that it can log in to (else 402)."""
 
     name: str
     password_hash: str
@@ -39,6 +39,7 @@ class Account:
 
     @classmethod
     def from_factory(cls, entry: dict[str, Any]) -> Account:
+        """Return the account of an entry in the factory file."""
         applications = entry.get("applications")
         return cls(
             name=entry["account"],
@@ -51,18 +52,20 @@ class Account:
 
 
 def hash_password(password: str) -> str:
+    """Return salt and scrypt hash of a password, in hexadecimal, separated by `$`."""
     salt = secrets.token_bytes(16)
     return f"{salt.hex()}${hashlib.scrypt(password.encode(), salt=salt, n=SCRYPT_COST, r=8, p=1).hex()}"
 
 
 def password_matches(password: str, password_hash: str) -> bool:
+    """Return whether a password has this hash of `hash_password`."""
     salt, _, expected = password_hash.partition("$")
-    found = hashlib.scrypt(password.encode(), salt=bytes.fromhex(salt), n=SCRYPT_COST, r=8, p=1)
-    return hmac.compare_digest(found.hex(), expected)
+    actual = hashlib.scrypt(password.encode(), salt=bytes.fromhex(salt), n=SCRYPT_COST, r=8, p=1)
+    return hmac.compare_digest(actual.hex(), expected)
 
 
 def one_time_code(secret: str, at: float) -> str:
-    """The six digits of RFC 6238 (SHA-1, 30 s) for a base32 `secret` at Unix time `at`."""
+    """Return the six digits of RFC 6238 (SHA-1, 30 s) for a base32 `secret` at Unix time `at`."""
     key = base64.b32decode(secret.upper() + "=" * (-len(secret) % 8))
     digest = hmac.digest(key, struct.pack(">Q", int(at) // 30), "sha1")
     offset = digest[-1] & 15
@@ -71,12 +74,13 @@ def one_time_code(secret: str, at: float) -> str:
 
 @dataclass
 class OneTimeCodes:
-    """Checks codes; each is good once, and the neighbours of the current 30 s are accepted for slow clocks."""
+    """Checks one-time codes. Each is valid once; the codes of the 30 s before and after are accepted as well."""
 
     clock: Callable[[], float] = time.time
     _spent: dict[str, int] = field(default_factory=dict)
 
     def accept(self, account: Account, code: str) -> bool:
+        """Return whether the code is valid now for the account, and mark it as used."""
         step = int(self.clock()) // 30
         for candidate in (step - 1, step, step + 1):
             if candidate > self._spent.get(account.name, -1) and hmac.compare_digest(
@@ -89,7 +93,7 @@ class OneTimeCodes:
 
 @dataclass
 class AutoBlock:
-    """Counts failed logins of an address; `attempts` of them within `within_mins` minutes block it for good."""
+    """Counts failed logins of an address; `attempts` of them within `within_mins` minutes block it permanently."""
 
     enable: bool = True
     attempts: int = 10
@@ -98,11 +102,12 @@ class AutoBlock:
     _failures: dict[str, list[float]] = field(default_factory=dict)
 
     def failed(self, address: str) -> bool:
-        """Note a failure; true when the address is to be blocked."""
+        """Record a failed login; return whether the address must be blocked now."""
         now = self.clock()
         recent = [when for when in self._failures.get(address, []) if now - when < self.within_mins * 60]
         self._failures[address] = [*recent, now]
         return self.enable and len(recent) + 1 >= self.attempts
 
     def forget(self) -> None:
+        """Forget all failed logins."""
         self._failures.clear()

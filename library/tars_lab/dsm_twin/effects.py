@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a call does to the machine: folders on a volume and the NFS service.
+"""The effects of calls on the machine: folders, NFS, users, firewall, tasks, certificate and name.
 
 `SystemEffects` acts on the machine it runs on; `DirectoryEffects` acts below a directory and needs no privilege.
 """
@@ -20,86 +20,125 @@ from typing import Protocol
 
 from tars_lab.dsm_twin import tasks
 from tars_lab.dsm_twin.ganesha import Export, Ganesha, Service, render_export, render_service
-from tars_lab.dsm_twin.people import orders
+from tars_lab.dsm_twin.interfaces import DirectoryInterfaces, Interfaces, MachineInterfaces, ReadOnlyInterfaces
+from tars_lab.dsm_twin.principals import commands_for
 from tars_lab.dsm_twin.state import replace
-from tars_lab.dsm_twin.wiring import DirectoryWiring, InertWiring, MachineWiring, Wiring
 
 FOLDER_MODE = 0o777
-"""Mode of a shared folder's root, owned by root: who gets in is decided by the share, not by the mode."""
+"""Mode of a shared folder's root, which root owns: the share controls access, not the mode."""
 
 
 @dataclass(frozen=True)
 class Space:
-    """Bytes of a volume."""
+    """Size of a volume in bytes."""
 
     total: int
     free: int
 
 
 class Effects(Protocol):
-    """Paths are the NAS's own (`/volume1/NAME`). Errors are OSError, with errno telling which."""
+    """What the Web API can do to a machine. Paths are those of the NAS (`/volume1/NAME`). Errors are OSError."""
 
     @property
-    def wiring(self) -> Wiring: ...
-    def create_folder(self, path: str) -> None: ...
-    def rename_folder(self, path: str, new: str) -> None: ...
-    def delete_folder(self, path: str) -> None: ...
-    def exists(self, path: str) -> bool: ...
-    def used_bytes(self, path: str) -> int: ...
-    def space(self, path: str) -> Space: ...
-    def apply_nfs(self, service: Service, exports: list[Export]) -> None: ...
-    def apply_people(self, users: Sequence[str], groups: Mapping[str, Sequence[str]]) -> None: ...
-    def copy_folder(self, path: str, to: str) -> None: ...
-    def set_hostname(self, name: str) -> None: ...
-    def apply_firewall(self, table: str) -> None: ...
-    def show_certificate(self, pem: str) -> None: ...
-    def apply_tasks(self, jobs: Sequence[tasks.Job]) -> None: ...
-    def run_task(self, identity: int) -> None: ...
+    def interfaces(self) -> Interfaces:
+        """The network interfaces."""
+
+    def create_folder(self, path: str) -> None:
+        """Create a shared folder."""
+
+    def rename_folder(self, path: str, new: str) -> None:
+        """Rename a folder. Raises FileExistsError if the new path exists."""
+
+    def delete_folder(self, path: str) -> None:
+        """Delete a folder with its content, if it exists."""
+
+    def exists(self, path: str) -> bool:
+        """Return whether a path exists."""
+
+    def used_bytes(self, path: str) -> int:
+        """Return the disk space that the files of a folder occupy."""
+
+    def space(self, path: str) -> Space:
+        """Return the size of the volume that contains a path."""
+
+    def write_nfs(self, service: Service, exports: list[Export]) -> None:
+        """Configure the NFS service and its exports."""
+
+    def write_principals(self, users: Sequence[str], groups: Mapping[str, Sequence[str]]) -> None:
+        """Create and delete users and groups of the machine; `groups` maps a group to its members."""
+
+    def copy_folder(self, path: str, to: str) -> None:
+        """Copy a folder with owners and modes."""
+
+    def set_hostname(self, name: str) -> None:
+        """Set the name of the machine."""
+
+    def write_firewall(self, table: str) -> None:
+        """Load a table of nftables."""
+
+    def show_certificate(self, pem: str) -> None:
+        """Serve a certificate with chain and key; "" for the one that the NAS was installed with."""
+
+    def write_tasks(self, jobs: Sequence[tasks.Job]) -> None:
+        """Replace the scheduled tasks."""
+
+    def run_task(self, identity: int) -> None:
+        """Start a task now."""
 
 
 class DirectoryEffects:
-    """Volumes are directories below `root`; `ganesha.conf` beside them is the NFS service, `people.json` the users."""
+    """Effects below the directory `root`: volumes are folders in it, and settings are files beside them.
+
+    The methods are those of `Effects`.
+    """
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self.wiring = DirectoryWiring(root)
+        self.interfaces = DirectoryInterfaces(root)
         self.restart_web: Callable[[Path | None], object] = lambda path: None
-        """Restarts the web server with the certificate in a file, or with the one it was installed with."""
+        """Restarts the web server with the certificate in a file, or with the one that it was installed with."""
 
     def _at(self, path: str) -> Path:
         return self._root / path.lstrip("/")
 
     def create_folder(self, path: str) -> None:
+        """Create a shared folder that everybody can write to."""
         folder = self._at(path)
         folder.mkdir()
         folder.chmod(FOLDER_MODE)
 
     def rename_folder(self, path: str, new: str) -> None:
+        """Rename a folder. Raises FileExistsError if the new path exists."""
         if self._at(new).exists():
             raise FileExistsError(new)
         self._at(path).rename(self._at(new))
 
     def delete_folder(self, path: str) -> None:
+        """Delete a folder with its content, if it exists."""
         if self._at(path).exists():
             shutil.rmtree(self._at(path))
 
     def exists(self, path: str) -> bool:
+        """Return whether a path exists."""
         return self._at(path).exists()
 
     def used_bytes(self, path: str) -> int:
+        """Return the disk space that the files of a folder occupy."""
         blocks = 0
-        for where, _, names in os.walk(self._at(path)):
+        for parent, _, names in os.walk(self._at(path)):
             for name in names:
-                # Clients write while this walks.
+                # Clients can delete files during the walk.
                 with contextlib.suppress(FileNotFoundError):
-                    blocks += os.lstat(os.path.join(where, name)).st_blocks
+                    blocks += os.lstat(os.path.join(parent, name)).st_blocks
         return blocks * 512
 
     def space(self, path: str) -> Space:
+        """Return the size of the volume that contains a path."""
         volume = os.statvfs(self._at(path))
         return Space(volume.f_blocks * volume.f_frsize, volume.f_bavail * volume.f_frsize)
 
-    def apply_nfs(self, service: Service, exports: list[Export]) -> None:
+    def write_nfs(self, service: Service, exports: list[Export]) -> None:
+        """Write `ganesha.conf`; without the NFS service it does not exist."""
         config = self._at("ganesha.conf")
         if service.enabled:
             blocks = [render_export(export, service, str) for export in exports]
@@ -107,11 +146,12 @@ class DirectoryEffects:
         else:
             config.unlink(missing_ok=True)
 
-    def apply_people(self, users: Sequence[str], groups: Mapping[str, Sequence[str]]) -> None:
-        replace(self._at("people.json"), json.dumps({"users": users, "groups": groups}))
+    def write_principals(self, users: Sequence[str], groups: Mapping[str, Sequence[str]]) -> None:
+        """Write `principals.json`."""
+        replace(self._at("principals.json"), json.dumps({"users": users, "groups": groups}))
 
     def copy_folder(self, path: str, to: str) -> None:
-        """Copy everything with owners and modes; what is above `to` is closed to all but the machine's owner."""
+        """Copy a folder with owners and modes; the folders above `to` are readable by root only."""
         target = self._at(to)
         target.parent.mkdir(parents=True, exist_ok=True)
         for above in (target.parent, target.parent.parent):
@@ -119,82 +159,118 @@ class DirectoryEffects:
         try:
             subprocess.run(["cp", "--archive", "--reflink=auto", "--", str(self._at(path)), str(target)], check=True)
         except BaseException:
-            # What made the copy fail is what is told, whatever hinders the removal of its beginnings.
+            # An error of this removal must not replace the error of the copy.
             shutil.rmtree(target, ignore_errors=True)
             raise
 
     def set_hostname(self, name: str) -> None:
+        """Write `etc/hostname`."""
         replace(self._at("etc/hostname"), f"{name}\n", 0o644)
 
-    def apply_firewall(self, table: str) -> None:
+    def write_firewall(self, table: str) -> None:
+        """Write `firewall.nft`."""
         replace(self._at("firewall.nft"), table, 0o644)
 
     def show_certificate(self, pem: str) -> None:
+        """Write the certificate to `shown.pem` and restart the web server with it."""
         path = self._at("var/lib/dsm-twin/shown.pem")
         if pem:
             replace(path, pem)
         self.restart_web(path if pem else None)
 
-    def apply_tasks(self, jobs: Sequence[tasks.Job]) -> None:
+    def write_tasks(self, jobs: Sequence[tasks.Job]) -> None:
+        """Write `tasks.json`."""
         replace(self._at("tasks.json"), json.dumps({job.id: dataclasses.asdict(job) for job in jobs}))
 
     def run_task(self, identity: int) -> None:
+        """Write the number of the task to `ran.json`."""
         replace(self._at("ran.json"), json.dumps(identity))
 
 
 class SystemEffects(DirectoryEffects):
-    """Volumes are the machine's own folders; the NFS service is nfs-ganesha under systemd."""
+    """Effects on the machine itself: volumes are its folders, nfs-ganesha under systemd is the NFS service.
+
+    The methods are those of `Effects`.
+    """
 
     def __init__(self) -> None:
         super().__init__(Path("/"))
-        self.wiring = MachineWiring()
+        self.interfaces = MachineInterfaces()
         self._ganesha = Ganesha()
 
     def create_folder(self, path: str) -> None:
+        """Create a shared folder that root owns."""
         super().create_folder(path)
         os.chown(self._at(path), 0, 0)
 
-    def apply_nfs(self, service: Service, exports: list[Export]) -> None:
-        self._ganesha.apply(service, exports)
+    def write_nfs(self, service: Service, exports: list[Export]) -> None:
+        """Configure nfs-ganesha."""
+        self._ganesha.write(service, exports)
 
-    def apply_people(self, users: Sequence[str], groups: Mapping[str, Sequence[str]]) -> None:
+    def write_principals(self, users: Sequence[str], groups: Mapping[str, Sequence[str]]) -> None:
+        """Create and delete users and groups. Raises FileExistsError for a name that belongs to Debian."""
         passwd, group = Path("/etc/passwd").read_text("utf-8"), Path("/etc/group").read_text("utf-8")
-        for command in orders(passwd, group, users, groups):
+        for command in commands_for(passwd, group, users, groups):
             subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
 
     def set_hostname(self, name: str) -> None:
+        """Set the name, at once or from the next boot on."""
         super().set_hostname(name)
-        # A machine that may not rename itself while it runs has the name after its next start.
+        # A container can lack the permission to change its name; it then has the new name after the next boot.
         with contextlib.suppress(PermissionError):
             socket.sethostname(name)
 
-    def apply_firewall(self, table: str) -> None:
+    def write_firewall(self, table: str) -> None:
+        """Load the table with nft."""
         subprocess.run(["nft", "-f", "-"], input=table, text=True, check=True)
 
-    def apply_tasks(self, jobs: Sequence[tasks.Job]) -> None:
+    def write_tasks(self, jobs: Sequence[tasks.Job]) -> None:
+        """Replace the systemd units of the tasks."""
         tasks.install(jobs)
 
     def run_task(self, identity: int) -> None:
+        """Start the systemd service of the task."""
         tasks.run(identity)
 
 
-class Inert:
-    """Reads like `effects`, changes nothing: what stands behind a write that only claims success."""
+class ReadOnlyEffects:
+    """Reads like `effects` and changes nothing; a write that reports success without an effect uses it."""
 
     def __init__(self, effects: Effects) -> None:
-        self.wiring = InertWiring(effects.wiring)
+        self.interfaces = ReadOnlyInterfaces(effects.interfaces)
         self.exists = effects.exists
         self.used_bytes = effects.used_bytes
         self.space = effects.space
 
-    def create_folder(self, path: str) -> None: ...
-    def rename_folder(self, path: str, new: str) -> None: ...
-    def delete_folder(self, path: str) -> None: ...
-    def apply_nfs(self, service: Service, exports: list[Export]) -> None: ...
-    def apply_people(self, users: Sequence[str], groups: Mapping[str, Sequence[str]]) -> None: ...
-    def copy_folder(self, path: str, to: str) -> None: ...
-    def set_hostname(self, name: str) -> None: ...
-    def apply_firewall(self, table: str) -> None: ...
-    def show_certificate(self, pem: str) -> None: ...
-    def apply_tasks(self, jobs: Sequence[tasks.Job]) -> None: ...
-    def run_task(self, identity: int) -> None: ...
+    def create_folder(self, path: str) -> None:
+        """Do nothing."""
+
+    def rename_folder(self, path: str, new: str) -> None:
+        """Do nothing."""
+
+    def delete_folder(self, path: str) -> None:
+        """Do nothing."""
+
+    def write_nfs(self, service: Service, exports: list[Export]) -> None:
+        """Do nothing."""
+
+    def write_principals(self, users: Sequence[str], groups: Mapping[str, Sequence[str]]) -> None:
+        """Do nothing."""
+
+    def copy_folder(self, path: str, to: str) -> None:
+        """Do nothing."""
+
+    def set_hostname(self, name: str) -> None:
+        """Do nothing."""
+
+    def write_firewall(self, table: str) -> None:
+        """Do nothing."""
+
+    def show_certificate(self, pem: str) -> None:
+        """Do nothing."""
+
+    def write_tasks(self, jobs: Sequence[tasks.Job]) -> None:
+        """Do nothing."""
+
+    def run_task(self, identity: int) -> None:
+        """Do nothing."""

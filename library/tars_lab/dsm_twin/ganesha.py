@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""nfs-ganesha: its configuration from the NAS's export rules, and the running service behind it."""
+"""nfs-ganesha: the configuration made from the NAS's export rules, and the running service."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tars_lab.dsm_twin.state import replace
 log = logging.getLogger(__name__)
 
 ADMIN_UID, GUEST_UID, USERS_GID = 1024, 1025, 100
-"""Numbers of DSM's own admin, guest and users, as its exports file names them."""
+"""Ids of DSM's admin, guest and users, as in its exports file."""
 
 SQUASH = {
     "root": ("No_Root_Squash", GUEST_UID),
@@ -48,13 +48,14 @@ class Rule:
 
     @classmethod
     def from_state(cls, rule: dict[str, Any]) -> Rule:
+        """Return the rule of an entry in the state document."""
         security = tuple(flavor for flavor in SECURITY if rule["security_flavor"][flavor])
         return cls(rule["client"], rule["privilege"] == "rw", rule["root_squash"], rule["insecure"], security)
 
 
 @dataclass(frozen=True)
 class Export:
-    """A folder and who may mount it. `id` stays with the folder, because file handles carry it."""
+    """A folder and the clients that can mount it. `id` never changes, because file handles contain it."""
 
     id: int
     path: str
@@ -63,15 +64,15 @@ class Export:
 
 @dataclass(frozen=True)
 class Service:
-    """The NFS service: on or off, with or without NFSv4, and up to which minor version."""
+    """The NFS service: whether it runs, whether with NFSv4, and up to which minor version."""
 
     enabled: bool
     v4: bool
     minor: int
 
 
-def known(client: str) -> str | None:
-    """A rule's client as ganesha is to read it; None for a host without an address, which would spoil its export."""
+def resolve_client(client: str) -> str | None:
+    """Return a rule's client in ganesha's notation; None for a name without an address, which breaks the export."""
     if client.startswith("@") or re.search(r"[*?]", client):
         return client
     with contextlib.suppress(ValueError):
@@ -83,7 +84,7 @@ def known(client: str) -> str | None:
 
 
 def render_service(service: Service) -> str:
-    """The configuration before the exports: protocols, fixed ports as DSM has them (mountd on 892), no grace period."""
+    """Return the configuration before the exports: protocols, DSM's fixed ports (mountd: 892), no grace period."""
     minors = ", ".join(str(minor) for minor in range(service.minor + 1))
     return f"""\
 # Written by the NAS from its shared folders; edits are lost.
@@ -94,7 +95,7 @@ NFS_CORE_PARAM {{
     Enable_UDP = false;
     Enable_NLM = false;
     Enable_RQUOTA = false;
-    # A machine without CAP_SYS_RESOURCE cannot ask for it, and serves as well.
+    # A machine without CAP_SYS_RESOURCE cannot set it, and works without it.
     allow_set_io_flusher_fail = true;
 }}
 NFSV4 {{
@@ -105,8 +106,8 @@ NFSV4 {{
 """
 
 
-def render_export(export: Export, service: Service, read: Callable[[str], str | None] = known) -> str:
-    """The EXPORT block of one folder, its path the same for NFSv3 and NFSv4; a client nobody knows is left out."""
+def render_export(export: Export, service: Service, resolve: Callable[[str], str | None] = resolve_client) -> str:
+    """Return the EXPORT block of a folder, with the same path for NFSv3 and NFSv4; omit clients without an address."""
     lines = [
         "EXPORT {",
         f"    Export_Id = {export.id};",
@@ -115,14 +116,14 @@ def render_export(export: Export, service: Service, read: Callable[[str], str | 
         f"    Protocols = {'3, 4' if service.v4 else '3'};",
         "    Transports = TCP;",
         "    Access_Type = None;",
-        # Seconds. Its default, 60, hides what is changed on the volume itself; DSM's kernel server has no such cache.
+        # Seconds. The default, 60, hides changes made on the volume itself; DSM's kernel server has no such cache.
         "    Attr_Expiration_Time = 1;",
         "    FSAL { Name = VFS; }",
     ]
     for rule in export.rules:
-        client = read(rule.client)
+        client = resolve(rule.client)
         if client is None:
-            log.warning("export %s: client %s has no address, its rule has no effect", export.path, rule.client)
+            log.warning("export %s: client %s has no address; its rule has no effect", export.path, rule.client)
             continue
         squash, anonymous = SQUASH[rule.root_squash]
         lines += [
@@ -140,13 +141,13 @@ def render_export(export: Export, service: Service, read: Callable[[str], str | 
 
 
 class Ganesha:
-    """The running service. Export changes go in over D-Bus and cut no other client; the rest restarts it."""
+    """The running service. Changed exports are sent over D-Bus and affect no other client; other changes restart it."""
 
     def __init__(self, config: Path = CONFIG) -> None:
         self._config = config
 
-    def apply(self, service: Service, exports: list[Export]) -> None:
-        """Bring the service to this state; CalledProcessError or TimeoutError when it does not follow."""
+    def write(self, service: Service, exports: list[Export]) -> None:
+        """Configure the service and its exports. Raises CalledProcessError or TimeoutError."""
         blocks = {export.id: render_export(export, service) for export in exports}
         before = self._config.read_text(encoding="utf-8") if self._config.exists() else ""
         header = render_service(service)
@@ -155,7 +156,7 @@ class Ganesha:
             replace(self._config, after, 0o644)
         try:
             if not service.enabled:
-                # At boot it is the NAS that starts its services.
+                # Disabled, because at boot the Web API starts the service.
                 _run("systemctl", "disable", "--now", "--quiet", UNIT)
             elif not before.startswith(header) or not _active():
                 _run("systemctl", "restart", UNIT)
@@ -163,7 +164,7 @@ class Ganesha:
             elif after != before:
                 self._change_exports(_blocks(before), blocks)
         except Exception:
-            # Without the file the next call starts afresh instead of believing that these exports are in force.
+            # Without the file, the next call does not assume that these exports are in force.
             self._config.unlink()
             raise
 
@@ -189,10 +190,8 @@ class Ganesha:
 
 
 def _blocks(config: str) -> dict[int, str]:
-    return {
-        int(found[1]): found[0]
-        for found in re.finditer(r"^EXPORT \{\n    Export_Id = (\d+);\n.*?^\}\n", config, re.M | re.S)
-    }
+    blocks = re.finditer(r"^EXPORT \{\n    Export_Id = (\d+);\n.*?^\}\n", config, re.M | re.S)
+    return {int(block[1]): block[0] for block in blocks}
 
 
 def _active() -> bool:

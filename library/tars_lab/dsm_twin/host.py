@@ -16,17 +16,19 @@ import psutil
 
 
 def uptime_s() -> int:
+    """Return the seconds since boot."""
     return int(time.time() - psutil.boot_time())
 
 
 def memory_mib() -> int:
+    """Return the size of the memory in MiB."""
     return int(psutil.virtual_memory().total) // 2**20
 
 
 def processor() -> dict[str, Any]:
-    """Loads in percent; the averages are load averages times 100."""
+    """Return the processor loads in percent; the averages are load averages times 100."""
     share = psutil.cpu_times_percent(interval=None)
-    one, five, fifteen = (round(load * 100) for load in os.getloadavg())
+    averages = [round(load * 100) for load in os.getloadavg()]
     user, system = round(share.user), round(share.system)
     other = max(0, 100 - user - system - round(share.idle))
     return {
@@ -34,14 +36,14 @@ def processor() -> dict[str, Any]:
         "user_load": user,
         "system_load": system,
         "other_load": other,
-        "1min_load": one,
-        "5min_load": five,
-        "15min_load": fifteen,
+        "1min_load": averages[0],
+        "5min_load": averages[1],
+        "15min_load": averages[2],
     }
 
 
 def memory() -> dict[str, Any]:
-    """Sizes in KiB, usages in percent."""
+    """Return the memory sizes in KiB and usages in percent."""
     real, swap = psutil.virtual_memory(), psutil.swap_memory()
     return {
         "device": "Memory",
@@ -60,7 +62,7 @@ def memory() -> dict[str, Any]:
 
 
 class _Meter:
-    """Bytes per second of each interface since the reading before."""
+    """Measures the bytes per second of each interface since the previous reading."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
@@ -86,11 +88,12 @@ _meter = _Meter()
 
 
 def traffic() -> list[dict[str, Any]]:
-    """Bytes per second, `total` first."""
+    """Return the received and sent bytes per second of each interface, `total` first."""
     return _meter.read()
 
 
 def network() -> dict[str, Any]:
+    """Return hostname, gateway, name servers, and interfaces with their addresses."""
     addresses = psutil.net_if_addrs()
     return {
         "hostname": socket.gethostname(),
@@ -128,12 +131,13 @@ def _gateway() -> str:
 
 
 def resolvers(path: Path = Path("/etc/resolv.conf")) -> list[str]:
+    """Return the name servers of a resolv.conf; [] if the file does not exist."""
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     return [line.split()[1] for line in lines if line.startswith("nameserver ")]
 
 
 def leased_resolvers() -> list[str]:
-    """The name servers that DHCP told, as systemd-networkd keeps them; empty without a lease."""
+    """Return the name servers of the DHCP lease, as systemd-networkd stores it; [] without a lease."""
     for lease in sorted(Path("/run/systemd/netif/leases").glob("*")):
         for line in lease.read_text(encoding="utf-8").splitlines():
             if line.startswith("DNS="):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Put the NAS into a Debian 13 root file system."""
+"""Install the NAS in a Debian 13 root file system."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PACKAGES = (
     "python3-uvicorn",
     "rpcbind",
 )
-"""Debian packages the machine needs."""
+"""Debian packages that the machine needs."""
 
 HOME = "usr/lib/dsm-twin"
 
@@ -61,12 +61,14 @@ PYTHONPATH=/{HOME} exec /usr/bin/python3 -m tars_lab.dsm_twin.faults "$@"
 
 
 def install(rootfs: Path, factory: dict[str, Any]) -> None:
-    """Install below `rootfs`; again, it brings program and factory file up to date and keeps certificate and state.
+    """Install below `rootfs`. A second call updates the program and the factory file and keeps certificate and state.
 
-    `factory`: model, serial, hostname, account and password of the administrator, volumes (paths, or objects with
-    `path` and `fs_type`, btrfs unless said). Optional: `addresses` (for the certificate), `disks` (number),
-    `auto_block` (enable, attempts, within_mins), `accounts` (more of them: account, password, and as wanted
-    administrator, status, applications, otp_secret; see `accounts.Account`).
+    Args:
+        rootfs: the root file system.
+        factory: model, serial, hostname, account and password of the administrator, volumes (paths, or objects with
+            `path` and `fs_type`, by default btrfs). Optional: `addresses` (for the certificate), `disks` (number),
+            `auto_block` (enable, attempts, within_mins), `accounts` (more of them: account, password, and optionally
+            administrator, status, applications, otp_secret; see `accounts.Account`).
     """
     source = Path(__file__).parent
     program = rootfs / HOME / "tars_lab" / "dsm_twin"
@@ -83,19 +85,19 @@ def install(rootfs: Path, factory: dict[str, Any]) -> None:
         (rootfs / volume["path"].lstrip("/")).mkdir(mode=0o755, exist_ok=True)
 
     units = rootfs / "etc/systemd/system"
-    wanted = units / "multi-user.target.wants"
-    wanted.mkdir(parents=True, exist_ok=True)
+    enabled_units = units / "multi-user.target.wants"
+    enabled_units.mkdir(parents=True, exist_ok=True)
     replace(units / "dsm-twin.service", UNIT, 0o644)
-    enabled = wanted / "dsm-twin.service"
+    enabled = enabled_units / "dsm-twin.service"
     enabled.unlink(missing_ok=True)
     enabled.symlink_to("/etc/systemd/system/dsm-twin.service")
-    # The NAS starts its NFS server itself, when its owner has enabled it.
-    (wanted / "nfs-ganesha.service").unlink(missing_ok=True)
+    # The Web API starts the NFS server if it is enabled in the settings.
+    (enabled_units / "nfs-ganesha.service").unlink(missing_ok=True)
     replace(rootfs / "usr/local/sbin/dsm-twin-fault", FAULT_COMMAND, 0o755)
 
 
 def factory_document(factory: dict[str, Any]) -> dict[str, Any]:
-    """What `/etc/dsm-twin/factory.json` holds for `install`'s argument: passwords only as hashes."""
+    """Return the content of `/etc/dsm-twin/factory.json` for the argument of `install`, with hashed passwords."""
     first = {"account": factory["account"], "password": factory["password"]}
     accounts = [
         {key: value for key, value in entry.items() if key != "password"}
@@ -111,7 +113,7 @@ def factory_document(factory: dict[str, Any]) -> dict[str, Any]:
 
 
 def make_certificate(certificate: Path, key: Path, hostname: str, addresses: Any = ()) -> None:
-    """A self-signed certificate for ten years, like the one DSM makes at its first start."""
+    """Write a self-signed certificate for ten years and its key, like DSM at its first start."""
     private = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hostname)])
     names: list[x509.GeneralName] = [x509.DNSName(hostname)]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The NAS as its APIs see it: what it was made as, what it remembers, what it can do."""
+"""The NAS as its APIs use it: its factory settings, its state, its effects and its faults."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-from tars_lab.dsm_twin import netfilter, people, tasks
+from tars_lab.dsm_twin import netfilter, principals, tasks
 from tars_lab.dsm_twin.accounts import Account, AutoBlock, OneTimeCodes
-from tars_lab.dsm_twin.effects import Effects, Inert
+from tars_lab.dsm_twin.effects import Effects, ReadOnlyEffects
 from tars_lab.dsm_twin.faults import Faults
 from tars_lab.dsm_twin.ganesha import Export, Rule, Service
 from tars_lab.dsm_twin.session import Sessions
@@ -19,17 +19,20 @@ from tars_lab.dsm_twin.state import State
 
 @dataclass(frozen=True)
 class Volume:
+    """A volume, such as `/volume1`, and its file system."""
+
     path: str
     fs_type: str
 
     @property
     def id(self) -> str:
+        """The id in DSM's notation, such as `volume_1`."""
         return self.path.strip("/").replace("volume", "volume_")
 
 
 @dataclass(frozen=True)
 class Factory:
-    """What does not change over the NAS's life, from `/etc/dsm-twin/factory.json` (see `install.install`)."""
+    """The settings that never change, from `/etc/dsm-twin/factory.json` (see `install.install`)."""
 
     model: str
     serial: str
@@ -42,6 +45,7 @@ class Factory:
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Factory:
+        """Return the settings of a factory document (see `install.factory_document`)."""
         accounts = [Account.from_factory(entry) for entry in document["accounts"]]
         return cls(
             model=document["model"],
@@ -55,6 +59,8 @@ class Factory:
 
 @dataclass(frozen=True)
 class Nas:
+    """The NAS. `writing` is held by the one write that can run at a time."""
+
     factory: Factory
     state: State
     effects: Effects
@@ -64,24 +70,27 @@ class Nas:
     auto_block: AutoBlock
     writing: threading.Lock = field(default_factory=threading.Lock)
     tasks: dict[str, Any] = field(default_factory=dict)
-    """What runs behind a call's answer, by the id that the answer named."""
+    """Background tasks of calls, by the id in the answer of the call."""
 
     @classmethod
-    def made(cls, factory: Factory, state: State, effects: Effects, faults: Faults) -> Nas:
+    def create(cls, factory: Factory, state: State, effects: Effects, faults: Faults) -> Nas:
+        """Return a NAS; an empty state gets the users and groups of a new NAS."""
         block = AutoBlock(**factory.auto_block)
         if not state.data["users"]:
-            state.data |= people.seed(factory)
+            state.data |= principals.seed(factory)
         return cls(factory, state, effects, faults, Sessions(), OneTimeCodes(), block)
 
-    def inert(self) -> Nas:
-        """The same NAS for a write that answers as usual and leaves no trace."""
-        return dataclasses.replace(self, state=self.state.scratch(), effects=Inert(self.effects), sessions=Sessions())
+    def read_only(self) -> Nas:
+        """Return a copy of this NAS on which a write answers as usual and has no effect."""
+        effects = ReadOnlyEffects(self.effects)
+        return dataclasses.replace(self, state=self.state.scratch(), effects=effects, sessions=Sessions())
 
     def volume(self, path: object) -> Volume | None:
+        """Return the volume with this path, None if there is none."""
         return next((volume for volume in self.factory.volumes if volume.path == path), None)
 
-    def apply_nfs(self, data: dict[str, Any]) -> None:
-        """Bring the NFS service and its exports to what the state document `data` says."""
+    def write_nfs(self, data: dict[str, Any]) -> None:
+        """Configure the NFS service and its exports as in the state document `data`."""
         nfs = data["nfs"]
         service = Service(nfs["enable_nfs"], nfs["enable_nfs_v4"], nfs["enabled_minor_ver"])
         exports = [
@@ -89,21 +98,21 @@ class Nas:
             for name, share in sorted(data["shares"].items())
             if data["rules"].get(name)
         ]
-        self.effects.apply_nfs(service, exports)
+        self.effects.write_nfs(service, exports)
 
-    def apply_people(self, data: dict[str, Any]) -> None:
-        """Bring the machine's users and groups to what the state document `data` says."""
-        self.effects.apply_people(*people.on_the_machine(self.factory, data))
+    def write_principals(self, data: dict[str, Any]) -> None:
+        """Create and delete users and groups of the machine as in the state document `data`."""
+        self.effects.write_principals(*principals.machine_principals(self.factory, data))
 
-    def apply_firewall(self, data: dict[str, Any]) -> None:
-        """Bring the rules that were in force back into force."""
+    def write_firewall(self, data: dict[str, Any]) -> None:
+        """Load the firewall rules that were last in force by the state document `data`."""
         if data["firewall"]["applied"] is not None:
-            self.effects.apply_firewall(netfilter.render(data["firewall"]["applied"]))
+            self.effects.write_firewall(netfilter.render(data["firewall"]["applied"]))
 
-    def apply_tasks(self, data: dict[str, Any]) -> None:
-        """Let the machine run the scheduled tasks; those of an account that the machine does not have, as nobody."""
-        users, _ = people.on_the_machine(self.factory, data)
-        self.effects.apply_tasks(
+    def write_tasks(self, data: dict[str, Any]) -> None:
+        """Write the scheduled tasks of the state document `data`; tasks of users without an account run as nobody."""
+        users, _ = principals.machine_principals(self.factory, data)
+        self.effects.write_tasks(
             [
                 tasks.Job(
                     id=task["id"],
@@ -118,9 +127,10 @@ class Nas:
 
 
 def folder(share: dict[str, Any]) -> str:
+    """Return the path of a share's folder."""
     return f"{share['vol_path']}/{share['name']}"
 
 
 def snapshots(share: dict[str, Any]) -> str:
-    """The folder that holds a share's snapshots, out of reach of whoever mounts the share."""
+    """Return the path of the folder with a share's snapshots, which clients of the share cannot reach."""
     return f"{share['vol_path']}/@sharesnap/{share['name']}"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A firewall profile as an nftables table, and what it does to one caller. The section `global` comes first."""
+"""A firewall profile as an nftables table, and its effect on one connection. The section `global` comes first."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 TABLE = "inet dsm_firewall"
-OFF = f"table {TABLE}\ndelete table {TABLE}\n"
-"""Removes the table whether or not it is there."""
+DELETE_TABLE = f"table {TABLE}\ndelete table {TABLE}\n"
+"""Deletes the table, also if it does not exist."""
 
 GLOBAL = "global"
 VERDICTS = {"allow": "accept", "drop": "drop"}
@@ -24,11 +24,11 @@ PROTOCOLS = {
     "esp": ("esp",),
 }
 SERVICES = {"ssh": ("22",), "cifs": ("137-139", "445")}
-"""Ports of the service names that were observed in rules."""
+"""Ports of the service names that have been observed in rules."""
 
 
 def sections(profile: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """The adapters of a profile with their rules; other keys lie beside them."""
+    """Return the sections of a profile by adapter, without the other keys of the profile."""
     return {
         name: section
         for name, section in profile.items()
@@ -37,7 +37,7 @@ def sections(profile: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 
 
 def ports(rule: Mapping[str, Any]) -> list[str]:
-    """Ports and ranges (`low-high`) of a rule; empty for all."""
+    """Return ports and ranges (`low-high`) of a rule; [] means all ports."""
     if rule["port_group"] == "all":
         return []
     names = [name.strip() for name in rule["ports"].split(",")]
@@ -47,34 +47,32 @@ def ports(rule: Mapping[str, Any]) -> list[str]:
 
 
 def render(profile: Mapping[str, Any]) -> str:
-    """The whole table, ready for `nft -f`, which replaces the one before at once."""
-    found = sections(profile)
-    adapters = sorted(found.keys() - {GLOBAL})
+    """Return the table as input of `nft -f`, which replaces the previous table in one transaction."""
+    by_adapter = sections(profile)
+    adapters = sorted(by_adapter.keys() - {GLOBAL})
     lines = [
         "type filter hook input priority filter; policy accept;",
         "ct state established,related accept",
         'iif "lo" accept',
         "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert } accept",
-        *(_section(found[GLOBAL]) if GLOBAL in found else ()),
+        *(_section(by_adapter[GLOBAL]) if GLOBAL in by_adapter else ()),
         *(f"iifname {_quoted(name)} jump {_chain(name)}" for name in adapters),
     ]
     chains = [_block("chain input", lines)]
-    # A chain must be there before another jumps to it.
-    chains[:0] = [_block(f"chain {_chain(name)}", list(_section(found[name]))) for name in adapters]
-    return OFF + _block(f"table {TABLE}", ["\n".join(chains)])
+    # A chain must be defined before another one jumps to it.
+    chains[:0] = [_block(f"chain {_chain(name)}", list(_section(by_adapter[name]))) for name in adapters]
+    return DELETE_TABLE + _block(f"table {TABLE}", ["\n".join(chains)])
 
 
-def admits(profile: Mapping[str, Any], address: str, port: int, adapter: str) -> bool:
-    """Whether a TCP connection from `address` to `port` over `adapter` gets through."""
-    found = sections(profile)
-    for name in (GLOBAL, adapter):
-        if name not in found:
-            continue
-        for rule in found[name]["rules"]:
+def allows(profile: Mapping[str, Any], address: str, port: int, adapter: str) -> bool:
+    """Return whether the profile allows a TCP connection from `address` to `port` over `adapter`."""
+    by_adapter = sections(profile)
+    for section in (by_adapter[name] for name in (GLOBAL, adapter) if name in by_adapter):
+        for rule in section["rules"]:
             if rule["enable"] and rule["policy"] in VERDICTS and _matches(rule, address, port):
                 return bool(rule["policy"] == "allow")
-        if found[name]["policy"] in VERDICTS:
-            return bool(found[name]["policy"] == "allow")
+        if section["policy"] in VERDICTS:
+            return bool(section["policy"] == "allow")
     return True
 
 
@@ -87,22 +85,22 @@ def _matches(rule: Mapping[str, Any], address: str, port: int) -> bool:
         or not any(int(low) <= port <= int(high or low) for low, _dash, high in ranges)
     ):
         return False
-    here = ipaddress.ip_address(address)
+    source = ipaddress.ip_address(address)
     text = rule["source_ip"]
     match rule["source_ip_group"]:
         case "all":
             return True
         case "netmask":
-            return here in ipaddress.ip_network(text, strict=False)
+            return source in ipaddress.ip_network(text, strict=False)
         case "iprange":
             low, high = (ipaddress.ip_address(end) for end in text.split("-"))
-            return low.version == here.version and int(low) <= int(here) <= int(high)
-    return here in [ipaddress.ip_address(entry) for entry in text.split(",")]
+            return low.version == source.version and int(low) <= int(source) <= int(high)
+    return source in [ipaddress.ip_address(entry) for entry in text.split(",")]
 
 
 def _section(section: Mapping[str, Any]) -> Iterator[str]:
     for rule in section["rules"]:
-        # Where an address lies on the globe is not known here.
+        # The lab has no database of the countries of addresses.
         if rule["enable"] and rule["policy"] in VERDICTS and rule["source_ip_group"] != "geoip":
             yield " ".join([*_source(rule), *_traffic(rule), VERDICTS[rule["policy"]]])
     if section["policy"] in VERDICTS:

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from tars_lab.dsm_twin.nas import Nas
     from tars_lab.dsm_twin.session import Session
 
-LOST = object()
-"""Default of a parameter that has none."""
+REQUIRED = object()
+"""Default of a required parameter."""
 
 
 class DsmError(Exception):
-    """A refusal: HTTP 200 with `{"success": false, "error": {"code": code, "errors": errors}}`."""
+    """An error answer: HTTP 200 with `{"success": false, "error": {"code": code, "errors": errors}}`."""
 
     def __init__(self, code: int, errors: object = None) -> None:
         super().__init__(f"DSM error {code}")
@@ -26,15 +26,15 @@ class DsmError(Exception):
 
 
 def invalid(name: str, reason: str) -> DsmError:
-    """Error 120 for parameter `name`; `reason` is `type`, `required` or `condition`."""
+    """Return error 120 for the parameter `name`; `reason` is `type`, `required` or `condition`."""
     return DsmError(120, {"name": name, "reason": reason})
 
 
 class Params:
-    """Form fields of one call, decoded as the API's request format asks: JSON values, or bare text for SYNO.API.Auth.
+    """Form fields of one call, decoded by the request format of the API: JSON, or bare text for SYNO.API.Auth.
 
-    `bare=True` also accepts an unquoted string, as some reading methods do. `lost` is the error code for a field
-    that is missing; 120 carries the field's name.
+    `bare=True` also accepts an unquoted string, as some reading methods do. `missing` is the error code for a missing
+    field; error 120 contains the field's name.
     """
 
     def __init__(self, fields: Mapping[str, str]) -> None:
@@ -44,13 +44,15 @@ class Params:
         return name in self._fields
 
     def raw(self, name: str, default: str = "") -> str:
+        """Return a field's text, not decoded."""
         return self._fields.get(name, default)
 
-    def value(self, name: str, kind: type, default: Any = LOST, *, bare: bool = False, lost: int = 120) -> Any:
+    def value(self, name: str, kind: type, default: Any = REQUIRED, *, bare: bool = False, missing: int = 120) -> Any:
+        """Return a field's value. Raises DsmError if it is not of this type, or missing without a default."""
         text = self._fields.get(name)
         if text is None:
-            if default is LOST:
-                raise invalid(name, "required") if lost == 120 else DsmError(lost)
+            if default is REQUIRED:
+                raise invalid(name, "required") if missing == 120 else DsmError(missing)
             return default
         try:
             value = json.loads(text)
@@ -65,15 +67,18 @@ class Params:
             raise invalid(name, "type")
         return value
 
-    def text(self, name: str, default: Any = LOST, *, bare: bool = False, lost: int = 120) -> str:
-        text: str = self.value(name, str, default, bare=bare, lost=lost)
+    def text(self, name: str, default: Any = REQUIRED, *, bare: bool = False, missing: int = 120) -> str:
+        """Return a field's string (see `value`)."""
+        text: str = self.value(name, str, default, bare=bare, missing=missing)
         return text
 
-    def whole(self, name: str, default: Any = LOST, *, lost: int = 120) -> int:
-        number: int = self.value(name, int, default, lost=lost)
+    def integer(self, name: str, default: Any = REQUIRED, *, missing: int = 120) -> int:
+        """Return a field's integer (see `value`)."""
+        number: int = self.value(name, int, default, missing=missing)
         return number
 
-    def flag(self, name: str, default: Any = LOST) -> bool:
+    def flag(self, name: str, default: Any = REQUIRED) -> bool:
+        """Return a field's boolean (see `value`)."""
         flag: bool = self.value(name, bool, default)
         return flag
 
@@ -90,6 +95,7 @@ class Call:
 
     @property
     def caller(self) -> Session:
+        """The session of the call. Raises DsmError 119 if there is none."""
         if self.session is None:
             raise DsmError(119)
         return self.session
@@ -97,9 +103,9 @@ class Call:
 
 @dataclass(frozen=True)
 class Method:
-    """A method of an API: what runs it, in which versions of the API it exists, and whether it changes the NAS.
+    """A method of an API: its function, the versions of the API that have it, and whether it changes the NAS.
 
-    A change comes by POST, unless clients are known that make it by GET.
+    A change must be sent by POST, unless known clients send it by GET (`get`).
     """
 
     run: Callable[[Call], object]
@@ -111,9 +117,9 @@ class Method:
 
 @dataclass(frozen=True)
 class Api:
-    """One API: its version range as SYNO.API.Info tells it, and its methods.
+    """One API: its version range as SYNO.API.Info reports it, and its methods.
 
-    `busy` is the error code for a write that meets another write in progress.
+    `busy` is the error code of a write during another write.
     """
 
     name: str
@@ -125,4 +131,5 @@ class Api:
 
 
 def versions(*numbers: int) -> frozenset[int]:
+    """Return a set of API versions."""
     return frozenset(numbers)

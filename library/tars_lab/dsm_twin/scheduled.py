@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Snapshots by the clock: when one is due, how it is taken, and which of them stay."""
+"""Scheduled snapshots: when one is due, how it is taken, and which ones the retention keeps."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from tars_lab.dsm_twin.nas import Nas, folder, snapshots
 
 log = logging.getLogger(__name__)
 
-LOOK_S = 5.0
-"""Seconds between two looks at the clock."""
+POLL_S = 5.0
+"""Seconds between two checks of the schedules."""
 
 PERIODS = {"Hourly": "%Y %j %H", "Daily": "%Y %j", "Weekly": "%G %V", "Monthly": "%Y %m", "Yearly": "%Y"}
-"""What two snapshots of the same period have in common, by the last part of its name in the retention's record."""
+"""Format of the time that snapshots of the same period share, by the suffix of the period's key in the retention."""
 
 OFFSET = len("GMT+01-")
 
 
 def watch(nas: Nas) -> NoReturn:
-    """Take what falls due, for as long as the NAS runs. What fell due while it was off is not made up for."""
+    """Take due snapshots while the NAS runs. Those that were due while it was off are not taken later."""
     since = datetime.datetime.now()
     while True:
-        time.sleep(LOOK_S)
+        time.sleep(POLL_S)
         now = datetime.datetime.now()
         try:
             take_due(nas, since, now)
@@ -38,7 +38,7 @@ def watch(nas: Nas) -> NoReturn:
 
 
 def take_due(nas: Nas, since: datetime.datetime, now: datetime.datetime) -> None:
-    """Take the snapshots that fell due after `since`, and drop the older ones that the retention does not keep."""
+    """Take the snapshots that became due after `since`, and delete older ones that the retention does not keep."""
     for name, schedule in sorted(nas.state.data["schedules"].items()):
         if name in nas.state.data["shares"] and due(schedule, since, now):
             with nas.writing:
@@ -47,7 +47,7 @@ def take_due(nas: Nas, since: datetime.datetime, now: datetime.datetime) -> None
 
 
 def due(schedule: Mapping[str, Any], since: datetime.datetime, now: datetime.datetime) -> bool:
-    """Whether a record of `set_schedule` names a time after `since` and up to `now`."""
+    """Return whether a schedule of `set_schedule` has a run after `since` and up to `now`."""
     if not schedule["enable_snapshot_schedule"]:
         return False
     timing = schedule["schedule"]
@@ -57,11 +57,14 @@ def due(schedule: Mapping[str, Any], since: datetime.datetime, now: datetime.dat
 
 
 def take(nas: Nas, share: str, at: datetime.datetime, row: Mapping[str, Any]) -> str:
-    """Copy the share and note it with the fields of `row`; FileExistsError where this second has one."""
-    when = named(at)
+    """Copy the share and record the snapshot with the fields of `row`; return its name.
+
+    Raises FileExistsError if there is a snapshot of the same second.
+    """
+    when = snapshot_name(at)
     with nas.state.change() as data:
         taken = data["snapshots"].setdefault(share, [])
-        if when in [each["time"] for each in taken]:
+        if when in [snapshot["time"] for snapshot in taken]:
             raise FileExistsError(when)
         fixed = {"time": when, "ruuid": str(uuid.uuid4()), "snap_size": "0", "worm_lock": False}
         taken.append({**fixed, "schedule_snapshot": False, **row})
@@ -70,36 +73,37 @@ def take(nas: Nas, share: str, at: datetime.datetime, row: Mapping[str, Any]) ->
 
 
 def prune(nas: Nas, share: str) -> None:
-    """Delete what the retention does not keep. Locked ones stay and do not count, which is assumed."""
+    """Delete snapshots that the retention does not keep. Assumed: locked ones stay and do not count."""
     record = nas.state.data["retention"].get(share)
     if record is None or record["policyType"] == 0:
         return
     with nas.state.change() as data:
         taken = data["snapshots"][share]
-        stay = kept([each["time"] for each in taken if not each["lock"]], record)
-        gone = [each for each in taken if not each["lock"] and each["time"] not in stay]
-        data["snapshots"][share] = [each for each in taken if each not in gone]
-        for each in gone:
-            nas.effects.delete_folder(f"{snapshots(data['shares'][share])}/{each['time']}")
+        keep = retained([snapshot["time"] for snapshot in taken if not snapshot["lock"]], record)
+        deleted = [snapshot for snapshot in taken if not snapshot["lock"] and snapshot["time"] not in keep]
+        data["snapshots"][share] = [snapshot for snapshot in taken if snapshot not in deleted]
+        for snapshot in deleted:
+            nas.effects.delete_folder(f"{snapshots(data['shares'][share])}/{snapshot['time']}")
 
 
-def kept(names: Collection[str], record: Mapping[str, Any]) -> set[str]:
-    """Those of `names` that stay: the newest `recently`, and the newest of each of so many hours, days and so on."""
-    newest_first = sorted(names, key=when_of, reverse=True)
-    stay = set(newest_first[: record["recently"]])
+def retained(names: Collection[str], record: Mapping[str, Any]) -> set[str]:
+    """Return the names that the retention keeps: the `recently` newest, and the newest of each recent hour, day, …."""
+    newest_first = sorted(names, key=snapshot_time, reverse=True)
+    keep = set(newest_first[: record["recently"]])
     for period, same in PERIODS.items():
         first: dict[str, str] = {}
         for name in newest_first:
-            first.setdefault(f"{when_of(name):{same}}", name)
-        stay |= set(list(first.values())[: record[f"adv{period}"]])
-    return stay
+            first.setdefault(f"{snapshot_time(name):{same}}", name)
+        keep |= set(list(first.values())[: record[f"adv{period}"]])
+    return keep
 
 
-def named(at: datetime.datetime) -> str:
-    """The name of a snapshot: its second on the NAS's clock, and how far that is from Greenwich."""
+def snapshot_name(at: datetime.datetime) -> str:
+    """Return the name of a snapshot: the offset of the NAS's clock from UTC, and the local time to the second."""
     seconds = int((at.astimezone().utcoffset() or datetime.timedelta()).total_seconds())
     return f"GMT{'-' if seconds < 0 else '+'}{abs(seconds) // 3600:02d}-{at:%Y.%m.%d-%H.%M.%S}"
 
 
-def when_of(name: str) -> datetime.datetime:
+def snapshot_time(name: str) -> datetime.datetime:
+    """Return the local time in a snapshot's name."""
     return datetime.datetime.strptime(name[OFFSET:], "%Y.%m.%d-%H.%M.%S")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The web server's side: forms in, JSON out, and the checks every call passes, in DSM's order."""
+"""The web application: it reads forms, answers in JSON, and checks every call in DSM's order."""
 
 from __future__ import annotations
 
@@ -32,27 +32,26 @@ log = logging.getLogger(__name__)
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
 DROP, CLOSE = "tars.drop", "tars.close"
-"""ASGI extensions of the listener: functions that cut the connection at once, or after what was answered."""
+"""ASGI extensions of the listener: functions that close the connection at once, or after the answer."""
 
 PROGRAMS: dict[str, str | None] = {"entry.cgi": None, "query.cgi": "SYNO.API.Info", "auth.cgi": "SYNO.API.Auth"}
-"""Programs below /webapi/, and the one API that an older program still answers."""
-
+"""Programs below /webapi/, and the only API that an older program answers."""
 
 INFO = "SYNO.API.Info.query"
-UNDONE = {"missing_102": 102, "refused_104": 104}
-LOST_SESSIONS = {
+ANSWER_FAULTS = {"missing_102": 102, "refused_104": 104}
+SESSION_FAULTS = {
     "not_permitted_105": 105,
     "expire_session": 106,
     "duplicate_login": 107,
     "unknown_session_119": 119,
     "moved_150": 150,
 }
-"""Faults of any call, and of those with a session, that are answered with an error code."""
+"""Error codes of faults: ANSWER_FAULTS of any call, SESSION_FAULTS of calls with a session."""
 
 
 @dataclass(frozen=True)
 class Form:
-    """What a request says before any API looks at it."""
+    """The content of a request before an API handles it."""
 
     verb: str
     fields: Mapping[str, str]
@@ -61,28 +60,28 @@ class Form:
     token: str
 
 
-class GetRefused(Exception):
-    """A write came by GET; the web server answers 503 and nothing runs."""
+class GetRefusedError(Exception):
+    """A write came by GET; the web server answers 503 and does not run it."""
 
 
-class Lost(Exception):
-    """The caller gets no answer: the connection is cut."""
+class NoAnswerError(Exception):
+    """The caller gets no answer, because the connection is closed."""
 
 
-class Dropped(Response):
-    """The connection ends without an answer."""
+class DroppedConnection(Response):
+    """A response that closes the connection without an answer."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         drop = scope.get("extensions", {}).get(DROP)
         if drop is None:
-            raise ConnectionResetError("the connection was dropped after the write")
+            raise ConnectionResetError("connection dropped by an injected fault")
         drop()
         while (await receive())["type"] != "http.disconnect":
             pass
 
 
-class LastAnswer(JSONResponse):
-    """The answer comes, and then the connection ends."""
+class ClosingResponse(JSONResponse):
+    """An answer after which the connection is closed."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await super().__call__(scope, receive, send)
@@ -90,14 +89,14 @@ class LastAnswer(JSONResponse):
 
 
 def application(nas: Nas) -> Starlette:
-    """The ASGI application of port 5001."""
+    """Return the ASGI application of port 5001."""
 
     async def webapi(request: Request) -> Response:
         try:
             form = await _form(request)
         except (ValueError, UnicodeError):
             return _refusal(DsmError(101))
-        # What a person sees who counts requests in the journal; never the query, which carries the session.
+        # Benchmarks count these lines in the journal. The query is never logged, because it contains the session.
         log.info("request %s.%s from %s", form.fields.get("api"), form.fields.get("method"), form.address)
         return await run_in_threadpool(_answer, nas, request.path_params["path"], form)
 
@@ -105,12 +104,12 @@ def application(nas: Nas) -> Starlette:
 
 
 def redirect(port: int) -> Starlette:
-    """The ASGI application of port 5000: everything is at the same place over TLS."""
+    """Return the ASGI application of port 5000, which redirects every request to the TLS port."""
 
-    async def elsewhere(request: Request) -> Response:
+    async def to_tls(request: Request) -> Response:
         return RedirectResponse(str(request.url.replace(scheme="https", port=port)), 302)
 
-    return Starlette(routes=[Route("/{path:path}", elsewhere, methods=["GET", "POST"])])
+    return Starlette(routes=[Route("/{path:path}", to_tls, methods=["GET", "POST"])])
 
 
 async def _form(request: Request) -> Form:
@@ -133,25 +132,25 @@ async def _form(request: Request) -> Form:
 
 
 def _fields(text: str) -> dict[str, str]:
-    """Fields of an urlencoded form; ValueError for one that is malformed or names a field twice."""
+    """Return the fields of an urlencoded form. Raises ValueError if it is malformed or has a field twice."""
     pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=True, errors="strict") if text else []
     fields = dict(pairs)
     if len(fields) != len(pairs):
-        raise ValueError("a field is given twice")
+        raise ValueError("form: a field occurs twice")
     return fields
 
 
 def _parts(kind: str, body: bytes) -> dict[str, str]:
-    """Fields and files of a multipart form as bare text; ValueError for one that is malformed."""
+    """Return fields and files of a multipart form as bare text. Raises ValueError if it is malformed."""
     message = email.message_from_bytes(b"Content-Type: " + kind.encode() + b"\r\n\r\n" + body)
     if not message.is_multipart():
-        raise ValueError("a multipart form without parts")
+        raise ValueError("multipart form: no parts")
     fields = {}
     for part in message.get_payload():
         content = part.get_payload(decode=True) if isinstance(part, email.message.Message) else None
         name = part.get_param("name", header="content-disposition") if isinstance(part, email.message.Message) else None
         if not isinstance(name, str) or not isinstance(content, bytes):
-            raise ValueError("a part without a name")
+            raise ValueError("multipart form: a part without a name")
         fields[name] = content.decode("utf-8")
     return fields
 
@@ -163,29 +162,29 @@ def _answer(nas: Nas, path: str, form: Form) -> Response:
     try:
         api = _api(form, PROGRAMS[program], segment)
         name = f"{api.name}.{form.fields['method']}"
-        return _success(form, _carry_out(nas, api, form), nas.faults.take("hang_up", name))
+        return _success(form, _execute(nas, api, form), nas.faults.take("hang_up", name))
     except DsmError as error:
         return _refusal(error)
-    except Lost:
-        return Dropped()
-    except GetRefused:
+    except NoAnswerError:
+        return DroppedConnection()
+    except GetRefusedError:
         return HTMLResponse("<html><body>Service unavailable</body></html>", 503)
     except Exception:
-        # Whatever goes wrong behind DSM's gateway, the caller sees a program that ended without an answer.
+        # DSM's gateway reports any failure of the program behind it as 502.
         log.exception("call of %s failed", form.fields.get("api"))
         return HTMLResponse("<html><body>Bad gateway</body></html>", 502)
 
 
-def _hinder(nas: Nas, name: str) -> None:
-    """What can happen to any call before anything looks at it."""
+def _raise_early_faults(nas: Nas, name: str) -> None:
+    """Raise the injected faults that end any call before it is checked."""
     fault = nas.faults.take_one_of(("crash_502", "drop_before"), name)
     if fault == "crash_502":
-        raise RuntimeError(f"{name} ended the program as it was told to")
+        raise RuntimeError(f"{name}: crash by an injected fault")
     if fault:
-        raise Lost
-    refused = "" if name == INFO else nas.faults.take_one_of(UNDONE, name)
+        raise NoAnswerError
+    refused = "" if name == INFO else nas.faults.take_one_of(ANSWER_FAULTS, name)
     if refused:
-        raise DsmError(UNDONE[refused])
+        raise DsmError(ANSWER_FAULTS[refused])
 
 
 def _api(form: Form, only: str | None, segment: str) -> Api:
@@ -197,13 +196,13 @@ def _api(form: Form, only: str | None, segment: str) -> Api:
     return api
 
 
-def _carry_out(nas: Nas, api: Api, form: Form) -> object:
-    """Run the call: its data."""
+def _execute(nas: Nas, api: Api, form: Form) -> object:
+    """Run a call; return the data of its answer."""
     name = f"{api.name}.{form.fields['method']}"
-    _hinder(nas, name)
+    _raise_early_faults(nas, name)
     version, method = _method(api, form)
     if method.write and form.verb == "GET" and not method.get:
-        raise GetRefused
+        raise GetRefusedError
     session = _session(nas, method, name, form) if method.session else None
     call = Call(nas, Params(form.fields), version, form.address, session)
     if session is not None and nas.faults.take("busy_117", name):
@@ -216,35 +215,35 @@ def _carry_out(nas: Nas, api: Api, form: Form) -> object:
         raise DsmError(api.busy)
     try:
         if nas.faults.take("silent_noop", name):
-            return method.run(dataclasses.replace(call, nas=nas.inert()))
+            return method.run(dataclasses.replace(call, nas=nas.read_only()))
         half = {field: _halved(text) for field, text in form.fields.items()}
         if half != form.fields and nas.faults.take("half_list", name):
             return method.run(dataclasses.replace(call, params=Params(half)))
         data = method.run(call)
         if nas.faults.take("drop_after_write", name):
-            raise Lost
+            raise NoAnswerError
         return data
     finally:
         nas.writing.release()
 
 
 def _part(call: Call, fields: Mapping[str, str]) -> object:
-    """One part of a compound request: a call like any other, with the session that was checked for the whole."""
+    """Run one part of a compound request with the session of the whole request."""
     session = call.caller
     form = Form("POST", {**fields, "_sid": session.sid}, call.address, "", session.token)
-    return _carry_out(call.nas, _api(form, None, ""), form)
+    return _execute(call.nas, _api(form, None, ""), form)
 
 
-BY_NAME[entry.NAME] = entry.over(_part)
+BY_NAME[entry.NAME] = entry.make_api(_part)
 
 
 def _halved(text: str) -> str:
-    """A JSON value with the first half of each of its lists; other text as it is."""
+    """Return a JSON text with the first half of each of its lists; other text unchanged."""
 
     def half(value: Any) -> Any:
         if isinstance(value, list):
-            return [half(each) for each in value[: (len(value) + 1) // 2]]
-        return {key: half(each) for key, each in value.items()} if isinstance(value, dict) else value
+            return [half(element) for element in value[: (len(value) + 1) // 2]]
+        return {key: half(element) for key, element in value.items()} if isinstance(value, dict) else value
 
     try:
         value = json.loads(text)
@@ -269,12 +268,12 @@ def _method(api: Api, form: Form) -> tuple[int, Method]:
 def _session(nas: Nas, method: Method, name: str, form: Form) -> Session:
     sid = form.fields.get("_sid") or form.cookie
     session = nas.sessions.check(sid, form.token or form.fields.get("SynoToken", ""), form.address)
-    lost = nas.faults.take_one_of(LOST_SESSIONS, name)
-    if lost:
+    fault = nas.faults.take_one_of(SESSION_FAULTS, name)
+    if fault:
         nas.sessions.close(sid)
-        raise DsmError(LOST_SESSIONS[lost])
+        raise DsmError(SESSION_FAULTS[fault])
     if not session.administrator and name not in ("SYNO.API.Auth.logout", "SYNO.DSM.Info.getinfo"):
-        # What else an ordinary account may read was not observed; its writes were, and got 119.
+        # Other reads by an ordinary account were not observed; its writes were, and were answered with 119.
         raise DsmError(119 if method.write else 105)
     return session
 
@@ -296,5 +295,5 @@ def _refusal(error: DsmError) -> Response:
 
 
 def _json(document: dict[str, Any], last: bool = False) -> Response:
-    kind = LastAnswer if last else JSONResponse
+    kind = ClosingResponse if last else JSONResponse
     return kind(json.loads(json.dumps(document)), headers={"Cache-Control": "no-store"})

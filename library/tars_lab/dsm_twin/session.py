@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sessions: opened by a login, bound to an address, ended by time, by a fault or by logout."""
+"""Sessions: opened by a login, bound to an address, ended by a timeout, a fault or a logout."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TIMEOUT_S = 15 * 60
 
 @dataclass
 class Session:
-    """One login. `token` is the SynoToken that later calls must carry, empty when the login did not ask for one."""
+    """One login. `token` is the SynoToken that later calls must send; "" if the login did not request one."""
 
     sid: str
     account: str
@@ -28,7 +28,7 @@ class Session:
 
 
 class Sessions:
-    """The open sessions of one run of the NAS. They do not survive its restart."""
+    """The open sessions. They do not survive a restart of the NAS."""
 
     def __init__(self, timeout_s: float = TIMEOUT_S, clock: Callable[[], float] = time.monotonic) -> None:
         self._timeout_s = timeout_s
@@ -37,6 +37,7 @@ class Sessions:
         self._guard = threading.Lock()
 
     def open(self, account: str, administrator: bool, address: str, with_token: bool) -> Session:
+        """Open and return a session."""
         token = secrets.token_urlsafe(12) if with_token else ""
         session = Session(secrets.token_urlsafe(48), account, administrator, address, token, self._clock())
         with self._guard:
@@ -44,7 +45,7 @@ class Sessions:
         return session
 
     def check(self, sid: str, token: str, address: str) -> Session:
-        """The session of `sid`, or a refusal: 119 unknown or no SynoToken, 106 timed out, 150 another address."""
+        """Return the session of `sid`. Raises DsmError: 119 unknown or no SynoToken, 106 timeout, 150 other address."""
         with self._guard:
             session = self._open.get(sid)
             if session is None:
@@ -61,13 +62,16 @@ class Sessions:
             return session
 
     def listed(self) -> list[Session]:
+        """Return the open sessions."""
         with self._guard:
             return list(self._open.values())
 
     def close(self, sid: str) -> None:
+        """Close a session, if it is open."""
         with self._guard:
             self._open.pop(sid, None)
 
     def close_all(self) -> None:
+        """Close all sessions."""
         with self._guard:
             self._open.clear()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the NAS remembers: one JSON document, replaced atomically."""
+"""The state of the NAS: one JSON document, replaced atomically."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ FRESH: dict[str, Any] = {
 
 
 def replace(path: Path, text: str, mode: int = 0o600) -> None:
-    """Put `text` in the place of file `path` so that a crash leaves either the old text or the new one."""
+    """Replace the content of a file atomically: after a crash it has either the old text or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.new")
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
@@ -68,7 +68,7 @@ def replace(path: Path, text: str, mode: int = 0o600) -> None:
 
 
 class State:
-    """The state document. Readers use `data`; writers use `change()`, which commits whole or not at all."""
+    """The state document. Readers use `data`; writers use `change()`, which commits all changes or none."""
 
     def __init__(self, path: Path | None, data: dict[str, Any] | None = None) -> None:
         self.path = path
@@ -79,7 +79,7 @@ class State:
 
     @contextmanager
     def change(self) -> Iterator[dict[str, Any]]:
-        """A copy to edit; it becomes the state, on disk and in memory, if the block ends without an exception."""
+        """Yield a copy to edit; it becomes the state, on disk and in memory, if the block ends without an exception."""
         with self._changing:
             draft = copy.deepcopy(self.data)
             yield draft
@@ -88,5 +88,5 @@ class State:
             self.data = draft
 
     def scratch(self) -> State:
-        """A copy whose changes reach neither this state nor the disk."""
+        """Return a copy whose changes are written neither to this state nor to the disk."""
         return State(None, copy.deepcopy(self.data))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Scheduled tasks in the machine's own terms: when they are due, and the systemd units that run them."""
+"""Scheduled tasks on the machine: when they are due, and the systemd units that run them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from tars_lab.dsm_twin.state import replace
 
 DAILY, WEEKLY, MONTHLY = 1001, 1002, 1003
 MONTHS_BETWEEN = {0: 0, 1: 1, 5: 3, 3: 6, 2: 12}
-"""Months from one run to the next, by `repeat_date`, of a task that starts on a date."""
+"""Months between two runs, by `repeat_date`, of a task that starts on a date."""
 
 WEEKS = {"first": "01..07", "second": "08..14", "third": "15..21", "fourth": "22..28", "last": "~07/1"}
-"""Days of a month in systemd's words, by the `monthly_week` that they lie in."""
+"""Days of a month in the notation of systemd.time(7), by `monthly_week`."""
 
 DAYS = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")
 FARTHEST = 800
-"""Days looked ahead for the next run: no schedule has longer between two."""
+"""Days to search for the next run: no schedule has a longer interval."""
 
 UNITS = Path("/run/systemd/system")
 SCRIPTS = Path("/run/dsm-tasks")
@@ -32,7 +32,7 @@ SHELL = "/bin/bash"
 
 @dataclass(frozen=True)
 class Job:
-    """A task as the machine runs it: `script` as its user, whenever one of `calendar` (systemd.time) says so."""
+    """A task on the machine: it runs `script` as `user` at the times of `calendar` (systemd.time(7))."""
 
     id: int
     name: str
@@ -42,7 +42,7 @@ class Job:
 
 
 def calendar(schedule: Mapping[str, Any]) -> tuple[str, ...]:
-    """The schedule of SYNO.Core.TaskScheduler as calendar events of systemd."""
+    """Return the schedule of SYNO.Core.TaskScheduler as calendar events of systemd."""
     return tuple(f"{day} {time}:00" for day in _days(schedule) for time in _times(schedule))
 
 
@@ -64,7 +64,7 @@ def _times(schedule: Mapping[str, Any]) -> list[str]:
     hour, minute, last = schedule["hour"], schedule["minute"], max(schedule["hour"], schedule["last_work_hour"])
     if schedule["repeat_hour"]:
         hours = range(hour, last + 1, schedule["repeat_hour"])
-        return [f"{','.join(f'{each:02}' for each in hours)}:{minute:02}"]
+        return [f"{','.join(f'{number:02}' for number in hours)}:{minute:02}"]
     step = schedule["repeat_min"]
     if not step:
         return [f"{hour:02}:{minute:02}"]
@@ -73,12 +73,12 @@ def _times(schedule: Mapping[str, Any]) -> list[str]:
 
 
 def start(schedule: Mapping[str, Any]) -> datetime.date:
-    """The date (`2026/1/31`) of a schedule that has one; ValueError for no such day."""
+    """Return the date (`2026/1/31`) of a schedule that has one. Raises ValueError if the day does not exist."""
     return datetime.datetime.strptime(schedule["date"], "%Y/%m/%d").date()
 
 
 def next_run(schedule: Mapping[str, Any], now: datetime.datetime) -> datetime.datetime | None:
-    """When the task is due next, on the NAS's clock; None when it never is again."""
+    """Return the next run in the NAS's local time, None if there is none."""
     for ahead in range(FARTHEST):
         day = now.date() + datetime.timedelta(days=ahead)
         if not _due(schedule, day):
@@ -107,7 +107,7 @@ def _due(schedule: Mapping[str, Any], day: datetime.date) -> bool:
 
 
 def _minutes(schedule: Mapping[str, Any]) -> list[int]:
-    """The minutes of a day at which the task runs."""
+    """Return the minutes of a day at which the task runs."""
     first = schedule["hour"] * 60 + schedule["minute"]
     step = schedule["repeat_hour"] * 60 or schedule["repeat_min"]
     last = max(schedule["hour"], schedule["last_work_hour"]) * 60 + 59
@@ -115,29 +115,31 @@ def _minutes(schedule: Mapping[str, Any]) -> list[int]:
 
 
 def units(job: Job) -> dict[str, str]:
-    """Names and texts of the systemd units of a task; one that is off has no timer."""
+    """Return the systemd units of a task by name; a disabled task has no timer."""
     about = f"[Unit]\nDescription={job.name.replace('%', '%%')}\n\n"
     service = f"[Service]\nType=oneshot\nUser={job.user}\nExecStart={SHELL} {script(job.id)}\n"
-    found = {f"{unit(job.id)}.service": about + service}
+    texts = {f"{unit(job.id)}.service": about + service}
     if job.calendar:
         events = "".join(f"OnCalendar={event}\n" for event in job.calendar)
-        found[f"{unit(job.id)}.timer"] = f"{about}[Timer]\nAccuracySec=1s\n{events}"
-    return found
+        texts[f"{unit(job.id)}.timer"] = f"{about}[Timer]\nAccuracySec=1s\n{events}"
+    return texts
 
 
 def unit(identity: int) -> str:
+    """Return the name of a task's units, without the suffix."""
     return f"dsm-task-{identity}"
 
 
 def script(identity: int) -> Path:
+    """Return the path of a task's script."""
     return SCRIPTS / f"{identity}.sh"
 
 
 def install(jobs: Sequence[Job]) -> None:
-    """Let the machine run these tasks and no others of the NAS's."""
+    """Replace the units and scripts of all tasks by those of these jobs."""
     wanted = {name: text for job in jobs for name, text in units(job).items()}
-    there = {path.name: path.read_text(encoding="utf-8") for path in UNITS.glob("dsm-task-*")}
-    stale = [name for name in there if there[name] != wanted.get(name)]
+    present = {path.name: path.read_text(encoding="utf-8") for path in UNITS.glob("dsm-task-*")}
+    stale = [name for name in present if present[name] != wanted.get(name)]
     _timers("stop", stale)
     for name in stale:
         (UNITS / name).unlink()
@@ -150,7 +152,7 @@ def install(jobs: Sequence[Job]) -> None:
     for name, text in wanted.items():
         replace(UNITS / name, text, 0o644)
     subprocess.run(["systemctl", "daemon-reload"], check=True)
-    _timers("start", [name for name in wanted if there.get(name) != wanted[name]])
+    _timers("start", [name for name in wanted if present.get(name) != wanted[name]])
 
 
 def _timers(verb: str, names: Sequence[str]) -> None:
@@ -160,5 +162,5 @@ def _timers(verb: str, names: Sequence[str]) -> None:
 
 
 def run(identity: int) -> None:
-    """Begin a task now, whether it is on or off."""
+    """Start a task now, whether it is enabled or not."""
     subprocess.run(["systemctl", "start", "--no-block", f"{unit(identity)}.service"], check=True)

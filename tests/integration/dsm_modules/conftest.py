@@ -193,7 +193,7 @@ class Stage:
         effects = DirectoryEffects(root)
         # Hundreds of them need not outlive a power failure.
         state = State(root / "state.json" if pace == 1 else None)
-        nas = Nas.made(self._factory, state, effects, faults)
+        nas = Nas.create(self._factory, state, effects, faults)
         fingerprint = hashlib.sha256(ssl.PEM_cert_to_DER_cert(self._certificate)).hexdigest()
         port, session_file = self._bound.getsockname()[1], where / "run" / "session.json"
         twin = Twin(root, self._project, faults, nas, port, fingerprint, session_file, self._server)
@@ -204,7 +204,7 @@ class Stage:
         restarted.result()
         self._server.restart_s = RESTART_S / pace
         effects.restart_web = self._server.show
-        effects.wiring.cut = self._server.cut
+        effects.interfaces.cut = self._server.cut
         certificate.first_start(nas, self._certificate)
         self._app_now = noting(application(nas), twin)
         return twin

@@ -43,7 +43,7 @@ def test_accounts_are_made_and_stay(twin: Twin) -> None:
     ]
     for key in ("changed", "changes", "diff", "users", "groups"):
         assert planned[key] == first[key]
-    assert json.loads((twin.root / "people.json").read_text()) == {
+    assert json.loads((twin.root / "principals.json").read_text()) == {
         "users": ["tars-backup"],
         "groups": {"writers": ["tars-backup"]},
     }

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tars_lab.dsm_twin.wiring import SETTINGS, Ipv4, parse
+from tars_lab.dsm_twin.interfaces import SETTINGS, Ipv4, parse
 
 pytestmark = pytest.mark.integration
 
@@ -106,7 +106,7 @@ def test_a_nas_that_does_not_come_back_is_said_so(twin: Twin) -> None:
         for server in twin.server.servers:
             twin.server.loop.call_soon_threadsafe(server.close)
 
-    twin.nas.effects.wiring.moved = silence
+    twin.nas.effects.interfaces.moved = silence
     result = twin.run("dsm_address", **{**SECOND, "deadline": 1})
     assert (result["failed"], bool(result.get("changed"))) == (True, True)
     assert "127.0.0.1: a machine answers, but not as a NAS" in result["msg"]
@@ -114,7 +114,7 @@ def test_a_nas_that_does_not_come_back_is_said_so(twin: Twin) -> None:
 
 
 def test_a_login_refused_after_the_change_is_not_tried_again(twin: Twin) -> None:
-    twin.nas.effects.wiring.moved = lambda name, settings: twin.faults.add("autoblock", count=9)
+    twin.nas.effects.interfaces.moved = lambda name, settings: twin.faults.add("autoblock", count=9)
     result = twin.run("dsm_address", **SECOND)
     assert (result["failed"], result["changed"]) == (True, True)
     assert "auto block" in result["msg"] and twin.count("SYNO.API.Auth.login") == 2
@@ -122,7 +122,7 @@ def test_a_login_refused_after_the_change_is_not_tried_again(twin: Twin) -> None
 
 def test_an_address_in_use_beside_the_other_port_is_refused_by_the_nas_itself(twin: Twin) -> None:
     # Only the NAS can see who is on that network.
-    twin.nas.effects.wiring.answers = lambda address: True
+    twin.nas.effects.interfaces.answers = lambda address: True
     result = twin.run("dsm_address", **SECOND)
     assert (result["failed"], bool(result.get("changed"))) == (True, False)
     assert "in use by another machine (code 4312" in result["msg"]

@@ -22,7 +22,7 @@ import pytest
 from tars_lab.dsm_twin.apis import BY_NAME
 from tars_lab.dsm_twin.faults import NAMES
 from tars_lab.dsm_twin.install import make_certificate
-from tars_lab.dsm_twin.wiring import SETTINGS, Ipv4, parse
+from tars_lab.dsm_twin.interfaces import SETTINGS, Ipv4, parse
 
 pytestmark = pytest.mark.integration
 

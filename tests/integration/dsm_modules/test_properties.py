@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tars_lab.dsm_twin.install import make_certificate
-from tars_lab.dsm_twin.wiring import SETTINGS, Ipv4, parse
+from tars_lab.dsm_twin.interfaces import SETTINGS, Ipv4, parse
 
 pytestmark = pytest.mark.integration
 

@@ -57,7 +57,7 @@ async def running(root: Path, faults: Faults) -> AsyncIterator[int]:
     """The NAS below `root`, on a free port of loopback."""
     (root / "volume1").mkdir(exist_ok=True)
     factory = Factory.from_json(factory_document(FACTORY))
-    nas = Nas.made(factory, State(root / "state.json"), DirectoryEffects(root), faults)
+    nas = Nas.create(factory, State(root / "state.json"), DirectoryEffects(root), faults)
     make_certificate(root / "cert.pem", root / "key.pem", "ds1515plus", ["127.0.0.1"])
     bound = listener(0, "127.0.0.1")
     server = tls_server(application(nas), root / "cert.pem", root / "key.pem")

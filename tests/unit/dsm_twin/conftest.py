@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A NAS on a directory, and a caller that speaks the Web API's wire format."""
+"""A NAS with effects below a directory, and a client that sends requests in the format of the Web API."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def factory() -> Factory:
 
 
 class Clock:
-    """Time that passes when told."""
+    """A clock that tests set."""
 
     def __init__(self) -> None:
         self.now = 1_000_000_000.0
@@ -65,13 +65,13 @@ def clock() -> Clock:
 
 @pytest.fixture
 def start(tmp_path: Path, factory: Factory, clock: Clock) -> Callable[[], Nas]:
-    """Start the NAS on its directory; a second call is its restart."""
+    """Return a function that starts the NAS on its directory; a second call restarts it."""
     for volume in factory.volumes:
         (tmp_path / volume.path.lstrip("/")).mkdir()
 
     def started() -> Nas:
         state, faults = State(tmp_path / "state.json"), Faults(tmp_path / "faults.json")
-        nas = Nas.made(factory, state, DirectoryEffects(tmp_path), faults)
+        nas = Nas.create(factory, state, DirectoryEffects(tmp_path), faults)
         nas = dataclasses.replace(nas, sessions=Sessions(clock=clock))
         nas.codes.clock = nas.auto_block.clock = clock
         return nas
@@ -85,7 +85,7 @@ def nas(start: Callable[[], Nas]) -> Nas:
 
 
 class Caller:
-    """Sends forms. Keyword values become JSON, except those of SYNO.API.Auth; `_raw` fields go as they are."""
+    """Sends forms. Keyword arguments are encoded as JSON, except for SYNO.API.Auth; `raw` fields are sent unchanged."""
 
     def __init__(self, nas: Nas, address: str = "10.77.0.1") -> None:
         self.http = TestClient(application(nas), base_url="https://nas", client=(address, 40000))
@@ -103,7 +103,7 @@ class Caller:
         return document
 
     def code(self, *arguments: Any, **fields: Any) -> int:
-        """The error code of a call, 0 for success."""
+        """Return the error code of a call, 0 for success."""
         answer = self(*arguments, **fields)
         return 0 if answer["success"] else int(answer["error"]["code"])
 
@@ -132,15 +132,15 @@ class Caller:
 
 @pytest.fixture
 def stranger(nas: Nas) -> Caller:
-    """A caller that has not logged in."""
+    """Return a caller that has not logged in."""
     return Caller(nas)
 
 
 @pytest.fixture
 def dsm(nas: Nas) -> Caller:
-    """A caller with an administrator's session."""
+    """Return a caller with an administrator's session."""
     caller = Caller(nas)
-    # Opened without a login: hashing a password is slow by design.
+    # Opened without a login, because hashing a password is slow by design.
     session = nas.sessions.open("tars-admin", True, "10.77.0.1", with_token=True)
     caller.session = {"_sid": session.sid, "SynoToken": session.token}
     return caller

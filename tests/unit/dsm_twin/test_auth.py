@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Login, sessions and their refusals."""
+"""Login, sessions and their errors."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ INFO = ("SYNO.DSM.Info", "getinfo", 2)
         ("child", 0),
     ],
 )
-def test_login_answers_by_the_account(stranger: Any, account: str, code: int) -> None:
+def test_login_answers_with_the_code_of_the_account(stranger: Any, account: str, code: int) -> None:
     assert stranger.login_code(account=account, passwd="p", session="DSM") == code
 
 
-def test_a_session_name_the_account_may_use(stranger: Any) -> None:
+def test_a_session_name_that_the_account_can_use(stranger: Any) -> None:
     assert stranger.login_code(account="files", passwd="p", session="FileStation") == 0
 
 
@@ -69,27 +69,27 @@ def test_old_failures_do_not_count(stranger: Any, clock: Any) -> None:
 
 
 def test_one_time_code_and_device(stranger: Any, clock: Any) -> None:
-    who = {"account": "guarded", "passwd": "p"}
+    credentials = {"account": "guarded", "passwd": "p"}
     code = one_time_code("JBSWY3DPEHPK3PXP", clock.now)
-    assert stranger.login_code(**who, otp_code="000000") == 404
+    assert stranger.login_code(**credentials, otp_code="000000") == 404
     data = stranger.login(7, "guarded", "p", otp_code=code, enable_device_token="yes", device_name="controller")
-    assert stranger.login_code(**who, otp_code=code) == 404, "a code is good once"
+    assert stranger.login_code(**credentials, otp_code=code) == 404, "a code is valid once"
     known = {"device_id": data["device_id"]}
-    assert stranger.login_code(**who, **known, device_name="controller") == 0
-    assert stranger.login_code(**who, **known, device_name="other") == 403
+    assert stranger.login_code(**credentials, **known, device_name="controller") == 0
+    assert stranger.login_code(**credentials, **known, device_name="other") == 403
 
 
 @pytest.mark.parametrize(
     ("fault", "code"), [("otp_enforced", 406), ("password_expired", 409), ("password_must_change", 410)]
 )
-def test_what_befalls_an_account(nas: Any, stranger: Any, fault: str, code: int) -> None:
+def test_faults_of_an_account(nas: Any, stranger: Any, fault: str, code: int) -> None:
     nas.faults.add(fault)
-    assert stranger.login_code(passwd="wrong") == 400, "the password comes first"
+    assert stranger.login_code(passwd="wrong") == 400, "the password is checked first"
     assert stranger.login_code() == code
     assert stranger.login_code() == 0
 
 
-def test_an_account_with_a_second_factor_is_enrolled(nas: Any, stranger: Any, clock: Any) -> None:
+def test_an_account_with_a_second_factor_counts_as_enrolled(nas: Any, stranger: Any, clock: Any) -> None:
     nas.faults.add("otp_enforced")
     code = one_time_code("JBSWY3DPEHPK3PXP", clock.now)
     assert stranger.login_code(account="guarded", passwd="p", otp_code=code) == 0
@@ -106,7 +106,7 @@ def test_one_time_code_of_rfc_6238() -> None:
     assert one_time_code("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", 59) == "287082"
 
 
-def test_token_is_needed_when_asked_for(stranger: Any) -> None:
+def test_a_requested_token_is_required(stranger: Any) -> None:
     token = stranger.login(enable_syno_token="yes")["synotoken"]
     assert stranger.code(*INFO) == 0
     del stranger.session["SynoToken"]
@@ -124,12 +124,12 @@ def test_session_as_cookie(stranger: Any) -> None:
     assert stranger.code(*INFO) == 0
 
 
-def test_session_refusals(nas: Any, dsm: Any, stranger: Any, caller_at: Any, clock: Any) -> None:
+def test_session_errors(nas: Any, dsm: Any, stranger: Any, caller_at: Any, clock: Any) -> None:
     assert stranger.code(*INFO) == 119
     assert dsm.code(*INFO, raw={"_sid": "invented"}) == 119
-    elsewhere = caller_at(nas, "10.77.0.99")
-    elsewhere.session = dsm.session
-    assert elsewhere.code(*INFO) == 150
+    other_address = caller_at(nas, "10.77.0.99")
+    other_address.session = dsm.session
+    assert other_address.code(*INFO) == 150
     clock.now += 14 * 60
     assert dsm.code(*INFO) == 0
     clock.now += 16 * 60
@@ -142,7 +142,7 @@ def test_logout_ends_the_session(dsm: Any) -> None:
     assert dsm.code(*INFO) == 119
 
 
-def test_an_ordinary_account(stranger: Any) -> None:
+def test_access_of_an_ordinary_account(stranger: Any) -> None:
     stranger.login(account="child", passwd="p")
     assert stranger.code(*INFO) == 0
     assert stranger.code("SYNO.Core.Share", "list") == 105

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Certificates: taken in as a form with files, made the default, bound to services, and really shown."""
+"""Certificates: imported as a form with files, made the default, assigned to services, and used by the web server."""
 
 from __future__ import annotations
 
@@ -50,30 +50,32 @@ def rows(dsm: Any) -> dict[str, Any]:
     return {row["desc"]: row for row in dsm.data(f"{API}.CRT", "list")["certificates"]}
 
 
-def test_an_import_becomes_the_default_and_takes_the_services(first: Any, dsm: Any, pem: Any, tmp_path: Path) -> None:
+def test_an_imported_default_gets_the_services(first: Any, dsm: Any, pem: Any, tmp_path: Path) -> None:
     assert rows(dsm)[""]["is_default"] is True
     answer = send(dsm, pem("nas.home.arpa"), desc="household", as_default="true")
     assert answer["success"] is True and answer["data"]["restart_httpd"] is True
-    found = rows(dsm)
-    new = found["household"]
-    assert (new["id"], new["is_default"], found[""]["is_default"]) == (answer["data"]["id"], True, False)
+    by_description = rows(dsm)
+    new = by_description["household"]
+    assert (new["id"], new["is_default"], by_description[""]["is_default"]) == (answer["data"]["id"], True, False)
     assert new["subject"] == {"common_name": "nas.home.arpa", "sub_alt_name": ["nas.home.arpa", "10.77.0.20"]}
     assert [service["service"] for service in new["services"]] == ["default", "ftpd"]
     assert "BEGIN PRIVATE KEY" in (tmp_path / "var/lib/dsm-twin/shown.pem").read_text()
-    assert "PRIVATE KEY" not in str(found)
+    assert "PRIVATE KEY" not in str(by_description)
 
 
-def test_an_import_in_the_place_of_another_keeps_its_services(first: Any, dsm: Any, pem: Any) -> None:
+def test_an_import_that_replaces_another_keeps_its_services(first: Any, dsm: Any, pem: Any) -> None:
     identity = send(dsm, pem("a"), desc="household", as_default="true")["data"]["id"]
     again = send(dsm, pem("b"), desc="household", id=identity)["data"]
     assert again == {"id": identity, "restart_httpd": True}
     row = rows(dsm)["household"]
     assert (row["subject"]["common_name"], row["is_default"], len(row["services"])) == ("b", True, 2)
     assert send(dsm, pem("c"), desc="other")["data"]["restart_httpd"] is False
-    assert send(dsm, pem("d"), desc="yes", as_default="false")["data"]["restart_httpd"] is True, "any text is a yes"
+    assert send(dsm, pem("d"), desc="yes", as_default="false")["data"]["restart_httpd"] is True, (
+        "any text is taken as true"
+    )
 
 
-def test_refusals(first: Any, dsm: Any, nas: Any, pem: Any) -> None:
+def test_errors(first: Any, dsm: Any, nas: Any, pem: Any) -> None:
     good, other = pem("a"), pem("b")
     for files, code in [
         ({**good, "key": "no key"}, 5511),
@@ -112,7 +114,7 @@ def leaf(port: int) -> str:
     return ssl.get_server_certificate(("127.0.0.1", port))
 
 
-def test_the_default_one_is_shown_after_a_restart_that_cuts_connections(
+def test_the_default_certificate_is_used_after_a_restart_that_ends_connections(
     first: dict[str, str], nas: Any, dsm: Any, pem: Any, tmp_path: Path
 ) -> None:
     (tmp_path / "cert.pem").write_text(first["cert"])
@@ -127,13 +129,13 @@ def test_the_default_one_is_shown_after_a_restart_that_cuts_connections(
         assert leaf(port) == first["cert"]
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        with socket.create_connection(("127.0.0.1", port)) as plain, context.wrap_socket(plain) as kept:
+        with socket.create_connection(("127.0.0.1", port)) as plain, context.wrap_socket(plain) as idle:
             new = pem("nas.home.arpa")
             assert send(dsm, new, as_default="true")["data"]["restart_httpd"] is True
-            kept.settimeout(10)
+            idle.settimeout(10)
             with pytest.raises(OSError):
-                # Nothing was asked, so whatever ends this wait is the cut.
-                if not kept.recv(1):
+                # No request was sent, so only the end of the connection can end this wait.
+                if not idle.recv(1):
                     raise ConnectionResetError
         deadline = time.monotonic() + 10
         while leaf(port) != new["cert"]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The checks common to all calls, and the faults."""
+"""The checks that all calls pass, and the injected faults."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_parameters_are_checked_last(dsm: Any) -> None:
     assert dsm("SYNO.Core.Share", "get")["error"] == {"code": 120, "errors": {"name": "name", "reason": "required"}}
 
 
-def test_api_info_needs_no_session_and_leaves_out_unknown_names(stranger: Any) -> None:
+def test_api_info_needs_no_session_and_omits_unknown_names(stranger: Any) -> None:
     everything = stranger.http.get("/webapi/query.cgi?api=SYNO.API.Info&version=1&method=query&query=all").json()
     assert everything["data"]["SYNO.API.Auth"] == {"path": "entry.cgi", "minVersion": 1, "maxVersion": 7}
     assert everything["data"]["SYNO.Core.Share"]["requestFormat"] == "JSON"
@@ -49,7 +49,7 @@ def test_api_info_needs_no_session_and_leaves_out_unknown_names(stranger: Any) -
     assert list(two) == ["SYNO.Core.Share"]
 
 
-def test_old_programs_answer_their_own_api_alone(stranger: Any) -> None:
+def test_old_programs_answer_only_their_own_api(stranger: Any) -> None:
     login = {"api": "SYNO.API.Auth", "method": "login", "version": "6", "account": "tars-admin", "passwd": "right"}
     assert stranger.http.post("/webapi/auth.cgi", data=login).json()["success"]
     assert stranger.http.post("/webapi/query.cgi", data=login).json()["error"]["code"] == 102
@@ -69,12 +69,12 @@ def test_old_programs_answer_their_own_api_alone(stranger: Any) -> None:
         ("application/x-www-form-urlencoded", b""),
     ],
 )
-def test_a_body_that_is_no_form(stranger: Any, content_type: str, body: bytes) -> None:
+def test_a_body_that_is_not_a_form(stranger: Any, content_type: str, body: bytes) -> None:
     answer = stranger.http.post("/webapi/entry.cgi", content=body, headers={"Content-Type": content_type})
     assert answer.json()["error"]["code"] == 101
 
 
-def test_routing_and_session_may_stand_in_the_query(dsm: Any) -> None:
+def test_api_and_session_can_be_in_the_query(dsm: Any) -> None:
     query = dsm.session | {"api": "SYNO.DSM.Info", "method": "getinfo", "version": "2"}
     assert dsm.http.post("/webapi/entry.cgi", params=query, data={"mimeType": "application/json"}).json()["success"]
 
@@ -99,12 +99,12 @@ def test_port_5000_redirects() -> None:
     assert answer.headers["location"] == "https://nas:5001/webapi/query.cgi?query=all"
 
 
-def test_busy_then_not(nas: Any, dsm: Any) -> None:
+def test_a_busy_fault_ends_after_its_count(nas: Any, dsm: Any) -> None:
     nas.faults.add("busy_117", 2)
     assert [dsm.code(*INFO) for _ in range(3)] == [117, 117, 0]
 
 
-def test_a_fault_on_one_method_spares_the_others(nas: Any, dsm: Any) -> None:
+def test_a_fault_of_one_method_does_not_affect_others(nas: Any, dsm: Any) -> None:
     nas.faults.add("busy_117", on="SYNO.Core.Share.list")
     nas.faults.add("busy_117", on="SYNO.Core.FileServ.NFS")
     assert dsm.code(*INFO) == 0
@@ -112,13 +112,13 @@ def test_a_fault_on_one_method_spares_the_others(nas: Any, dsm: Any) -> None:
     assert dsm.code("SYNO.Core.FileServ.NFS", "get", 2) == 117
 
 
-def test_locked_meets_share_writes_alone(nas: Any, dsm: Any) -> None:
+def test_the_lock_fault_affects_only_writes_of_shares(nas: Any, dsm: Any) -> None:
     nas.faults.add("locked_3328")
     dsm.enable_nfs()
     assert [dsm.create("docs"), dsm.create("docs")] == [3328, 0]
 
 
-def test_silent_noop_answers_success_and_does_nothing(nas: Any, dsm: Any, tmp_path: Path) -> None:
+def test_silent_noop_answers_success_without_an_effect(nas: Any, dsm: Any, tmp_path: Path) -> None:
     nas.faults.add("silent_noop")
     assert dsm.create("docs") == 0
     assert dsm.code("SYNO.Core.Share", "get", name="docs") == 402
@@ -126,7 +126,7 @@ def test_silent_noop_answers_success_and_does_nothing(nas: Any, dsm: Any, tmp_pa
     assert dsm.create("docs") == 0
 
 
-def test_drop_after_write(nas: Any, dsm: Any, tmp_path: Path) -> None:
+def test_drop_after_write_carries_the_write_out(nas: Any, dsm: Any, tmp_path: Path) -> None:
     nas.faults.add("drop_after_write")
     with pytest.raises(ConnectionResetError):
         dsm.create("docs")
@@ -134,7 +134,7 @@ def test_drop_after_write(nas: Any, dsm: Any, tmp_path: Path) -> None:
     assert dsm.create("docs") == 3301
 
 
-def test_drop_before_does_nothing(nas: Any, dsm: Any, tmp_path: Path) -> None:
+def test_drop_before_has_no_effect(nas: Any, dsm: Any, tmp_path: Path) -> None:
     nas.faults.add("drop_before", on="SYNO.Core.Share.create", after=1)
     assert dsm.create("docs") == 0
     with pytest.raises(ConnectionResetError):
@@ -143,7 +143,7 @@ def test_drop_before_does_nothing(nas: Any, dsm: Any, tmp_path: Path) -> None:
     assert dsm.create("more") == 0
 
 
-def test_a_crash_is_the_gateway_s_page_and_does_nothing(nas: Any, dsm: Any, tmp_path: Path) -> None:
+def test_a_crash_is_answered_by_the_gateway_without_an_effect(nas: Any, dsm: Any, tmp_path: Path) -> None:
     nas.faults.add("crash_502")
     shareinfo = json.dumps({"name": "docs", "vol_path": "/volume1", "name_org": ""})
     form = {"api": "SYNO.Core.Share", "method": "create", "version": "1", "name": '"docs"', "shareinfo": shareinfo}
@@ -151,7 +151,7 @@ def test_a_crash_is_the_gateway_s_page_and_does_nothing(nas: Any, dsm: Any, tmp_
     assert (answer.status_code, "html" in answer.text, (tmp_path / "volume1/docs").exists()) == (502, True, False)
 
 
-def test_half_a_list(nas: Any, dsm: Any) -> None:
+def test_half_list_uses_the_first_half(nas: Any, dsm: Any) -> None:
     dsm.create("docs")
     dsm.create("more")
     nas.faults.add("half_list", on="SYNO.Core.Share.delete")
@@ -160,14 +160,14 @@ def test_half_a_list(nas: Any, dsm: Any) -> None:
     assert nas.faults.listed() == []
 
 
-def test_a_missing_api_is_not_told_of(nas: Any, dsm: Any, stranger: Any) -> None:
+def test_a_missing_api_is_not_listed(nas: Any, dsm: Any, stranger: Any) -> None:
     nas.faults.add("missing_102", on="SYNO.Core.Share")
-    asked = {"query": "SYNO.Core.Share,SYNO.Core.Share.Permission"}
-    assert list(stranger.data("SYNO.API.Info", "query", raw=asked)) == ["SYNO.Core.Share.Permission"]
+    query = {"query": "SYNO.Core.Share,SYNO.Core.Share.Permission"}
+    assert list(stranger.data("SYNO.API.Info", "query", raw=query)) == ["SYNO.Core.Share.Permission"]
     assert [dsm.code("SYNO.Core.Share", "list"), dsm.code("SYNO.Core.Share", "list")] == [102, 0]
 
 
-def test_a_version_is_refused(nas: Any, dsm: Any) -> None:
+def test_a_version_is_rejected_by_a_fault(nas: Any, dsm: Any) -> None:
     nas.faults.add("refused_104")
     assert [dsm.code(*INFO), dsm.code(*INFO)] == [104, 0]
 
@@ -182,18 +182,18 @@ def test_a_version_is_refused(nas: Any, dsm: Any) -> None:
         ("moved_150", 150),
     ],
 )
-def test_sessions_end_on_request(nas: Any, dsm: Any, fault: str, code: int) -> None:
+def test_faults_end_sessions(nas: Any, dsm: Any, fault: str, code: int) -> None:
     nas.faults.add(fault)
     assert [dsm.code(*INFO), dsm.code(*INFO)] == [code, 119]
 
 
 @pytest.mark.parametrize(("fault", "code"), [("otp_required", 403), ("autoblock", 407)])
-def test_logins_refused_on_request(nas: Any, stranger: Any, fault: str, code: int) -> None:
+def test_faults_reject_logins(nas: Any, stranger: Any, fault: str, code: int) -> None:
     nas.faults.add(fault)
     assert [stranger.login_code(), stranger.login_code()] == [code, 0]
 
 
-def test_only_one_write_at_a_time(nas: Any, dsm: Any) -> None:
+def test_only_one_write_runs_at_a_time(nas: Any, dsm: Any) -> None:
     with nas.writing:
         assert dsm.create("docs") == 3328
         assert dsm.code("SYNO.Core.FileServ.NFS", "set", 2) == 117
@@ -201,12 +201,12 @@ def test_only_one_write_at_a_time(nas: Any, dsm: Any) -> None:
 
 
 def test_fault_command(nas: Any, stranger: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    here = ["--file", str(tmp_path / "faults.json")]
-    fault_command([*here, "add", "autoblock", "--count", "2"])
+    file_option = ["--file", str(tmp_path / "faults.json")]
+    fault_command([*file_option, "add", "autoblock", "--count", "2"])
     assert json.loads(capsys.readouterr().out) == [{"name": "autoblock", "count": 2, "on": "", "after": 0}]
     assert (tmp_path / "faults.json").stat().st_mode & 0o777 == 0o600
     assert stranger.login_code() == 407
-    fault_command([*here, "clear"])
+    fault_command([*file_option, "clear"])
     assert stranger.login_code() == 0
     with pytest.raises(SystemExit):
-        fault_command([*here, "add", "imaginary"])
+        fault_command([*file_option, "add", "imaginary"])

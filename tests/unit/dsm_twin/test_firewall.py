@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Firewall profiles: what is stored, what comes into force, and what DSM does when the caller would be shut out."""
+"""Firewall profiles: how they are stored and activated, and that one which locks the caller out is withdrawn."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def store(dsm: Any, wanted: dict[str, Any]) -> int:
     return int(dsm.code(f"{API}.Profile", "set", profile=wanted, profile_applying=False))
 
 
-def apply(dsm: Any) -> dict[str, Any]:
+def activate(dsm: Any) -> dict[str, Any]:
     task = dsm.data(f"{API}.Profile.Apply", "start", name="default", profile_applying=False)["task_id"]
     assert dsm.data(f"{API}.Profile.Apply", "status", task_id=task) == {"finish": False}
     assert dsm.code(f"{API}.Profile.Apply", "start", name="default", profile_applying=False) == 117
@@ -47,13 +47,13 @@ def apply(dsm: Any) -> dict[str, Any]:
     return answer
 
 
-def test_a_profile_is_stored_and_then_applied(dsm: Any, tmp_path: Path) -> None:
+def test_a_profile_is_stored_and_then_activated(dsm: Any, tmp_path: Path) -> None:
     assert dsm.data(API, "get") == {"enable_firewall": False, "profile_name": "default"}
     assert store(dsm, profile(RULE, total=7)) == 0
-    found = dsm.data(f"{API}.Profile", "get", name="default")
-    assert found == profile(RULE | {"log": False}, total=7), "what lies beside the adapters stays"
+    stored = dsm.data(f"{API}.Profile", "get", name="default")
+    assert stored == profile(RULE | {"log": False}, total=7), "other keys of the profile stay"
     assert not (tmp_path / "firewall.nft").exists()
-    assert apply(dsm) == {"finish": True, "success": True}
+    assert activate(dsm) == {"finish": True, "success": True}
     assert dsm.data(API, "get")["enable_firewall"] is True
     assert "10.77.0.1" in (tmp_path / "firewall.nft").read_text()
     assert dsm.data(f"{API}.Rules", "load", adapter="global")["rules"][0]["name"] == "desk"
@@ -69,17 +69,17 @@ def test_deny_is_stored_as_none(dsm: Any) -> None:
     assert (section["policy"], section["rules"][0]["policy"]) == ("none", "none")
 
 
-def test_saving_and_activating_at_once_is_busy_for_ever(dsm: Any) -> None:
+def test_saving_and_activating_in_one_call_is_always_busy(dsm: Any) -> None:
     assert dsm.code(f"{API}.Profile", "set", profile=profile(RULE), profile_applying=True) == 117
     assert dsm.code(f"{API}.Profile.Apply", "start", name="default", profile_applying=True) == 117
 
 
-def test_a_profile_that_shuts_the_caller_out_is_taken_back(dsm: Any, tmp_path: Path) -> None:
+def test_a_profile_that_locks_the_caller_out_is_withdrawn(dsm: Any, tmp_path: Path) -> None:
     assert store(dsm, profile(RULE)) == 0
-    apply(dsm)
+    activate(dsm)
     before = (tmp_path / "firewall.nft").read_text()
     assert store(dsm, profile(RULE | {"source_ip": "10.77.0.9"})) == 0
-    assert apply(dsm) == {"finish": True, "success": False, "errors": {"code": 1103}}
+    assert activate(dsm) == {"finish": True, "success": False, "errors": {"code": 1103}}
     assert dsm.data(f"{API}.Profile", "get", name="default") == profile(RULE | {"log": False})
     assert (tmp_path / "firewall.nft").read_text() == before
 
@@ -115,7 +115,7 @@ def test_bad_values_change_nothing(dsm: Any, broken: dict[str, Any]) -> None:
         ),
     ],
 )
-def test_calls_that_end_the_program(dsm: Any, method: str, fields: dict[str, str]) -> None:
+def test_calls_that_crash_the_program(dsm: Any, method: str, fields: dict[str, str]) -> None:
     api, _, name = f"{API}.{method}".rpartition(".")
     form = {"api": api, "method": name, "version": "1", "profile_applying": "false", **fields}
     answer = dsm.http.post("/webapi/entry.cgi", data=form | dsm.session)
@@ -123,10 +123,10 @@ def test_calls_that_end_the_program(dsm: Any, method: str, fields: dict[str, str
         assert answer.json()["error"]["code"] == 120
     else:
         assert answer.status_code == 502
-    assert dsm.code(API, "get") == 0, "the next call finds a program again"
+    assert dsm.code(API, "get") == 0, "the next call works again"
 
 
-def test_connections_tell_the_callers_own_address(nas: Any, dsm: Any) -> None:
+def test_connections_show_the_callers_own_address(nas: Any, dsm: Any) -> None:
     nas.sessions.open("child", False, "10.77.0.9", with_token=True)
     items = dsm.data("SYNO.Core.CurrentConnection", "list")["items"]
     assert {(item["from"], item["is_current_connected"]) for item in items} == {
@@ -147,18 +147,18 @@ RULES = [
 ]
 
 
-def test_the_table_is_one_that_nftables_takes() -> None:
+def test_nftables_accepts_the_table() -> None:
     table = netfilter.render(profile(*RULES, eth0={"policy": "allow", "rules": RULES}))
     assert table.count("20000-20010") == 2 and "RU" not in table
-    alone = ["unshare", "--user", "--map-root-user", "--net"]
-    if subprocess.run([*alone, "nft", "list", "tables"], capture_output=True, check=False).returncode:
-        pytest.skip("this machine gives no network namespace to try the table in")
-    tried = subprocess.run([*alone, "nft", "-f", "-"], input=table, capture_output=True, text=True, check=False)
+    isolated = ["unshare", "--user", "--map-root-user", "--net"]
+    if subprocess.run([*isolated, "nft", "list", "tables"], capture_output=True, check=False).returncode:
+        pytest.skip("no network namespace can be created to load the table in")
+    tried = subprocess.run([*isolated, "nft", "-f", "-"], input=table, capture_output=True, text=True, check=False)
     assert tried.returncode == 0, tried.stderr
 
 
 @pytest.mark.parametrize(
-    ("rules", "policy", "address", "port", "admitted"),
+    ("rules", "policy", "address", "port", "allowed"),
     [
         ([RULE], "drop", "10.77.0.1", 5001, True),
         ([RULE], "drop", "10.77.0.1", 22, False),
@@ -172,8 +172,8 @@ def test_the_table_is_one_that_nftables_takes() -> None:
         ([RULES[4]], "drop", "fd00::2", 20010, True),
     ],
 )
-def test_admission(rules: list[dict[str, Any]], policy: str, address: str, port: int, admitted: bool) -> None:
-    assert netfilter.admits(profile(*rules, policy=policy), address, port, "eth0") is admitted
+def test_allowed_connections(rules: list[dict[str, Any]], policy: str, address: str, port: int, allowed: bool) -> None:
+    assert netfilter.allows(profile(*rules, policy=policy), address, port, "eth0") is allowed
 
 
 ADAPTERS = ["global", "eth0", "eth1"]
@@ -183,7 +183,7 @@ SECTIONS = st.fixed_dictionaries(
 
 
 @given(st.dictionaries(st.sampled_from(ADAPTERS), SECTIONS), st.sampled_from([22, 443, 5001, 20001]), st.booleans())
-def test_whom_the_client_lets_pass_its_trial_gets_in(sections: dict[str, Any], port: int, invert: bool) -> None:
+def test_callers_that_pass_the_clients_check_are_allowed(sections: dict[str, Any], port: int, invert: bool) -> None:
     if invert:
         flipped = {"allow": "drop", "drop": "allow"}
         sections = {
@@ -191,5 +191,5 @@ def test_whom_the_client_lets_pass_its_trial_gets_in(sections: dict[str, Any], p
             for name, section in sections.items()
         }
     trial = shut_out(sections_from_api(sections), Access("10.77.0.1", [port]))
-    admitted = [netfilter.admits(sections, "10.77.0.1", port, adapter) for adapter in ("eth0", "eth1", "eth2")]
-    assert trial or all(admitted)
+    allowed = [netfilter.allows(sections, "10.77.0.1", port, adapter) for adapter in ("eth0", "eth1", "eth2")]
+    assert trial or all(allowed)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The NFS service, the rules, and the exports made of them."""
+"""The NFS service, the rules, and the exports made from them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tars_lab.dsm_twin.ganesha import Export, Rule, Service, known, render_export, render_service
+from tars_lab.dsm_twin.ganesha import Export, Rule, Service, render_export, render_service, resolve_client
 
 SERVICE = "SYNO.Core.FileServ.NFS"
 API = "SYNO.Core.FileServ.NFS.SharePrivilege"
@@ -26,7 +26,7 @@ RULE = {
 
 @pytest.fixture
 def docs(dsm: Any) -> Any:
-    """A caller, on a NAS with NFS enabled and a share `docs`."""
+    """Return a caller of a NAS with NFS enabled and a share `docs`."""
     dsm.enable_nfs()
     assert dsm.create("docs") == 0
     return dsm
@@ -53,12 +53,12 @@ def test_service(dsm: Any) -> None:
         ({"enable_nfs": 1, "enable_nfs_v4": True, "enabled_minor_ver": 1}, 120),
     ],
 )
-def test_service_refusals(dsm: Any, fields: dict[str, Any], code: int) -> None:
+def test_service_errors(dsm: Any, fields: dict[str, Any], code: int) -> None:
     assert dsm.code(SERVICE, "set", 2, **fields) == code
     assert dsm.data(SERVICE, "get", 2)["enable_nfs"] is False
 
 
-def test_rules_come_back_with_numbers_for_booleans(docs: Any) -> None:
+def test_rules_are_returned_with_numbers_for_booleans(docs: Any) -> None:
     assert docs.data(API, "load", share_name="docs") == {"rule": []}
     assert save(docs, RULE, RULE | {"client": "10.77.0.0/24", "id": ""}) == 0
     first, second = docs.data(API, "load", share_name="docs")["rule"]
@@ -87,7 +87,7 @@ def test_rules_come_back_with_numbers_for_booleans(docs: Any) -> None:
         "text",
     ],
 )
-def test_a_malformed_rule_keeps_the_old_ones(docs: Any, tmp_path: Path, broken: Any) -> None:
+def test_after_a_malformed_rule_the_old_ones_stay(docs: Any, tmp_path: Path, broken: Any) -> None:
     assert save(docs, RULE) == 0
     config = (tmp_path / "ganesha.conf").read_text()
     assert save(docs, RULE | {"client": "10.77.0.30"}, broken) == 2301
@@ -95,7 +95,7 @@ def test_a_malformed_rule_keeps_the_old_ones(docs: Any, tmp_path: Path, broken: 
     assert (tmp_path / "ganesha.conf").read_text() == config
 
 
-def test_rule_refusals(docs: Any) -> None:
+def test_rule_errors(docs: Any) -> None:
     assert docs.code(API, "load", share_name="absent") == 2370
     assert save(docs, RULE, share="absent") == 2370
     assert docs.code(API, "load", name="docs") == 2301
@@ -107,12 +107,12 @@ def test_rule_refusals(docs: Any) -> None:
     assert docs.code(API, "load", share_name="docs") == 0
 
 
-def test_a_fresh_share_may_not_be_ready(nas: Any, docs: Any) -> None:
+def test_a_new_share_can_be_rejected(nas: Any, docs: Any) -> None:
     nas.faults.add("nfs_2370_after_create", 2)
     assert [save(docs, RULE) for _ in range(3)] == [2370, 2370, 0]
 
 
-def test_an_older_share_is_ready(nas: Any, docs: Any) -> None:
+def test_an_older_share_is_accepted(nas: Any, docs: Any) -> None:
     with nas.state.change() as data:
         data["shares"]["docs"]["created"] -= 120
     nas.faults.add("nfs_2370_after_create")
@@ -134,7 +134,7 @@ def test_exports_follow_rules_service_and_shares(docs: Any, tmp_path: Path) -> N
     assert "EXPORT {" not in config.read_text()
 
 
-def test_rules_do_not_pass_to_a_new_share_of_the_same_name(docs: Any) -> None:
+def test_a_new_share_with_the_same_name_has_no_rules(docs: Any) -> None:
     save(docs, RULE)
     docs.data("SYNO.Core.Share", "delete", name=["docs"])
     docs.create("docs")
@@ -181,7 +181,7 @@ def test_squash_of_an_export(root_squash: str, squash: str, anonymous: int) -> N
         assert line in text
 
 
-def test_a_client_without_an_address_is_left_out() -> None:
+def test_a_client_without_an_address_is_omitted() -> None:
     rules = tuple(Rule(client, False, "root", True, ("sys",)) for client in ("nowhere.invalid", "*", "@group", "::1"))
     text = render_export(
         Export(1, "/volume1/docs", rules), Service(True, True, 0), lambda client: None if "." in client else client
@@ -194,7 +194,7 @@ def test_a_client_without_an_address_is_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("client", "read"),
+    ("client", "resolved"),
     [
         ("10.77.0.10", "10.77.0.10"),
         ("10.77.0.10/24", "10.77.0.0/24"),
@@ -206,10 +206,10 @@ def test_a_client_without_an_address_is_left_out() -> None:
         ("10.77.0.0/99", None),
     ],
 )
-def test_clients_as_the_server_reads_them(client: str, read: str | None) -> None:
-    assert known(client) == read
+def test_clients_in_the_servers_notation(client: str, resolved: str | None) -> None:
+    assert resolve_client(client) == resolved
 
 
-def test_nfs_v3_alone() -> None:
+def test_protocol_versions() -> None:
     assert "Protocols = 3;" in render_service(Service(True, False, 0))
     assert "Minor_Versions = 0, 1;" in render_service(Service(True, True, 1))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Packages: told as DSM tells them, and on their way for a while when started or stopped."""
+"""Packages: listed as by DSM, and reported as starting or stopping for a while after a change."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def status(dsm: Any, name: str = "SynoFinder") -> str:
     return str(next(row["additional"]["status"] for row in rows if row["id"] == name))
 
 
-def test_a_package_stops_and_starts_by_and_by(dsm: Any) -> None:
+def test_a_package_stops_and_starts_gradually(dsm: Any) -> None:
     assert status(dsm) == "running"
     assert dsm.code(CONTROL, "stop", id="SynoFinder") == 0
     assert [status(dsm) for _ in range(3)] == ["stopping", "stopping", "stop"]
@@ -23,7 +23,7 @@ def test_a_package_stops_and_starts_by_and_by(dsm: Any) -> None:
     assert dsm.data(API, "get", 1, id="SynoFinder", additional=["status"])["additional"] == {"status": "running"}
 
 
-def test_refusals(dsm: Any) -> None:
+def test_errors(dsm: Any) -> None:
     assert "additional" not in dsm.data(API, "list", 2)["packages"][0]
     assert dsm.code(API, "list", 2, additional=["state"]) == 120
     assert dsm.code(API, "list", 2, raw={"additional": "status"}) == 120

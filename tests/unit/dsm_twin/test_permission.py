@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who may do what in a share: entries of one's own, what comes from groups, and what follows renaming and removal."""
+"""Access to a share: own entries, entries inherited from groups, and the effect of renaming and deleting."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def share(dsm: Any) -> Any:
 
 def entry(name: str, flag: str = "", **others: Any) -> dict[str, Any]:
     flags = ("is_readonly", "is_writable", "is_deny", "is_custom")
-    return {"name": name} | {each: each == flag for each in flags} | others
+    return {"name": name} | {key: key == flag for key in flags} | others
 
 
 def grant(dsm: Any, *entries: Any, kind: str = "local_user") -> int:
@@ -33,16 +33,20 @@ def rows(dsm: Any, kind: str = "local_user") -> dict[str, dict[str, Any]]:
     return {row.pop("name"): row for row in data["items"]}
 
 
-def test_only_the_named_change(share: Any) -> None:
+def test_only_the_listed_entries_change(share: Any) -> None:
     assert grant(share, entry("child", "is_writable"), entry("off", "is_readonly")) == 0
     assert grant(share, entry("off", "is_deny")) == 0
-    found = rows(share)
-    assert (found["child"]["is_writable"], found["off"]["is_deny"], found["off"]["is_readonly"]) == (True, True, False)
+    entries = rows(share)
+    assert (entries["child"]["is_writable"], entries["off"]["is_deny"], entries["off"]["is_readonly"]) == (
+        True,
+        True,
+        False,
+    )
     assert grant(share, entry("child")) == 0
     assert not rows(share)["child"]["is_writable"]
 
 
-def test_what_groups_give_is_told_beside(share: Any) -> None:
+def test_inherited_access_is_listed(share: Any) -> None:
     assert rows(share)["child"]["inherit"] == "-"
     assert rows(share)["tars-admin"]["inherit"] == "rw" and rows(share)["tars-admin"]["is_admin"]
     assert grant(share, entry("users", "is_readonly"), kind="local_group") == 0
@@ -59,7 +63,7 @@ def test_what_groups_give_is_told_beside(share: Any) -> None:
     assert rows(share)["child"]["inherit"] == "na"
 
 
-def test_administrators_keep_what_they_have(share: Any) -> None:
+def test_administrators_keep_their_access(share: Any) -> None:
     assert grant(share, entry("administrators", "is_deny"), kind="local_group") == 0
     administrators = rows(share, "local_group")["administrators"]
     assert (administrators["is_writable"], administrators["is_deny"], administrators["is_admin"]) == (True, False, True)
@@ -81,21 +85,21 @@ def test_a_bad_entry_changes_nothing(share: Any, bad: Any) -> None:
     assert not rows(share)["off"]["is_writable"]
 
 
-def test_refusals(share: Any) -> None:
+def test_errors(share: Any) -> None:
     assert share.code(API, "list", name="nowhere", user_group_type="local_user") == 402
     assert share.code(API, "list", name="docs", user_group_type="ldap_user") == 120
     assert share.code(API, "set", name="docs", user_group_type="local_user") == 403
 
 
-def test_the_shares_of_one(share: Any) -> None:
+def test_the_shares_of_one_user(share: Any) -> None:
     assert share.create("more") == grant(share, entry("child", "is_readonly")) == 0
-    asked = {"name": "child", "user_group_type": "local_user", "share_type": ["local"]}
-    data = share.data(API, "list_by_user", **asked)
+    query = {"name": "child", "user_group_type": "local_user", "share_type": ["local"]}
+    data = share.data(API, "list_by_user", **query)
     assert {row["name"]: row["is_readonly"] for row in data["shares"]} == {"docs": True, "more": False}
-    assert share.code(API, "list_by_user", **(asked | {"name": "nobody"})) == 403
+    assert share.code(API, "list_by_user", **(query | {"name": "nobody"})) == 403
 
 
-def test_entries_follow_names_and_go_with_them(share: Any, nas: Any) -> None:
+def test_entries_are_renamed_and_deleted_with_their_principals(share: Any, nas: Any) -> None:
     share.data("SYNO.Core.User", "create", name="reader", password="correct horse")
     share.data("SYNO.Core.Group", "create", name="readers")
     assert grant(share, entry("reader", "is_writable")) == 0

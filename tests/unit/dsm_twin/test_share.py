@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shared folders: what is refused, what is kept, and the folder behind each."""
+"""Shared folders: errors, storage, and the real folder of each."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_share_is_a_folder(dsm: Any, tmp_path: Path) -> None:
         ("folder", {}, 3312),
     ],
 )
-def test_create_refusals(dsm: Any, tmp_path: Path, name: str, info: dict[str, Any], code: int) -> None:
+def test_create_errors(dsm: Any, tmp_path: Path, name: str, info: dict[str, Any], code: int) -> None:
     assert dsm.create("taken") == 0
     (tmp_path / "volume1/folder").mkdir()
     assert dsm.create(name, **info) == code
@@ -73,19 +73,19 @@ def test_create_refusals(dsm: Any, tmp_path: Path, name: str, info: dict[str, An
 
 
 def test_create_without_its_fields(dsm: Any) -> None:
-    whole = {"name": "docs", "vol_path": "/volume1", "name_org": ""}
-    for missing in whole:
-        info = {key: value for key, value in whole.items() if key != missing}
+    complete = {"name": "docs", "vol_path": "/volume1", "name_org": ""}
+    for missing in complete:
+        info = {key: value for key, value in complete.items() if key != missing}
         assert dsm.code(API, "create", name="docs", shareinfo=info) == 403, missing
     assert dsm.code(API, "create", name="docs", vol_path="/volume1", name_org="") == 403, "flat fields"
-    assert dsm.code(API, "create", raw={"name": "docs", "shareinfo": json.dumps(whole)}) == 120, "writes want quotes"
+    assert dsm.code(API, "create", raw={"name": "docs", "shareinfo": json.dumps(complete)}) == 120, (
+        "writes require quotes"
+    )
     assert dsm.code(API, "create", name="docs", shareinfo="text") == 403
 
 
 @pytest.mark.parametrize(("number", "code"), [(errno.ENOSPC, 3320), (errno.EROFS, 3314)])
-def test_a_volume_that_takes_no_more(
-    nas: Any, dsm: Any, monkeypatch: pytest.MonkeyPatch, number: int, code: int
-) -> None:
+def test_a_full_volume(nas: Any, dsm: Any, monkeypatch: pytest.MonkeyPatch, number: int, code: int) -> None:
     def refuse(path: str) -> None:
         raise OSError(number, "injected", path)
 
@@ -117,18 +117,18 @@ def test_list_and_its_parameters(dsm: Any) -> None:
     assert names() == ["Alpha", "beta", "gamma"]
     assert names(sort_by="name", sort_direction="DESC") == ["gamma", "beta", "Alpha"]
     assert names(offset=1, limit=1) == ["beta"]
-    assert names(offset=0, limit=-1, raw={"shareType": "all"}) == ["Alpha", "beta", "gamma"], "bare text is read"
+    assert names(offset=0, limit=-1, raw={"shareType": "all"}) == ["Alpha", "beta", "gamma"], "bare text is accepted"
     assert dsm.data(API, "list", raw={"additional": "hidden,recyclebin"}) == {"shares": [], "total": 0}
-    assert dsm.code(API, "get", raw={"name": "beta"}) == 0, "bare text is read"
+    assert dsm.code(API, "get", raw={"name": "beta"}) == 0, "bare text is accepted"
     assert dsm.code(API, "get", raw={"name": "12"}) == 402
 
 
-def test_additional_fields_lie_flat_and_only_when_asked(dsm: Any) -> None:
+def test_additional_fields_are_returned_only_when_requested(dsm: Any) -> None:
     dsm.create("docs", enable_recycle_bin=True, enable_share_cow=True, share_quota=2048)
     share = dsm.data(API, "get", name="docs", additional=[*EXTRA, "never_heard_of"])
     assert share["enable_recycle_bin"] is True and share["recycle_bin_admin_only"] is False
     assert share["quota_value"] == 2048 and share["share_quota_used"] == 0
-    assert share["enable_share_cow"] is True and "enable_share_compress" not in share, "false is left out"
+    assert share["enable_share_cow"] is True and "enable_share_compress" not in share, "false is omitted"
     assert share["support_snapshot"] is True
     assert "never_heard_of" not in share
 
@@ -139,7 +139,7 @@ def test_an_ext4_volume_has_no_snapshots_and_drops_quotas(dsm: Any) -> None:
     assert share["quota_value"] == 0 and share["support_snapshot"] is False
 
 
-def test_set_merges_and_ignores_what_only_creation_decides(dsm: Any) -> None:
+def test_set_merges_and_ignores_settings_of_creation(dsm: Any) -> None:
     dsm.create("docs", desc="before", enable_recycle_bin=True)
     assert change(dsm, "docs", hidden=True, enable_share_cow=True, enable_share_compress=True) == 0
     share = dsm.data(API, "get", name="docs", additional=EXTRA)
@@ -162,7 +162,7 @@ def test_set_merges_and_ignores_what_only_creation_decides(dsm: Any) -> None:
         ({"name": None}, 403),
     ],
 )
-def test_set_refusals(dsm: Any, info: dict[str, Any], code: int) -> None:
+def test_set_errors(dsm: Any, info: dict[str, Any], code: int) -> None:
     dsm.create("docs")
     dsm.create("taken")
     before = dsm.data(API, "list", additional=EXTRA)
@@ -186,7 +186,7 @@ def test_delete_checks_all_names_first(dsm: Any, tmp_path: Path) -> None:
     dsm.create("two")
     assert dsm.code(API, "delete", name=["one", "absent"]) == 402
     assert (tmp_path / "volume1/one").is_dir()
-    assert dsm.code(API, "delete", name="one") == 0, "a quoted string is taken too"
+    assert dsm.code(API, "delete", name="one") == 0, "a quoted string is accepted as well"
     assert dsm.code(API, "delete", name=["two"]) == 0
     assert dsm.code(API, "delete", name=[]) == 120
     assert dsm.data(API, "list")["total"] == 0
@@ -206,7 +206,7 @@ NAMES = st.text(string.ascii_lowercase + "._ -/", min_size=0, max_size=6)
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(st.tuples(st.sampled_from(["create", "delete", "rename"]), NAMES, NAMES), max_size=6))
-def test_shares_and_folders_never_part(dsm: Any, tmp_path: Path, steps: list[tuple[str, str, str]]) -> None:
+def test_shares_and_folders_always_match(dsm: Any, tmp_path: Path, steps: list[tuple[str, str, str]]) -> None:
     for step, name, other in steps:
         if step == "create":
             dsm.create(name)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Snapshots: real copies out of the share's reach, their schedule and their retention."""
+"""Snapshots: real copies that clients cannot reach, their schedule and their retention."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def listed(dsm: Any, *fields: str) -> list[dict[str, Any]]:
     return rows
 
 
-def test_a_snapshot_is_a_copy_that_clients_do_not_reach(dsm: Any, folder: Path) -> None:
+def test_a_snapshot_is_a_copy_that_clients_cannot_reach(dsm: Any, folder: Path) -> None:
     when = take(dsm, desc="before", lock=True)
     assert re.fullmatch(r"GMT[+-]\d\d-\d{4}\.\d\d\.\d\d-\d\d\.\d\d\.\d\d", when)
     (folder / "kept.txt").write_text("changed")
@@ -59,7 +59,7 @@ def test_a_snapshot_is_a_copy_that_clients_do_not_reach(dsm: Any, folder: Path) 
     assert listed(dsm) == [] and not (above / when).exists()
 
 
-def test_snapshots_follow_their_share_and_go_with_it(dsm: Any, folder: Path, nas: Any) -> None:
+def test_snapshots_are_renamed_and_deleted_with_their_share(dsm: Any, folder: Path, nas: Any) -> None:
     when = take(dsm)
     info = {"name": "books", "name_org": "docs", "vol_path": "/volume1"}
     assert dsm.code(SHARE, "set", name="docs", shareinfo=info) == 0
@@ -70,7 +70,7 @@ def test_snapshots_follow_their_share_and_go_with_it(dsm: Any, folder: Path, nas
     assert nas.state.data["snapshots"] == {}
 
 
-def test_refusals(dsm: Any, folder: Path) -> None:
+def test_errors(dsm: Any, folder: Path) -> None:
     assert (
         dsm.code(SHARE, "create", name="plain", shareinfo={"name": "plain", "vol_path": "/volume2", "name_org": ""})
         == 0
@@ -84,16 +84,17 @@ def test_refusals(dsm: Any, folder: Path) -> None:
     assert listed(dsm) == []
 
 
-def test_a_schedule_is_made_and_changed_under_its_number(dsm: Any, folder: Path) -> None:
+def test_a_schedule_is_created_and_changed_by_its_id(dsm: Any, folder: Path) -> None:
     assert dsm.data(API, "get_schedule", name="docs")["task_id"] == -1
     wanted = {"name": "docs", "enable_snapshot_schedule": True, "schedule": TIMING}
     assert dsm.code(API, "set_schedule", task_id=4, **wanted) == 120
     assert dsm.code(API, "set_schedule", task_id=-1, **wanted) == 0
-    found = dsm.data(API, "get_schedule", name="docs")
-    assert found["schedule"] == TIMING | {"last_work_hour": 5}, "an end before the start is the start"
+    schedule = dsm.data(API, "get_schedule", name="docs")
+    assert schedule["schedule"] == TIMING | {"last_work_hour": 5}, "an end before the start is replaced by the start"
     assert dsm.code(API, "set_schedule", task_id=-1, **wanted) == 120
     assert (
-        dsm.code(API, "set_schedule", task_id=found["task_id"], **(wanted | {"enable_snapshot_schedule": False})) == 0
+        dsm.code(API, "set_schedule", task_id=schedule["task_id"], **(wanted | {"enable_snapshot_schedule": False}))
+        == 0
     )
     assert dsm.data(API, "get_schedule", name="docs")["enable_snapshot_schedule"] is False
 
@@ -105,7 +106,7 @@ def test_a_bad_schedule_changes_nothing(dsm: Any, folder: Path, bad: dict[str, A
     assert dsm.data(API, "get_schedule", name="docs")["task_id"] == -1
 
 
-def test_a_retention_is_written_whole(dsm: Any, folder: Path) -> None:
+def test_a_retention_is_replaced(dsm: Any, folder: Path) -> None:
     record = dsm.data(RETENTION, "get", type="Share", name="docs")
     assert (record["tid"], record["prefix"]) == (-1, "Share#")
     wanted = {key: value for key, value in record.items() if key not in ("tid", "prefix", "schedule")}
@@ -113,14 +114,14 @@ def test_a_retention_is_written_whole(dsm: Any, folder: Path) -> None:
     assert dsm.code(RETENTION, "set", **(wanted | {"policyType": 5})) == 120
     assert dsm.code(RETENTION, "set", **{key: value for key, value in wanted.items() if key != "recently"}) == 120
     assert dsm.code(RETENTION, "set", **wanted) == 0
-    found = dsm.data(RETENTION, "get", type="Share", name="docs")
-    assert (found["advDaily"], found["policyType"]) == (7, 128) and found["tid"] > 0
+    retention = dsm.data(RETENTION, "get", type="Share", name="docs")
+    assert (retention["advDaily"], retention["policyType"]) == (7, 128) and retention["tid"] > 0
     assert dsm.code(RETENTION, "get", type="Lun", name="docs") == 120
 
 
 @pytest.fixture
 def planned(dsm: Any, folder: Path) -> Path:
-    """A share with a snapshot every six hours of Sundays and Mondays from five o'clock, of which two stay."""
+    """Return a share with snapshots every six hours on Sundays and Mondays from 5:00; the last of two days are kept."""
     timing = TIMING | {"week_name": "0,1", "hour": 5, "repeat_hour": 6, "last_work_hour": 23}
     for method, fields in (
         ("set_schedule", {"task_id": -1, "enable_snapshot_schedule": True, "schedule": timing}),
@@ -133,7 +134,7 @@ def planned(dsm: Any, folder: Path) -> Path:
     return folder
 
 
-def test_the_clock_takes_snapshots_and_the_retention_ends_them(nas: Any, dsm: Any, planned: Path) -> None:
+def test_scheduled_snapshots_are_taken_and_deleted_by_the_retention(nas: Any, dsm: Any, planned: Path) -> None:
     (locked,) = listed(dsm)
     sunday = datetime.datetime(2026, 11, 22, 4, 59, 58)
     for hours in range(96):
@@ -144,21 +145,21 @@ def test_the_clock_takes_snapshots_and_the_retention_ends_them(nas: Any, dsm: An
         ("2026.11.22", True),
         ("2026.11.23", True),
     ]
-    # The newest of each day: 23 o'clock, seen two seconds before the next full hour.
+    # The newest of each day, 23:00, taken by the check that ends two seconds before midnight.
     assert [row["time"][18:20] for row in rows[1:]] == ["23", "23"]
     assert rows[0]["time"] == locked["time"]
-    there = {path.name for path in (planned.parent / "@sharesnap/docs").iterdir()}
-    assert there == {row["time"] for row in rows}
+    folders = {path.name for path in (planned.parent / "@sharesnap/docs").iterdir()}
+    assert folders == {row["time"] for row in rows}
 
 
-def test_a_schedule_that_is_off_takes_nothing(nas: Any, dsm: Any, folder: Path) -> None:
+def test_a_disabled_schedule_takes_no_snapshot(nas: Any, dsm: Any, folder: Path) -> None:
     dsm.data(API, "set_schedule", name="docs", task_id=-1, enable_snapshot_schedule=False, schedule=TIMING)
     scheduled.take_due(nas, datetime.datetime(2026, 1, 1), datetime.datetime(2027, 1, 1))
     assert listed(dsm) == []
 
 
-def test_the_newest_stay() -> None:
+def test_the_newest_snapshots_are_kept() -> None:
     names = [f"GMT-05-2026.01.{day:02}-05.00.00" for day in range(1, 9)]
     record = {"recently": 3} | dict.fromkeys((f"adv{period}" for period in scheduled.PERIODS), 0)
-    assert scheduled.kept(names, record) == set(names[-3:])
-    assert scheduled.kept(names, record | {"recently": 0, "advWeekly": 2}) == {names[-1], names[3]}
+    assert scheduled.retained(names, record) == set(names[-3:])
+    assert scheduled.retained(names, record | {"recently": 0, "advWeekly": 2}) == {names[-1], names[3]}

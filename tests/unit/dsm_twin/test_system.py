@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Readings of the machine and its volumes, and the installation."""
+"""Facts about the machine and its volumes, and the installation."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_information(dsm: Any) -> None:
     assert dsm.code("SYNO.Core.System", "reboot", 1) == 103
 
 
-def test_a_machines_network_is_its_own() -> None:
+def test_the_network_of_the_machine_is_reported() -> None:
     network = host.network()
     assert network["hostname"] == os.uname().nodename
     for interface in network["interfaces"]:
@@ -49,7 +49,7 @@ def test_utilization(dsm: Any) -> None:
 
 
 @pytest.mark.parametrize("missing", ["offset", "limit", "location"])
-def test_volume_list_wants_all_parameters(dsm: Any, missing: str) -> None:
+def test_volume_list_requires_all_parameters(dsm: Any, missing: str) -> None:
     fields = {"offset": 0, "limit": -1, "location": "internal"}
     assert dsm.code(VOLUME, "list", **fields) == 0
     del fields[missing]
@@ -68,7 +68,7 @@ def test_volumes(dsm: Any, tmp_path: Path) -> None:
 
 
 def test_install(tmp_path: Path) -> None:
-    wish = {
+    factory = {
         "model": "DS1515+",
         "serial": "LAB0000001",
         "hostname": "ds1515plus",
@@ -77,7 +77,7 @@ def test_install(tmp_path: Path) -> None:
         "volumes": ["/volume1"],
         "addresses": ["10.77.0.20", "fd77:7a52::20"],
     }
-    install(tmp_path, wish)
+    install(tmp_path, factory)
     etc = tmp_path / "etc/dsm-twin"
     text = (etc / "factory.json").read_text()
     assert "right" not in text
@@ -89,7 +89,7 @@ def test_install(tmp_path: Path) -> None:
     }
     certificate = x509.load_pem_x509_certificate((etc / "cert.pem").read_bytes())
     names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    assert [str(address) for address in names.get_values_for_type(x509.IPAddress)] == wish["addresses"]
+    assert [str(address) for address in names.get_values_for_type(x509.IPAddress)] == factory["addresses"]
     ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(etc / "cert.pem", etc / "key.pem")
     assert (tmp_path / "usr/lib/dsm-twin/tars_lab/dsm_twin/apis/share.py").is_file()
     assert os.access(tmp_path / "usr/local/sbin/dsm-twin-fault", os.X_OK)
@@ -98,7 +98,7 @@ def test_install(tmp_path: Path) -> None:
     assert (tmp_path / "volume1").is_dir()
 
     before = hashlib.sha256((etc / "cert.pem").read_bytes()).digest()
-    install(tmp_path, wish | {"password": "new"})
+    install(tmp_path, factory | {"password": "new"})
     assert hashlib.sha256((etc / "cert.pem").read_bytes()).digest() == before
     entry = json.loads((etc / "factory.json").read_text())["accounts"][0]
     assert password_matches("new", entry["password_hash"])

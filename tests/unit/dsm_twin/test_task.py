@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Scheduled tasks: made whole, changed whole, run by units whose times systemd itself confirms."""
+"""Scheduled tasks: created, replaced, and run by units whose times are compared with those of systemd."""
 
 from __future__ import annotations
 
@@ -41,36 +41,36 @@ AS_ROOT = TASK | {"owner": "root", "real_owner": "root"}
 
 
 def jobs(tmp_path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((tmp_path / "tasks.json").read_text())
-    return found
+    tasks_by_id: dict[str, Any] = json.loads((tmp_path / "tasks.json").read_text())
+    return tasks_by_id
 
 
 def token(dsm: Any, password: str = "right") -> str:
     return str(dsm.data(CONFIRM, "auth", 2, password=password)["SynoConfirmPWToken"])
 
 
-def test_a_task_is_made_changed_whole_run_and_deleted(dsm: Any, tmp_path: Path) -> None:
+def test_a_task_is_created_replaced_run_and_deleted(dsm: Any, tmp_path: Path) -> None:
     assert dsm.data(API, "create", 4, **TASK) == {"id": 1}
     assert jobs(tmp_path)["1"]["calendar"] == ["Sun,Mon,Tue,Wed,Thu,Fri,Sat *-*-* 03:30:00"]
     (row,) = dsm.data(API, "list", 3)["tasks"]
     assert (row["id"], row["name"], row["real_owner"], row["action"]) == (1, "nightly", "child", "Run: date")
-    found = dsm.data(API, "get", 4, id=1, real_owner="child")
-    assert found["extra"] == EXTRA and found["schedule"]["last_work_hour"] == 3
-    assert dsm.data(API, "get", 4, id=1, real_owner="root") == {}, "another owner's task is an empty answer"
+    task = dsm.data(API, "get", 4, id=1, real_owner="child")
+    assert task["extra"] == EXTRA and task["schedule"]["last_work_hour"] == 3
+    assert dsm.data(API, "get", 4, id=1, real_owner="root") == {}, "the answer for another owner is empty"
     assert dsm.data(API, "get", 4, id=-1, type="script")["id"] == -1
     assert dsm.code(API, "set", 4, id=1, **(TASK | {"enable": False})) == 0
     assert jobs(tmp_path)["1"]["calendar"] == []
     assert dsm.data(API, "list", 3)["tasks"][0]["next_trigger_time"] == "N/A"
-    one = {"id": 1, "real_owner": "child"}
-    assert dsm.code(API, "set_enable", 2, status=[one | {"enable": True}]) == 0
-    assert dsm.code(API, "run", 2, tasks=[one]) == 0
+    entry = {"id": 1, "real_owner": "child"}
+    assert dsm.code(API, "set_enable", 2, status=[entry | {"enable": True}]) == 0
+    assert dsm.code(API, "run", 2, tasks=[entry]) == 0
     assert json.loads((tmp_path / "ran.json").read_text()) == 1
-    assert dsm.code(API, "delete", 2, tasks=[one | {"real_owner": "root"}]) == 4802
-    assert dsm.code(API, "delete", 2, tasks=[one]) == 0
-    assert (jobs(tmp_path), dsm.code(API, "run", 2, tasks=[one])) == ({}, 4803)
+    assert dsm.code(API, "delete", 2, tasks=[entry | {"real_owner": "root"}]) == 4802
+    assert dsm.code(API, "delete", 2, tasks=[entry]) == 0
+    assert (jobs(tmp_path), dsm.code(API, "run", 2, tasks=[entry])) == ({}, 4803)
 
 
-def test_what_runs_as_root_wants_the_password_each_time(dsm: Any, nas: Any) -> None:
+def test_tasks_of_root_require_the_password_for_each_change(dsm: Any, nas: Any) -> None:
     assert dsm.code(API, "create", 4, **AS_ROOT) == 4804
     assert dsm.code(ROOT, "create", 4, **AS_ROOT) == 120
     assert dsm.code(ROOT, "create", 4, SynoConfirmPWToken="guess", **AS_ROOT) == 120
@@ -115,12 +115,12 @@ def test_each_method_has_its_versions(dsm: Any, method: str, version: int, code:
         ({"schedule": SCHEDULE | {"days": 3}}, 120),
     ],
 )
-def test_a_bad_task_is_refused_and_nothing_is_kept(dsm: Any, nas: Any, change: dict[str, Any], code: int) -> None:
+def test_an_invalid_task_is_rejected_and_not_stored(dsm: Any, nas: Any, change: dict[str, Any], code: int) -> None:
     assert dsm.code(API, "create", 4, **(TASK | change)) == code
     assert nas.state.data["tasks"] == {}
 
 
-def test_a_page_of_the_list_is_asked_for_with_a_limit_above_zero(dsm: Any) -> None:
+def test_a_page_of_the_list_requires_a_limit_above_zero(dsm: Any) -> None:
     for _ in range(3):
         assert dsm.code(API, "create", 4, **TASK) == 0
     assert [row["id"] for row in dsm.data(API, "list", 3, offset=1, limit=1)["tasks"]] == [2]
@@ -141,16 +141,16 @@ def test_a_page_of_the_list_is_asked_for_with_a_limit_above_zero(dsm: Any) -> No
         {"date_type": 1, "repeat_date": 2, "date": "2026/2/28"},
     ],
 )
-def test_systemd_agrees_when_a_task_is_due(change: dict[str, Any]) -> None:
-    judge = shutil.which("systemd-analyze")
-    assert judge is not None
+def test_systemd_computes_the_same_next_run(change: dict[str, Any]) -> None:
+    systemd_analyze = shutil.which("systemd-analyze")
+    assert systemd_analyze is not None
     schedule = SCHEDULE | change
     for when in ("2026-01-31 03:29", "2026-09-20 04:00", "2026-11-24 09:30"):
         now = datetime.datetime.fromisoformat(when)
-        command = [judge, "calendar", f"--base-time={now} UTC", *tasks.calendar(schedule)]
+        command = [systemd_analyze, "calendar", f"--base-time={now} UTC", *tasks.calendar(schedule)]
         lines = subprocess.run(command, capture_output=True, text=True, check=True, env={"TZ": "UTC"}).stdout
         due = [
             line.split(maxsplit=3)[3] for line in lines.splitlines() if "Next elapse: " in line and "never" not in line
         ]
-        first = min((datetime.datetime.strptime(each, "%Y-%m-%d %H:%M:%S UTC") for each in due), default=None)
+        first = min((datetime.datetime.strptime(time, "%Y-%m-%d %H:%M:%S UTC") for time in due), default=None)
         assert tasks.next_run(schedule, now) == first

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The APIs this NAS has, one subject a file. A new one is a file and a name here."""
+"""The APIs of this NAS, one subject a file. A new subject is a new file, listed in MODULES."""
 
 from tars_lab.dsm_twin.apis import (
     auth,
@@ -47,4 +47,4 @@ MODULES = (
     package,
 )
 BY_NAME: dict[str, Api] = {api.name: api for module in MODULES for api in module.APIS}
-BY_NAME["SYNO.API.Info"] = info.over(BY_NAME)
+BY_NAME["SYNO.API.Info"] = info.make_api(BY_NAME)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import secrets
 
-from tars_lab.dsm_twin import people
+from tars_lab.dsm_twin import principals
 from tars_lab.dsm_twin.accounts import REFUSED, Account, password_matches
 from tars_lab.dsm_twin.protocol import Api, Call, DsmError, Method, versions
 
@@ -13,24 +13,13 @@ LOGIN = "SYNO.API.Auth.login"
 
 
 def login(call: Call) -> object:
-    """Open a session. Errors: 101 a field is missing; 400 to 411 as observed; 407 comes before everything else."""
+    """Open a session. Errors: 101 a field is missing; 400 to 411 as observed; 407 is checked first."""
     nas, params = call.nas, call.params
-    if nas.faults.take("unblock", LOGIN):
-        nas.auto_block.forget()
-        with nas.state.change() as data:
-            data["blocked"] = []
-    if call.address in nas.state.data["blocked"] or nas.faults.take("autoblock", LOGIN):
-        raise DsmError(407)
+    _check_block(call)
     if "account" not in params or "passwd" not in params:
         raise DsmError(101)
     account = _authenticated(call)
-    for status, code in REFUSED.items():
-        if account.status == status or nas.faults.take(status, LOGIN):
-            raise DsmError(code)
-    if not account.otp_secret and nas.faults.take("otp_enforced", LOGIN):
-        raise DsmError(406)
-    if account.applications is not None and params.raw("session") not in account.applications:
-        raise DsmError(402)
+    _check_status(call, account)
     device = _second_factor(call, account)
 
     with_token = params.raw("enable_syno_token") == "yes"
@@ -47,15 +36,36 @@ def login(call: Call) -> object:
     return data
 
 
+def _check_block(call: Call) -> None:
+    nas = call.nas
+    if nas.faults.take("unblock", LOGIN):
+        nas.auto_block.forget()
+        with nas.state.change() as data:
+            data["blocked"] = []
+    if call.address in nas.state.data["blocked"] or nas.faults.take("autoblock", LOGIN):
+        raise DsmError(407)
+
+
+def _check_status(call: Call, account: Account) -> None:
+    faults = call.nas.faults
+    for status, code in REFUSED.items():
+        if account.status == status or faults.take(status, LOGIN):
+            raise DsmError(code)
+    if not account.otp_secret and faults.take("otp_enforced", LOGIN):
+        raise DsmError(406)
+    if account.applications is not None and call.params.raw("session") not in account.applications:
+        raise DsmError(402)
+
+
 def _authenticated(call: Call) -> Account:
-    account = people.account(call.nas.factory, call.nas.state.data, call.params.raw("account"))
+    account = principals.account(call.nas.factory, call.nas.state.data, call.params.raw("account"))
     if account is None or not password_matches(call.params.raw("passwd"), account.password_hash):
-        raise _failed(call, 400)
+        raise _record_failure(call, 400)
     return account
 
 
 def _second_factor(call: Call, account: Account) -> str:
-    """Check the one-time code or the known device; the id of a device that is to be known from now on, else empty."""
+    """Check the one-time code or the trusted device; return the id of a newly trusted device, else ""."""
     nas, params = call.nas, call.params
     code, device = params.raw("otp_code"), params.raw("device_id")
     name = params.raw("device_name")
@@ -65,7 +75,7 @@ def _second_factor(call: Call, account: Account) -> str:
     if known or not account.otp_secret:
         return ""
     if not nas.codes.accept(account, code):
-        raise _failed(call, 404)
+        raise _record_failure(call, 404)
     if params.raw("enable_device_token") != "yes" or not name:
         return ""
     device = secrets.token_urlsafe(24)
@@ -74,7 +84,8 @@ def _second_factor(call: Call, account: Account) -> str:
     return device
 
 
-def _failed(call: Call, code: int) -> DsmError:
+def _record_failure(call: Call, code: int) -> DsmError:
+    """Count a failed login and block the address after too many; return the error."""
     if call.nas.auto_block.failed(call.address):
         with call.nas.state.change() as data:
             data["blocked"] = [*data["blocked"], call.address]
@@ -82,6 +93,7 @@ def _failed(call: Call, code: int) -> DsmError:
 
 
 def logout(call: Call) -> object:
+    """Close the session of the call."""
     call.nas.sessions.close(call.caller.sid)
     return None
 

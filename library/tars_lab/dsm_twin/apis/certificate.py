@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SYNO.Core.Certificate and its CRT and Service: certificates, the default one, and which service shows which."""
+"""SYNO.Core.Certificate with CRT and Service: certificates, the default one, and their assignment to services."""
 
 from __future__ import annotations
 
@@ -43,21 +43,21 @@ SERVICES: dict[str, dict[str, Any]] = {
 
 
 def import_certificate(call: Call) -> object:
-    """Take a certificate in, as a new one or in the place of another, whose services it keeps. Fields are bare text."""
+    """Import a certificate, as a new one or in place of another one, whose services it keeps. Fields are bare text."""
     _with_token(call)
     params, nas = call.params, call.nas
-    where = params.raw("id")
+    replaced = params.raw("id")
     known = nas.state.data["certificates"]
-    if where and where not in known:
+    if replaced and replaced not in known:
         raise DsmError(BAD_VALUE)
     pem = {name: params.raw(name) for name in ("key", "cert", "inter_cert")}
     _check(pem)
-    identity = where or _new_id(known)
+    identity = replaced or _new_id(known)
     with nas.state.change() as data:
         before = _shown(data)
         entry = {**pem, "desc": params.raw("desc")}
         data["certificates"][identity] = {"key": "", **data["certificates"].get(identity, {}), **entry}
-        # Any text counts as yes, also "false".
+        # Any text is taken as true, also "false".
         if params.raw("as_default"):
             _make_default(data, identity)
         restart = _shown(data) != before
@@ -67,14 +67,16 @@ def import_certificate(call: Call) -> object:
 
 
 def list_certificates(call: Call) -> object:
+    """Return all certificates."""
     _with_token(call)
     data = call.nas.state.data
     return {"certificates": [_row(data, identity) for identity in sorted(data["certificates"])]}
 
 
 def set_certificate(call: Call) -> object:
+    """Change the description of a certificate, or make it the default one."""
     _with_token(call)
-    identity = call.params.text("id", lost=BAD_VALUE)
+    identity = call.params.text("id", missing=BAD_VALUE)
     if identity not in call.nas.state.data["certificates"]:
         raise DsmError(BAD_VALUE)
     with call.nas.state.change() as data:
@@ -90,9 +92,9 @@ def set_certificate(call: Call) -> object:
 
 
 def delete(call: Call) -> object:
-    """Delete `ids`; their services go to the default one, which stays."""
+    """Delete the certificates `ids`, but never the default one; their services use the default one."""
     _with_token(call)
-    ids = call.params.value("ids", list, lost=BAD_VALUE)
+    ids = call.params.value("ids", list, missing=BAD_VALUE)
     data = call.nas.state.data
     if not ids or any(
         identity not in data["certificates"] or identity == data["default_certificate"] for identity in ids
@@ -112,9 +114,9 @@ def delete(call: Call) -> object:
 
 
 def bind(call: Call) -> object:
-    """Let services show other certificates. `old_id` must be the one that is shown now."""
+    """Assign certificates to services. `old_id` must be the present one."""
     _with_token(call)
-    settings = call.params.value("settings", list, lost=NO_TOKEN)
+    settings = call.params.value("settings", list, missing=NO_TOKEN)
     with call.nas.state.change() as data:
         before = _shown(data)
         for entry in settings:
@@ -130,9 +132,9 @@ def bind(call: Call) -> object:
 
 
 def first_start(nas: Nas, certificate: str) -> None:
-    """Remember the PEM certificate that the NAS made for itself at its first start; later starts show what they showed.
+    """Record the PEM certificate that the NAS created at its first start; at later starts show the assigned one.
 
-    Call it before the web server listens.
+    Must be called before the web server listens.
     """
     data = nas.state.data
     if not data["certificates"]:
@@ -144,7 +146,7 @@ def first_start(nas: Nas, certificate: str) -> None:
 
 
 def shown(data: dict[str, Any]) -> str:
-    """PEM of certificate, chain and key that port 5001 shows; empty for the certificate of the first start."""
+    """Return the PEM of certificate, chain and key that port 5001 uses; "" for the certificate of the first start."""
     entry = data["certificates"].get(data["bindings"].get(DESKTOP, ""), {"key": ""})
     return "\n".join([entry["cert"], entry["inter_cert"], entry["key"]]) if entry["key"] else ""
 
@@ -159,7 +161,7 @@ def _with_token(call: Call) -> None:
 
 
 def _make_default(data: dict[str, Any], identity: str) -> None:
-    """Services that followed the default before follow the new one."""
+    """Make a certificate the default one, also for the services that used the previous default."""
     old, data["default_certificate"] = data["default_certificate"], identity
     data["bindings"] = {name: identity if bound == old else bound for name, bound in data["bindings"].items()}
 
@@ -172,7 +174,7 @@ def _new_id(known: dict[str, Any]) -> str:
 
 
 def _check(pem: dict[str, str]) -> None:
-    """Refuse what does not belong together, in the order key, certificate, chain."""
+    """Raise the error for a key, certificate or chain (in this order) that is invalid or does not fit the others."""
     try:
         key = serialization.load_pem_private_key(pem["key"].encode(), None)
     except (ValueError, TypeError) as error:
@@ -232,18 +234,18 @@ def _names(certificate: x509.Certificate) -> list[str]:
     return [str(name.value) for name in names]
 
 
-ONE = versions(1)
+VERSION_1 = versions(1)
 APIS = [
-    Api("SYNO.Core.Certificate", 1, 1, {"import": Method(import_certificate, ONE, write=True)}),
+    Api("SYNO.Core.Certificate", 1, 1, {"import": Method(import_certificate, VERSION_1, write=True)}),
     Api(
         "SYNO.Core.Certificate.CRT",
         1,
         1,
         {
-            "list": Method(list_certificates, ONE),
-            "set": Method(set_certificate, ONE, write=True),
-            "delete": Method(delete, ONE, write=True),
+            "list": Method(list_certificates, VERSION_1),
+            "set": Method(set_certificate, VERSION_1, write=True),
+            "delete": Method(delete, VERSION_1, write=True),
         },
     ),
-    Api("SYNO.Core.Certificate.Service", 1, 1, {"set": Method(bind, ONE, write=True)}),
+    Api("SYNO.Core.Certificate.Service", 1, 1, {"set": Method(bind, VERSION_1, write=True)}),
 ]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SYNO.Core.CurrentConnection: who is logged in, and from where."""
+"""SYNO.Core.CurrentConnection: the accounts that are logged in, and their addresses."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from tars_lab.dsm_twin.protocol import Api, Call, Method, versions
 
 
 def list_connections(call: Call) -> object:
+    """Return the open sessions."""
     sessions = call.nas.sessions.listed()
     items = [
         {

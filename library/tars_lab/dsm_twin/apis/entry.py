@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SYNO.Entry.Request: several calls in one request, each judged by itself."""
+"""SYNO.Entry.Request: several calls in one request, each checked separately."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ NAME = "SYNO.Entry.Request"
 MODES = ("sequential", "parallel")
 
 
-def over(carry_out: Callable[[Call, Mapping[str, str]], object]) -> Api:
-    """The API whose parts go the way of any call: `carry_out` gets the compound call and the fields of one part."""
+def make_api(execute: Callable[[Call, Mapping[str, str]], object]) -> Api:
+    """Return the API; `execute` runs one part, given the compound call and the fields of the part."""
 
-    def part(call: Call, asked: Any) -> dict[str, Any]:
-        if not isinstance(asked, dict):
+    def answer(call: Call, part: Any) -> dict[str, Any]:
+        if not isinstance(part, dict):
             raise invalid("compound", "type")
-        named = {key: asked[key] for key in ("api", "method", "version") if key in asked}
-        fields = {key: str(value) if key in named else json.dumps(value) for key, value in asked.items()}
+        named = {key: part[key] for key in ("api", "method", "version") if key in part}
+        fields = {key: str(value) if key in named else json.dumps(value) for key, value in part.items()}
         try:
             if named.get("api") == NAME:
-                # Nobody has seen one in another.
+                # A compound request within another one was never observed.
                 raise DsmError(101)
-            data = carry_out(call, fields)
+            data = execute(call, fields)
         except DsmError as error:
             detail = {"code": error.code} | ({} if error.errors is None else {"errors": error.errors})
             return named | {"success": False, "error": detail}
         return named | {"success": True} | ({} if data is None else {"data": data})
 
     def request(call: Call) -> object:
-        """The answers in order. The whole succeeds although parts fail; `stop_when_error` ends it at the first one."""
+        """Return the answers in order. Failed parts do not fail the request; `stop_when_error` ends it at the first."""
         compound = call.params.value("compound", list)
         stop = call.params.flag("stop_when_error", False)
         if call.params.text("mode", MODES[0]) not in MODES:
             raise invalid("mode", "condition")
         result: list[dict[str, Any]] = []
-        for asked in compound:
-            result.append(part(call, asked))
+        for part in compound:
+            result.append(answer(call, part))
             if stop and not result[-1]["success"]:
                 break
-        return {"has_fail": not all(answer["success"] for answer in result), "result": result}
+        return {"has_fail": not all(entry["success"] for entry in result), "result": result}
 
     return Api(NAME, 1, 2, {"request": Method(request, versions(1))})

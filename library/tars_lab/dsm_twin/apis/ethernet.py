@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """SYNO.Core.Network.Ethernet and .Interface: the NAS's ports and their addresses.
 
-Sources disagree about what `set` takes. This NAS knows the one form that was seen on the wire, `configs=[…]`, and
-refuses all others with 4302, as DSM 7.3 refused every form that was tried on it. VLANs, another MTU and another choice
-of the default gateway were never seen and are refused as well.
+Sources disagree about the parameters of `set`. This NAS accepts the only form that was observed in network traffic,
+`configs=[…]`, and rejects all others with 4302, as DSM 7.3 rejected every form that was tried on it. VLANs, another MTU
+and another default gateway were never observed and are rejected as well.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
+from tars_lab.dsm_twin.interfaces import Ipv4
 from tars_lab.dsm_twin.nas import Nas
 from tars_lab.dsm_twin.protocol import Api, Call, DsmError, Method, versions
-from tars_lab.dsm_twin.wiring import Ipv4
 
 REJECTED = 4302
 NO_INTERFACE = 4311
@@ -26,16 +26,16 @@ STATIC = {"ip": str, "mask": str, "gateway": str, "dns": str}
 
 
 def rows(nas: Nas) -> list[dict[str, Any]]:
-    """Every port as `list` tells it."""
-    network = nas.effects.wiring.network()
+    """Return every port as `list` reports it."""
+    network = nas.effects.interfaces.network()
     return [_row(nas, port, network["gateway"]) for port in network["interfaces"] if port["type"] == "lan"]
 
 
 def _row(nas: Nas, port: dict[str, Any], default: str) -> dict[str, Any]:
-    settings = nas.effects.wiring.settings(port["id"])
-    has = port["ip"][0] if port["ip"] else {"address": "", "netmask": ""}
+    settings = nas.effects.interfaces.settings(port["id"])
+    current = port["ip"][0] if port["ip"] else {"address": "", "netmask": ""}
     inside = bool(default and port["ip"]) and ipaddress.IPv4Address(default) in (
-        ipaddress.IPv4Interface(f"{has['address']}/{has['netmask']}").network
+        ipaddress.IPv4Interface(f"{current['address']}/{current['netmask']}").network
     )
     return {
         "block": 0,
@@ -45,8 +45,8 @@ def _row(nas: Nas, port: dict[str, Any], default: str) -> dict[str, Any]:
         "vlan_id": 0,
         "gateway": default if inside else settings.gateway,
         "ifname": port["id"],
-        "ip": has["address"],
-        "mask": has["netmask"],
+        "ip": current["address"],
+        "mask": current["netmask"],
         "ipv6": [f"{entry['address']}/{entry['prefix_length']}" for entry in port["ipv6"]],
         "is_default_gateway": inside,
         "max_supported_speed": 1000,
@@ -60,21 +60,24 @@ def _row(nas: Nas, port: dict[str, Any], default: str) -> dict[str, Any]:
 
 
 def list_ports(call: Call) -> object:
+    """Return all ports."""
     return rows(call.nas)
 
 
 def get(call: Call) -> object:
-    name = call.params.text("ifname", lost=REJECTED)
+    """Return one port."""
+    name = call.params.text("ifname", missing=REJECTED)
     return _named(call.nas, name)
 
 
 def list_interfaces(call: Call) -> object:
+    """Return some fields of all ports."""
     kept = ("ifname", "ip", "mask", "speed", "status", "type", "use_dhcp")
     return [{key: row[key] for key in kept} for row in rows(call.nas)]
 
 
 def set_ports(call: Call) -> object:
-    """Take over all of `configs`, or nothing. Another address ends every session and the connections to the old one."""
+    """Apply all of `configs`, or nothing. A new address ends every session and the connections to the old address."""
     nas = call.nas
     try:
         configs = call.params.value("configs", list)
@@ -82,11 +85,12 @@ def set_ports(call: Call) -> object:
         raise DsmError(REJECTED) from error
     if not configs:
         raise DsmError(REJECTED)
-    wanted = {config["ifname"]: settings for config, settings in ((each, _checked(nas, each)) for each in configs)}
+    checked = [(config, _checked(nas, config)) for config in configs]
+    wanted = {config["ifname"]: settings for config, settings in checked}
     for name, settings in wanted.items():
-        before = nas.effects.wiring.settings(name)
+        before = nas.effects.interfaces.settings(name)
         if settings != before:
-            nas.effects.wiring.change(name, settings)
+            nas.effects.interfaces.change(name, settings)
         if settings.ip != before.ip:
             nas.sessions.close_all()
     follow_resolvers(nas, nas.state.data["network"])
@@ -94,14 +98,14 @@ def set_ports(call: Call) -> object:
 
 
 def follow_resolvers(nas: Nas, general: dict[str, Any]) -> None:
-    """Give the machine its name servers: those set by hand, else those that come with the addresses, if any do."""
+    """Set the machine's name servers: those set by hand, else those that come with the addresses, if there are any."""
     if general.get("dns_manual"):
         addresses = [general["dns_primary"], general["dns_secondary"]]
     else:
-        addresses = nas.effects.wiring.automatic_resolvers()
+        addresses = nas.effects.interfaces.automatic_resolvers()
     addresses = [address for address in addresses if address]
-    if addresses and addresses != nas.effects.wiring.network()["dns"]:
-        nas.effects.wiring.set_resolvers(addresses)
+    if addresses and addresses != nas.effects.interfaces.network()["dns"]:
+        nas.effects.interfaces.set_resolvers(addresses)
 
 
 def _named(nas: Nas, name: object) -> dict[str, Any]:
@@ -112,7 +116,7 @@ def _named(nas: Nas, name: object) -> dict[str, Any]:
 
 
 def _checked(nas: Nas, config: object) -> Ipv4:
-    """The settings in one element of `configs`."""
+    """Return the settings in one element of `configs`. Raises DsmError if they are invalid."""
     if not isinstance(config, dict) or not isinstance(config.get("use_dhcp"), bool):
         raise DsmError(REJECTED)
     kinds = ALWAYS if config["use_dhcp"] else ALWAYS | STATIC
@@ -125,9 +129,9 @@ def _checked(nas: Nas, config: object) -> Ipv4:
         return Ipv4(True)
     settings = Ipv4(False, config["ip"], config["mask"], config["gateway"], config["dns"])
     _check_addresses(settings)
-    # Those who ask about an address of this NAS would only hear itself.
-    own = [entry["address"] for port in nas.effects.wiring.network()["interfaces"] for entry in port["ip"]]
-    if settings.ip not in own and nas.effects.wiring.answers(settings.ip):
+    # An address of this NAS needs no ping: the NAS itself would answer.
+    own = [entry["address"] for port in nas.effects.interfaces.network()["interfaces"] for entry in port["ip"]]
+    if settings.ip not in own and nas.effects.interfaces.answers(settings.ip):
         raise DsmError(IN_USE)
     if settings.ip in own and settings.ip != row["ip"]:
         raise DsmError(IN_USE)
@@ -144,7 +148,7 @@ def _check_addresses(settings: Ipv4) -> None:
         raise DsmError(REJECTED) from error
     if address.is_link_local:
         raise DsmError(LINK_LOCAL)
-    # Python also knows masks as lengths and as wildcards.
+    # Python also accepts prefix lengths and wildcards as masks.
     if str(network.netmask) != settings.mask or network.prefixlen > 30:
         raise DsmError(REJECTED)
     if address in (network.network_address, network.broadcast_address):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SYNO.Core.Security.Firewall: profiles are written first and come into force by a task that must be polled."""
+"""SYNO.Core.Security.Firewall: profiles are stored first and activated by a task that must be polled."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ NOT_APPLIED = 1101
 SHUT_OUT = 1103
 DSM_PORT = 5001
 POLLS = 2
-"""Answers of `status` until a task is finished; it is after `PATIENCE_S` in any case."""
+"""Answers of `status` until a task is finished; after `PATIENCE_S` it is finished in any case."""
 
 PATIENCE_S = 2.0
 SLOW_POLLS = 20
-"""Answers of `status` until a task is finished that the fault `slow_apply` meets."""
+"""Answers of `status` until a task is finished, with the fault `slow_apply`."""
 
 ADAPTER = re.compile(r"[A-Za-z0-9_.-]{1,15}")
 PORTS = re.compile(r"[0-9]{1,5}(?:[-:][0-9]{1,5})?")
@@ -43,7 +43,7 @@ POLICIES = ("none", "allow", "drop", "deny")
 
 @dataclass
 class Task:
-    """Bringing a profile into force; `error` is 0 when it worked."""
+    """The activation of a profile; `error` is 0 if it succeeds."""
 
     error: int
     begun: float
@@ -52,50 +52,55 @@ class Task:
 
     @property
     def finished(self) -> bool:
+        """Whether the task is reported as finished."""
         polls, patience_s = (SLOW_POLLS, SLOW_POLLS * PATIENCE_S) if self.slow else (POLLS, PATIENCE_S)
         return self.polls >= polls or time.monotonic() - self.begun > patience_s
 
 
 def get(call: Call) -> object:
+    """Return whether the firewall is on, and the name of the active profile."""
     firewall = call.nas.state.data["firewall"]
     return {"enable_firewall": firewall["applied"] is not None, "profile_name": firewall["profile_name"]}
 
 
 def disable(call: Call) -> object:
-    """Only turning off was observed here; on goes by way of `Profile.Apply`."""
+    """Turn the firewall off. This method never turned it on where it was observed; `Profile.Apply` does."""
     if call.params.text("set_type") != "disable":
         raise invalid("set_type", "condition")
     with call.nas.state.change() as data:
         data["firewall"]["applied"] = None
-        call.nas.effects.apply_firewall(netfilter.OFF)
+        call.nas.effects.write_firewall(netfilter.DELETE_TABLE)
     return None
 
 
 def list_adapters(call: Call) -> object:
-    return {"adapter_names": [row["id"] for row in call.nas.effects.wiring.network()["interfaces"]]}
+    """Return the names of the network adapters."""
+    return {"adapter_names": [row["id"] for row in call.nas.effects.interfaces.network()["interfaces"]]}
 
 
 def list_profiles(call: Call) -> object:
+    """Return the names of the profiles."""
     return {"profile_names": sorted(call.nas.state.data["firewall"]["profiles"])}
 
 
 def get_profile(call: Call) -> object:
+    """Return a stored profile."""
     return call.nas.state.data["firewall"]["profiles"][_known(call.nas, call.params.text("name"))]
 
 
 def set_profile(call: Call) -> object:
-    """Replace a profile's files. The rules in force stay until `Profile.Apply`."""
+    """Replace a stored profile. The rules in force stay until `Profile.Apply`."""
     profile = call.params.value("profile", dict)
     if call.params.flag("profile_applying"):
         raise DsmError(BUSY)
     name = _known(call.nas, profile.get("name"))
-    found = netfilter.sections(profile)
-    for adapter, section in found.items():
+    by_adapter = netfilter.sections(profile)
+    for adapter, section in by_adapter.items():
         if ADAPTER.fullmatch(adapter) is None or section["policy"] not in POLICIES:
             raise invalid("profile", "condition")
     stored = profile | {
         adapter: {"policy": _policy(section["policy"]), "rules": [_rule(rule) for rule in section["rules"]]}
-        for adapter, section in found.items()
+        for adapter, section in by_adapter.items()
     }
     with call.nas.state.change() as data:
         data["firewall"]["profiles"][name] = stored
@@ -103,7 +108,7 @@ def set_profile(call: Call) -> object:
 
 
 def start(call: Call) -> object:
-    """Begin to bring a profile into force; one that shuts the caller out is taken back, files and all."""
+    """Start to activate a profile; one that would lock the caller out is replaced by the previous one."""
     nas = call.nas
     name = _known(nas, call.params.text("name"))
     busy = any(isinstance(task, Task) and not task.finished for task in nas.tasks.values())
@@ -111,19 +116,20 @@ def start(call: Call) -> object:
         raise DsmError(BUSY)
     task = secrets.token_hex(8)
     failed, slow = (nas.faults.take(fault, START) for fault in ("failed_apply", "slow_apply"))
-    error = NOT_APPLIED if failed else _apply(nas, name, call.address)
+    error = NOT_APPLIED if failed else _activate(nas, name, call.address)
     nas.tasks[task] = Task(error, time.monotonic(), slow=slow)
     return {"task_id": task}
 
 
-def _apply(nas: Nas, name: str, caller: str) -> int:
+def _activate(nas: Nas, name: str, caller: str) -> int:
+    """Load the rules of a profile unless they would lock the caller out; return the error code, 0 for success."""
     with nas.state.change() as data:
         firewall = data["firewall"]
         profile = firewall["profiles"][name]
         adapters = netfilter.sections(profile).keys() - {netfilter.GLOBAL} or {netfilter.GLOBAL}
         try:
-            if all(netfilter.admits(profile, caller, DSM_PORT, adapter) for adapter in adapters):
-                nas.effects.apply_firewall(netfilter.render(profile))
+            if all(netfilter.allows(profile, caller, DSM_PORT, adapter) for adapter in adapters):
+                nas.effects.write_firewall(netfilter.render(profile))
                 firewall |= {"applied": profile, "profile_name": name}
                 return 0
         except (OSError, subprocess.SubprocessError):
@@ -133,6 +139,7 @@ def _apply(nas: Nas, name: str, caller: str) -> int:
 
 
 def status(call: Call) -> object:
+    """Return whether an activation is finished, and its result."""
     task = _task(call)
     task.polls += 1
     if not task.finished:
@@ -141,22 +148,23 @@ def status(call: Call) -> object:
 
 
 def stop(call: Call) -> object:
+    """Forget an activation."""
     _task(call)
     del call.nas.tasks[call.params.text("task_id")]
     return None
 
 
 def load_rules(call: Call) -> object:
-    """The rules of one adapter in the profile that is chosen; to look at, not to save."""
+    """Return the rules of one adapter in the active profile, for display only."""
     firewall = call.nas.state.data["firewall"]
-    found = netfilter.sections(firewall["profiles"][firewall["profile_name"]])
-    section = found.get(call.params.text("adapter", bare=True), {"policy": "none", "rules": []})
+    by_adapter = netfilter.sections(firewall["profiles"][firewall["profile_name"]])
+    section = by_adapter.get(call.params.text("adapter", bare=True), {"policy": "none", "rules": []})
     return {"policy": section["policy"], "rules": section["rules"], "total": len(section["rules"])}
 
 
 def crash(call: Call) -> object:
-    """The call that ends DSM's program."""
-    raise RuntimeError("SYNO.Core.Security.Firewall.Rules.save_start ended the program")
+    """Crash, as DSM's program does in this call."""
+    raise RuntimeError("SYNO.Core.Security.Firewall.Rules.save_start crashed")
 
 
 def _known(nas: Nas, name: object) -> str:
@@ -177,9 +185,9 @@ def _policy(policy: str) -> str:
 
 
 def _rule(rule: Any) -> dict[str, Any]:
-    """A rule as it is kept. Anything but the ten keys, such as the encoding of DSM's own files, ends the program."""
+    """Return a rule as it is stored. Other keys than the ten, such as those of DSM's own files, crash the program."""
     if not isinstance(rule, dict) or rule.keys() != {*KEYS, *TEXTS}:
-        raise RuntimeError("a firewall rule of another shape ended the program")
+        raise RuntimeError("a firewall rule with other keys crashed the program")
     valid = (
         all(isinstance(rule[key], str) for key in TEXTS)
         and all(rule[key] in allowed and type(rule[key]) is type(allowed[0]) for key, allowed in KEYS.items())
@@ -223,18 +231,18 @@ def _source_valid(group: str, text: str) -> bool:
 
 FIREWALL = "SYNO.Core.Security.Firewall"
 START = f"{FIREWALL}.Profile.Apply.start"
-ONE = versions(1)
+VERSION_1 = versions(1)
 APIS = [
-    Api(FIREWALL, 1, 1, {"get": Method(get, ONE), "set": Method(disable, ONE, write=True)}),
-    Api(f"{FIREWALL}.Adapter", 1, 1, {"list": Method(list_adapters, ONE)}),
+    Api(FIREWALL, 1, 1, {"get": Method(get, VERSION_1), "set": Method(disable, VERSION_1, write=True)}),
+    Api(f"{FIREWALL}.Adapter", 1, 1, {"list": Method(list_adapters, VERSION_1)}),
     Api(
         f"{FIREWALL}.Profile",
         1,
         1,
         {
-            "list": Method(list_profiles, ONE),
-            "get": Method(get_profile, ONE),
-            "set": Method(set_profile, ONE, write=True),
+            "list": Method(list_profiles, VERSION_1),
+            "get": Method(get_profile, VERSION_1),
+            "set": Method(set_profile, VERSION_1, write=True),
         },
     ),
     Api(
@@ -242,15 +250,15 @@ APIS = [
         1,
         1,
         {
-            "start": Method(start, ONE, write=True),
-            "status": Method(status, ONE),
-            "stop": Method(stop, ONE, write=True),
+            "start": Method(start, VERSION_1, write=True),
+            "status": Method(status, VERSION_1),
+            "stop": Method(stop, VERSION_1, write=True),
         },
     ),
     Api(
         f"{FIREWALL}.Rules",
         1,
         1,
-        {"load": Method(load_rules, ONE), "save_start": Method(crash, ONE, write=True)},
+        {"load": Method(load_rules, VERSION_1), "save_start": Method(crash, VERSION_1, write=True)},
     ),
 ]

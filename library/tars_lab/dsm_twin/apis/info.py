@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SYNO.API.Info: which APIs there are, where, and in which versions."""
+"""SYNO.API.Info: the APIs of this NAS with their paths and versions."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from collections.abc import Mapping
 from tars_lab.dsm_twin.protocol import Api, Call, Method, versions
 
 
-def over(table: Mapping[str, Api]) -> Api:
-    """The API that tells about `table`, which may hold it too."""
+def make_api(table: Mapping[str, Api]) -> Api:
+    """Return the API that describes the APIs of `table`, which can include itself."""
 
-    def query(call: Call) -> object:
-        """`query=all`, a comma-separated list of names, or nothing for all; unknown names are left out."""
-        asked = call.params.text("query", "all", bare=True)
-        names = table if asked == "all" else [name.strip() for name in asked.split(",")]
+    def describe(call: Call) -> object:
+        """Describe all APIs (`query=all` or no `query`), or those of a comma-separated list; omit unknown names."""
+        query = call.params.text("query", "all", bare=True)
+        names = table if query == "all" else [name.strip() for name in query.split(",")]
         return {name: _row(table[name]) for name in names if name in table and not _missing(call, name)}
 
-    return Api("SYNO.API.Info", 1, 1, {"query": Method(query, versions(1), session=False)})
+    return Api("SYNO.API.Info", 1, 1, {"query": Method(describe, versions(1), session=False)})
 
 
 def _missing(call: Call, name: str) -> bool:
-    return call.nas.faults.waits("missing_102", name)
+    return call.nas.faults.is_due("missing_102", name)
 
 
 def _row(api: Api) -> dict[str, object]:

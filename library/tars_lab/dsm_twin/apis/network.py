@@ -8,9 +8,9 @@ import re
 from typing import Any
 
 from tars_lab.dsm_twin.apis import ethernet
+from tars_lab.dsm_twin.interfaces import Ipv4, with_gateway
 from tars_lab.dsm_twin.nas import Nas
 from tars_lab.dsm_twin.protocol import Api, Call, DsmError, Method, invalid, versions
-from tars_lab.dsm_twin.wiring import Ipv4, with_gateway
 
 BAD_INPUT = 403
 REJECTED = 4302
@@ -30,26 +30,27 @@ SECOND = "enable_ip_conflict_detect"
 """A setting of version 2 of the API."""
 
 MINIMAL = ("arp_ignore", "ipv4_first", "multi_gateway", SECOND)
-"""Settings without which a change is not understood; that is why a change of the name alone is refused."""
+"""Settings that every change must contain; therefore a change of the name alone is rejected."""
 
 
 def current(nas: Nas) -> dict[str, Any]:
-    """All settings: what was set, and the machine's own gateway, name and automatic resolvers."""
-    machine = nas.effects.wiring.network()
-    found: dict[str, Any] = {
+    """Return all settings: those of the state, and the machine's gateway, name and automatic resolvers."""
+    machine = nas.effects.interfaces.network()
+    settings: dict[str, Any] = {
         **FLAGS,
         "server_name": machine["hostname"],
         "v6gateway": "",
         **nas.state.data["network"],
         "gateway": machine["gateway"],
     }
-    if not found["dns_manual"]:
+    if not settings["dns_manual"]:
         automatic = [*machine["dns"], "", ""]
-        found |= {"dns_primary": automatic[0], "dns_secondary": automatic[1]}
-    return found
+        settings |= {"dns_primary": automatic[0], "dns_secondary": automatic[1]}
+    return settings
 
 
 def get(call: Call) -> object:
+    """Return all settings, and the port with the default gateway."""
     settings = current(call.nas)
     if call.version == 1:
         del settings[SECOND]
@@ -59,7 +60,7 @@ def get(call: Call) -> object:
 
 
 def set_network(call: Call) -> object:
-    """Take over the whole object. What it lacks beyond the minimum stays; `gateway_info` and unknown fields too."""
+    """Change the settings. Missing ones beyond the minimum keep their values; unknown fields are ignored."""
     params, nas = call.params, call.nas
     if any(name not in params for name in MINIMAL if call.version > 1 or name != SECOND):
         raise DsmError(BAD_INPUT)
@@ -78,17 +79,17 @@ def set_network(call: Call) -> object:
         if wanted["server_name"] != before["server_name"]:
             nas.effects.set_hostname(wanted["server_name"])
         if gateway is not None:
-            nas.effects.wiring.change(*gateway)
+            nas.effects.interfaces.change(*gateway)
         ethernet.follow_resolvers(nas, data["network"])
     return {"hostname_changed_and_join_domain": False}
 
 
 def _gateway(nas: Nas, gateway: str) -> tuple[str, Ipv4]:
-    """The port that is to route by this gateway, and its settings with it."""
-    found = with_gateway(nas.effects.wiring, gateway) if gateway else None
-    if found is None:
+    """Return the port that will use this gateway, and its settings with it. Raises DsmError if there is none."""
+    change = with_gateway(nas.effects.interfaces, gateway) if gateway else None
+    if change is None:
         raise DsmError(ethernet.OTHER_SUBNET if gateway else REJECTED)
-    return found
+    return change
 
 
 def _address(text: str, version: int) -> bool:

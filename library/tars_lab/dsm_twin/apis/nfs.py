@@ -13,7 +13,7 @@ from tars_lab.dsm_twin.protocol import Api, Call, DsmError, Method, versions
 BAD_VALUE = 2301
 NO_SUCH_SHARE = 2370
 FRESH_S = 60
-"""Age below which the fault `nfs_2370_after_create` meets a share."""
+"""Age in seconds below which the fault `nfs_2370_after_create` affects a share."""
 
 SUPPORT_MINOR_VER = 1
 CLIENT = re.compile(r"@?[A-Za-z0-9*?][A-Za-z0-9.:*?/_-]{0,254}|::[0-9A-Fa-f:./]*")
@@ -22,6 +22,7 @@ KEYS = {"client", "privilege", "root_squash", "security_flavor", *FLAGS}
 
 
 def get_service(call: Call) -> object:
+    """Return the settings of the NFS service."""
     return call.nas.state.data["nfs"] | {
         "nfs_v4_domain": "",
         "read_size": 8192,
@@ -34,28 +35,28 @@ def get_service(call: Call) -> object:
 
 
 def set_service(call: Call) -> object:
-    """Switch the service. All three values must be sent, as in every call that was observed."""
+    """Set the NFS service. All three values must be sent, as in every call that was observed."""
     wanted = {
         "enable_nfs": call.params.flag("enable_nfs"),
         "enable_nfs_v4": call.params.flag("enable_nfs_v4"),
-        "enabled_minor_ver": call.params.whole("enabled_minor_ver"),
+        "enabled_minor_ver": call.params.integer("enabled_minor_ver"),
     }
     if not 0 <= wanted["enabled_minor_ver"] <= SUPPORT_MINOR_VER:
         raise DsmError(BAD_VALUE)
     with call.nas.state.change() as data:
         data["nfs"] = wanted
-        call.nas.apply_nfs(data)
+        call.nas.write_nfs(data)
     return None
 
 
 def load(call: Call) -> object:
-    """The rules, with their booleans as 0 and 1, as some builds answer."""
+    """Return the rules of a share, with 0 and 1 for booleans, as some builds of DSM do."""
     rules = call.nas.state.data["rules"].get(_share(call), [])
     return {"rule": [rule | {flag: int(rule[flag]) for flag in FLAGS} | {"id": rule["client"]} for rule in rules]}
 
 
 def save(call: Call) -> object:
-    """Replace the whole list of a share; [] ends the export. A refusal leaves the old list in force."""
+    """Replace all rules of a share; [] ends the export. After an error the previous rules stay in force."""
     name = _share(call)
     share = call.nas.state.data["shares"][name]
     fresh = time.time() - share["created"] < FRESH_S
@@ -64,25 +65,25 @@ def save(call: Call) -> object:
     if not call.nas.state.data["nfs"]["enable_nfs"]:
         raise DsmError(BAD_VALUE)
     try:
-        asked = call.params.value("rule", list, lost=BAD_VALUE)
+        sent = call.params.value("rule", list, missing=BAD_VALUE)
     except DsmError as error:
         raise DsmError(BAD_VALUE) from error
-    rules = [_rule(rule) for rule in asked]
+    rules = [_rule(rule) for rule in sent]
     with call.nas.state.change() as data:
         data["rules"][name] = rules
-        call.nas.apply_nfs(data)
+        call.nas.write_nfs(data)
     return None
 
 
 def _share(call: Call) -> str:
-    name = call.params.text("share_name", lost=BAD_VALUE)
+    name = call.params.text("share_name", missing=BAD_VALUE)
     if name not in call.nas.state.data["shares"]:
         raise DsmError(NO_SUCH_SHARE)
     return name
 
 
 def _rule(rule: Any) -> dict[str, Any]:
-    """A rule without its `id`; 2301 unless every key is there, known, and of its type and range."""
+    """Return a rule without its `id`. Raises DsmError 2301 unless it has exactly the known keys with valid values."""
     if not isinstance(rule, dict) or rule.keys() - {"id"} != KEYS or not isinstance(rule.get("id", ""), str):
         raise DsmError(BAD_VALUE)
     flavor = rule["security_flavor"]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SYNO.Core.Package, its Control and its Server: installed packages, started and stopped; the catalogue is empty.
+"""SYNO.Core.Package with Control and Server: installed packages can be started and stopped; the catalogue is empty.
 
-Whether a package runs is kept and told. There is nothing behind it: no package of DSM's exists outside a NAS.
+Whether a package runs is only recorded, because DSM's packages do not exist outside a NAS.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from tars_lab.dsm_twin.protocol import Api, Call, DsmError, Method, invalid, ver
 NO_SUCH_PACKAGE = 4500
 CANNOT_START, CANNOT_STOP = 4580, 4581
 RUNNING, STOPPED = "running", "stop"
-LOOKS, MANY_LOOKS = 2, 20
-"""How often a package that was started or stopped is seen on its way there; and under the fault `slow_apply`."""
+POLLS, SLOW_POLLS = 2, 20
+"""Number of reads for which a package is reported as starting or stopping; and with the fault `slow_apply`."""
 
 INSTALLED: dict[str, dict[str, Any]] = {
     name: {
@@ -35,29 +35,31 @@ INSTALLED: dict[str, dict[str, Any]] = {
         ("SynoFinder", "Universal Search", True),
     )
 }
-"""Packages that this NAS comes with. Their versions are made up."""
+"""Packages that are installed on this NAS. Their versions are invented."""
 
 FIELDS = ("description", "maintainer", "status", "install_type", "startable", "ctl_uninstall", "beta", "dsm_apps")
-"""What `additional` may ask for; anything else is refused."""
+"""Fields that `additional` can request; others are rejected."""
 
 
 def list_packages(call: Call) -> object:
-    asked = call.params.value("additional", list, [])
-    if not set(map(str, asked)) <= set(FIELDS):
+    """Return the installed packages."""
+    additional = call.params.value("additional", list, [])
+    if not set(map(str, additional)) <= set(FIELDS):
         raise invalid("additional", "condition")
-    return {"packages": [_row(call, name, asked) for name in sorted(INSTALLED)], "total": len(INSTALLED)}
+    return {"packages": [_row(call, name, additional) for name in sorted(INSTALLED)], "total": len(INSTALLED)}
 
 
 def get_package(call: Call) -> object:
+    """Return one package."""
     name = _known(call)
     return _row(call, name, call.params.value("additional", list, []))
 
 
-def _row(call: Call, name: str, asked: list[str]) -> dict[str, Any]:
-    package = INSTALLED[name] | {"status": _passing(call, name) or _status(call, name)}
+def _row(call: Call, name: str, additional: list[str]) -> dict[str, Any]:
+    package = INSTALLED[name] | {"status": _transition(call, name) or _status(call, name)}
     row = {"id": name} | {key: package[key] for key in ("name", "version", "timestamp")}
-    extra = {key: package[key] for key in FIELDS if key in asked}
-    return row | ({"additional": extra} if asked else {})
+    extra = {key: package[key] for key in FIELDS if key in additional}
+    return row | ({"additional": extra} if additional else {})
 
 
 def _status(call: Call, name: str) -> str:
@@ -65,38 +67,40 @@ def _status(call: Call, name: str) -> str:
     return status
 
 
-def _passing(call: Call, name: str) -> str:
-    """What a package says of itself on its way; "" once it is there."""
-    word, looks = call.nas.tasks.get(f"package {name}", ("", 0))
-    if looks:
-        call.nas.tasks[f"package {name}"] = (word, looks - 1)
-    return word if looks else ""
+def _transition(call: Call, name: str) -> str:
+    """Return `starting` or `stopping` during a change, else ""; count the read."""
+    status, polls = call.nas.tasks.get(f"package {name}", ("", 0))
+    if polls:
+        call.nas.tasks[f"package {name}"] = (status, polls - 1)
+    return status if polls else ""
 
 
 def start(call: Call) -> object:
+    """Start a package."""
     return _control(call, RUNNING, "starting", CANNOT_START)
 
 
 def stop(call: Call) -> object:
+    """Stop a package."""
     return _control(call, STOPPED, "stopping", CANNOT_STOP)
 
 
-def _control(call: Call, status: str, on_its_way: str, refusal: int) -> object:
+def _control(call: Call, status: str, transition: str, refusal: int) -> object:
     name = _known(call)
     if not INSTALLED[name]["startable"]:
         raise DsmError(refusal)
     if status != _status(call, name):
-        faults, asked = call.nas.faults, f"{CONTROL}.{'start' if status == RUNNING else 'stop'}"
-        if not faults.take("failed_apply", asked):
+        faults, method = call.nas.faults, f"{CONTROL}.{'start' if status == RUNNING else 'stop'}"
+        if not faults.take("failed_apply", method):
             with call.nas.state.change() as data:
                 data["packages"][name] = status
-        looks = MANY_LOOKS if faults.take("slow_apply", asked) else LOOKS
-        call.nas.tasks[f"package {name}"] = (on_its_way, looks)
+        polls = SLOW_POLLS if faults.take("slow_apply", method) else POLLS
+        call.nas.tasks[f"package {name}"] = (transition, polls)
     return {"message": "", "worker_message": []}
 
 
 def _known(call: Call) -> str:
-    # Unlike other APIs, those of packages take no bare text.
+    # Unlike other APIs, those of packages do not accept bare text.
     name = call.params.text("id")
     if name not in INSTALLED:
         raise DsmError(NO_SUCH_PACKAGE)
@@ -104,6 +108,7 @@ def _known(call: Call) -> str:
 
 
 def list_catalogue(call: Call) -> object:
+    """Return the empty catalogue."""
     return {"packages": [], "total": 0}
 
 

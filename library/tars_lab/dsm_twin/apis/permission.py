@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SYNO.Core.Share.Permission: which users and groups may do what in a share. NFS clients are not asked."""
+"""SYNO.Core.Share.Permission: the access of users and groups to a share. It does not affect NFS clients."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from tars_lab.dsm_twin.nas import Nas
-from tars_lab.dsm_twin.people import members
+from tars_lab.dsm_twin.principals import members
 from tars_lab.dsm_twin.protocol import Api, Call, DsmError, Method, invalid, versions
 
 NO_SUCH_SHARE = 402
@@ -14,12 +14,13 @@ BAD_INPUT = 403
 TABLES = {"local_user": "users", "local_group": "groups"}
 FLAGS = {"is_writable": "rw", "is_readonly": "ro", "is_deny": "na"}
 STRONGEST = ("na", "rw", "ro")
-"""What wins where a user's groups disagree."""
+"""The access that applies when a user's groups have different ones, strongest first."""
 
 ADMINISTRATORS = "administrators"
 
 
 def list_principals(call: Call) -> object:
+    """Return users or groups with their access to a share."""
     nas, params = call.nas, call.params
     share, kind = _share(call), _kind(call)
     if params.text("action", "enum", bare=True) != "enum":
@@ -27,17 +28,17 @@ def list_principals(call: Call) -> object:
     with_inherit = params.flag("with_inherit", False)
     part = params.text("substr", "", bare=True)
     names = sorted(name for name in nas.state.data[TABLES[kind]] if part in name)
-    offset, limit = params.whole("offset", 0), params.whole("limit", -1)
+    offset, limit = params.integer("offset", 0), params.integer("limit", -1)
     chosen = names[offset:] if limit < 0 else names[offset : offset + limit]
     items = [_row(nas, share, kind, name, with_inherit) for name in chosen]
     return {"items": items, "total": len(names)}
 
 
 def set_principals(call: Call) -> object:
-    """Change those named; three times false takes the entry away. Administrators keep what they have."""
+    """Change the listed entries; one with all three flags false is removed. Administrators keep their access."""
     nas = call.nas
     share, kind = _share(call), _kind(call)
-    rows = call.params.value("permissions", list, lost=BAD_INPUT)
+    rows = call.params.value("permissions", list, missing=BAD_INPUT)
     wanted = dict(_entry(nas, kind, row) for row in rows)
     with nas.state.change() as data:
         grants = data["permissions"].setdefault(share, {table: {} for table in TABLES})
@@ -49,7 +50,7 @@ def set_principals(call: Call) -> object:
 
 
 def list_by_user(call: Call) -> object:
-    """Every share with what one user or group may do there by an entry of its own."""
+    """Return every share with the access that one user or group has by its own entry."""
     nas, kind = call.nas, _kind(call)
     name = call.params.text("name", bare=True)
     call.params.value("share_type", list)
@@ -71,8 +72,8 @@ def _row(nas: Nas, share: str, kind: str, name: str, with_inherit: bool) -> dict
 
 def _inherited(data: dict[str, Any], share: str, user: str) -> str:
     groups = _grants(data, share, "local_group") | {ADMINISTRATORS: "rw"}
-    found = {access for group, access in groups.items() if user in members(data, group)}
-    return next((access for access in STRONGEST if access in found), "-")
+    inherited = {access for group, access in groups.items() if user in members(data, group)}
+    return next((access for access in STRONGEST if access in inherited), "-")
 
 
 def _grants(data: dict[str, Any], share: str, kind: str) -> dict[str, str]:
@@ -81,7 +82,7 @@ def _grants(data: dict[str, Any], share: str, kind: str) -> dict[str, str]:
 
 
 def _entry(nas: Nas, kind: str, row: Any) -> tuple[str, str]:
-    """Name and access of one entry; 403 unless the principal exists and at most one of the booleans is true."""
+    """Return name and access of one entry. Raises DsmError 403 if the name is unknown or several flags are true."""
     if not isinstance(row, dict) or row.get("name") not in nas.state.data[TABLES[kind]]:
         raise DsmError(BAD_INPUT)
     flags = [row.get(flag, False) for flag in (*FLAGS, "is_custom")]

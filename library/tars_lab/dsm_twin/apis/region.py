@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SYNO.Core.Region.NTP: the time zone and the time servers. The machine's clock is the lab's and stays as it is."""
+"""SYNO.Core.Region.NTP: the time zone and the time servers. The machine's clock is the host's and never changes."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ ZONES = {
     "Tokyo": 32400,
     "Sydney": 36000,
 }
-"""Some of DSM's names with their offset in seconds east of Greenwich, without summer time."""
+"""Some of DSM's names with their offset from UTC in seconds, without daylight saving time."""
 
 
 def get(call: Call) -> object:
+    """Return the settings and the time in the time zone."""
     time_settings = call.nas.state.data["time"]
     now = time.time()
     local = time.gmtime(now + ZONES[time_settings["timezone"]])
@@ -46,9 +47,9 @@ def get(call: Call) -> object:
 
 
 def set_time(call: Call) -> object:
-    """Zone, mode and servers together; version 3 wants the two formats as well."""
+    """Set time zone, mode and servers, all in one call; version 3 also requires the two formats."""
     names = ("timezone", "enable_ntp", "server", *(FORMATS if call.version == 3 else ()))
-    wanted = {name: call.params.text(name, lost=INCOMPLETE) for name in names}
+    wanted = {name: call.params.text(name, missing=INCOMPLETE) for name in names}
     servers = [server for server in wanted["server"].split(",") if server]
     if (
         wanted["timezone"] not in ZONES
@@ -63,6 +64,7 @@ def set_time(call: Call) -> object:
 
 
 def list_zones(call: Call) -> object:
+    """Return the time zones."""
     return {
         "zonedata": [
             {"value": name, "offset": offset, "display": f"(GMT{offset // 3600:+03d}:00) {name}"}

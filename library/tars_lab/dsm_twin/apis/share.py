@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SYNO.Core.Share: shared folders, each a real folder on its volume."""
+"""SYNO.Core.Share: shared folders, each of them a real folder on its volume."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -31,7 +31,7 @@ RESERVED = (
     "esatashare*",
 )
 NAME = re.compile(r"\w(?:[\w .-]{0,30}[\w.-])?")
-"""Names this NAS takes. Which characters DSM refuses was not observed, so only harmless ones pass."""
+"""Names that this NAS accepts. DSM's rules were not observed, so only harmless characters are accepted."""
 
 SETTINGS: dict[str, tuple[type, Any]] = {
     "desc": (str, ""),
@@ -44,10 +44,10 @@ SETTINGS: dict[str, tuple[type, Any]] = {
     "share_quota": (int, 0),
 }
 AT_CREATION = ("enable_share_cow", "enable_share_compress")
-"""Settings that `set` accepts and silently leaves as they are."""
+"""Settings that `set` accepts and silently ignores."""
 
-OF_A_SHARE = ("permissions", "snapshots", "schedules", "retention")
-"""Tables of the state that follow a share when it is renamed, and go with it."""
+SHARE_TABLES = ("permissions", "snapshots", "schedules", "retention")
+"""Tables of the state with an entry for each share, which is renamed and deleted with the share."""
 
 OTHER_FIELDS = {"name", "vol_path", "name_org", "encryption", "enc_passwd", "force"}
 ALWAYS_FALSE = {
@@ -61,14 +61,15 @@ ALWAYS_FALSE = {
     "is_share_moving",
     "enable_share_tiering",
 }
-FROM_ERRNO = {errno.ENOSPC: 3320, errno.EDQUOT: 3320, errno.EROFS: 3314, errno.EEXIST: 3312}
+CODE_BY_ERRNO = {errno.ENOSPC: 3320, errno.EDQUOT: 3320, errno.EROFS: 3314, errno.EEXIST: 3312}
 
 
 def list_shares(call: Call) -> object:
+    """Return the shares, `limit` of them from `offset` on."""
     params = call.params
     if params.text("shareType", "all", bare=True) != "all":
         raise invalid("shareType", "condition")
-    offset, limit = params.whole("offset", 0), params.whole("limit", -1)
+    offset, limit = params.integer("offset", 0), params.integer("limit", -1)
     additional = _additional(params.raw("additional", "[]"))
     if additional is None:
         return {"shares": [], "total": 0}
@@ -81,6 +82,7 @@ def list_shares(call: Call) -> object:
 
 
 def get_share(call: Call) -> object:
+    """Return one share."""
     name = _known(call.nas, call.params.text("name", bare=True))
     additional = _additional(call.params.raw("additional", "[]"))
     if additional is None:
@@ -89,7 +91,7 @@ def get_share(call: Call) -> object:
 
 
 def _additional(text: str) -> list[str] | None:
-    """The extra fields asked for; None when the parameter is not a JSON array of names."""
+    """Return the requested additional fields, None if the parameter is not a JSON array of names."""
     try:
         names = json.loads(text)
     except ValueError:
@@ -101,46 +103,57 @@ def _row(nas: Nas, name: str, additional: list[str]) -> dict[str, Any]:
     share = nas.state.data["shares"][name]
     row = {key: share[key] for key in ("name", "vol_path", "desc", "uuid")} | {"is_usb_share": False}
     for field in additional:
-        row |= _extra(nas, share, field)
+        row |= CONSTANTS.get(field) or ADDITIONAL.get(field, _unknown)(nas, share)
     return row
 
 
-def _extra(nas: Nas, share: dict[str, Any], field: str) -> dict[str, Any]:
-    """Fields for one name of `additional`, flat beside the others; nothing for a name this NAS does not know."""
-    if field in ALWAYS_FALSE:
-        return {field: False}
-    match field:
-        case "hidden":
-            return {field: share[field]}
-        case "encryption":
-            return {field: 0}
-        case "recyclebin":
-            return {key: share[key] for key in ("enable_recycle_bin", "recycle_bin_admin_only")}
-        case "share_quota":
-            used = round(nas.effects.used_bytes(folder(share)) / 2**20, 6)
-            return {
-                "quota_value": share["share_quota"],
-                "share_quota_used": used,
-                "share_quota_logical_size": used,
-                "share_quota_status": "v2" if share["share_quota"] else "not_set",
-            }
-        case "enable_share_cow" | "enable_share_compress":
-            return {field: True} if share[field] else {}
-        case "support_snapshot":
-            return {field: btrfs(nas, share)}
-        case "is_aclmode" | "is_support_acl":
-            return {field: True}
-        case "force_readonly_reason":
-            return {field: ""}
-        case "is_missing_share":
-            return {field: not nas.effects.exists(folder(share))}
+def _unknown(nas: Nas, share: dict[str, Any]) -> dict[str, Any]:
+    """Return nothing, as for names of `additional` that this NAS does not know."""
     return {}
 
 
+def _quota(nas: Nas, share: dict[str, Any]) -> dict[str, Any]:
+    """Return the quota of a share and its use, in MiB."""
+    used = round(nas.effects.used_bytes(folder(share)) / 2**20, 6)
+    return {
+        "quota_value": share["share_quota"],
+        "share_quota_used": used,
+        "share_quota_logical_size": used,
+        "share_quota_status": "v2" if share["share_quota"] else "not_set",
+    }
+
+
+def _if_true(field: str) -> Callable[[Nas, dict[str, Any]], dict[str, Any]]:
+    """Return a function that reports a flag only if it is true."""
+    return lambda nas, share: {field: True} if share[field] else {}
+
+
+CONSTANTS: dict[str, dict[str, Any]] = {
+    **{field: {field: False} for field in ALWAYS_FALSE},
+    "encryption": {"encryption": 0},
+    "is_aclmode": {"is_aclmode": True},
+    "is_support_acl": {"is_support_acl": True},
+    "force_readonly_reason": {"force_readonly_reason": ""},
+}
+"""Fields for names of `additional` that are the same for all shares."""
+
+ADDITIONAL: dict[str, Callable[[Nas, dict[str, Any]], dict[str, Any]]] = {
+    "hidden": lambda nas, share: {"hidden": share["hidden"]},
+    "recyclebin": lambda nas, share: {key: share[key] for key in ("enable_recycle_bin", "recycle_bin_admin_only")},
+    "share_quota": _quota,
+    "enable_share_cow": _if_true("enable_share_cow"),
+    "enable_share_compress": _if_true("enable_share_compress"),
+    "support_snapshot": lambda nas, share: {"support_snapshot": on_btrfs(nas, share)},
+    "is_missing_share": lambda nas, share: {"is_missing_share": not nas.effects.exists(folder(share))},
+}
+"""Functions that return the fields for the other names of `additional`."""
+
+
 def create(call: Call) -> object:
+    """Create a share and its folder."""
     nas = call.nas
     info = _shareinfo(call)
-    name = call.params.text("name", lost=BAD_INPUT)
+    name = call.params.text("name", missing=BAD_INPUT)
     if info.get("name") != name or "vol_path" not in info or not isinstance(info.get("name_org"), str):
         raise DsmError(BAD_INPUT)
     if info["name_org"]:
@@ -165,66 +178,78 @@ def create(call: Call) -> object:
                 data["next_export_id"] += 1
                 data["shares"][name] = share
         except BaseException:
-            # A folder without its share would stand in the way of the next attempt.
+            # A folder without its share would make the next attempt fail.
             nas.effects.delete_folder(folder(share))
             raise
     return {"name": name}
 
 
 def set_share(call: Call) -> object:
+    """Change settings of a share, and rename it."""
     nas = call.nas
-    name = _known(nas, call.params.text("name", lost=BAD_INPUT))
+    name = _known(nas, call.params.text("name", missing=BAD_INPUT))
     info = _shareinfo(call)
-    if not isinstance(info.get("name"), str) or "vol_path" not in info:
-        raise DsmError(BAD_INPUT)
     before = nas.state.data["shares"][name]
-    renamed = info["name"] != name
-    if (renamed or info.get("name_org")) and info.get("name_org") != name:
-        raise DsmError(BAD_INPUT)
-    if renamed:
-        _check_name(nas, info["name"], but=name)
-    if nas.volume(info["vol_path"]) is None:
-        raise DsmError(3304)
-    if info["vol_path"] != before["vol_path"] or info.get("encryption"):
-        raise DsmError(3300)
+    _check_change(nas, before, info)
     changes = {key: info[key] for key in SETTINGS if key in info and key not in AT_CREATION}
     share = before | changes | {"name": info["name"]}
     _check_settings(nas, share)
     with _volume_errors(), nas.state.change() as data:
         del data["shares"][name]
         data["shares"][share["name"]] = share
-        if renamed:
-            for table in OF_A_SHARE:
-                if name in data[table]:
-                    data[table][share["name"]] = data[table].pop(name)
-            rules = data["rules"].pop(name, [])
-            if rules:
-                # NFS clients hold handles of the old path; the renamed folder is a new export to them.
-                share["export_id"] = data["next_export_id"]
-                data["next_export_id"] += 1
-                data["rules"][share["name"]] = rules
-            nas.effects.rename_folder(folder(before), folder(share))
-            if nas.effects.exists(snapshots(before)):
-                nas.effects.rename_folder(snapshots(before), snapshots(share))
-            if rules:
-                nas.apply_nfs(data)
+        if share["name"] != name:
+            _rename(nas, data, before, share)
     return {"name": share["name"]}
 
 
+def _check_change(nas: Nas, before: dict[str, Any], info: dict[str, Any]) -> None:
+    """Raise the error for settings with which this share cannot be changed."""
+    if not isinstance(info.get("name"), str) or "vol_path" not in info:
+        raise DsmError(BAD_INPUT)
+    renamed = info["name"] != before["name"]
+    if (renamed or info.get("name_org")) and info.get("name_org") != before["name"]:
+        raise DsmError(BAD_INPUT)
+    if renamed:
+        _check_name(nas, info["name"], but=before["name"])
+    if nas.volume(info["vol_path"]) is None:
+        raise DsmError(3304)
+    if info["vol_path"] != before["vol_path"] or info.get("encryption"):
+        raise DsmError(3300)
+
+
+def _rename(nas: Nas, data: dict[str, Any], before: dict[str, Any], share: dict[str, Any]) -> None:
+    """Move the folders, the rules and the other entries of a share to its new name."""
+    for table in SHARE_TABLES:
+        if before["name"] in data[table]:
+            data[table][share["name"]] = data[table].pop(before["name"])
+    rules = data["rules"].pop(before["name"], [])
+    if rules:
+        # NFS clients have file handles of the old path; to them the renamed folder is a new export.
+        share["export_id"] = data["next_export_id"]
+        data["next_export_id"] += 1
+        data["rules"][share["name"]] = rules
+    nas.effects.rename_folder(folder(before), folder(share))
+    if nas.effects.exists(snapshots(before)):
+        nas.effects.rename_folder(snapshots(before), snapshots(share))
+    if rules:
+        nas.write_nfs(data)
+
+
 def delete(call: Call) -> object:
+    """Delete one share or a list of shares, with folders and snapshots."""
     nas = call.nas
-    asked = call.params.value("name", object, lost=BAD_INPUT)
-    names = asked if isinstance(asked, list) else [asked]
+    value = call.params.value("name", object, missing=BAD_INPUT)
+    names = value if isinstance(value, list) else [value]
     if not names or not all(isinstance(name, str) for name in names):
         raise invalid("name", "type")
     for name in names:
         _known(nas, name)
     with _volume_errors(), nas.state.change() as data:
-        gone = [data["shares"].pop(name) for name in dict.fromkeys(names)]
-        if any([data["rules"].pop(share["name"], None) for share in gone]):
-            nas.apply_nfs(data)
-        for share in gone:
-            for table in OF_A_SHARE:
+        deleted = [data["shares"].pop(name) for name in dict.fromkeys(names)]
+        if any([data["rules"].pop(share["name"], None) for share in deleted]):
+            nas.write_nfs(data)
+        for share in deleted:
+            for table in SHARE_TABLES:
                 data[table].pop(share["name"], None)
             nas.effects.delete_folder(snapshots(share))
             nas.effects.delete_folder(folder(share))
@@ -232,9 +257,9 @@ def delete(call: Call) -> object:
 
 
 def _shareinfo(call: Call) -> dict[str, Any]:
-    """The settings of a write, each of its type and none unknown: else 403."""
+    """Return the settings of a write. Raises DsmError 403 for an unknown one or another type."""
     try:
-        info: dict[str, Any] = call.params.value("shareinfo", dict, lost=BAD_INPUT)
+        info: dict[str, Any] = call.params.value("shareinfo", dict, missing=BAD_INPUT)
     except DsmError as error:
         raise DsmError(BAD_INPUT) from error
     for key, value in info.items():
@@ -260,16 +285,17 @@ def _check_name(nas: Nas, name: str, but: str | None = None) -> None:
 
 
 def _check_settings(nas: Nas, share: dict[str, Any]) -> None:
-    """Values that do not go together or out of range (3300); a quota on ext4 is accepted and dropped, as DSM does."""
+    """Raise DsmError 3300 for inconsistent or invalid values; drop a quota on ext4 without an error, as DSM does."""
     if len(share["desc"]) > 64 or share["share_quota"] < 0:
         raise DsmError(3300)
     if share["recycle_bin_admin_only"] and not share["enable_recycle_bin"]:
         raise DsmError(3300)
-    if not btrfs(nas, share):
+    if not on_btrfs(nas, share):
         share["share_quota"] = 0
 
 
-def btrfs(nas: Nas, share: dict[str, Any]) -> bool:
+def on_btrfs(nas: Nas, share: dict[str, Any]) -> bool:
+    """Return whether the volume of a share has the file system btrfs."""
     volume = nas.volume(share["vol_path"])
     return volume is not None and volume.fs_type == "btrfs"
 
@@ -279,9 +305,9 @@ def _volume_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in FROM_ERRNO:
+        if error.errno not in CODE_BY_ERRNO:
             raise
-        raise DsmError(FROM_ERRNO[error.errno]) from error
+        raise DsmError(CODE_BY_ERRNO[error.errno]) from error
 
 
 APIS = [

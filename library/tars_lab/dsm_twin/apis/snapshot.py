@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SYNO.Core.Share.Snapshot and SYNO.DisasterRecovery.Retention: copies of a share, when they are made and stay.
+"""SYNO.Core.Share.Snapshot and SYNO.DisasterRecovery.Retention: snapshots of shares, their schedule and retention.
 
 A snapshot is a real copy beside the share.
 """
@@ -10,7 +10,7 @@ import datetime
 from typing import Any
 
 from tars_lab.dsm_twin import scheduled
-from tars_lab.dsm_twin.apis.share import btrfs
+from tars_lab.dsm_twin.apis.share import on_btrfs
 from tars_lab.dsm_twin.nas import snapshots
 from tars_lab.dsm_twin.protocol import Api, Call, DsmError, Method, invalid, versions
 
@@ -39,17 +39,19 @@ NO_RETENTION: dict[str, Any] = {
 
 
 def list_snapshots(call: Call) -> object:
+    """Return the snapshots of a share, `limit` of them from `offset` on."""
     share = _share(call)
-    asked = call.params.value("additional", list, [])
-    offset, limit = call.params.whole("offset", 0), call.params.whole("limit", -1)
+    additional = call.params.value("additional", list, [])
+    offset, limit = call.params.integer("offset", 0), call.params.integer("limit", -1)
     taken = call.nas.state.data["snapshots"].get(share["name"], [])
     chosen = taken[offset:] if limit < 0 else taken[offset : offset + limit]
-    rows = [{"time": each["time"]} | {field: each[field] for field in FIELDS if field in asked} for each in chosen]
+    fields = [field for field in FIELDS if field in additional]
+    rows = [{"time": snapshot["time"]} | {field: snapshot[field] for field in fields} for snapshot in chosen]
     return {"snapshots": rows, "total": len(taken)}
 
 
 def create(call: Call) -> object:
-    """Take one; its name is the time on the NAS's clock, so there is one a second at most."""
+    """Take a snapshot; its name is the time on the NAS's clock, so there is at most one in a second."""
     share = _share(call)
     wanted = _snapinfo(call, {"desc": "", "lock": False})
     try:
@@ -59,37 +61,39 @@ def create(call: Call) -> object:
 
 
 def set_snapshot(call: Call) -> object:
+    """Change description and lock of a snapshot."""
     share = _share(call)
     when = call.params.text("snapshot")
     wanted = _snapinfo(call, {})
     with call.nas.state.change() as data:
-        for each in data["snapshots"].get(share["name"], []):
-            if each["time"] == when:
-                each.update(wanted)
+        for snapshot in data["snapshots"].get(share["name"], []):
+            if snapshot["time"] == when:
+                snapshot.update(wanted)
                 return None
     raise invalid("snapshot", "condition")
 
 
 def delete(call: Call) -> object:
-    """Delete those named; the answer holds what could not be, and [] is complete success."""
+    """Delete the named snapshots; return those that could not be deleted."""
     nas, share = call.nas, _share(call)
     names = call.params.value("snapshots", list)
     with nas.state.change() as data:
         taken = data["snapshots"].get(share["name"], [])
-        there = {each["time"] for each in taken}
-        data["snapshots"][share["name"]] = [each for each in taken if each["time"] not in names]
-        for name in there.intersection(names):
+        present = {snapshot["time"] for snapshot in taken}
+        data["snapshots"][share["name"]] = [snapshot for snapshot in taken if snapshot["time"] not in names]
+        for name in present.intersection(names):
             nas.effects.delete_folder(f"{snapshots(share)}/{name}")
-    return [{"snapshot": name} for name in names if name not in there]
+    return [{"snapshot": name} for name in names if name not in present]
 
 
 def get_schedule(call: Call) -> object:
+    """Return the schedule of a share."""
     share = _share(call)
     return call.nas.state.data["schedules"].get(share["name"], {"task_id": -1, "enable_snapshot_schedule": False})
 
 
 def set_schedule(call: Call) -> object:
-    """Replace the whole schedule; `task_id` -1 makes one, else it must be the one there is."""
+    """Replace the schedule of a share; `task_id` is that of the present one, or -1 if there is none."""
     share = _share(call)
     enable = call.params.flag("enable_snapshot_schedule")
     schedule = call.params.value("schedule", dict)
@@ -101,7 +105,7 @@ def set_schedule(call: Call) -> object:
     schedule = schedule | {"last_work_hour": max(schedule["last_work_hour"], schedule["hour"])}
     with call.nas.state.change() as data:
         before = data["schedules"].get(share["name"], {"task_id": -1})
-        if call.params.whole("task_id") != before["task_id"]:
+        if call.params.integer("task_id") != before["task_id"]:
             raise invalid("task_id", "condition")
         number = before["task_id"] if before["task_id"] > 0 else 1 + len(data["schedules"])
         data["schedules"][share["name"]] = {
@@ -113,15 +117,16 @@ def set_schedule(call: Call) -> object:
 
 
 def get_retention(call: Call) -> object:
+    """Return the retention of a share."""
     share = _retained(call)
     kept = call.nas.state.data["retention"].get(share["name"], NO_RETENTION)
     return kept | {"prefix": "Share#", "schedule": call.nas.state.data["schedules"].get(share["name"], {})}
 
 
 def set_retention(call: Call) -> object:
-    """Replace the whole record."""
+    """Replace the retention of a share."""
     share = _retained(call)
-    record = {key: call.params.whole(key) for key in NO_RETENTION if key != "tid"}
+    record = {key: call.params.integer(key) for key in NO_RETENTION if key != "tid"}
     if record["policyType"] not in (0, 20, 128) or min(record.values()) < 0:
         raise invalid("policyType", "condition")
     with call.nas.state.change() as data:
@@ -131,11 +136,11 @@ def set_retention(call: Call) -> object:
 
 
 def _share(call: Call) -> dict[str, Any]:
-    """The share `name`; a snapshot needs a btrfs volume under it."""
+    """Return the share `name`. Raises DsmError if its volume does not support snapshots."""
     share: dict[str, Any] | None = call.nas.state.data["shares"].get(call.params.text("name", bare=True))
     if share is None:
         raise DsmError(NO_SUCH_SHARE)
-    if not btrfs(call.nas, share):
+    if not on_btrfs(call.nas, share):
         raise DsmError(REFUSED)
     return dict(share)
 
@@ -147,13 +152,13 @@ def _retained(call: Call) -> dict[str, Any]:
 
 
 def _snapinfo(call: Call, defaults: dict[str, Any]) -> dict[str, Any]:
-    given: dict[str, Any] = call.params.value("snapinfo", dict, {})
-    if not isinstance(given.get("desc", ""), str) or not isinstance(given.get("lock", False), bool):
+    sent: dict[str, Any] = call.params.value("snapinfo", dict, {})
+    if not isinstance(sent.get("desc", ""), str) or not isinstance(sent.get("lock", False), bool):
         raise invalid("snapinfo", "type")
-    if not given.keys() <= {"desc", "lock"}:
-        # Locks that nobody can lift came with DSM 7.2.
+    if not sent.keys() <= {"desc", "lock"}:
+        # Permanent locks exist only from DSM 7.2 on.
         raise invalid("snapinfo", "condition")
-    return defaults | given
+    return defaults | sent
 
 
 APIS = [

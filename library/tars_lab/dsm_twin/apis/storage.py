@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SYNO.Core.Storage.Volume and SYNO.Storage.CGI.Storage: volumes, and the disks and pool under them."""
+"""SYNO.Core.Storage.Volume and SYNO.Storage.CGI.Storage: volumes, their storage pool and its disks."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ DISK_BYTES = 4_000_787_030_016
 
 
 def list_volumes(call: Call) -> object:
-    offset = call.params.whole("offset", lost=101)
-    limit = call.params.whole("limit", lost=101)
-    if call.params.text("location", lost=101) != "internal":
+    """Return the volumes, `limit` of them from `offset` on."""
+    offset = call.params.integer("offset", missing=101)
+    limit = call.params.integer("limit", missing=101)
+    if call.params.text("location", missing=101) != "internal":
         raise invalid("location", "condition")
     rows = [_core(call.nas, volume) for volume in call.nas.factory.volumes]
     return {"volumes": rows[offset:] if limit < 0 else rows[offset : offset + limit], "total": len(rows)}
 
 
 def get_volume(call: Call) -> object:
-    volume = call.nas.volume(call.params.text("volume_path", lost=101))
+    """Return one volume."""
+    volume = call.nas.volume(call.params.text("volume_path", missing=101))
     if volume is None:
         raise invalid("volume_path", "condition")
     return {"volume": _core(call.nas, volume)}
@@ -47,6 +49,7 @@ def _core(nas: Nas, volume: Volume) -> dict[str, Any]:
 
 
 def load_info(call: Call) -> object:
+    """Return disks, storage pool and volumes."""
     nas = call.nas
     disks = [_disk(number) for number in range(nas.factory.disks)]
     volumes = [_cgi(nas, volume) for volume in nas.factory.volumes]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SYNO.DSM.Info, SYNO.DSM.Network, SYNO.Core.System and its utilization: what the machine is and does."""
+"""SYNO.DSM.Info, SYNO.DSM.Network, SYNO.Core.System and its Utilization: facts about the machine and its load."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ TEMPERATURE_C = 40
 
 
 def getinfo(call: Call) -> object:
+    """Return model, serial number, version and uptime."""
     factory = call.nas.factory
     return {
         "codepage": "enu",
@@ -28,7 +29,7 @@ def getinfo(call: Call) -> object:
 
 
 def info(call: Call) -> object:
-    """The plain form alone: what `type=network` and `type=storage` return was never observed whole, so 120."""
+    """Return facts about the machine. `type=network` and `type=storage` were never observed completely: error 120."""
     if "type" in call.params:
         raise invalid("type", "condition")
     factory = call.nas.factory
@@ -62,6 +63,7 @@ def info(call: Call) -> object:
 
 
 def utilization(call: Call) -> object:
+    """Return the load of processor, memory and network."""
     return {
         "cpu": host.processor(),
         "memory": host.memory(),
@@ -73,7 +75,8 @@ def utilization(call: Call) -> object:
 
 
 def network(call: Call) -> object:
-    return call.nas.effects.wiring.network() | {"workgroup": "WORKGROUP"}
+    """Return hostname, gateway, name servers and interfaces."""
+    return call.nas.effects.interfaces.network() | {"workgroup": "WORKGROUP"}
 
 
 APIS = [

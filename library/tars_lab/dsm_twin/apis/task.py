@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """SYNO.Core.TaskScheduler and its Root: scheduled scripts, each run by a systemd timer of the machine.
 
-Every method has a version of its own. Bare text is taken beside JSON, and GET beside POST: clients that are known to
-work send both.
+Every method has its own versions. Bare text is accepted as well as JSON, and GET as well as POST: working clients are
+known to send both.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ TEMPLATE: dict[str, Any] = {
 
 
 def list_tasks(call: Call) -> object:
-    """All, or `limit` from `offset` on. A limit below zero was never observed, so it is refused."""
-    offset, limit = call.params.whole("offset", 0), call.params.whole("limit", None)
+    """Return all tasks, or `limit` of them from `offset` on. A limit below 1 was never observed and is rejected."""
+    offset, limit = call.params.integer("offset", 0), call.params.integer("limit", None)
     known = _known(call)
     rows = [_row(known[identity]) for identity in sorted(known, key=int)]
     if limit is not None and limit < 1:
@@ -75,8 +75,8 @@ def _row(task: dict[str, Any]) -> dict[str, Any]:
 
 
 def get_task(call: Call) -> object:
-    """One task, or with the id -1 what a new one starts from; another owner's name brings an empty answer."""
-    identity = call.params.whole("id")
+    """Return one task, or with the id -1 the template of a new one; {} if the owner is another one."""
+    identity = call.params.integer("id")
     if identity == -1:
         if call.params.text("type", bare=True) != SCRIPT:
             raise DsmError(CANNOT_LOAD)
@@ -88,16 +88,18 @@ def get_task(call: Call) -> object:
 
 
 def create(call: Call) -> object:
+    """Create a task that does not run as root."""
     return _create(call, False)
 
 
 def create_as_root(call: Call) -> object:
+    """Create a task that runs as root."""
     return _create(call, True)
 
 
 def _create(call: Call, as_root: bool) -> object:
     if call.params.text("type", bare=True) != SCRIPT:
-        # Tasks of other types, which only DSM's own pages make, are not known here.
+        # Only DSM's own pages create tasks of other types; this NAS does not support them.
         raise DsmError(CANNOT_SAVE)
     task = _task(call)
     if task["real_owner"] != task["owner"]:
@@ -107,21 +109,23 @@ def _create(call: Call, as_root: bool) -> object:
         identity = data["next_task"]
         data["next_task"] += 1
         data["tasks"][str(identity)] = {"id": identity, **task}
-        call.nas.apply_tasks(data)
+        call.nas.write_tasks(data)
     return {"id": identity}
 
 
 def set_task(call: Call) -> object:
+    """Replace a task that does not run as root."""
     return _set(call, False)
 
 
 def set_as_root(call: Call) -> object:
+    """Replace a task that runs, or will run, as root."""
     return _set(call, True)
 
 
 def _set(call: Call, as_root: bool) -> object:
-    """Put a whole task in the place of the one with this id and `real_owner`; nothing of the old one stays."""
-    identity = str(call.params.whole("id"))
+    """Replace the task with this id and `real_owner`; nothing of the previous one is kept."""
+    identity = str(call.params.integer("id"))
     before = _known(call).get(identity)
     task = _task(call)
     if before is None or before["real_owner"] != task["real_owner"]:
@@ -129,47 +133,50 @@ def _set(call: Call, as_root: bool) -> object:
     _authorise(call, as_root, task["owner"], before["owner"])
     with call.nas.state.change() as data:
         data["tasks"][identity] = {**task, "id": before["id"], "real_owner": task["owner"]}
-        call.nas.apply_tasks(data)
+        call.nas.write_tasks(data)
     return None
 
 
 def set_enable(call: Call) -> object:
+    """Enable or disable tasks."""
     chosen = _chosen(call, "status", CANNOT_SAVE)
     with call.nas.state.change() as data:
         for identity, entry in chosen:
             if not isinstance(entry.get("enable"), bool):
                 raise invalid("status", "type")
             data["tasks"][identity]["enable"] = entry["enable"]
-        call.nas.apply_tasks(data)
+        call.nas.write_tasks(data)
     return None
 
 
 def run(call: Call) -> object:
+    """Start tasks now."""
     for identity, _ in _chosen(call, "tasks", CANNOT_RUN):
         call.nas.effects.run_task(int(identity))
     return None
 
 
 def delete(call: Call) -> object:
+    """Delete tasks."""
     chosen = _chosen(call, "tasks", CANNOT_DELETE)
     with call.nas.state.change() as data:
         for identity, _ in chosen:
             data["tasks"].pop(identity, None)
-        call.nas.apply_tasks(data)
+        call.nas.write_tasks(data)
     return None
 
 
 def _chosen(call: Call, name: str, refusal: int) -> list[tuple[str, dict[str, Any]]]:
-    """The tasks of a list of `{id, real_owner}`, each with its entry."""
-    found = []
+    """Return the ids in a list of `{id, real_owner}`, each with its entry. Raises DsmError for an unknown task."""
+    chosen = []
     for entry in call.params.value(name, list):
         if not isinstance(entry, dict) or type(entry.get("id")) is not int:
             raise invalid(name, "type")
         task = _known(call).get(str(entry["id"]))
         if task is None or task["real_owner"] != entry.get("real_owner"):
             raise DsmError(refusal)
-        found.append((str(entry["id"]), entry))
-    return found
+        chosen.append((str(entry["id"]), entry))
+    return chosen
 
 
 def _known(call: Call) -> dict[str, dict[str, Any]]:
@@ -178,11 +185,11 @@ def _known(call: Call) -> dict[str, dict[str, Any]]:
 
 
 def _authorise(call: Call, as_root: bool, *owners: str) -> None:
-    """What runs with all rights is changed through Root, after the password was confirmed, and nothing else is."""
+    """Raise DsmError unless tasks of root are changed through Root with a confirmed password, and others are not."""
     if as_root != (ROOT in owners):
         raise DsmError(CANNOT_SAVE)
     if as_root:
-        confirm.spend(call)
+        confirm.consume_token(call)
 
 
 def _task(call: Call) -> dict[str, Any]:
@@ -216,25 +223,25 @@ def _extra(params: Params) -> dict[str, Any]:
 
 
 def _schedule(params: Params) -> dict[str, Any]:
-    """The schedule as it is kept. Its weeks of a month may come as a list or as one in JSON text."""
-    given = params.value("schedule", dict)
-    if not given.keys() <= {*TEMPLATE["schedule"], *STORE}:
+    """Return the schedule as it is stored. Its weeks of a month can be a list, or a list in JSON text."""
+    sent = params.value("schedule", dict)
+    if not sent.keys() <= {*TEMPLATE["schedule"], *STORE}:
         raise invalid("schedule", "condition")
-    numbers = {key: given.get(key) for key in ("date_type", "repeat_date", *TIMES)}
+    numbers = {key: sent.get(key) for key in ("date_type", "repeat_date", *TIMES)}
     if any(type(number) is not int for number in numbers.values()):
         raise invalid("schedule", "type")
-    weeks = given.get("monthly_week", [])
+    weeks = sent.get("monthly_week", [])
     if isinstance(weeks, str):
         weeks = Params({"weeks": weeks}).value("weeks", list)
     schedule = {**numbers, "monthly_week": weeks, "version": 4}
-    schedule |= {"week_day": given.get("week_day", ""), "date": given.get("date", "")}
-    if not _sound(schedule):
+    schedule |= {"week_day": sent.get("week_day", ""), "date": sent.get("date", "")}
+    if not _is_valid(schedule):
         raise DsmError(CANNOT_SAVE)
     schedule["last_work_hour"] = max(schedule["last_work_hour"], schedule["hour"])
     return schedule
 
 
-def _sound(schedule: dict[str, Any]) -> bool:
+def _is_valid(schedule: dict[str, Any]) -> bool:
     if any(schedule[key] not in allowed for key, allowed in TIMES.items()):
         return False
     if schedule["repeat_min"] not in REPEATED_MINUTES or (schedule["repeat_hour"] and schedule["repeat_min"]):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SYNO.Core.Terminal and SYNO.Core.FileServ.FTP.SFTP: who may log in over SSH, and where.
+"""SYNO.Core.Terminal and SYNO.Core.FileServ.FTP.SFTP: the settings of SSH and SFTP.
 
-Only remembered: the machine's own SSH server is how the lab reaches it, and it belongs to the lab.
+They are only stored: the machine's own SSH server belongs to the lab, which uses it to connect to the machine.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ PORTS = range(1, 65536)
 
 
 def get_terminal(call: Call) -> object:
+    """Return the settings of SSH and Telnet."""
     return call.nas.state.data["terminal"] | {
         "ssh_cipher": ["aes128-gcm@openssh.com", "chacha20-poly1305@openssh.com"],
         "ssh_kex": ["curve25519-sha256"],
@@ -22,9 +23,9 @@ def get_terminal(call: Call) -> object:
 
 
 def set_terminal(call: Call) -> object:
-    """Set all four values: a call without one of them was never observed, so it is refused."""
+    """Set all four values. A call without one of them was never observed and is rejected."""
     flags = ("enable_ssh", "enable_telnet", "forbid_console")
-    wanted = {name: call.params.flag(name) for name in flags} | {"ssh_port": call.params.whole("ssh_port")}
+    wanted = {name: call.params.flag(name) for name in flags} | {"ssh_port": call.params.integer("ssh_port")}
     if wanted["ssh_port"] not in PORTS:
         raise invalid("ssh_port", "condition")
     with call.nas.state.change() as data:
@@ -33,11 +34,13 @@ def set_terminal(call: Call) -> object:
 
 
 def get_sftp(call: Call) -> object:
+    """Return the settings of SFTP."""
     return call.nas.state.data["sftp"]
 
 
 def set_sftp(call: Call) -> object:
-    wanted = {"enable": call.params.flag("enable"), "portnum": call.params.whole("portnum")}
+    """Set both values of SFTP."""
+    wanted = {"enable": call.params.flag("enable"), "portnum": call.params.integer("portnum")}
     if wanted["portnum"] not in PORTS:
         raise invalid("portnum", "condition")
     with call.nas.state.change() as data:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SYNO.Core.User: accounts, each made one also a user of the machine, without a shell."""
+"""SYNO.Core.User: accounts; a created one also exists on the machine, as a user without a shell."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from tars_lab.dsm_twin.accounts import hash_password, password_matches
 from tars_lab.dsm_twin.nas import Nas
-from tars_lab.dsm_twin.people import BUILT_IN_USERS, FIELDS
+from tars_lab.dsm_twin.principals import BUILT_IN_USERS, FIELDS
 from tars_lab.dsm_twin.protocol import Api, Call, DsmError, Method, invalid, versions
 
 BAD_PARAMETER = 3103
@@ -19,57 +19,61 @@ BAD_PASSWORD = 3121
 USED_BEFORE = 3122
 WEAK_PASSWORD = 3123
 SHORTEST_PASSWORD = 8
-"""Assumed: the length that this NAS's password policy asks for."""
+"""Minimum length of the password policy. Assumed."""
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9._-]{0,31}")
-"""Names this NAS takes: those that DSM and Debian both do."""
+"""Names that both DSM and Debian accept."""
 
 EXPIRED = re.compile(r"normal|now|[0-9]{4}/[0-9]{1,2}/[0-9]{1,2}")
 ADDITIONAL = ("description", "email", "expired", "passwd_never_expire", "cannot_chg_passwd")
 
 
 def list_users(call: Call) -> object:
+    """Return the users, `limit` of them from `offset` on."""
     params = call.params
     if params.text("type", "local", bare=True) != "local":
         raise invalid("type", "condition")
-    offset, limit = params.whole("offset", 0), params.whole("limit", -1)
+    offset, limit = params.integer("offset", 0), params.integer("limit", -1)
     names = sorted(call.nas.state.data["users"], key=str.casefold)
     chosen = names[offset:] if limit < 0 else names[offset : offset + limit]
     return {"users": [_row(call, name) for name in chosen], "offset": offset, "total": len(names)}
 
 
 def get_user(call: Call) -> object:
-    return {"users": [_row(call, _known(call.nas, call.params.text("name", bare=True, lost=BAD_PARAMETER)))]}
+    """Return one user."""
+    return {"users": [_row(call, _known(call.nas, call.params.text("name", bare=True, missing=BAD_PARAMETER)))]}
 
 
 def _row(call: Call, name: str) -> dict[str, Any]:
-    """The name and what `additional` asks for; what is no JSON array of known names is passed over."""
+    """Return the name and the fields of `additional`, which is ignored unless it is a JSON array."""
     try:
-        asked = json.loads(call.params.raw("additional", "[]"))
+        additional = json.loads(call.params.raw("additional", "[]"))
     except ValueError:
-        asked = []
+        additional = []
+    requested = additional if isinstance(additional, list) else []
     record = call.nas.state.data["users"][name]
-    return {"name": name} | {field: record[field] for field in ADDITIONAL if isinstance(asked, list) and field in asked}
+    return {"name": name} | {field: record[field] for field in ADDITIONAL if field in requested}
 
 
 def create(call: Call) -> object:
+    """Create a user."""
     nas, params = call.nas, call.params
-    name = params.text("name", bare=True, lost=BAD_PARAMETER)
-    password = params.text("password", bare=True, lost=BAD_PARAMETER)
+    name = params.text("name", bare=True, missing=BAD_PARAMETER)
+    password = params.text("password", bare=True, missing=BAD_PARAMETER)
     _check_name(nas, name)
     _check_password(name, password)
     record = {key: default for key, (_, default) in FIELDS.items()} | _fields(call)
     record["password_hash"] = hash_password(password)
     with nas.state.change() as data:
         data["users"][name] = record
-        _apply(nas, data)
+        _write(nas, data)
     return {"name": name}
 
 
 def set_user(call: Call) -> object:
-    """Change what is sent. There is no `disabled`: like every unknown field it is passed over."""
+    """Change the settings that are sent. Unknown fields are ignored; `disabled` is one of them."""
     nas, params = call.nas, call.params
-    name = _known(nas, params.text("name", bare=True, lost=BAD_PARAMETER))
+    name = _known(nas, params.text("name", bare=True, missing=BAD_PARAMETER))
     new = params.text("new_name", name, bare=True)
     if new != name:
         if name in BUILT_IN_USERS or name in nas.factory.accounts:
@@ -87,30 +91,31 @@ def set_user(call: Call) -> object:
         data["users"][new] = record
         if new != name:
             _rename(data, name, new)
-            _apply(nas, data)
+            _write(nas, data)
     return {"name": new}
 
 
 def delete(call: Call) -> object:
+    """Delete one user or a list of users."""
     nas = call.nas
-    asked = call.params.value("name", object, bare=True, lost=BAD_PARAMETER)
-    names = asked if isinstance(asked, list) else [asked]
+    value = call.params.value("name", object, bare=True, missing=BAD_PARAMETER)
+    names = value if isinstance(value, list) else [value]
     if not names or not all(isinstance(name, str) for name in names):
         raise DsmError(BAD_PARAMETER)
     for name in names:
-        # Whether DSM lets an administrator delete the account of his own session was not observed.
+        # Whether an administrator can delete the account of the current session was not observed.
         if _known(nas, name) in BUILT_IN_USERS or name == call.caller.account:
             raise DsmError(BAD_PARAMETER)
     with nas.state.change() as data:
         for name in dict.fromkeys(names):
             del data["users"][name]
             _rename(data, name, None)
-        _apply(nas, data)
+        _write(nas, data)
     return None
 
 
 def _fields(call: Call) -> dict[str, Any]:
-    """The settings that were sent, each of its type and range: else 3103."""
+    """Return the settings that were sent. Raises DsmError 3103 for invalid ones."""
     try:
         sent: dict[str, Any] = {
             key: call.params.value(key, kind, bare=kind is str)
@@ -125,7 +130,7 @@ def _fields(call: Call) -> dict[str, Any]:
 
 
 def _rename(data: dict[str, Any], name: str, new: str | None) -> None:
-    """Follow a user's new name, or its end (None), where others speak of it."""
+    """Rename a user in groups and permissions, or remove it from them (None)."""
     for group in data["groups"].values():
         if name in group["members"]:
             group["members"] = sorted({*group["members"], new or name} - {name})
@@ -135,9 +140,9 @@ def _rename(data: dict[str, Any], name: str, new: str | None) -> None:
             grants["local_user"][new] = access
 
 
-def _apply(nas: Nas, data: dict[str, Any]) -> None:
+def _write(nas: Nas, data: dict[str, Any]) -> None:
     try:
-        nas.apply_people(data)
+        nas.write_principals(data)
     except FileExistsError as error:
         raise DsmError(TAKEN) from error
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Users and groups: what is refused, what is kept, who may log in, and what the machine is told."""
+"""Users and groups: errors, storage, logins, and the accounts of the machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tars_lab.dsm_twin.effects import DirectoryEffects
-from tars_lab.dsm_twin.people import orders
+from tars_lab.dsm_twin.principals import commands_for
 
 USER, GROUP, MEMBER = "SYNO.Core.User", "SYNO.Core.Group", "SYNO.Core.Group.Member"
 EXTRA = ["description", "email", "expired", "groups"]
@@ -37,11 +37,11 @@ def test_a_new_nas_has_its_own_users_and_groups(dsm: Any) -> None:
     assert dsm.data(MEMBER, "list", group="users")["total"] == len(names(dsm))
 
 
-def test_the_machine_has_what_was_made(dsm: Any, tmp_path: Path) -> None:
+def test_created_users_and_groups_exist_on_the_machine(dsm: Any, tmp_path: Path) -> None:
     assert make(dsm, "reader", description="Reads") == 0
     assert dsm.code(GROUP, "create", name="readers", description="All of them") == 0
     assert dsm.code(MEMBER, "add", group="readers", name=["reader", "tars-admin"]) == 0
-    assert json.loads((tmp_path / "people.json").read_text()) == {
+    assert json.loads((tmp_path / "principals.json").read_text()) == {
         "users": ["reader"],
         "groups": {"readers": ["reader"]},
     }
@@ -51,11 +51,11 @@ def test_the_machine_has_what_was_made(dsm: Any, tmp_path: Path) -> None:
     assert dsm.data(GROUP, "get", name="library")["groups"] == [{"name": "library", "description": "All of them"}]
     assert dsm.code(MEMBER, "remove", group="library", name="librarian") == 0
     assert dsm.code(USER, "delete", name=["librarian"]) == dsm.code(GROUP, "delete", name=["library"]) == 0
-    assert json.loads((tmp_path / "people.json").read_text()) == {"users": [], "groups": {}}
+    assert json.loads((tmp_path / "principals.json").read_text()) == {"users": [], "groups": {}}
 
 
 @pytest.mark.parametrize(
-    ("fields", "code"),
+    ("change", "code"),
     [
         ({"password": None}, 3103),
         ({"password": ""}, 3121),
@@ -70,9 +70,9 @@ def test_the_machine_has_what_was_made(dsm: Any, tmp_path: Path) -> None:
         ({"disabled": True}, 0),
     ],
 )
-def test_create_refusals(dsm: Any, fields: dict[str, Any], code: int) -> None:
-    given = {"name": "reader", "password": GOOD} | fields
-    sent = {key: value for key, value in given.items() if value is not None}
+def test_create_errors(dsm: Any, change: dict[str, Any], code: int) -> None:
+    fields = {"name": "reader", "password": GOOD} | change
+    sent = {key: value for key, value in fields.items() if value is not None}
     assert dsm.code(USER, "create", **sent) == code
     assert ("reader" in names(dsm)) is (code == 0)
 
@@ -103,7 +103,7 @@ def test_create_refusals(dsm: Any, fields: dict[str, Any], code: int) -> None:
         (MEMBER, "change", {"group": "http", "add_member": ["child"]}, 103),
     ],
 )
-def test_refusals(dsm: Any, api: str, method: str, fields: dict[str, Any], code: int) -> None:
+def test_errors(dsm: Any, api: str, method: str, fields: dict[str, Any], code: int) -> None:
     before = dsm.data(USER, "list", additional=EXTRA), dsm.data(GROUP, "list")
     assert dsm.code(api, method, **fields) == code
     assert (dsm.data(USER, "list", additional=EXTRA), dsm.data(GROUP, "list")) == before
@@ -115,7 +115,7 @@ def test_the_last_administrator_stays(dsm: Any, nas: Any) -> None:
     assert dsm.code(MEMBER, "remove", group="administrators", name=[last]) == 3210
 
 
-def test_who_may_log_in(dsm: Any, caller_at: Any, nas: Any, start: Any) -> None:
+def test_accounts_that_can_log_in(dsm: Any, caller_at: Any, nas: Any, start: Any) -> None:
     assert make(dsm, "reader") == 0
     other = caller_at(nas, "10.77.0.9")
     other.login(account="reader", passwd=GOOD)
@@ -133,16 +133,16 @@ def test_who_may_log_in(dsm: Any, caller_at: Any, nas: Any, start: Any) -> None:
     assert again.login_code(account="guest", passwd="") == 400
 
 
-def test_no_password_is_kept_in_clear(dsm: Any, tmp_path: Path) -> None:
+def test_no_password_is_stored_in_clear_text(dsm: Any, tmp_path: Path) -> None:
     make(dsm, "reader")
-    assert GOOD not in (tmp_path / "state.json").read_text() + (tmp_path / "people.json").read_text()
+    assert GOOD not in (tmp_path / "state.json").read_text() + (tmp_path / "principals.json").read_text()
 
 
-def test_a_name_of_the_machines_own_is_taken(dsm: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_of_the_machines_own_accounts_are_rejected(dsm: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def taken(*_: Any) -> None:
         raise FileExistsError("backup")
 
-    monkeypatch.setattr(DirectoryEffects, "apply_people", taken)
+    monkeypatch.setattr(DirectoryEffects, "write_principals", taken)
     assert make(dsm, "backup") == 3107
     assert dsm.code(GROUP, "create", name="backup") == 3206
     assert "backup" not in names(dsm)
@@ -154,17 +154,17 @@ PASSWD = (
 GROUPS = "root:x:0:\nusers:x:100:\nformer:x:20001:old\nreaders:x:20000:old,stay\n"
 
 
-def test_the_orders_make_and_unmake() -> None:
-    commands = orders(PASSWD, GROUPS, ["reader"], {"readers": ["reader"], "writers": []})
+def test_commands_create_and_delete() -> None:
+    commands = commands_for(PASSWD, GROUPS, ["reader"], {"readers": ["reader"], "writers": []})
     assert [command[0] for command in commands] == ["userdel", "groupdel", "groupadd", "useradd", "gpasswd"]
     assert commands[0] == ["userdel", "old"] and commands[1] == ["groupdel", "former"]
     assert commands[3][-1] == "reader" and "--shell=/usr/sbin/nologin" in commands[3]
     assert commands[4] == ["gpasswd", "--members", "reader", "readers"]
 
 
-def test_orders_end_where_everything_is_there() -> None:
-    assert orders(PASSWD, GROUPS, ["old"], {"former": ["old"], "readers": ["old", "stay"]}) == []
+def test_no_commands_are_needed_when_everything_exists() -> None:
+    assert commands_for(PASSWD, GROUPS, ["old"], {"former": ["old"], "readers": ["old", "stay"]}) == []
     with pytest.raises(FileExistsError, match="backup"):
-        orders(PASSWD, GROUPS, ["backup"], {})
+        commands_for(PASSWD, GROUPS, ["backup"], {})
     with pytest.raises(FileExistsError, match="users"):
-        orders(PASSWD, GROUPS, [], {"users": []})
+        commands_for(PASSWD, GROUPS, [], {"users": []})

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Users and groups: those DSM comes with, and those made later, which are accounts of the machine as well."""
+"""Users and groups: the built-in ones of DSM, and those created later, which also exist on the machine."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ BUILT_IN_GROUPS = {
     "users": "System default group",
 }
 EVERYBODY = "users"
-"""The group that every user belongs to and nobody leaves."""
+"""The group of all users, which no user can leave."""
 
-WITHOUT_A_LIFE = (
+NO_LOGIN_OPTIONS = (
     "--no-create-home",
     "--no-user-group",
     "--gid=users",
@@ -29,7 +29,7 @@ WITHOUT_A_LIFE = (
 )
 
 MANAGED = range(20_000, 30_000)
-"""Numbers of the machine's users and groups that are DSM's; all others belong to Debian."""
+"""Ids of the machine's users and groups that belong to DSM; all others belong to Debian."""
 
 FIELDS: dict[str, tuple[type, Any]] = {
     "description": (str, ""),
@@ -41,7 +41,7 @@ FIELDS: dict[str, tuple[type, Any]] = {
 
 
 def seed(factory: Factory) -> dict[str, Any]:
-    """The state's `users` and `groups` of a NAS that was just set up. `admin` and `guest` are there and disabled."""
+    """Return `users` and `groups` of a new NAS's state; `admin` and `guest` exist and are disabled."""
     record = {key: default for key, (_, default) in FIELDS.items()} | {"password_hash": ""}
     users = {name: record | {"expired": "now"} for name in BUILT_IN_USERS}
     users |= {name: dict(record) for name in factory.accounts}
@@ -54,31 +54,35 @@ def seed(factory: Factory) -> dict[str, Any]:
 
 
 def account(factory: Factory, data: Mapping[str, Any], name: str) -> Account | None:
-    """Who logs in as `name`; a password that was set later takes the place of the factory's."""
+    """Return the account `name`, None if it does not exist or has no password.
+
+    A password that was set later replaces that of the factory file.
+    """
     record = data["users"].get(name)
     if record is None:
         return None
-    made = factory.accounts.get(name)
-    password_hash = record["password_hash"] or (made.password_hash if made else "")
+    original = factory.accounts.get(name)
+    password_hash = record["password_hash"] or (original.password_hash if original else "")
     if not password_hash:
         return None
-    status = made.status if made else "normal"
+    status = original.status if original else "normal"
     return Account(
         name=name,
         password_hash=password_hash,
         administrator=name in data["groups"]["administrators"]["members"],
         status="disabled" if record["expired"] == "now" else status,
-        applications=made.applications if made else None,
-        otp_secret=made.otp_secret if made else "",
+        applications=original.applications if original else None,
+        otp_secret=original.otp_secret if original else "",
     )
 
 
 def members(data: Mapping[str, Any], group: str) -> list[str]:
+    """Return the names of a group's members."""
     return sorted(data["users"] if group == EVERYBODY else data["groups"][group]["members"])
 
 
-def on_the_machine(factory: Factory, data: Mapping[str, Any]) -> tuple[list[str], dict[str, list[str]]]:
-    """Users and groups made through the Web API: what the machine is to have."""
+def machine_principals(factory: Factory, data: Mapping[str, Any]) -> tuple[list[str], dict[str, list[str]]]:
+    """Return the users and groups that were created through the Web API, which the machine must have."""
     users = sorted(name for name in data["users"] if name not in BUILT_IN_USERS and name not in factory.accounts)
     groups = {
         name: [member for member in group["members"] if member in users]
@@ -88,35 +92,40 @@ def on_the_machine(factory: Factory, data: Mapping[str, Any]) -> tuple[list[str]
     return users, groups
 
 
-def orders(passwd: str, group: str, users: Collection[str], groups: Mapping[str, Collection[str]]) -> list[list[str]]:
-    """Commands that bring a machine with these `/etc/passwd` and `/etc/group` to `users` and `groups`.
+def commands_for(
+    passwd: str, group: str, users: Collection[str], groups: Mapping[str, Collection[str]]
+) -> list[list[str]]:
+    """Return the commands that change a machine with these `/etc/passwd` and `/etc/group` to `users` and `groups`.
 
-    Users get no home, no shell and no password. Raises FileExistsError for a name that is Debian's own.
+    Users get no home, no shell and no password. Raises FileExistsError for a name that belongs to Debian.
     """
-    there = {row[0]: int(row[2]) for row in _rows(passwd)}
-    known = {row[0]: int(row[2]) for row in _rows(group)}
-    belonging = {row[0]: {name for name in row[3].split(",") if name} for row in _rows(group)}
-    for name, number in [*((name, there.get(name)) for name in users), *((name, known.get(name)) for name in groups)]:
+    user_ids = {row[0]: int(row[2]) for row in _rows(passwd)}
+    group_ids = {row[0]: int(row[2]) for row in _rows(group)}
+    current_members = {row[0]: {name for name in row[3].split(",") if name} for row in _rows(group)}
+    for name, number in [
+        *((name, user_ids.get(name)) for name in users),
+        *((name, group_ids.get(name)) for name in groups),
+    ]:
         if number is not None and number not in MANAGED:
             raise FileExistsError(name)
-    gone = [name for name, number in there.items() if number in MANAGED and name not in users]
-    ended = [name for name, number in known.items() if number in MANAGED and name not in groups]
+    deleted_users = [name for name, number in user_ids.items() if number in MANAGED and name not in users]
+    deleted_groups = [name for name, number in group_ids.items() if number in MANAGED and name not in groups]
     first, last = str(MANAGED[0]), str(MANAGED[-1])
-    commands = [["userdel", name] for name in gone] + [["groupdel", name] for name in ended]
+    commands = [["userdel", name] for name in deleted_users] + [["groupdel", name] for name in deleted_groups]
     commands += [
         ["groupadd", "--key", f"GID_MIN={first}", "--key", f"GID_MAX={last}", name]
         for name in groups
-        if name not in known
+        if name not in group_ids
     ]
     commands += [
-        ["useradd", "--key", f"UID_MIN={first}", "--key", f"UID_MAX={last}", *WITHOUT_A_LIFE, name]
+        ["useradd", "--key", f"UID_MIN={first}", "--key", f"UID_MAX={last}", *NO_LOGIN_OPTIONS, name]
         for name in users
-        if name not in there
+        if name not in user_ids
     ]
     commands += [
         ["gpasswd", "--members", ",".join(sorted(wanted)), name]
         for name, wanted in groups.items()
-        if set(wanted) != belonging.get(name, set()) - set(gone)
+        if set(wanted) != current_members.get(name, set()) - set(deleted_users)
     ]
     return commands
 

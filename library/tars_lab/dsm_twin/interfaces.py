@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The NAS's network: one file says how an interface comes to its IPv4 address, the machine's network manager obeys it.
+"""The NAS's network interfaces: one file configures the IPv4 address of each, and systemd-networkd reads it.
 
-`MachineWiring` acts on the machine it runs on, whose network manager is systemd-networkd; `DirectoryWiring` keeps the
-same files below a directory, for two made-up ports.
+`MachineInterfaces` acts on the machine it runs on; `DirectoryInterfaces` keeps the same files below a directory, for
+two invented ports.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from tars_lab.dsm_twin import host
 from tars_lab.dsm_twin.state import replace
 
 SETTINGS = "etc/systemd/network/10-{}.network.d/ipv4.conf"
-"""The file of an interface. Whoever makes the machine writes it first: an address of its own, or `DHCP=ipv4`."""
+"""The file of an interface. The lab writes it first when it creates the machine: a static address, or `DHCP=ipv4`."""
 
 
 @dataclass(frozen=True)
 class Ipv4:
-    """What is set for an interface. Under DHCP `ip`, `mask` and `dns` are empty, and `gateway` one set over DHCP's."""
+    """The settings of an interface. With DHCP, `ip`, `mask` and `dns` are "", and `gateway` overrides that of DHCP."""
 
     use_dhcp: bool
     ip: str = ""
@@ -35,11 +35,12 @@ class Ipv4:
 
     @property
     def network(self) -> ipaddress.IPv4Network:
+        """The network of the static address. Raises ValueError if address or mask are invalid."""
         return ipaddress.IPv4Interface(f"{self.ip}/{self.mask}").network
 
 
 def render(settings: Ipv4) -> str:
-    """The file's text, in systemd.network(5)'s words."""
+    """Return the text of the file, in the format of systemd.network(5)."""
     lines = ["[Network]"]
     if settings.use_dhcp:
         lines.append("DHCP=ipv4")
@@ -53,45 +54,57 @@ def render(settings: Ipv4) -> str:
 
 
 def parse(text: str) -> Ipv4:
-    """What `render` wrote, or the machine's maker in the same words."""
-    said = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
-    address = ipaddress.IPv4Interface(said["Address"]) if "Address" in said else None
+    """Return the settings in a file that `render` or the lab has written."""
+    values = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+    address = ipaddress.IPv4Interface(values["Address"]) if "Address" in values else None
     return Ipv4(
-        use_dhcp=said.get("DHCP") == "ipv4",
+        use_dhcp=values.get("DHCP") == "ipv4",
         ip=str(address.ip) if address else "",
         mask=str(address.netmask) if address else "",
-        gateway=said.get("Gateway", ""),
-        dns=said.get("DNS", ""),
+        gateway=values.get("Gateway", ""),
+        dns=values.get("DNS", ""),
     )
 
 
-class Wiring(Protocol):
-    """Errors are OSError or subprocess.SubprocessError."""
+class Interfaces(Protocol):
+    """What the Web API can do to the network. Errors are OSError or subprocess.SubprocessError."""
 
     def network(self) -> dict[str, Any]:
-        """What the machine has: hostname, gateway, dns (list), interfaces (see `host.network`)."""
+        """Return hostname, gateway, dns (list) and interfaces of the machine (see `host.network`)."""
 
-    def settings(self, name: str) -> Ipv4: ...
-    def change(self, name: str, settings: Ipv4) -> None: ...
-    def set_resolvers(self, addresses: list[str]) -> None: ...
-    def automatic_resolvers(self) -> list[str]: ...
+    def settings(self, name: str) -> Ipv4:
+        """Return the settings of an interface."""
+
+    def change(self, name: str, settings: Ipv4) -> None:
+        """Write and activate the settings of an interface."""
+
+    def set_resolvers(self, addresses: list[str]) -> None:
+        """Set the name servers of the machine."""
+
+    def automatic_resolvers(self) -> list[str]:
+        """Return the name servers that come with the addresses of the interfaces."""
+
     def answers(self, address: str) -> bool:
-        """Whether another machine has the address."""
+        """Return whether another machine answers on the address."""
 
 
-class DirectoryWiring:
-    """Port eth0 carries 127.0.0.1 until it is set otherwise, eth1 has no cable; `moved` is told what was set."""
+class DirectoryInterfaces:
+    """Two ports below a directory: eth0 has 127.0.0.1 until it is changed, eth1 has no cable.
+
+    The methods are those of `Interfaces`. `moved` is called with the new settings when an address changes.
+    """
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self.cut: Callable[[], None] = lambda: None
-        """Ends the web server's connections: those of an address that goes away."""
+        """Ends the connections of the web server before an address is removed."""
         self.moved: Callable[[str, Ipv4], None] = lambda name, settings: None
 
     def _file(self, name: str) -> Path:
         return self._root / SETTINGS.format(name)
 
     def network(self) -> dict[str, Any]:
+        """Return hostname, gateway, dns (list) and interfaces."""
         ports = {name: self.settings(name) for name in ("eth0", "eth1")}
         rows = [
             {
@@ -112,6 +125,7 @@ class DirectoryWiring:
         }
 
     def settings(self, name: str) -> Ipv4:
+        """Return the settings of a port."""
         if self._file(name).exists():
             return parse(self._file(name).read_text(encoding="utf-8"))
         if name == "eth0":
@@ -119,6 +133,7 @@ class DirectoryWiring:
         return Ipv4(True)
 
     def change(self, name: str, settings: Ipv4) -> None:
+        """Write the settings of a port."""
         address = self.settings(name).ip
         replace(self._file(name), render(settings), 0o644)
         if settings.ip != address:
@@ -126,25 +141,30 @@ class DirectoryWiring:
             self.cut()
 
     def set_resolvers(self, addresses: list[str]) -> None:
+        """Write `etc/resolv.conf`."""
         replace(self._root / "etc/resolv.conf", "".join(f"nameserver {address}\n" for address in addresses), 0o644)
 
     def automatic_resolvers(self) -> list[str]:
+        """Return the name servers in the settings of the ports."""
         return [port.dns for name in ("eth0", "eth1") if (port := self.settings(name)).dns]
 
     def answers(self, address: str) -> bool:
+        """Return False: there are no other machines."""
         return False
 
 
-class MachineWiring(DirectoryWiring):
-    """The machine's own interfaces."""
+class MachineInterfaces(DirectoryInterfaces):
+    """The machine's own interfaces. The methods are those of `Interfaces`."""
 
     def __init__(self) -> None:
         super().__init__(Path("/"))
 
     def network(self) -> dict[str, Any]:
+        """Return hostname, gateway, dns (list) and interfaces of the machine."""
         return host.network()
 
     def change(self, name: str, settings: Ipv4) -> None:
+        """Write the settings of an interface and reconfigure it."""
         replace(self._file(name), render(settings), 0o644)
         has = [entry["address"] for row in host.network()["interfaces"] if row["id"] == name for entry in row["ip"]]
         if settings.use_dhcp or settings.ip not in has:
@@ -153,31 +173,36 @@ class MachineWiring(DirectoryWiring):
             subprocess.run(["networkctl", *command], check=True, stdin=subprocess.DEVNULL)
 
     def automatic_resolvers(self) -> list[str]:
+        """Return the name servers in the settings of the interfaces, else those of the DHCP lease."""
         return super().automatic_resolvers() or host.leased_resolvers()
 
     def answers(self, address: str) -> bool:
+        """Return whether another machine answers a ping to the address."""
         command = ["ping", "-n", "-q", "-c", "1", "-W", "1", address]
         return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True).returncode == 0
 
 
-class InertWiring:
-    """Reads like `wiring`, changes nothing."""
+class ReadOnlyInterfaces:
+    """Reads like `interfaces` and changes nothing."""
 
-    def __init__(self, wiring: Wiring) -> None:
-        self.network = wiring.network
-        self.settings = wiring.settings
-        self.automatic_resolvers = wiring.automatic_resolvers
-        self.answers = wiring.answers
+    def __init__(self, interfaces: Interfaces) -> None:
+        self.network = interfaces.network
+        self.settings = interfaces.settings
+        self.automatic_resolvers = interfaces.automatic_resolvers
+        self.answers = interfaces.answers
 
-    def change(self, name: str, settings: Ipv4) -> None: ...
-    def set_resolvers(self, addresses: list[str]) -> None: ...
+    def change(self, name: str, settings: Ipv4) -> None:
+        """Do nothing."""
+
+    def set_resolvers(self, addresses: list[str]) -> None:
+        """Do nothing."""
 
 
-def with_gateway(wiring: Wiring, gateway: str) -> tuple[str, Ipv4] | None:
-    """The interface in whose network the gateway lies, with that gateway set; None where there is no such network."""
-    for row in wiring.network()["interfaces"]:
+def with_gateway(interfaces: Interfaces, gateway: str) -> tuple[str, Ipv4] | None:
+    """Return the interface whose network contains the gateway, and its settings with that gateway; None without one."""
+    for row in interfaces.network()["interfaces"]:
         for entry in row["ip"]:
             network = ipaddress.IPv4Interface(f"{entry['address']}/{entry['netmask']}").network
             if ipaddress.IPv4Address(gateway) in network:
-                return row["id"], dataclasses.replace(wiring.settings(row["id"]), gateway=gateway)
+                return row["id"], dataclasses.replace(interfaces.settings(row["id"]), gateway=gateway)
     return None
