@@ -25,7 +25,8 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
-        return json.dumps(entry, default=str, ensure_ascii=False)
+        line = json.dumps(entry, default=str, ensure_ascii=False)
+        return line.encode(errors="backslashreplace").decode()  # lone surrogates in file names
 
 
 def configure_logging(level: str) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The web application, put together."""
+"""Put the web application together."""
 
 from __future__ import annotations
 
@@ -23,11 +23,15 @@ from tars_app.retrieval.routes import make_router as retrieval_router
 from tars_app.settings import Settings
 from tars_app.trust.routes import make_router as trust_router
 
+UNEXPECTED = {
+    "message": "The request failed because of an unexpected error.",
+    "next_step": "Try again. If it fails again, check the log of the app container.",
+}
 WEB = Path(__file__).parent / "web"
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The application for these settings. Nothing needs to be reachable yet; /ready tells."""
+    """Return the application for these settings. No dependency needs to be reachable yet; /ready reports them."""
     dependencies = make_dependencies(settings)
     metrics = Metrics()
 
@@ -52,6 +56,10 @@ def create_app(settings: Settings) -> FastAPI:
     @app.exception_handler(Unavailable)
     def unavailable(_: Request, error: Unavailable) -> JSONResponse:
         return JSONResponse({"message": str(error), "next_step": error.next_step}, 503)
+
+    @app.exception_handler(Exception)
+    def unexpected(_: Request, __: Exception) -> JSONResponse:  # starlette raises it again, and uvicorn logs it
+        return JSONResponse(UNEXPECTED, 500)
 
     app.include_router(answers_router(dependencies, metrics))
     app.include_router(retrieval_router(dependencies))

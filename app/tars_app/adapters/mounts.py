@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reading the mounted shares: which folders are there, which files are in them, and what is in a file.
+"""Reading the mounted shares: their folders, their files, and the content of a file.
 
-A NAS that is away must never look like a NAS whose files were deleted. So a source that is not mounted, or on which any
-call fails, raises `ShareUnavailable`, and nobody concludes anything from it.
+A NAS that is down must never be taken for a NAS whose files were deleted. So a share that is not mounted or does not
+answer raises `ShareUnavailable`, and nothing is concluded from it. An entry that cannot be read on a share that answers
+is reported, and the rest is read.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,13 +24,29 @@ _TEMPORARY_SUFFIXES = (".tmp", ".part", ".partial", ".crdownload", "~")
 _BLOCK = 1024 * 1024
 
 
+_UNREACHABLE = frozenset(
+    {
+        errno.ECONNABORTED,
+        errno.ECONNREFUSED,
+        errno.ECONNRESET,
+        errno.EHOSTDOWN,
+        errno.EHOSTUNREACH,
+        errno.ENETDOWN,
+        errno.ENETUNREACH,
+        errno.ENOTCONN,
+        errno.ETIMEDOUT,
+    }
+)
+"""Errors of the connection to the NAS, whichever entry was asked for."""
+
+
 class ShareUnavailable(Exception):
-    """The folder is not there, not mounted, or does not answer."""
+    """The folder does not exist, is not mounted, or does not answer."""
 
 
 @dataclass(frozen=True)
 class FileStatus:
-    """One file as a walk saw it. `size` in bytes."""
+    """Size in bytes and modification time in nanoseconds of a file."""
 
     size: int
     mtime_ns: int
@@ -37,14 +54,14 @@ class FileStatus:
 
 @dataclass(frozen=True)
 class ShareListing:
-    """What a complete walk found: files by path below the source, and folders that may not be read."""
+    """The documents of a share by path, and the paths of entries that cannot be read, with the reason."""
 
     files: dict[str, FileStatus]
-    unreadable: tuple[str, ...]
+    unreadable: dict[str, str]
 
 
 def is_document(name: str) -> bool:
-    """Whether a file of this name is one to read. Dot files, `@eaDir`, `#recycle`, lock and temporary files are not."""
+    """Return whether a file of this name is read. Hidden, lock and temporary files, `@eaDir` and `#recycle` are not."""
     return not _is_skipped(name) and os.path.splitext(name)[1].lower() in SUFFIXES
 
 
@@ -60,77 +77,109 @@ def _is_text(name: str) -> bool:
     return True
 
 
-def find_sources(roots: Sequence[Path]) -> dict[str, Path]:
-    """The folders directly under the roots, by name; the first root wins where two hold the same name.
+def find_shares(roots: Sequence[Path]) -> tuple[dict[str, Path], list[str]]:
+    """Return the folders directly under the roots by name, and one sentence per root or folder that cannot be read.
 
-    Raises:
-        ShareUnavailable: a root itself cannot be listed.
+    Where two roots hold the same name, the first one counts.
     """
-    found: dict[str, Path] = {}
+    shares: dict[str, Path] = {}
+    problems: list[str] = []
     for root in roots:
-        with _as_unavailable(root):
-            for entry in sorted(os.scandir(root), key=lambda entry: entry.name):
+        try:
+            with os.scandir(root) as entries:
+                folders = sorted(entries, key=lambda entry: entry.name)
+        except OSError as error:
+            problems.append(f"{root}: {reason(error)}")
+            continue
+        for entry in folders:
+            try:
                 if entry.is_dir(follow_symlinks=False) and not _is_skipped(entry.name):
-                    found.setdefault(entry.name, Path(entry.path))
-    return found
+                    shares.setdefault(entry.name, Path(entry.path))
+            except OSError as error:
+                problems.append(f"{entry.path}: {reason(error)}")
+    return shares, problems
 
 
-def walk(root: Path, require_mount: bool = True) -> ShareListing:
-    """Every document below `root`. Symbolic links are not followed.
+def list_share(root: Path, require_mount: bool = True, progress: Callable[[], None] = lambda: None) -> ShareListing:
+    """Return every document below `root`. Symbolic links are not followed; `progress` is called after each folder.
 
     Raises:
-        ShareUnavailable: not mounted, mounted anew meanwhile, or any call but a denied folder failed.
+        ShareUnavailable: it is not mounted, was mounted again meanwhile, or does not answer.
     """
-    with _as_unavailable(root):
-        os.listdir(root)  # first of all: this is what makes an automount mount
-        mount = _mount_of(root) if require_mount else None
-        files: dict[str, FileStatus] = {}
-        unreadable: list[str] = []
-        folders = [""]
-        while folders:
-            folder = folders.pop()
-            try:
-                entries = list(os.scandir(root / folder))
-            except PermissionError:
-                if not folder:
-                    raise
-                unreadable.append(folder)
-                continue
-            for entry in entries:
-                path = f"{folder}/{entry.name}" if folder else entry.name
-                if entry.is_dir(follow_symlinks=False):
-                    if not _is_skipped(entry.name):
-                        folders.append(path)
-                elif entry.is_file(follow_symlinks=False) and is_document(entry.name):
-                    status = entry.stat(follow_symlinks=False)
-                    files[path] = FileStatus(status.st_size, status.st_mtime_ns)
-        if require_mount and _mount_of(root) != mount:
-            raise ShareUnavailable(f"{root} was mounted anew while it was being read; the next round reads it again")
-    return ShareListing(files, tuple(sorted(unreadable)))
-
-
-@contextmanager
-def _as_unavailable(root: Path) -> Iterator[None]:
     try:
-        yield
+        os.listdir(root)  # before anything else: this is what makes an automount mount
+        mount = _mount_of(root) if require_mount else None
     except OSError as error:
-        raise ShareUnavailable(f"{error.filename or root}: {error.strerror or error}") from error
+        raise ShareUnavailable(f"{error.filename or root}: {reason(error)}") from error
+    listing = ShareListing({}, {})
+    folders = [""]
+    while folders:
+        folder = folders.pop()
+        try:
+            with os.scandir(root / folder) as entries:
+                for entry in entries:
+                    folders.extend(_list_entry(root, folder, entry, listing))
+        except OSError as error:
+            if not folder:
+                raise ShareUnavailable(f"{root}: {reason(error)}") from error
+            _report(root, folder, error, listing)
+        progress()
+    if require_mount and _mount_of(root) != mount:
+        raise ShareUnavailable(f"{root} was mounted again while it was being read; the next round reads it")
+    return listing
+
+
+def _list_entry(root: Path, folder: str, entry: os.DirEntry[str], listing: ShareListing) -> list[str]:
+    """Add an entry to the listing; return its path if it is a folder to list."""
+    path = f"{folder}/{entry.name}" if folder else entry.name
+    if _is_skipped(entry.name):
+        return []
+    try:
+        if entry.is_dir(follow_symlinks=False):
+            return [path]
+        if entry.is_file(follow_symlinks=False) and is_document(entry.name):
+            status = entry.stat(follow_symlinks=False)
+            listing.files[path] = FileStatus(status.st_size, status.st_mtime_ns)
+    except OSError as error:
+        _report(root, path, error, listing)
+    return []
+
+
+def _report(root: Path, path: str, error: OSError, listing: ShareListing) -> None:
+    require_answer(root, error)
+    listing.unreadable[path] = reason(error)
+
+
+def require_answer(root: Path, error: OSError) -> None:
+    """Raise ShareUnavailable if an error of one entry is one of its whole share; return if the share answers."""
+    if error.errno in _UNREACHABLE:
+        raise ShareUnavailable(f"{root}: {reason(error)}") from error
+    try:
+        with os.scandir(root) as entries:
+            next(entries, None)
+    except OSError as failure:
+        raise ShareUnavailable(f"{root}: {reason(failure)}") from failure
+
+
+def reason(error: OSError) -> str:
+    """Return the operating system's name of an error, as "Input/output error"."""
+    return error.strerror or str(error) or type(error).__name__
 
 
 def _mount_of(root: Path) -> str:
-    """The id of the file system mounted on `root` (proc(5), /proc/pid/mountinfo)."""
-    found: tuple[str, str] | None = None
+    """Return the id of the file system mounted on `root` (proc(5), /proc/pid/mountinfo)."""
+    mount: tuple[str, str] | None = None
     with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as lines:
         for line in lines:
             left, _, right = line.partition(" - ")
             fields = left.split(" ")
             if _unescape(fields[4]) == str(root):
-                found = fields[0], right.split(" ")[0]  # the last one listed lies on top
-    if found is None:
+                mount = fields[0], right.split(" ")[0]  # the last one listed lies on top
+    if mount is None:
         raise ShareUnavailable(f"{root} is not mounted")
-    if found[1] == "autofs":
+    if mount[1] == "autofs":
         raise ShareUnavailable(f"{root}: its automount has not mounted it; is the NAS on?")
-    return found[0]
+    return mount[0]
 
 
 def _unescape(text: str) -> str:
@@ -139,7 +188,7 @@ def _unescape(text: str) -> str:
 
 @contextmanager
 def open_beneath(root: Path, path: str) -> Iterator[int]:
-    """A descriptor of the regular file `path` below `root`, wherever links have moved meanwhile.
+    """Yield a descriptor of the regular file `path` below `root`; links that were put in its way are refused.
 
     Raises:
         PermissionError: it lies outside `root`, is a link, or may not be read.
@@ -156,14 +205,14 @@ def open_beneath(root: Path, path: str) -> Iterator[int]:
         if not real.startswith(f"{os.path.realpath(root)}/"):
             raise PermissionError(errno.EACCES, "lies outside its share", path)
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise PermissionError(errno.EACCES, "is no regular file", path)
+            raise PermissionError(errno.EACCES, "is not a regular file", path)
         yield descriptor
     finally:
         os.close(descriptor)
 
 
 def fingerprint(root: Path, path: str) -> tuple[FileStatus, str] | None:
-    """Size, modification time and SHA-256 (hex) of a file, or None where it changed while it was being read.
+    """Return status and SHA-256 (hex) of a file, None where it changed while it was being read.
 
     Raises:
         OSError: as `open_beneath`.
@@ -180,7 +229,7 @@ def fingerprint(root: Path, path: str) -> tuple[FileStatus, str] | None:
 
 
 def read_file(root: Path, path: str, limit: int) -> bytes:
-    """The content of a file, at most `limit` bytes and one.
+    """Return the content of a file, at most `limit` + 1 bytes.
 
     Raises:
         OSError: as `open_beneath`.

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Vectors of texts, from Ollama."""
+"""Clients of Ollama, and the vectors of texts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from http import HTTPStatus
+from math import isfinite
 
 import httpx
 import ollama
@@ -11,7 +13,15 @@ import ollama
 from tars_app.kit.errors import Unavailable
 
 TIMEOUT = httpx.Timeout(300, connect=5)
-"""A model that is not loaded yet takes its time to answer; a server that is not there is found out soon."""
+"""In seconds. Loading a model takes long; a server that is down is noticed when connecting."""
+BUSY = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE})
+_SAMPLE = "A short text that every embedding model takes."
+
+Vector = Sequence[float]
+
+
+class ModelFailed(Unavailable):
+    """The server answered this request with an error. Another text may succeed."""
 
 
 def make_client(url: str) -> ollama.Client:
@@ -24,24 +34,55 @@ def make_async_client(url: str) -> ollama.AsyncClient:
     return ollama.AsyncClient(url, timeout=TIMEOUT, trust_env=False)
 
 
-def embed(client: ollama.Client, model: str, texts: Sequence[str]) -> list[Sequence[float]]:
-    """One vector a text, in order.
+def embed(client: ollama.Client, model: str, texts: Sequence[str]) -> list[Vector]:
+    """Return one vector per text, in order.
 
     Raises:
+        ModelFailed: the model fails on these texts.
         Unavailable: Ollama does not answer or does not have the model.
     """
     try:
-        return list(client.embed(model=model, input=list(texts)).embeddings)
-    except (ollama.ResponseError, httpx.HTTPError, ConnectionError) as error:
+        vectors: list[Vector] = list(client.embed(model=model, input=list(texts)).embeddings)
+    except (ollama.ResponseError, httpx.HTTPError, ConnectionError, ValueError) as error:
         raise explain(error, model) from error
+    if len(vectors) != len(texts) or not all(map(_is_usable, vectors)):
+        raise ModelFailed(f"The model {model} returned unusable vectors.", "Check the log of the ollama container.")
+    return vectors
+
+
+def embed_passages(client: ollama.Client, model: str, texts: Sequence[str]) -> list[Vector | None]:
+    """Return one vector per text, in order; None for a text on which the model fails.
+
+    A batch that fails is halved until the text at fault is alone. Then a sample tells whether the model fails on
+    everything.
+
+    Raises:
+        Unavailable: Ollama does not answer, does not have the model, or the model fails on the sample too.
+    """
+    try:
+        return [*embed(client, model, texts)]
+    except ModelFailed:
+        if len(texts) > 1:
+            middle = len(texts) // 2
+            return [
+                *embed_passages(client, model, texts[:middle]),
+                *embed_passages(client, model, texts[middle:]),
+            ]
+        embed(client, model, [_SAMPLE])
+        return [None]
 
 
 def explain(error: Exception, model: str) -> Unavailable:
-    """A failure of Ollama, as one sentence and what to do about it."""
+    """Return a failure of Ollama as one sentence and the next step."""
     if isinstance(error, ollama.ResponseError):
-        if error.status_code == 404:
+        if error.status_code == HTTPStatus.NOT_FOUND:
             return Unavailable(f"The model {model} is not installed.", f"Install it: ollama pull {model}")
-        return Unavailable(f"The model {model} failed: {error.error}", "Check the log of the ollama container.")
+        kind = Unavailable if error.status_code in BUSY else ModelFailed
+        return kind(f"The model {model} failed: {error.error}", "Check the log of the ollama container.")
     if isinstance(error, httpx.TimeoutException):
         return Unavailable(f"The model {model} did not answer in time.", "Try again; a large model takes long to load.")
     return Unavailable("The model server does not answer.", "Check that the ollama container is running.")
+
+
+def _is_usable(vector: Vector) -> bool:
+    return len(vector) > 0 and all(map(isfinite, vector))

@@ -14,7 +14,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from psycopg import Connection
 from psycopg.conninfo import make_conninfo
-from psycopg.errors import DiskFull, UndefinedTable
+from psycopg.errors import DiskFull, IoError, ReadOnlySqlTransaction, UndefinedColumn, UndefinedTable
 from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool
 from sqlalchemy import URL, create_engine, text
@@ -23,27 +23,64 @@ from sqlalchemy.pool import NullPool
 from tars_app.kit.errors import Unavailable
 from tars_app.settings import Settings
 
-Pool = ConnectionPool[Connection[dict[str, Any]]]
-
-DATABASE_AWAY = (psycopg.OperationalError, psycopg.InterfaceError, UndefinedTable)
-"""What psycopg and its pool raise where the server, its disk or its schema is not there; the rest are our mistakes."""
-
 MIGRATION_LOCK = 0x7A525301
 RECONCILE_LOCK = 0x7A525302
-"""Keys of PostgreSQL's advisory locks: any numbers that nothing else in this database uses."""
+"""Keys of PostgreSQL's advisory locks: numbers that nothing else in this database uses."""
 
 
-def database_away(error: Exception) -> Unavailable:
-    """One of `DATABASE_AWAY`, as one sentence and what to do about it."""
-    if isinstance(error, DiskFull):
-        return Unavailable("The disk of the database is full.", "Make room on the desktop's disk.")
-    if isinstance(error, UndefinedTable):
-        return Unavailable("The database has no schema yet.", "Wait for the worker to start, or look into its log.")
-    return Unavailable("The database does not answer.", "Check that the postgres container is running.")
+_UNREACHABLE = frozenset({"57P01", "57P02", "57P03", "57P04", "57P05", "53300"})
+"""SQLSTATE codes of a server that shuts down, starts, dropped the connection, or has none left."""
+
+
+def as_unavailable(error: psycopg.Error) -> Unavailable | None:
+    """Return what is wrong with the database as a whole, None where only this statement failed.
+
+    psycopg raises OperationalError for both: a server that is down, and a value that exceeds one of its limits. The
+    SQLSTATE tells them apart (PostgreSQL documentation, appendix A).
+    """
+    code = error.sqlstate
+    if code is None:
+        away = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+    else:
+        away = code in _UNREACHABLE or code.startswith(("08", "28"))
+    if away:
+        return Unavailable("The database does not answer.", "Check that the postgres container is running.")
+    if isinstance(error, DiskFull | IoError):
+        return Unavailable("The disk of the database is full or faulty.", "Free disk space on the desktop.")
+    if isinstance(error, UndefinedTable | UndefinedColumn):
+        return Unavailable(
+            "The database schema is older than this program.", "Wait for the worker to start, or check its log."
+        )
+    if isinstance(error, ReadOnlySqlTransaction):
+        return Unavailable("The database accepts no changes.", "Check the log of the postgres container.")
+    return None
+
+
+class Pool(ConnectionPool[Connection[dict[str, Any]]]):
+    """Connections to PostgreSQL.
+
+    Opening the pool waits for nothing; the first use of a connection waits up to 5 s.
+    """
+
+    @contextmanager
+    def connection(self, timeout: float | None = None) -> Iterator[Connection[dict[str, Any]]]:
+        """Lend a connection for one transaction, which is committed at the end of the block.
+
+        Raises:
+            Unavailable: the database cannot be used; every statement would fail.
+            psycopg.Error: this statement failed; others may succeed.
+        """
+        try:
+            with super().connection(timeout) as connection:
+                yield connection
+        except psycopg.Error as error:
+            if unavailable := as_unavailable(error):
+                raise unavailable from error
+            raise
 
 
 def make_pool(settings: Settings) -> Pool:
-    """A pool that is not open yet: opening waits for nothing, the first use of a connection does (5 s at most)."""
+    """Return a pool that is not open yet."""
     conninfo = make_conninfo(
         host=settings.postgres_host,
         port=settings.postgres_port,
@@ -53,7 +90,7 @@ def make_pool(settings: Settings) -> Pool:
         connect_timeout=5,
         application_name="tars-app",
     )
-    return ConnectionPool(
+    return Pool(
         conninfo,
         connection_class=Connection[dict[str, Any]],
         kwargs={"row_factory": dict_row},
@@ -61,14 +98,14 @@ def make_pool(settings: Settings) -> Pool:
         min_size=1,
         max_size=10,
         timeout=5,
-        reconnect_timeout=2,  # else it waits ever longer, and stays away for minutes after the server is back
+        reconnect_timeout=2,  # by default it waits longer each time, and reconnects minutes after the server is back
         open=False,
     )
 
 
 @contextmanager
 def try_lock(pool: Pool, key: int) -> Iterator[bool]:
-    """Hold an advisory lock for the length of the block, or yield False at once where another process holds it."""
+    """Hold an advisory lock for the length of the block. Yields False at once where another process holds it."""
     with pool.connection() as connection:
         connection.autocommit = True
         row = connection.execute("SELECT pg_try_advisory_lock(%s) AS held", (key,)).fetchone()
@@ -88,7 +125,7 @@ def _alembic_config() -> Config:
 
 
 def migrate(settings: Settings) -> None:
-    """Bring the schema to this program's version, one process at a time, each step in a transaction.
+    """Upgrade the schema to this program's version, one process at a time, each step in a transaction.
 
     Raises:
         sqlalchemy.exc.OperationalError: the database cannot be reached.
@@ -115,13 +152,13 @@ def migrate(settings: Settings) -> None:
         connection.commit()
 
 
-def wanted_schema() -> str:
-    """The schema version that this program is written for."""
+def required_schema() -> str:
+    """Return the schema version that this program is written for."""
     return ScriptDirectory.from_config(_alembic_config()).get_current_head() or ""
 
 
-def found_schema(connection: Connection[dict[str, Any]]) -> str | None:
-    """The schema version that the database has, None for an empty one."""
+def current_schema(connection: Connection[dict[str, Any]]) -> str | None:
+    """Return the schema version of the database, None for an empty one."""
     row = connection.execute("SELECT to_regclass('alembic_version') AS name").fetchone()
     if not row or row["name"] is None:
         return None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Streaming an answer from the model."""
+"""Stream an answer from the model."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import httpx
 import ollama
 
-from tars_app.adapters.ollama import explain
+from tars_app.adapters.ollama import BUSY, explain
 from tars_app.kit.errors import Unavailable
 from tars_app.settings import Settings
 
@@ -21,7 +21,7 @@ RETRY_AFTER_S = 1.0
 
 @dataclass(frozen=True)
 class Usage:
-    """What the model counted."""
+    """Tokens as the model server counted them."""
 
     prompt_tokens: int
     answer_tokens: int
@@ -30,7 +30,7 @@ class Usage:
 async def generate(
     client: ollama.AsyncClient, settings: Settings, messages: Sequence[ollama.Message]
 ) -> AsyncIterator[str | Usage]:
-    """Pieces of the answer as they come, and at the end what they cost.
+    """Yield the pieces of the answer as they arrive, and at the end the tokens used.
 
     A failure before the first piece is tried again once. After it, never: a second answer would be appended to the
     first.
@@ -73,6 +73,7 @@ async def generate(
 
 
 def _may_pass(error: Exception) -> bool:
+    """Return whether another attempt may succeed."""
     if isinstance(error, ollama.ResponseError):
-        return error.status_code in (429, 502, 503)
+        return error.status_code in BUSY
     return isinstance(error, httpx.TransportError | ConnectionError) and not isinstance(error, httpx.ReadTimeout)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Asking."""
+"""Ask a question."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _STREAM = (
 
 
 def make_router(dependencies: Dependencies, metrics: Metrics) -> APIRouter:
-    """Routes under /api that answer."""
+    """Return the routes under /api that answer."""
     router = APIRouter(prefix="/api", tags=["answers"])
 
     @router.post(

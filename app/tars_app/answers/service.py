@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From a question to the events of its answer."""
+"""Answer a question as a stream of events."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from anyio.to_thread import run_sync
 
-from tars_app.adapters.postgres import DATABASE_AWAY, Pool, database_away
+from tars_app.adapters.postgres import Pool
 from tars_app.answers.generate import Usage, generate
 from tars_app.answers.prompt import Prompt, QuestionTooLong, build_prompt
 from tars_app.answers.quotes import Quote, find_quotes
@@ -26,24 +26,36 @@ Event = Sources | Token | Done | Failure
 
 NO_EVIDENCE = "Nothing in the documents answers this question."
 NO_ANSWER = "The model gave no answer. The passage that fits the question best is cited below."
+UNEXPECTED = Failure(
+    message="The answer failed because of an unexpected error.",
+    next_step="Ask again. If it fails again, check the log of the app container.",
+)
 _PROMPT_SEEN_SHARE = 0.4
-"""A prompt of which the model counted less than this share of our estimate was probably cut: the estimate is about 1.4
-times the truth, and a model server that cuts keeps half."""
+"""A prompt was probably cut if the model counted less than this share of the estimate: the estimate is about 1.4 times
+the true number, and a model server that cuts keeps half."""
 
 
 async def ask(dependencies: Dependencies, metrics: Metrics, question: str, limit: int | None) -> AsyncIterator[Event]:
-    """Sources, the answer's pieces, and the end: either `Done` with its citations, or `Failure`."""
+    """Yield sources, the pieces of the answer, and the end: either `Done` with its citations, or `Failure`."""
     started = time.monotonic()
+    outcome = "stopped"
     try:
         async for event in _answer(dependencies, metrics, question, limit, started):
             yield event
-        metrics.ask_seconds.labels("done").observe(time.monotonic() - started)
+        outcome = "done"
     except QuestionTooLong:
+        outcome = "error"
         yield Failure(message="The question is too long for this model.", next_step="Ask in fewer words.")
     except Unavailable as error:
+        outcome = "error"
         log.error("A question was not answered", extra={"fields": {"reason": str(error)}})
-        metrics.ask_seconds.labels("error").observe(time.monotonic() - started)
         yield Failure(message=str(error), next_step=error.next_step)
+    except Exception:
+        outcome = "error"
+        log.exception("A question was not answered")
+        yield UNEXPECTED
+    finally:
+        metrics.ask_seconds.labels(outcome).observe(time.monotonic() - started)
 
 
 async def _answer(
@@ -96,45 +108,39 @@ def _done(model: str, answer: str, citations: list[Citation], usage: Usage, star
 
 
 def no_evidence(pool: Pool) -> str:
-    """What is said where nothing fits, with how many documents were not read yet."""
-    try:
-        with pool.connection() as connection:
-            row = connection.execute(
-                """SELECT count(*) AS waiting FROM versions v JOIN documents d ON d.id = v.document_id
-                   WHERE v.state = 'pending' AND v.seen_to IS NULL AND d.deleted_at IS NULL"""
-            ).fetchone()
-    except DATABASE_AWAY as error:
-        raise database_away(error) from error
+    """Return the answer where no passage is evidence, with the number of documents that are still to be read."""
+    with pool.connection() as connection:
+        row = connection.execute(
+            """SELECT count(*) AS waiting FROM versions v JOIN documents d ON d.id = v.document_id
+               WHERE v.state = 'pending' AND v.seen_to IS NULL AND d.deleted_at IS NULL"""
+        ).fetchone()
     waiting = row["waiting"] if row else 0
     return f"{NO_EVIDENCE} {waiting} of them are still being read." if waiting else NO_EVIDENCE
 
 
 def verified(pool: Pool, quotes: Sequence[Quote], passages: Sequence[Passage]) -> list[Citation]:
-    """The quotes that occur on the page that they are said to come from, as the page is on record now."""
+    """Return the quotes that occur, letter for letter, on their page as it is on record now."""
     citations = []
-    try:
-        with pool.connection() as connection:
-            for quote in quotes:
-                passage = passages[quote.source - 1]
-                page = NO_PAGE if passage.page is None else passage.page
-                row = connection.execute(
-                    "SELECT strpos(text, %s) > 0 AS occurs FROM pages WHERE version_id = %s AND number = %s",
-                    (quote.text, passage.version_id, page),
-                ).fetchone()
-                if row and row["occurs"]:
-                    citations.append(Citation(source=quote.source, quote=quote.text, page=passage.page))
-                else:
-                    log.warning(
-                        "A citation was dropped: its document changed during the answer",
-                        extra={"fields": {"document": passage.document_id}},
-                    )
-    except DATABASE_AWAY as error:
-        raise database_away(error) from error
+    with pool.connection() as connection:
+        for quote in quotes:
+            passage = passages[quote.source - 1]
+            page = NO_PAGE if passage.page is None else passage.page
+            row = connection.execute(
+                "SELECT strpos(text, %s) > 0 AS occurs FROM pages WHERE version_id = %s AND number = %s",
+                (quote.text, passage.version_id, page),
+            ).fetchone()
+            if row and row["occurs"]:
+                citations.append(Citation(source=quote.source, quote=quote.text, page=passage.page))
+            else:
+                log.warning(
+                    "A citation was dropped: its document changed during the answer",
+                    extra={"fields": {"document": passage.document_id}},
+                )
     return citations
 
 
 def _check_truncation(prompt: Prompt, usage: Usage, context_tokens: int, metrics: Metrics) -> None:
-    """Say so where the model probably did not see the whole prompt: servers cut silently."""
+    """Log and count a prompt that the model server probably cut; it does so silently."""
     if not usage.prompt_tokens:
         return
     cut = usage.prompt_tokens < _PROMPT_SEEN_SHARE * prompt.tokens

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The text of a file, page by page."""
+"""Extract the text of a file, page by page."""
 
 from __future__ import annotations
 
@@ -11,43 +11,47 @@ from pathlib import Path
 
 from charset_normalizer import from_bytes
 
-from tars_app.documents.model import NO_PAGE, Page
+from tars_app.documents.model import NO_PAGE, Page, Unreadable
+from tars_app.kit.errors import summarize
+from tars_app.kit.text import storable
 
 PDF_TIMEOUT_S = 600
 
 
-class Unreadable(Exception):
-    """The file holds no text that can be had; the message is one sentence for the household."""
-
-
 def extract(path: str, content: bytes) -> list[Page]:
-    """The pages of a file that have text.
+    """Return the pages of a file that have text.
 
     Raises:
-        Unreadable: it is damaged, encrypted, or has no text.
+        Unreadable: the file is damaged, encrypted, or has no text.
+        MemoryError, OSError: this computer is short of something; try again later.
     """
-    pages = _pdf_pages(content) if path.lower().endswith(".pdf") else [Page(NO_PAGE, decode(content))]
-    pages = [page for page in pages if page.text.strip()]
+    try:
+        pages = _pdf_pages(content) if path.lower().endswith(".pdf") else [Page(NO_PAGE, decode(content))]
+        pages = [Page(page.number, text) for page in pages if (text := storable(page.text)).strip()]
+    except (Unreadable, MemoryError, OSError):
+        raise
+    except Exception as error:
+        raise Unreadable(f"The file is damaged: its reader failed ({summarize(error)}).") from error
     if not pages:
         raise Unreadable("The file has no text. Scanned pages have to go through text recognition first.")
     return pages
 
 
 def decode(content: bytes) -> str:
-    """Text of a plain file: UTF-8 where it is valid, else the encoding that fits best.
+    """Return the text of a plain file: UTF-8 where it is valid, else in the encoding that fits best.
 
     Raises:
-        Unreadable: the content is no text.
+        Unreadable: the content is not text.
     """
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         best = from_bytes(content).best()
         if best is None:
-            raise Unreadable("The file is no text in any known encoding.") from None
+            raise Unreadable("The file is not text in any known encoding.") from None
         text = str(best)
     if text.count("\x00") > len(text) // 100:
-        raise Unreadable("The file is no text: it holds binary data.")
+        raise Unreadable("The file is not text: it holds binary data.")
     return text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "")
 
 
@@ -60,7 +64,7 @@ def _pdf_pages(content: bytes) -> list[Page]:
             capture_output=True,
             timeout=PDF_TIMEOUT_S,
             check=False,
-            # The path to the packages is all it needs of the environment; passwords are none of its business.
+            # It needs the path to the packages only, and no password.
             env={"PYTHONPATH": os.pathsep.join(sys.path)},
         )
     except subprocess.TimeoutExpired:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Putting one version of a document in place of the last, in both stores, so that a crash leaves the old or the new.
+"""Replace the indexed version of a document in both stores, so that a crash leaves either the old or the new one.
 
-The order makes it so. First the ids of the new vectors go on record as unclaimed, then the vectors are written, then
-one transaction takes the ids back and puts the new chunks in place of the old, whose vectors become unclaimed.
-Retrieval ignores a vector without a chunk.
+The order ensures it. First the ids of the new vectors are recorded as unclaimed, then the vectors are written, then one
+transaction claims the ids and replaces the old chunks, whose vectors become unclaimed. Retrieval ignores a vector
+without a chunk.
 """
 
 from __future__ import annotations
@@ -17,36 +17,46 @@ from tars_app.adapters.postgres import Pool
 from tars_app.documents.chunks import Chunk
 from tars_app.documents.model import Page
 from tars_app.documents.repository import drop_index
+from tars_app.kit.text import storable
 
 LONGEST_INGEST = "3 hours"
 """Vectors that were announced longer ago than this belong to a worker that died."""
+MAX_ATTEMPTS = 5
+"""A version whose reading failed, or ended the worker, this often in succession is given up."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """A version that waits to be read."""
+    """A version to read. `attempts` includes the current one; `error` is that of the last."""
 
     version_id: UUID
     document_id: UUID
     root: Path
     path: str
     sha256: str
+    attempts: int
+    error: str | None
 
 
-def load_task(pool: Pool, version_id: UUID) -> Task | None:
-    """What there is to read, or None where the version was overtaken, is done, or its document is gone."""
+def start_task(pool: Pool, version_id: UUID) -> Task | None:
+    """Count an attempt to read a version and return it.
+
+    Returns None where a newer version replaced it, it is done, or its document is deleted.
+    """
     with pool.connection() as connection:
         row = connection.execute(
-            """SELECT v.id AS version_id, d.id AS document_id, s.root, d.path, v.sha256
-               FROM versions v JOIN documents d ON d.id = v.document_id JOIN sources s ON s.name = d.source
-               WHERE v.id = %s AND v.state = 'pending' AND v.seen_to IS NULL AND d.deleted_at IS NULL""",
+            """UPDATE versions v SET attempts = v.attempts + 1
+               FROM documents d JOIN sources s ON s.name = d.source
+               WHERE d.id = v.document_id AND v.id = %s
+                 AND v.state = 'pending' AND v.seen_to IS NULL AND d.deleted_at IS NULL
+               RETURNING v.id AS version_id, d.id AS document_id, s.root, d.path, v.sha256, v.attempts, v.error""",
             (version_id,),
         ).fetchone()
     return Task(**{**row, "root": Path(row["root"])}) if row else None
 
 
 def announce(pool: Pool, count: int) -> list[UUID]:
-    """New chunk ids, on record as unclaimed."""
+    """Return new chunk ids, which are recorded as unclaimed."""
     ids = [uuid4() for _ in range(count)]
     with pool.connection() as connection:
         connection.execute(
@@ -58,7 +68,7 @@ def announce(pool: Pool, count: int) -> list[UUID]:
 
 
 def abandon(pool: Pool, ids: Sequence[UUID]) -> None:
-    """The vectors of these ids may be removed at once."""
+    """Have the vectors of these ids removed at once."""
     with pool.connection() as connection:
         connection.execute("UPDATE unclaimed_vectors SET remove_after = now() WHERE chunk_id = ANY(%s)", (list(ids),))
 
@@ -71,8 +81,12 @@ def swap(
     ids: Sequence[UUID],
     language: str,
     took_s: float,
+    note: str | None = None,
 ) -> bool:
-    """Make the new chunks visible and take the old away. False, and nothing done, where the version was overtaken."""
+    """Make the new chunks visible and remove the old ones. `note` states what is missing from the index.
+
+    Returns False, and changes nothing, where a newer version replaced this one.
+    """
     with pool.connection() as connection:
         row = connection.execute(
             """SELECT v.id FROM documents d JOIN versions v ON v.document_id = d.id
@@ -103,28 +117,40 @@ def swap(
                 ],
             )
         connection.execute(
-            """UPDATE versions SET state = 'indexed', error = NULL, pages = %s, chunks = %s, ingest_s = %s
-               WHERE id = %s""",
-            (len(pages), len(chunks), took_s, task.version_id),
+            """UPDATE versions SET state = 'indexed', error = NULL, pages = %s, chunks = %s, ingest_s = %s,
+                   index_note = %s WHERE id = %s""",
+            (len(pages), len(chunks), took_s, note, task.version_id),
         )
     return True
 
 
 def fail(pool: Pool, version_id: UUID, error: str) -> None:
-    """The version cannot be read and is not tried again; what was indexed of the document before stays."""
+    """Record that the version cannot be read; it is not tried again, and the last indexed version stays."""
     with pool.connection() as connection:
         connection.execute(
-            "UPDATE versions SET state = 'failed', error = %s WHERE id = %s AND state = 'pending'", (error, version_id)
+            "UPDATE versions SET state = 'failed', error = %s WHERE id = %s AND state = 'pending'",
+            (storable(error), version_id),
         )
 
 
 def note_waiting(pool: Pool, version_id: UUID, error: str) -> None:
-    """The version could not be read for a reason that passes."""
+    """Record what the version waits for. The attempt does not count."""
     with pool.connection() as connection:
-        connection.execute("UPDATE versions SET error = %s WHERE id = %s AND state = 'pending'", (error, version_id))
+        connection.execute(
+            "UPDATE versions SET error = %s, attempts = 0 WHERE id = %s AND state = 'pending'",
+            (storable(error), version_id),
+        )
 
 
-def look_again(pool: Pool, document_id: UUID) -> None:
-    """The file is not what its record says: the next round reads it anew."""
+def note_error(pool: Pool, version_id: UUID, error: str) -> None:
+    """Record how the attempt to read the version failed."""
+    with pool.connection() as connection:
+        connection.execute(
+            "UPDATE versions SET error = %s WHERE id = %s AND state = 'pending'", (storable(error), version_id)
+        )
+
+
+def observe_again(pool: Pool, document_id: UUID) -> None:
+    """Have the next round read the file again, because it differs from its record."""
     with pool.connection() as connection:
         connection.execute("UPDATE documents SET mtime_ns = NULL WHERE id = %s", (document_id,))

@@ -4,13 +4,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from tars_app.adapters.mounts import FileStatus
 
 NO_PAGE = 0
 """The page number of a text that has no pages."""
+EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
+"""No file system in use records an earlier time, and every store and browser can show it."""
+MAX_CLOCK_SKEW = timedelta(days=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Unreadable(Exception):
+    """The file holds no text that can be used; the message is one sentence for the household."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +43,8 @@ class KnownDocument:
 class FileObservation:
     """The result of reading a file for its SHA-256, or the reason why it cannot be read.
 
-    `settled` is False where the reason may go away without the file's time moving (permissions): the file is read again
-    in every round.
+    `settled` is False where the reason may go away without the file's time changing (permissions, a faulty disk): the
+    file is read again in every round.
     """
 
     file: FileStatus
@@ -44,7 +52,20 @@ class FileObservation:
     error: str | None
     settled: bool = True
 
-    @property
-    def modified(self) -> datetime:
-        """The file's modification time."""
-        return datetime.fromtimestamp(self.file.mtime_ns / 1e9, UTC)
+
+def plausible_time(mtime_ns: int, now: datetime) -> tuple[datetime, str | None]:
+    """Return a file's time, clipped to the years from 1900 to now, and a note where it was clipped.
+
+    A file dated in the future would be the newest document for ever.
+    """
+    seconds, nanoseconds = divmod(mtime_ns, 10**9)
+    try:
+        modified = _EPOCH + timedelta(seconds=seconds, microseconds=nanoseconds // 1000)
+    except OverflowError:
+        modified, dated = (EARLIEST, "before the year 1") if mtime_ns < 0 else (now, "after the year 9999")
+    else:
+        dated = modified.date().isoformat()
+        if EARLIEST <= modified <= now + MAX_CLOCK_SKEW:
+            return modified, None
+        modified = EARLIEST if modified < EARLIEST else now
+    return modified, f"The file is dated {dated}, which cannot be; {modified.date().isoformat()} is used instead."

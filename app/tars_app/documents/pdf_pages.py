@@ -33,7 +33,7 @@ def read(content: bytes) -> dict[str, object]:
     except pdfium.PdfiumError as error:
         if "assword" in str(error):
             return {"error": "The PDF is encrypted: save it without a password to have it read."}
-        return {"error": "The file is no readable PDF."}
+        return {"error": "The file contains no readable PDF data."}
     if len(document) > MOST_PAGES:
         return {"error": f"The PDF has {len(document)} pages; more than {MOST_PAGES} are not read."}
     pages = []

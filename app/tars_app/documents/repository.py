@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The record of sources, documents and versions in PostgreSQL. A function is one transaction; all raise psycopg.Error.
+"""The record of sources, documents and versions in PostgreSQL.
 
-A document is a path in a source, and keeps its id when it is renamed. A version is one content of it, with the time it
-was seen from and to. Nothing is overwritten: a change closes a version, a deletion leaves a tombstone.
+Each function is one transaction. It raises Unavailable where the database cannot be used, and psycopg.Error where the
+database refuses the statement. A document is a path in a source (a share), and keeps its id when it is renamed. A
+version is one content
+of it, with the time from and to which it was seen. Nothing is overwritten: a change closes a version, a deletion leaves
+a tombstone.
 """
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -14,31 +18,32 @@ from uuid import UUID
 from psycopg import Connection
 
 from tars_app.adapters.postgres import Pool
-from tars_app.documents.model import FileObservation, KnownDocument
+from tars_app.documents.model import FileObservation, KnownDocument, plausible_time
+from tars_app.kit.text import storable
 
 LOST_AFTER = "15 minutes"
 """A queued version that is still waiting after this is queued again: its message may have been lost with the queue."""
 
 
 def note_source(pool: Pool, name: str, root: Path, available: bool, detail: str | None) -> None:
-    """Record how the last look at a source went."""
+    """Record whether a source answers, and what cannot be read in it."""
     with pool.connection() as connection:
         connection.execute(
             """INSERT INTO sources (name, root, available, detail, scanned_at) VALUES (%s, %s, %s, %s, now())
                ON CONFLICT (name) DO UPDATE SET root = excluded.root, available = excluded.available,
                    detail = excluded.detail, scanned_at = excluded.scanned_at""",
-            (name, str(root), available, detail),
+            (name, str(root), available, detail and storable(detail)),
         )
 
 
 def source_roots(pool: Pool) -> dict[str, Path]:
-    """Every source ever seen, with its folder."""
+    """Return every source ever seen, with its folder."""
     with pool.connection() as connection:
         return {row["name"]: Path(row["root"]) for row in connection.execute("SELECT name, root FROM sources")}
 
 
 def living(pool: Pool, source: str) -> dict[str, KnownDocument]:
-    """The documents of a source that are not deleted, by path."""
+    """Return the documents of a source that are not deleted, by path."""
     with pool.connection() as connection:
         rows = connection.execute(
             """SELECT d.path, d.id, d.size, d.mtime_ns, v.sha256
@@ -46,11 +51,18 @@ def living(pool: Pool, source: str) -> dict[str, KnownDocument]:
                WHERE d.source = %s AND d.deleted_at IS NULL""",
             (source,),
         )
-        return {row["path"]: KnownDocument(row["id"], row["size"], row["mtime_ns"], row["sha256"]) for row in rows}
+        return {
+            row["path"]: KnownDocument(
+                row["id"], row["size"], None if row["mtime_ns"] is None else int(row["mtime_ns"]), row["sha256"]
+            )
+            for row in rows
+        }
 
 
-def observe(pool: Pool, source: str, path: str, document_id: UUID | None, look: FileObservation) -> None:
-    """Record what was found at a path: a new document (or a deleted one back again), a new version, or no change."""
+def observe(pool: Pool, source: str, path: str, document_id: UUID | None, observation: FileObservation) -> None:
+    """Record the observation of a path: a new document (or a deleted one again), a new version, or no change."""
+    modified, time_note = plausible_time(observation.file.mtime_ns, datetime.now(UTC))
+    error = observation.error and storable(observation.error)
     with pool.connection() as connection:
         if document_id is None:
             document_id = _create_or_revive(connection, source, path)
@@ -58,32 +70,33 @@ def observe(pool: Pool, source: str, path: str, document_id: UUID | None, look: 
             "SELECT id, sha256, error FROM versions WHERE document_id = %s AND seen_to IS NULL FOR UPDATE",
             (document_id,),
         ).fetchone()
-        if current and _is_same(current, look):
+        if current and current["sha256"] == observation.sha256 and (observation.sha256 or current["error"] == error):
             connection.execute(
-                "UPDATE versions SET modified = %s, size = %s WHERE id = %s",
-                (look.modified, look.file.size, current["id"]),
+                "UPDATE versions SET modified = %s, time_note = %s, size = %s WHERE id = %s",
+                (modified, time_note, observation.file.size, current["id"]),
             )
         else:
             if current:
                 connection.execute("UPDATE versions SET seen_to = now() WHERE id = %s", (current["id"],))
+            state = "failed" if error else "pending"
             connection.execute(
-                """INSERT INTO versions (document_id, sha256, size, modified, state, error)
-                   VALUES (%s, %s, %s, %s, %s, %s)""",
-                (document_id, look.sha256, look.file.size, look.modified, _state(look), look.error),
+                """INSERT INTO versions (document_id, sha256, size, modified, time_note, state, error)
+                   VALUES (%s, %s, %s, %s, %s, %s, %s)""",
+                (document_id, observation.sha256, observation.file.size, modified, time_note, state, error),
             )
         connection.execute(
             "UPDATE documents SET size = %s, mtime_ns = %s WHERE id = %s",
-            (look.file.size, look.file.mtime_ns if look.settled else None, document_id),
+            (observation.file.size, observation.file.mtime_ns if observation.settled else None, document_id),
         )
 
 
 def _create_or_revive(connection: Connection[dict[str, Any]], source: str, path: str) -> UUID:
     row = connection.execute(
         """UPDATE documents SET deleted_at = NULL WHERE id = (
-               SELECT id FROM documents WHERE source = %s AND path = %s AND deleted_at IS NOT NULL
-               ORDER BY deleted_at DESC LIMIT 1)
+               SELECT id FROM documents WHERE source = %s AND md5(path) = md5(%s) AND path = %s
+               AND deleted_at IS NOT NULL ORDER BY deleted_at DESC LIMIT 1)
            RETURNING id""",
-        (source, path),
+        (source, path, path),
     ).fetchone()
     if row is None:
         row = connection.execute(
@@ -93,22 +106,14 @@ def _create_or_revive(connection: Connection[dict[str, Any]], source: str, path:
     return UUID(str(row["id"]))
 
 
-def _is_same(current: dict[str, Any], look: FileObservation) -> bool:
-    return bool(current["sha256"] == look.sha256 and (look.sha256 or current["error"] == look.error))
-
-
-def _state(look: FileObservation) -> str:
-    return "failed" if look.error else "pending"
-
-
 def rename(pool: Pool, document_id: UUID, path: str) -> None:
-    """The same content lies at another path now."""
+    """Record that a document has another path now."""
     with pool.connection() as connection:
         connection.execute("UPDATE documents SET path = %s WHERE id = %s", (path, document_id))
 
 
 def retire(pool: Pool, document_id: UUID) -> None:
-    """The file is gone: keep the document as a tombstone, and take what was indexed of it away."""
+    """Keep the document of a deleted file as a tombstone, and remove it from the index."""
     with pool.connection() as connection:
         connection.execute("SELECT FROM documents WHERE id = %s FOR UPDATE", (document_id,))
         drop_index(connection, document_id)
@@ -132,7 +137,7 @@ def drop_index(connection: Connection[dict[str, Any]], document_id: UUID) -> Non
 
 
 def waiting(pool: Pool) -> list[UUID]:
-    """Versions to be read of sources that are there, and not queued yet or queued too long ago."""
+    """Return the versions to read of sources that answer: those not queued yet, or queued too long ago."""
     with pool.connection() as connection:
         rows = connection.execute(
             """SELECT v.id FROM versions v JOIN documents d ON d.id = v.document_id JOIN sources s ON s.name = d.source
@@ -145,12 +150,12 @@ def waiting(pool: Pool) -> list[UUID]:
 
 
 def note_queued(pool: Pool, version_id: UUID) -> None:
-    """The version's message is in the queue."""
+    """Record that the version's message is in the queue."""
     with pool.connection() as connection:
         connection.execute("UPDATE versions SET queued_at = now() WHERE id = %s", (version_id,))
 
 
 def forget_queued(pool: Pool) -> None:
-    """Queue all that waits once more: the last worker may have died over it, and reading twice does no harm."""
+    """Have every waiting version queued again: the last worker may have died while reading it. Twice does no harm."""
     with pool.connection() as connection:
         connection.execute("UPDATE versions SET queued_at = NULL WHERE state = 'pending' AND seen_to IS NULL")

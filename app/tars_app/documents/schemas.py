@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is said about documents over HTTP."""
+"""Documents and shares in the HTTP API."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ class Document(BaseModel):
     modified: datetime
     pages: int | None
     chunks: int | None
+    note: str | None = Field(None, description="An implausible file time, or what is missing from the index")
 
 
 class Source(BaseModel):
-    """A share, and whether it is there."""
+    """A share, and whether it answers."""
 
     name: str
     available: bool
-    detail: str | None
+    detail: str | None = Field(description="Why it is not available, or what cannot be read in it")
 
 
 class Documents(BaseModel):

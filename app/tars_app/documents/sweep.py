@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Keeping Chroma what it is derived from: the chunks in PostgreSQL."""
+"""Keep the vectors in Chroma in line with the chunks in PostgreSQL, from which they are derived."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
 
-from tars_app.adapters.ollama import embed
+from tars_app.adapters.chroma import as_uuid
+from tars_app.adapters.ollama import embed_passages
 from tars_app.dependencies import Dependencies
 from tars_app.documents.ingest import BATCH
 
@@ -16,7 +17,7 @@ _PAGE = 1000
 
 
 def remove_unclaimed(dependencies: Dependencies) -> int:
-    """Remove the vectors whose time has come; returns how many ids were due. Raises Unavailable, psycopg.Error."""
+    """Remove the unclaimed vectors that are due; return how many ids were due."""
     removed = 0
     while True:
         with dependencies.pool.connection() as connection:
@@ -36,20 +37,20 @@ def remove_unclaimed(dependencies: Dependencies) -> int:
 
 
 def remove_unknown(dependencies: Dependencies, progress: Callable[[], None]) -> int:
-    """Remove vectors that no record knows, as after a database was restored; returns how many.
+    """Remove vectors without a record, as after a database was restored; return how many.
 
-    A vector is written after its id is on record, so one whose id is not on record is no work in progress.
-    Raises Unavailable, psycopg.Error.
+    A vector is written after its id is on record, so one whose id is not on record is not work in progress.
     """
     removed = offset = 0
     while ids := dependencies.vectors.ids(_PAGE, offset):
+        chunk_ids = [chunk_id for i in ids if (chunk_id := as_uuid(i))]
         with dependencies.pool.connection() as connection:
             known = {
-                row["id"]
+                str(row["id"])
                 for row in connection.execute(
                     """SELECT id FROM chunks WHERE id = ANY(%(ids)s)
                        UNION ALL SELECT chunk_id FROM unclaimed_vectors WHERE chunk_id = ANY(%(ids)s)""",
-                    {"ids": ids},
+                    {"ids": chunk_ids},
                 )
             }
         unknown = [i for i in ids if i not in known]
@@ -61,9 +62,9 @@ def remove_unknown(dependencies: Dependencies, progress: Callable[[], None]) -> 
 
 
 def restore_missing(dependencies: Dependencies, progress: Callable[[], None]) -> int:
-    """Embed the chunks that have no vector, as after Chroma was lost or the embedding model changed; returns how many.
+    """Embed the chunks that have no vector, as after Chroma was lost or the embedding model changed; return how many.
 
-    Raises Unavailable, psycopg.Error.
+    A passage on which the embedding model fails is left without a vector.
     """
     restored = 0
     last = "00000000-0000-0000-0000-000000000000"
@@ -80,17 +81,26 @@ def restore_missing(dependencies: Dependencies, progress: Callable[[], None]) ->
         absent = [row for row in rows if row["id"] not in present]
         for start in range(0, len(absent), BATCH):
             batch = absent[start : start + BATCH]
-            vectors = embed(
-                dependencies.embedder, dependencies.settings.embedding_model, [row["text"] for row in batch]
-            )
-            dependencies.vectors.add([row["id"] for row in batch], vectors, [row["version_id"] for row in batch])
-            restored += len(batch)
+            texts = [row["text"] for row in batch]
+            vectors = embed_passages(dependencies.embedder, dependencies.settings.embedding_model, texts)
+            usable = [(row, vector) for row, vector in zip(batch, vectors, strict=True) if vector is not None]
+            if usable:
+                dependencies.vectors.add(
+                    [row["id"] for row, _ in usable],
+                    [vector for _, vector in usable],
+                    [row["version_id"] for row, _ in usable],
+                )
+            restored += len(usable)
             progress()
         progress()
 
 
 def sweep(dependencies: Dependencies, progress: Callable[[], None]) -> None:
-    """Compare both stores whole. Raises Unavailable, psycopg.Error."""
+    """Compare both stores in full.
+
+    Raises:
+        Unavailable: a store or the embedding model cannot be used.
+    """
     restored = restore_missing(dependencies, progress)
     removed = remove_unknown(dependencies, progress)
     dropped = dependencies.vectors.drop_other_models()

@@ -1,24 +1,28 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One check per dependency. Each really asks it, within `TIMEOUT_S`."""
+"""One check per dependency. Each sends it a request, and takes `TIMEOUT_S` at most."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 
 import anyio
 import httpx
 from anyio.to_thread import run_sync
 from pydantic import BaseModel
 
-from tars_app.adapters.postgres import found_schema, wanted_schema
+from tars_app.adapters.postgres import current_schema, required_schema
 from tars_app.dependencies import Dependencies
+from tars_app.health.rounds import last_round
+from tars_app.kit.errors import MAX_SUMMARY_CHARACTERS, Unavailable, summarize
 
 TIMEOUT_S = 3.0
+MAX_IDLE_S = 600.0
+"""A worker that makes no progress for this long, and five intervals between rounds, has a problem."""
+MAX_UNFINISHED_ROUNDS = 3
 
 
 class Check(BaseModel):
-    """Whether one dependency does its part, and what was found."""
+    """Whether one dependency works, and the details."""
 
     ok: bool
     detail: str | None = None
@@ -32,11 +36,11 @@ class Readiness(BaseModel):
 
 
 class Problem(Exception):
-    """What a check found wrong."""
+    """A check failed; the message states why."""
 
 
 async def check_all(dependencies: Dependencies) -> Readiness:
-    """Ask every dependency at the same time."""
+    """Run all checks at the same time."""
     checks: dict[str, Callable[[Dependencies], str | None]] = {
         "postgres": _postgres,
         "redis": _redis,
@@ -52,8 +56,8 @@ async def check_all(dependencies: Dependencies) -> Readiness:
                 results[name] = Check(ok=True, detail=await run_sync(check, dependencies, abandon_on_cancel=True))
         except TimeoutError:
             results[name] = Check(ok=False, detail=f"no answer within {TIMEOUT_S:g} s")
-        except Exception as error:  # whatever a client raises, the dependency is not usable
-            results[name] = Check(ok=False, detail=_one_line(error))
+        except Exception as error:
+            results[name] = Check(ok=False, detail=_describe(error))
 
     async with anyio.create_task_group() as group:
         for name, check in checks.items():
@@ -61,17 +65,17 @@ async def check_all(dependencies: Dependencies) -> Readiness:
     return Readiness(ready=all(c.ok for c in results.values()), checks={name: results[name] for name in checks})
 
 
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text[:300]
+def _describe(error: Exception) -> str:
+    """Return the message of an expected error, and the type too of any other."""
+    return str(error)[:MAX_SUMMARY_CHARACTERS] if isinstance(error, Problem | Unavailable) else summarize(error)
 
 
 def _postgres(dependencies: Dependencies) -> str:
     with dependencies.pool.connection(timeout=TIMEOUT_S) as connection:
-        found = found_schema(connection)
-    if found != (wanted := wanted_schema()):
-        raise Problem(f"schema is {found or 'empty'}, wanted {wanted}: the worker brings it up to date at its start")
-    return f"schema {found}"
+        current = current_schema(connection)
+    if current != (required := required_schema()):
+        raise Problem(f"schema is {current or 'empty'}, expected {required}: the worker upgrades it at its start")
+    return f"schema {current}"
 
 
 def _redis(dependencies: Dependencies) -> None:
@@ -87,24 +91,29 @@ def _chroma(dependencies: Dependencies) -> None:
 def _ollama(dependencies: Dependencies) -> str:
     url = f"{dependencies.settings.ollama_url}/api/tags"
     answer = httpx.get(url, timeout=TIMEOUT_S, trust_env=False).raise_for_status().json()
-    there = {model["name"] for model in answer["models"]}
-    wanted = (dependencies.settings.chat_model, dependencies.settings.embedding_model)
-    missing = [name for name in wanted if (name if ":" in name else f"{name}:latest") not in there]
+    installed = {model["name"] for model in answer["models"]}
+    required = (dependencies.settings.chat_model, dependencies.settings.embedding_model)
+    missing = [name for name in required if (name if ":" in name else f"{name}:latest") not in installed]
     if missing:
         raise Problem(f"not installed: {', '.join(missing)}")
-    return ", ".join(wanted)
+    return ", ".join(required)
 
 
 def _documents(dependencies: Dependencies) -> str:
     with dependencies.pool.connection(timeout=TIMEOUT_S) as connection:
-        rows = connection.execute("SELECT name, available, detail, scanned_at FROM sources ORDER BY name").fetchall()
-    if not rows:
-        raise Problem("no share was found yet: the worker has not looked, or nothing is mounted")
-    away = [f"{row['name']}: {row['detail']}" for row in rows if not row["available"]]
-    if away:
-        raise Problem("; ".join(away))
-    oldest = min(row["scanned_at"] for row in rows)
-    # A round that reads many new files takes its time; a worker that is gone never looks again.
-    if datetime.now(UTC) - oldest > timedelta(seconds=600 + 5 * dependencies.settings.scan_interval_s):
-        raise Problem(f"the worker last looked at {oldest.isoformat(timespec='seconds')}: check that it is running")
-    return ", ".join(row["name"] for row in rows)
+        rows = connection.execute("SELECT name, available, detail FROM sources ORDER BY name").fetchall()
+        record = last_round(connection)
+    if record is None or not rows:
+        raise Problem("no share was found yet: the worker has not read any, or nothing is mounted")
+    unavailable = [f"{row['name']}: {row['detail']}" for row in rows if not row["available"]]
+    if unavailable:
+        raise Problem("; ".join(unavailable))
+    if record.problem:
+        raise Problem(f"the last round of the worker failed: {record.problem}; check the log of the worker container")
+    if record.unfinished >= MAX_UNFINISHED_ROUNDS:
+        raise Problem(f"the worker ended in {record.unfinished} rounds in succession: check the log of its container")
+    # A round that reads many new files takes long, but makes progress.
+    if record.idle_s > MAX_IDLE_S + 5 * dependencies.settings.scan_interval_s:
+        raise Problem(f"the worker has made no progress for {record.idle_s:.0f} s: check that its container is running")
+    names = ", ".join(row["name"] for row in rows)
+    return names if record.ever_finished else f"{names} (the first round is running)"

@@ -11,19 +11,22 @@ from collections.abc import Iterator
 from prometheus_client.core import GaugeMetricFamily, Metric, SummaryMetricFamily
 from prometheus_client.registry import Collector
 
-from tars_app.adapters.postgres import DATABASE_AWAY, Pool
+from tars_app.adapters.postgres import Pool
+from tars_app.kit.errors import Unavailable
 
 
 class IndexCollector(Collector):
-    """Counts of the index, read at each scrape; left out where the database does not answer."""
+    """Counts of the index, read at each scrape; left out where the database cannot be used."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     def describe(self) -> list[Metric]:
+        """Return nothing, so that registering reads nothing."""
         return []
 
     def collect(self) -> Iterator[Metric]:
+        """Yield the counts as they are now."""
         try:
             with self._pool.connection(timeout=2) as connection:
                 states = connection.execute(
@@ -38,7 +41,7 @@ class IndexCollector(Collector):
                               (SELECT count(ingest_s) FROM versions) AS ingests,
                               (SELECT coalesce(sum(ingest_s), 0) FROM versions) AS ingest_s"""
                 ).fetchone()
-        except DATABASE_AWAY:
+        except Unavailable:
             return
         documents = GaugeMetricFamily("tars_documents", "Documents by state", labels=["state"])
         counts = {row["state"]: row["count"] for row in states}

@@ -1,12 +1,22 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one error that is shown to people: something the service needs cannot be had right now."""
+"""Errors that are shown to people."""
 
 from __future__ import annotations
 
+from tars_app.kit.text import storable
+
+MAX_SUMMARY_CHARACTERS = 300
+
 
 class Unavailable(Exception):
-    """A dependency failed. `str(error)` says what, `next_step` what a person can do."""
+    """A dependency cannot be used right now. `str(error)` states which, `next_step` what a person can do."""
 
     def __init__(self, message: str, next_step: str) -> None:
         super().__init__(message)
         self.next_step = next_step
+
+
+def summarize(error: BaseException) -> str:
+    """Return an unexpected exception as one line: its type and its message."""
+    message = " ".join(storable(str(error)).split())
+    return f"{type(error).__name__}: {message}"[:MAX_SUMMARY_CHARACTERS] if message else type(error).__name__

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Searching, and opening a passage."""
+"""Search, and open a passage."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from uuid import UUID
 
 from fastapi import APIRouter, HTTPException, Query
 
-from tars_app.adapters.postgres import DATABASE_AWAY, database_away
 from tars_app.dependencies import Dependencies
 from tars_app.retrieval.schemas import PassageView, PlainText, SearchResult, SearchResults
 from tars_app.retrieval.service import excerpt, load_passages, place, search
 
 
 def make_router(dependencies: Dependencies) -> APIRouter:
-    """Routes under /api that find passages."""
+    """Return the routes under /api that find passages."""
     router = APIRouter(prefix="/api", tags=["retrieval"])
 
     @router.get("/search")
@@ -23,23 +22,20 @@ def make_router(dependencies: Dependencies) -> APIRouter:
         q: Annotated[PlainText, Query(min_length=1, max_length=2000, description='Words, "a phrase", -without')],
         limit: Annotated[int, Query(ge=1, le=50)] = 8,
     ) -> SearchResults:
-        """Passages that fit a query, best first. An empty list means that nothing fits, never that something failed."""
-        found = search(dependencies, q, limit)
+        """Passages that match a query, best first. A failure is never an empty list."""
+        passages = search(dependencies, q, limit)
         results = [
             SearchResult.model_validate(
                 {**place(p), "id": number, "score": round(p.score, 3), "excerpt": excerpt(p.text), "text": p.text}
             )
-            for number, p in enumerate(found, 1)
+            for number, p in enumerate(passages, 1)
         ]
         return SearchResults(query=q, results=results)
 
     @router.get("/passages/{chunk_id}", responses={404: {"description": "The document has changed or is gone"}})
     def open_passage(chunk_id: UUID) -> PassageView:
         """One passage, with the text of its page before and after it."""
-        try:
-            passage = load_passages(dependencies.pool, {chunk_id: 1.0}).get(chunk_id)
-        except DATABASE_AWAY as error:
-            raise database_away(error) from error
+        passage = load_passages(dependencies.pool, {chunk_id: 1.0}).get(chunk_id)
         if passage is None:
             raise HTTPException(404, "The passage is no longer there: its document was changed or deleted. Ask again.")
         return PassageView.model_validate(

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from tars_app.adapters.ollama import embed
-from tars_app.adapters.postgres import DATABASE_AWAY, Pool, database_away
+from tars_app.adapters.postgres import Pool
 from tars_app.dependencies import Dependencies
 from tars_app.documents.model import NO_PAGE
 from tars_app.retrieval.fulltext import has_operators, search_text
@@ -34,7 +34,7 @@ WHERE c.id = ANY(%(ids)s) AND (%(phrase)s::text IS NULL OR c.terms @@ websearch_
 
 @dataclass(frozen=True)
 class Passage:
-    """A chunk with where it comes from. `page` is None for a text without pages, `score` 0..1."""
+    """A chunk and its place. `page` is None for a text without pages, `score` 0..1."""
 
     chunk_id: UUID
     document_id: UUID
@@ -50,35 +50,33 @@ class Passage:
 
     @property
     def title(self) -> str:
+        """The name of the file."""
         return self.path.rsplit("/", 1)[-1]
 
 
 def search(dependencies: Dependencies, question: str, limit: int) -> list[Passage]:
-    """The passages that are evidence for the question, best first; none where nothing is.
+    """Return the passages that are evidence for the question, best first.
 
     Raises:
         Unavailable: a store or the embedding model does not answer. Never an empty list instead.
     """
     settings = dependencies.settings
-    wanted = max(4 * limit, 40)
+    candidates = max(4 * limit, 40)
     vector = embed(dependencies.embedder, settings.embedding_model, [question])[0]
-    dense = dict(dependencies.vectors.nearest(vector, wanted))
-    try:
-        lexical = search_text(dependencies.pool, settings.text_search, question, wanted)
-        fused = fuse(
-            {hit.chunk_id: hit.coverage for hit in lexical if hit.coverage >= settings.min_coverage},
-            {key: similarity for key, similarity in dense.items() if similarity >= settings.min_similarity},
-            wanted,
-        )
-        scores = {result.key: result.score for result in fused}
-        found = load_passages(dependencies.pool, scores, question if has_operators(question) else None)
-    except DATABASE_AWAY as error:
-        raise database_away(error) from error
-    return [found[key] for key in scores if key in found][:limit]
+    dense = dict(dependencies.vectors.nearest(vector, candidates))
+    lexical = search_text(dependencies.pool, settings.text_search, question, candidates)
+    fused = fuse(
+        {hit.chunk_id: hit.coverage for hit in lexical if hit.coverage >= settings.min_coverage},
+        {key: similarity for key, similarity in dense.items() if similarity >= settings.min_similarity},
+        candidates,
+    )
+    scores = {result.key: result.score for result in fused}
+    passages = load_passages(dependencies.pool, scores, question if has_operators(question) else None)
+    return [passages[key] for key in scores if key in passages][:limit]
 
 
 def load_passages(pool: Pool, scores: dict[UUID, float], phrase: str | None = None) -> dict[UUID, Passage]:
-    """The chunks of these ids that still exist (and satisfy the web search `phrase`). Raises psycopg.Error."""
+    """Return the chunks of these ids that still exist (and match the web search `phrase`)."""
     parameters = {"ids": list(scores), "context": CONTEXT_CHARACTERS, "phrase": phrase}
     with pool.connection() as connection:
         rows: Sequence[dict[str, Any]] = connection.execute(_PASSAGES, parameters).fetchall()
@@ -91,7 +89,7 @@ def load_passages(pool: Pool, scores: dict[UUID, float], phrase: str | None = No
 
 
 def excerpt(text: str) -> str:
-    """The beginning of a text on one line, cut between words where it is long."""
+    """Return the beginning of a text on one line, cut between words where it is long."""
     line = " ".join(text.split())
     if len(line) <= EXCERPT_CHARACTERS:
         return line
@@ -99,6 +97,6 @@ def excerpt(text: str) -> str:
 
 
 def place(passage: Passage) -> dict[str, object]:
-    """The fields of `PassagePlace`."""
+    """Return the fields of `PassagePlace`."""
     names = ("chunk_id", "document_id", "source", "path", "title", "page", "modified")
     return {name: getattr(passage, name) for name in names}

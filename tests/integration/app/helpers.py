@@ -52,6 +52,11 @@ def found_paths(stack: Stack, query: str) -> list[str]:
     return [result["path"] for result in stack.get("/api/search", q=query)["results"]]
 
 
+def readiness(stack: Stack) -> tuple[int, dict[str, bool]]:
+    answer = httpx.get(f"{stack.url}/ready", timeout=30, trust_env=False)
+    return answer.status_code, {name: check["ok"] for name, check in answer.json()["checks"].items()}
+
+
 def chunk_ids_in_database(stack: Stack) -> set[str]:
     return {str(row[0]) for row in stack.sql("SELECT id FROM chunks")}
 

@@ -9,14 +9,9 @@ import httpx
 import pytest
 
 from .conftest import Stack, wait_for
-from .helpers import ask, assert_stores_agree, wait_for_state
+from .helpers import ask, assert_stores_agree, readiness, wait_for_state
 
 pytestmark = pytest.mark.integration
-
-
-def readiness(stack: Stack) -> tuple[int, dict[str, bool]]:
-    answer = httpx.get(f"{stack.url}/ready", timeout=30, trust_env=False)
-    return answer.status_code, {name: check["ok"] for name, check in answer.json()["checks"].items()}
 
 
 ALL = {"postgres": True, "redis": True, "chroma": True, "ollama": True, "documents": True}

@@ -11,12 +11,12 @@ import pytest
 from tars_app.adapters.mounts import (
     FileStatus,
     ShareUnavailable,
-    find_sources,
+    find_shares,
     fingerprint,
     is_document,
+    list_share,
     open_beneath,
     read_file,
-    walk,
 )
 
 
@@ -44,7 +44,7 @@ def test_documents_are_found_and_the_rest_is_left_alone(tmp_path: Path) -> None:
         "film.mkv",
         "nosuffix",
     )
-    assert walk(tmp_path, require_mount=False).files.keys() == wanted
+    assert list_share(tmp_path, require_mount=False).files.keys() == wanted
 
 
 def test_links_are_not_followed(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
     (share / "folder").symlink_to(secret)
     (share / "link.txt").symlink_to(secret / "a.txt")
     os.mkfifo(share / "pipe.txt")
-    assert walk(share, require_mount=False).files.keys() == {"real.txt"}
+    assert list_share(share, require_mount=False).files.keys() == {"real.txt"}
 
 
 def test_a_file_that_became_a_link_out_is_not_read(tmp_path: Path) -> None:
@@ -71,29 +71,27 @@ def test_a_file_that_became_a_link_out_is_not_read(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_mounted_is_unavailable_not_empty(tmp_path: Path) -> None:
     with pytest.raises(ShareUnavailable, match="is not mounted"):
-        walk(tmp_path, require_mount=True)
+        list_share(tmp_path, require_mount=True)
     with pytest.raises(ShareUnavailable, match="No such file"):
-        walk(tmp_path / "gone", require_mount=False)
+        list_share(tmp_path / "gone", require_mount=False)
 
 
 def test_a_mounted_folder_is_read() -> None:
-    assert walk(Path("/dev/shm"), require_mount=True).unreadable == ()
+    assert list_share(Path("/dev/shm"), require_mount=True).unreadable == {}
 
 
 def test_sources_are_the_folders_of_the_roots(tmp_path: Path) -> None:
     put(tmp_path, "one/LLM_docs/a.txt", "one/@eaDir/x.txt", "one/file.txt", "two/LLM_docs/a.txt", "two/Letters/b.txt")
-    assert find_sources([tmp_path / "one", tmp_path / "two"]) == {
-        "LLM_docs": tmp_path / "one/LLM_docs",
-        "Letters": tmp_path / "two/Letters",
-    }
-    with pytest.raises(ShareUnavailable):
-        find_sources([tmp_path / "none"])
+    shares = {"LLM_docs": tmp_path / "one/LLM_docs", "Letters": tmp_path / "two/Letters"}
+    assert find_shares([tmp_path / "one", tmp_path / "two"]) == (shares, [])
+    problem = f"{tmp_path}/none: No such file or directory"
+    assert find_shares([tmp_path / "one", tmp_path / "none", tmp_path / "two"]) == (shares, [problem])
 
 
 def test_a_name_that_is_no_text_is_skipped(tmp_path: Path) -> None:
     put(tmp_path, "good.txt")
     (Path(os.fsdecode(os.fsencode(tmp_path) + b"/bad\xff.txt"))).write_text("x")
-    assert walk(tmp_path, require_mount=False).files.keys() == {"good.txt"}
+    assert list_share(tmp_path, require_mount=False).files.keys() == {"good.txt"}
     assert not is_document("bad\udcff.txt")
 
 

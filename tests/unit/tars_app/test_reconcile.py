@@ -26,6 +26,7 @@ def known(size: int | None, mtime_ns: int | None) -> KnownDocument:
         ({}, {"b": (1, 1), "a": (1, 1)}, (), [], ["a", "b"], []),
         ({"a": (1, 1)}, {}, (), [], [], ["a"]),
         ({"x/a": (1, 1), "xy/a": (1, 1)}, {}, ("x",), [], [], ["xy/a"]),
+        ({"a": (1, 1), "b": (1, 1)}, {}, ("a",), [], [], ["b"]),
     ],
 )
 def test_compare(
@@ -36,6 +37,8 @@ def test_compare(
     new: list[str],
     missing: list[str],
 ) -> None:
-    found = ShareListing({path: FileStatus(*file) for path, file in files.items()}, unreadable)
+    found = ShareListing(
+        {path: FileStatus(*file) for path, file in files.items()}, dict.fromkeys(unreadable, "Input/output error")
+    )
     result = compare({path: known(*entry) for path, entry in record.items()}, found)
     assert (result.changed, result.new, result.missing) == (changed, new, missing)

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Text that every store and every format takes."""
+
+from __future__ import annotations
+
+
+def storable(text: str) -> str:
+    """Return the text without NUL, and with U+FFFD in place of each lone surrogate.
+
+    PostgreSQL takes no NUL, and UTF-8 has no surrogates; file names, PDF files and error messages may have both.
+    """
+    text = text.replace("\x00", "")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
