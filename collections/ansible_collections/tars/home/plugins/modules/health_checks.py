@@ -9,7 +9,7 @@ short_description: Check a machine and show what was found
 description:
   - Runs read-only checks side by side, shows them as a table, and fails where one does not hold, with what to do then.
   - Each check has a name, a fix, and one of O(checks[].command), O(checks[].url), O(checks[].tcp),
-    O(checks[].dns).
+    O(checks[].dns), O(checks[].result).
 attributes:
   check_mode:
     support: full
@@ -34,6 +34,10 @@ options:
       ca: {description: "The only authority trusted for O(checks[].url).", type: path}
       tcp: {description: "A port that has to be open, as host:port.", type: str}
       dns: {description: "A name whose IPv4 address has to be known, or an address whose name.", type: str}
+      result:
+        description: The registered result of a task in check mode, which must have changed nothing and not failed. Its
+          C(changes), or its C(msg), is what was found.
+        type: dict
       server: {description: "Address of the name server to ask for O(checks[].dns).", type: str}
       expect: {description: Regular expression that what is found has to match., type: str}
   timeout_s:
@@ -81,11 +85,12 @@ def main() -> None:
                     "tcp": {"type": "str"},
                     "dns": {"type": "str"},
                     "server": {"type": "str"},
+                    "result": {"type": "dict"},
                     "expect": {"type": "str"},
                 },
-                "required_one_of": [("command", "url", "tcp", "dns")],
+                "required_one_of": [("command", "url", "tcp", "dns", "result")],
                 "required_together": [("dns", "server")],
-                "mutually_exclusive": [("command", "url", "tcp", "dns")],
+                "mutually_exclusive": [("command", "url", "tcp", "dns", "result")],
             },
             "timeout_s": {"type": "int", "default": 20},
         },

@@ -29,6 +29,8 @@ def run(checks: Sequence[Mapping[str, Any]], timeout_s: float) -> List[Dict[str,
 
 def read(check: Mapping[str, Any], timeout_s: float) -> Tuple[bool, str]:
     """Ask a check's object: whether it was reached, and what it said."""
+    if check.get("result") is not None:
+        return comparison(check["result"])
     if check.get("command"):
         return command(check["command"], timeout_s)
     if check.get("url"):
@@ -48,6 +50,12 @@ def command(argv: Sequence[str], timeout_s: float) -> Tuple[bool, str]:
     except subprocess.TimeoutExpired:
         return False, f"{argv[0]} gave no answer in {timeout_s:g} s"
     return done.returncode == 0, done.stdout.strip() or done.stderr.strip() or f"exit status {done.returncode}"
+
+
+def comparison(result: Mapping[str, Any]) -> Tuple[bool, str]:
+    """Return whether a task in check mode found its desired state, and what differs or why it failed."""
+    problems = result.get("changes") or ([result["msg"]] if result.get("msg") and "changes" not in result else [])
+    return not problems, "\n".join(str(problem) for problem in problems) or "as desired"
 
 
 def tcp(host: str, port: int, timeout_s: float) -> Tuple[bool, str]:

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Docker's daemon.json: a desired set of keys merged into what is there, and how the running daemon takes it up."""
+"""The content of Docker's daemon.json: desired keys merged into the present ones."""
 
 from __future__ import annotations
 
 import json
-import os
-from dataclasses import dataclass
-from typing import Any, Dict, List, Mapping, Tuple
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-PATH = "/etc/docker/daemon.json"
+from ..resource.errors import ResourceError
 
 RELOADED = frozenset(
     (
@@ -25,157 +24,47 @@ RELOADED = frozenset(
         "shutdown-timeout",
     )
 )
-"""Keys whose new value dockerd takes up at SIGHUP (moby daemon/reload.go, the same in 26 and 29).
+"""Keys whose new value dockerd reads at SIGHUP (moby daemon/reload.go, the same in 26 and 29).
 
-`features` is reloaded as well, but what most of them switch on, CDI among them, is registered at the start alone.
+`features` is reloaded as well, but most features, CDI among them, are registered at the start only.
 """
-
-UNIT = "docker.service"
-
-ACTIVATIONS = ("", "reload", "restart", "start")
-"""What dockerd has to do, in rising order. One that does not run reads everything at its start."""
 
 LIMITED = ("json-file", "local")
 """Log drivers that keep files and take max-size and max-file."""
 
-
-class DaemonConfigError(Exception):
-    """The present file or the present daemon stands in the way. The message names it and the next step."""
+_KINDS = {dict: "an object", list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number"}
 
 
-@dataclass(frozen=True)
-class Service:
-    """docker.service as systemd and the kernel have it. `command` is dockerd with its flags, empty without a unit.
-
-    `loaded` and `unit_file` are systemd's LoadState and UnitFileState.
-    """
-
-    active: bool
-    command: Tuple[str, ...]
-    loaded: str = "not-found"
-    unit_file: str = ""
-
-    @property
-    def enabled(self) -> bool:
-        return self.unit_file == "enabled"
-
-    @property
-    def flags(self) -> Tuple[str, ...]:
-        """The flags, but for the one that names the configuration file."""
-        kept: List[str] = []
-        words = iter(self.command[1:])
-        for word in words:
-            if word == "--config-file":
-                next(words, None)
-            elif not word.startswith("--config-file="):
-                kept.append(word)
-        return tuple(kept)
-
-    @property
-    def path(self) -> str:
-        """The configuration file it reads."""
-        words = list(self.command)
-        for number, word in enumerate(words):
-            if word.startswith("--config-file="):
-                return word.partition("=")[2]
-            if word == "--config-file" and number + 1 < len(words):
-                return words[number + 1]
-        return PATH
+class DaemonConfigError(ResourceError):
+    """daemon.json or dockerd does not allow the desired settings. The message names the file and the next step."""
 
 
-def parse_service(show: str, cmdline: bytes) -> Service:
-    """`systemctl show` of docker.service, and /proc/PID/cmdline of its process, empty where none runs.
-
-    The process tells its flags with all variables filled in. A unit that does not run has its words without those.
-    """
-    values: Dict[str, str] = dict(line.split("=", 1) for line in show.splitlines() if "=" in line)
-    if cmdline:
-        command = tuple(word.decode("utf-8", "replace") for word in cmdline.rstrip(b"\0").split(b"\0"))
-    else:
-        argv = values.get("ExecStart", "").partition("argv[]=")[2].partition(" ; ")[0]
-        command = tuple(word for word in argv.split() if not word.startswith("$"))
-    active = values.get("ActiveState") in ("active", "reloading")
-    return Service(active, command, values.get("LoadState", "not-found"), values.get("UnitFileState", ""))
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What docker.service needs: to be started at boot from now on, and one of ACTIVATIONS."""
-
-    enable: bool = False
-    activation: str = ""
-
-    def __bool__(self) -> bool:
-        return self != Plan()
-
-
-def plan(service: Service, enabled: bool, started: bool, needed: str) -> Plan:
-    """What brings the service to what is wanted. `needed` is what a daemon that runs has to do for its file."""
-    activation = needed if service.active else "start" if started else ""
-    return Plan(enabled and not service.enabled, activation)
-
-
-def states(service: Service, plan: Plan) -> Tuple[str, str]:
-    """The unit in words, before and after a plan."""
-    text = "enabled: {}\nrunning: {}\n"
-    after = (service.enabled or plan.enable, service.active or plan.activation == "start")
-    return text.format(service.enabled, service.active), text.format(*after)
-
-
-def refuse_rest(service: Service, enabled: bool, started: bool) -> None:
-    """Refuse a service for which a plan would have something left to do."""
-    if plan(service, enabled, started, ""):
-        raise DaemonConfigError(
-            f"{UNIT} is wanted {' and '.join(['enabled'] * enabled + ['running'] * started)}. After the change it is "
-            f"{service.unit_file or 'not enabled'} and {'runs' if service.active else 'does not run'}. Next: systemctl "
-            f"status {UNIT}; journalctl --unit={UNIT} --lines=50"
-        )
-
-
-def refuse_silence(said: str) -> None:
-    """Refuse a daemon that does not answer: `said` is what docker met instead, empty where it answers."""
-    if said:
-        raise DaemonConfigError(
-            f"{UNIT} runs, and dockerd is wanted to answer docker version, which says: {said}\nNext: systemctl status "
-            f"{UNIT}; journalctl --unit={UNIT} --lines=50"
-        )
-
-
-def refuse_unit(service: Service) -> None:
-    """Refuse a docker.service that cannot be enabled or started."""
-    if service.loaded == "masked":
-        raise DaemonConfigError(
-            f"{UNIT} is wanted enabled and running, and is masked. Next: systemctl unmask {UNIT}, unless somebody had "
-            "a reason to mask it, then run again."
-        )
-    if service.loaded == "not-found":
-        raise DaemonConfigError(
-            f"{UNIT} is wanted enabled and running, and systemd knows no such unit. Next: install docker.io or "
-            "docker-ce, then run again."
-        )
-
-
-def parse(text: str, path: str) -> Dict[str, Any]:
-    """The file's content. An empty or absent file (empty text) is an empty object.
+def parse(text: str, path: str) -> dict[str, Any]:
+    """Return the content of a file; an empty or absent one (empty text) is an empty object.
 
     Raises:
-        DaemonConfigError: with the place of the mistake.
+        DaemonConfigError: the text is not JSON (with the position of the mistake), or not an object.
     """
     if not text.strip():
         return {}
     try:
         content = json.loads(text)
     except ValueError as error:
-        raise DaemonConfigError(f"{path} is not JSON: {error}. Correct it, or move it away, then run again.") from None
+        raise DaemonConfigError(f"{path} is not valid JSON: {error}. Next: edit or move the file, run again.") from None
     if not isinstance(content, dict):
         raise DaemonConfigError(
-            f"{path} holds a JSON {type(content).__name__}, an object is needed. Move it away, then run again."
+            f"{path}: found {_kind(content)}, expected an object. Next: edit or move the file, run again."
         )
     return content
 
 
-def merge(current: Mapping[str, Any], desired: Mapping[str, Any]) -> Dict[str, Any]:
-    """Desired keys over current ones; foreign keys stay.
+def render(content: Mapping[str, Any]) -> str:
+    """Return the file's text."""
+    return json.dumps(content, indent=2, sort_keys=True) + "\n"
+
+
+def merge(current: Mapping[str, Any], desired: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the current keys with the desired ones; other keys stay.
 
     Objects are merged, other values replaced, a null removes its key.
     """
@@ -191,14 +80,14 @@ def merge(current: Mapping[str, Any], desired: Mapping[str, Any]) -> Dict[str, A
     return merged
 
 
-def limit_logs(driver: str, limits: Mapping[str, str]) -> Dict[str, Any]:
-    """What limits the logs of containers where their driver keeps files. Another one, as journald, has its own ways."""
+def limit_logs(driver: str, limits: Mapping[str, str]) -> dict[str, Any]:
+    """Return the keys that limit the logs of containers, none for a driver without files, such as journald."""
     return {"log-driver": driver, "log-opts": dict(limits)} if limits and driver in LIMITED else {}
 
 
-def extend(current: Mapping[str, Any], lists: Mapping[str, List[Any]]) -> Dict[str, Any]:
-    """Lists that begin with these items; further ones stay behind them."""
-    extended: Dict[str, Any] = {}
+def extend(current: Mapping[str, Any], lists: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+    """Return lists that begin with these items; further present ones stay behind them."""
+    extended: dict[str, Any] = {}
     for key, items in lists.items():
         present = current.get(key)
         if items:
@@ -206,23 +95,60 @@ def extend(current: Mapping[str, Any], lists: Mapping[str, List[Any]]) -> Dict[s
     return extended
 
 
-def wanted(
+def desired(
+    path: str,
     current: Mapping[str, Any],
     settings: Mapping[str, Any],
-    lists: Mapping[str, List[Any]],
+    lists: Mapping[str, Sequence[Any]],
     log_limits: Mapping[str, str],
-) -> Dict[str, Any]:
-    """The file's content with everything that is asked for. Settings have the last word."""
-    content = merge(current, extend(current, lists))
+) -> dict[str, Any]:
+    """Return the content with the log limits, the lists and, with precedence, the settings.
+
+    Raises:
+        DaemonConfigError: a present value that is to be merged or extended has another type.
+    """
+    problems = [*_not(list, path, current, lists), *_not(dict, path, current, settings)]
     driver = settings.get("log-driver") or current.get("log-driver") or "local"
+    if not isinstance(driver, str):
+        problems.append(_mismatch(path, "log-driver", driver, str))
+    elif limits := limit_logs(driver, log_limits):
+        problems += [problem for problem in _not(dict, path, current, limits) if problem not in problems]
+    if problems:
+        raise DaemonConfigError("\n".join(problems))
+    content = merge(current, extend(current, lists))
     content = merge(content, limit_logs(driver, log_limits))
     return merge(content, settings)
 
 
-def activation(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
-    """What dockerd needs to take up the change: nothing (empty), `reload` or `restart`.
+def _not(kind: type, path: str, current: Mapping[str, Any], given: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Return a sentence for each present value that is not of this type although the given one is, at any depth."""
+    problems = []
+    for key, value in given.items():
+        present = current.get(key)
+        if not isinstance(value, kind) or value == [] or present is None:
+            continue
+        if not isinstance(present, kind):
+            problems.append(_mismatch(path, prefix + key, present, kind))
+        elif isinstance(present, dict) and isinstance(value, dict):
+            problems += _not(kind, path, present, value, f"{prefix}{key}.")
+    return problems
 
-    A key that is gone keeps its value through a reload.
+
+def _mismatch(path: str, key: str, value: object, expected: type) -> str:
+    return (
+        f"{path}: {key}: found {_kind(value)}, expected {_KINDS[expected]}. Nothing was changed. "
+        f"Next: edit {key} in {path}, or remove it, then run again."
+    )
+
+
+def _kind(value: object) -> str:
+    return _KINDS.get(type(value), "null")
+
+
+def activation(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """Return what a running dockerd has to do for the change: nothing (empty), `reload` or `restart`.
+
+    A key that is removed keeps its value through a reload.
     """
     changed = {key for key in (*before, *after) if before.get(key) != after.get(key)}
     if not changed:
@@ -230,32 +156,7 @@ def activation(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
     return "reload" if changed <= RELOADED & set(after) else "restart"
 
 
-def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Tuple[Dict[str, Any], Dict[str, Any]]:
-    """The keys that differ, before and after. The others may hold what is not to be shown, as a proxy's password."""
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the keys that differ, before and after. The other keys may hold secrets, such as a proxy's password."""
     keys = sorted({key for key in (*before, *after) if before.get(key) != after.get(key)})
     return {key: before[key] for key in keys if key in before}, {key: after[key] for key in keys if key in after}
-
-
-def refuse_swarm(after: Mapping[str, Any], swarm: str) -> None:
-    """Refuse what keeps dockerd from starting: live-restore on a node of a swarm (moby Config.IsSwarmCompatible).
-
-    `swarm` is the state of the node, `inactive` where it is none.
-    """
-    if after.get("live-restore") and swarm not in ("", "inactive"):
-        raise DaemonConfigError(
-            f"This machine is a node of a Docker swarm ({swarm}), and dockerd does not start with live-restore in one. "
-            "Next: docker swarm leave --force, which ends the swarm's services here, then run again."
-        )
-
-
-def read(path: str) -> Dict[str, Any]:
-    """The content of the file at a path; see `parse`."""
-    if not os.path.exists(path):
-        return {}
-    with open(path, encoding="utf-8") as file:
-        return parse(file.read(), path)
-
-
-def render(content: Mapping[str, Any]) -> str:
-    """The file's text."""
-    return json.dumps(content, indent=2, sort_keys=True) + "\n"

@@ -9,6 +9,9 @@ from typing import NamedTuple
 
 from ..resource.errors import ResourceError
 
+PROGRAMS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""Where programs of the system are, also for a login whose PATH lacks the folders of root."""
+
 
 class ProcessError(ResourceError):
     """A program could not be started, ran out of time, or ended with an error. The message quotes its output."""
@@ -29,7 +32,9 @@ def attempt(command: Sequence[str], text: str = "", timeout_s: float = 20) -> Fi
         ProcessError: it cannot be started, or has not ended after `timeout_s` seconds.
     """
     try:
-        done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=timeout_s, check=False)
+        done = subprocess.run(
+            command, input=text, capture_output=True, text=True, errors="replace", timeout=timeout_s, check=False
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ProcessError(f"{' '.join(command)}: {error}") from error
     return Finished(done.returncode, done.stdout, done.stderr)

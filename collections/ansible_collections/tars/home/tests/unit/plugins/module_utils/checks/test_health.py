@@ -18,6 +18,14 @@ CASES = {
     "a program that is not there": (check(command=["no-such-program"]), False, "no-such-program is not installed"),
     "a program that hangs": (check(command=["sleep", "60"]), False, "sleep gave no answer in 0.2 s"),
     "a page that is away": (check(url="http://127.0.0.1:1/"), False, "[Errno 111] Connection refused"),
+    "a task that found nothing to do": (check(result={"changes": [], "changed": False}), True, "as desired"),
+    "a task that would change two things": (
+        check(result={"changes": ["enable a.service", "start a.service"], "changed": True}),
+        False,
+        "enable a.service · start a.service",
+    ),
+    "a task that failed": (check(result={"msg": "dockerd refuses it"}), False, "dockerd refuses it"),
+    "a task that was skipped": (check(result={"skipped": True}), True, "as desired"),
     "a port that is closed": (check(tcp="127.0.0.1:1"), False, "127.0.0.1 port 1: [Errno 111] Connection refused"),
 }
 

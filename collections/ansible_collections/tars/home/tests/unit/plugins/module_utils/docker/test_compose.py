@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-import dataclasses
 import json
 
 import pytest
@@ -10,35 +9,11 @@ APP = Container("1", "app", "h1", "running", "healthy", 0, False)
 JOB = Container("2", "migrate", "h2", "exited", "", 0, True)
 
 
-def but(container: Container, **changes) -> Container:
-    return dataclasses.replace(container, **changes)
-
-
-CASES = {
-    "nothing there": ({"app": "h1"}, [], {"app": "create"}),
-    "all well": ({"app": "h1", "migrate": "h2"}, [APP, JOB], {}),
-    "without a health check, running is well": ({"app": "h1"}, [but(APP, health="")], {}),
-    "another configuration": ({"app": "h9"}, [APP], {"app": "recreate"}),
-    "stopped": ({"app": "h1"}, [but(APP, status="exited")], {"app": "start"}),
-    "ill": ({"app": "h1"}, [but(APP, health="unhealthy")], {"app": "start"}),
-    "not well yet": ({"app": "h1"}, [but(APP, health="starting")], {"app": "start"}),
-    "a job that failed": ({"migrate": "h2"}, [but(JOB, exit_code=1)], {"migrate": "start"}),
-    "a job that still runs": ({"migrate": "h2"}, [but(JOB, status="running")], {"migrate": "start"}),
-    "no longer wanted": ({}, [APP], {"app": "remove"}),
-    "one of two replicas is old": ({"app": "h1"}, [APP, but(APP, id="3", config_hash="h0")], {"app": "recreate"}),
-}
-
-
-@pytest.mark.parametrize(("hashes", "containers", "expected"), CASES.values(), ids=CASES)
-def test_plan(hashes, containers, expected):
-    assert compose.plan(hashes, containers) == expected
-
-
-def test_hashes_as_docker_compose_prints_them():
+def test_hashes_as_docker_compose_prints_them() -> None:
     assert compose.parse_hashes("app 00ff\nredis 11ee\n") == {"app": "00ff", "redis": "11ee"}
 
 
-def test_containers_as_docker_inspects_them():
+def test_containers_as_docker_inspects_them() -> None:
     inspected = json.dumps(
         [
             {
@@ -61,6 +36,19 @@ def test_containers_as_docker_inspects_them():
     assert compose.parse_containers("") == []
 
 
-def test_summary():
+def test_summary() -> None:
     assert compose.summary([APP, JOB]) == "app healthy, migrate ended with 0"
     assert compose.summary([]) == "no container yet"
+
+
+def test_a_page_that_does_not_answer_is_reported_when_nothing_else_differs() -> None:
+    state = compose.State({"app": "h1"}, [APP], page="https://x: found 502, expected an answer. Next: …")
+    with pytest.raises(compose.ComposeError, match="found 502"):
+        compose.plan(state, "tars")
+
+
+def test_a_project_without_its_file_is_created() -> None:
+    state = compose.State(readable=False)
+    changes = compose.plan(state, "tars")
+    assert [str(change) for change in changes] == ["create project tars"]
+    assert compose.plan(compose.predict(state, changes), "tars") == []

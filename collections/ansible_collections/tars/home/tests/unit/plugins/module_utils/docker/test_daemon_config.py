@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 import json
+from typing import Any
 
 import pytest
 from ansible_collections.tars.home.plugins.module_utils.docker import daemon_config as docker_daemon
-from ansible_collections.tars.home.plugins.module_utils.docker.daemon_config import Plan
+from ansible_collections.tars.home.plugins.module_utils.docker.service import parse_service
 from hypothesis import given
 from hypothesis import strategies as st
+
+
+def desired(current: dict[str, Any], *rest: Any) -> dict[str, Any]:
+    return docker_daemon.desired("/etc/docker/daemon.json", current, *rest)
+
 
 CASES = {
     "nothing there": ({}, {"live-restore": True}, {"live-restore": True}),
@@ -27,7 +33,7 @@ CASES = {
 
 
 @pytest.mark.parametrize(("current", "desired", "expected"), CASES.values(), ids=CASES)
-def test_merge(current, desired, expected):
+def test_merge(current: Any, desired: Any, expected: Any) -> None:
     assert docker_daemon.merge(current, desired) == expected
 
 
@@ -43,23 +49,23 @@ json_objects = st.dictionaries(
 
 
 @given(json_objects, json_objects)
-def test_a_second_merge_changes_nothing(current, desired):
+def test_a_second_merge_changes_nothing(current: Any, desired: Any) -> None:
     once = docker_daemon.merge(current, desired)
     assert docker_daemon.merge(once, desired) == once
 
 
 @given(json_objects)
-def test_what_is_rendered_is_read_back(content):
+def test_what_is_rendered_is_read_back(content: Any) -> None:
     assert docker_daemon.parse(docker_daemon.render(content), "daemon.json") == content
 
 
-def test_an_empty_file_is_an_empty_object():
+def test_an_empty_file_is_an_empty_object() -> None:
     assert docker_daemon.parse("\n", "daemon.json") == {}
 
 
 @pytest.mark.parametrize("text", ["{,}", json.dumps(["a list"])])
-def test_a_file_that_is_no_object_is_named_with_the_next_step(text):
-    with pytest.raises(docker_daemon.DaemonConfigError, match=r"^/etc/x\.json .*then run again"):
+def test_a_file_that_does_not_hold_an_object_is_refused_with_the_next_step(text: Any) -> None:
+    with pytest.raises(docker_daemon.DaemonConfigError, match=r"^/etc/x\.json.*Next: .*run again"):
         docker_daemon.parse(text, "/etc/x.json")
 
 
@@ -77,15 +83,15 @@ LOGS = {
         {"log-driver": "local", "log-opts": {"max-file": "9"}},
         {"log-driver": "local", "log-opts": {"max-size": "10m", "max-file": "9"}},
     ),
-    "no limits for a driver that is asked for": ({}, {"log-driver": "syslog"}, {"log-driver": "syslog"}),
+    "no limits for another desired driver": ({}, {"log-driver": "syslog"}, {"log-driver": "syslog"}),
 }
 
 
 @pytest.mark.parametrize(("current", "settings", "expected"), LOGS.values(), ids=LOGS)
-def test_limits_of_logs(current, settings, expected):
-    once = docker_daemon.wanted(current, settings, {}, LIMITS)
+def test_limits_of_logs(current: Any, settings: Any, expected: Any) -> None:
+    once = desired(current, settings, {}, LIMITS)
     assert once == (current if expected is None else expected)
-    assert docker_daemon.wanted(once, settings, {}, LIMITS) == once
+    assert desired(once, settings, {}, LIMITS) == once
 
 
 @pytest.mark.parametrize(
@@ -97,11 +103,11 @@ def test_limits_of_logs(current, settings, expected):
         (["x", "a"], ["a", "b"], ["a", "b", "x"]),
     ],
 )
-def test_items_of_others_stay_behind(present, items, expected):
+def test_items_of_others_stay_behind(present: Any, items: Any, expected: Any) -> None:
     current = {} if present is None else {"registry-mirrors": present}
-    once = docker_daemon.wanted(current, {}, {"registry-mirrors": items}, {})
+    once = desired(current, {}, {"registry-mirrors": items}, {})
     assert once.get("registry-mirrors") == expected
-    assert docker_daemon.wanted(once, {}, {"registry-mirrors": items}, {}) == once
+    assert desired(once, {}, {"registry-mirrors": items}, {}) == once
 
 
 @pytest.mark.parametrize(
@@ -117,13 +123,13 @@ def test_items_of_others_stay_behind(present, items, expected):
         ({}, {"firewall-backend": "nftables"}, "restart"),
     ],
 )
-def test_a_restart_only_where_a_reload_does_not_do(before, after, activation):
+def test_a_restart_only_where_a_reload_does_not_do(before: Any, after: Any, activation: Any) -> None:
     assert docker_daemon.activation(before, after) == activation
 
 
-def test_only_what_changes_is_shown():
+def test_only_what_changes_is_shown() -> None:
     before = {"proxies": {"http-proxy": "http://me:secret@p"}, "debug": True}
-    assert docker_daemon.changes(before, {**before, "debug": False}) == ({"debug": True}, {"debug": False})
+    assert docker_daemon.differences(before, {**before, "debug": False}) == ({"debug": True}, {"debug": False})
 
 
 SHOWN = """ActiveState={state}
@@ -134,104 +140,50 @@ ExecStart={{ path=/usr/sbin/dockerd ; argv[]=/usr/sbin/dockerd -H fd:// --config
 """
 
 
-def test_a_unit_that_does_not_run_tells_its_flags():
-    service = docker_daemon.parse_service(SHOWN.format(state="inactive", pid=0), b"")
+def test_flags_of_a_unit_that_does_not_run() -> None:
+    service = parse_service(SHOWN.format(state="inactive", pid=0), b"")
     assert (service.active, service.flags, service.path) == (False, ("-H", "fd://"), "/d.json")
     assert (service.loaded, service.enabled) == ("loaded", True)
 
 
-def test_a_process_tells_its_flags_with_the_variables_filled_in():
+def test_flags_of_a_process_have_the_variables_filled_in() -> None:
     cmdline = b"/usr/sbin/dockerd\0-H\0fd://\0--dns=1.1.1.1\0--config-file=/e.json\0"
-    service = docker_daemon.parse_service(SHOWN.format(state="active", pid=7), cmdline)
+    service = parse_service(SHOWN.format(state="active", pid=7), cmdline)
     assert (service.active, service.flags, service.path) == (True, ("-H", "fd://", "--dns=1.1.1.1"), "/e.json")
 
 
-def test_without_a_unit_the_usual_file_is_meant():
-    service = docker_daemon.parse_service("ActiveState=inactive\nMainPID=0\n", b"")
+def test_default_file_without_a_unit() -> None:
+    service = parse_service("ActiveState=inactive\nMainPID=0\n", b"")
     assert (service.active, service.flags, service.path) == (False, (), "/etc/docker/daemon.json")
     assert (service.loaded, service.enabled) == ("not-found", False)
 
 
-def unit(active=True, loaded="loaded", unit_file="enabled"):
-    return docker_daemon.Service(active, (), loaded, unit_file)
-
-
-PLANS = {
-    "as wanted": (unit(), "", Plan()),
-    "the file changed": (unit(), "reload", Plan(activation="reload")),
-    "stopped by hand": (unit(active=False), "", Plan(activation="start")),
-    "the file of a stopped one changed": (unit(active=False), "restart", Plan(activation="start")),
-    "disabled by hand": (unit(unit_file="disabled"), "", Plan(enable=True)),
-    "enabled until the next boot": (unit(unit_file="enabled-runtime"), "", Plan(enable=True)),
-    "both, and the file": (unit(False, unit_file="disabled"), "reload", Plan(True, "start")),
-    "not installed yet": (docker_daemon.parse_service("LoadState=not-found\n", b""), "restart", Plan(True, "start")),
-}
-
-
-@pytest.mark.parametrize(("service", "needed", "expected"), PLANS.values(), ids=PLANS)
-def test_plan(service, needed, expected):
-    plan = docker_daemon.plan(service, True, True, needed)
-    assert plan == expected and bool(plan) == (expected != Plan())
-    assert not docker_daemon.plan(unit(), True, True, "")
-
-
-def test_a_service_that_nobody_asks_for_is_left_as_it_is():
-    assert not docker_daemon.plan(unit(False, unit_file="disabled"), False, False, "restart")
-    assert docker_daemon.plan(unit(unit_file="disabled"), False, False, "reload") == Plan(activation="reload")
-
-
-def test_the_state_of_the_service_is_shown():
-    assert docker_daemon.states(unit(False, unit_file="disabled"), Plan(True, "start")) == (
-        "enabled: False\nrunning: False\n",
-        "enabled: True\nrunning: True\n",
-    )
-    before, after = docker_daemon.states(unit(), Plan(activation="restart"))
-    assert before == after
-
-
 @pytest.mark.parametrize(
-    ("loaded", "expected"),
+    ("current", "key", "kind", "expected"),
     [
-        ("masked", r"^docker\.service is wanted enabled and running, and is masked\. Next: .*systemctl unmask docker"),
-        (
-            "not-found",
-            r"^docker\.service is wanted enabled and running, and systemd knows no such unit\. Next: install",
-        ),
+        ({"registry-mirrors": "http://10.77.0.1:5000"}, "registry-mirrors", "text", "a list"),
+        ({"registry-mirrors": {"http://10.77.0.1:5000": True}}, "registry-mirrors", "an object", "a list"),
+        ({"log-opts": "max-size=10m"}, "log-opts", "text", "an object"),
+        ({"log-opts": ["max-size=10m"]}, "log-opts", "a list", "an object"),
+        ({"log-driver": 5}, "log-driver", "a number", "text"),
+        ({"features": True}, "features", "true or false", "an object"),
+        ({"runtimes": {"nvidia": "nvidia-container-runtime"}}, "runtimes.nvidia", "text", "an object"),
     ],
 )
-def test_a_unit_that_cannot_start_is_named_with_the_next_step(loaded, expected):
-    with pytest.raises(docker_daemon.DaemonConfigError, match=expected):
-        docker_daemon.refuse_unit(unit(loaded=loaded))
+def test_a_value_that_cannot_be_merged_is_refused(current: dict[str, Any], key: str, kind: str, expected: str) -> None:
+    settings = {"features": {"cdi": True}, "runtimes": {"nvidia": {"path": "/usr/bin/nvidia-container-runtime"}}}
+    with pytest.raises(docker_daemon.DaemonConfigError) as caught:
+        desired(current, settings, {"registry-mirrors": ["http://m"]}, LIMITS)
+    assert f"/etc/docker/daemon.json: {key}: found {kind}, expected {expected}." in str(caught.value)
+    assert "Nothing was changed. Next: " in str(caught.value)
 
 
-def test_a_unit_that_can_start_is_taken():
-    docker_daemon.refuse_unit(unit(active=False, unit_file="disabled"))
+def test_all_values_that_cannot_be_merged_are_named() -> None:
+    current = {"registry-mirrors": "m", "features": 1, "log-opts": ""}
+    with pytest.raises(docker_daemon.DaemonConfigError) as caught:
+        desired(current, {"features": {"cdi": True}}, {"registry-mirrors": ["n"]}, LIMITS)
+    assert len(str(caught.value).splitlines()) == 3
 
 
-def test_what_is_left_to_do_after_the_change_is_said():
-    docker_daemon.refuse_rest(unit(), True, True)
-    docker_daemon.refuse_rest(unit(active=False), True, False)
-    with pytest.raises(
-        docker_daemon.DaemonConfigError, match=r"wanted enabled and running\. .* static and does not run\. Next"
-    ):
-        docker_daemon.refuse_rest(unit(False, unit_file="static"), True, True)
-
-
-def test_a_daemon_that_does_not_answer_is_named_with_the_next_step():
-    docker_daemon.refuse_silence("")
-    with pytest.raises(
-        docker_daemon.DaemonConfigError, match=r"docker\.service runs.*Cannot connect\nNext: systemctl status"
-    ):
-        docker_daemon.refuse_silence("Cannot connect")
-
-
-@pytest.mark.parametrize(
-    ("wish", "swarm"), [({"live-restore": True}, "inactive"), ({}, "active"), ({"live-restore": True}, "")]
-)
-def test_live_restore_outside_of_a_swarm_is_no_matter(wish, swarm):
-    docker_daemon.refuse_swarm(wish, swarm)
-
-
-def test_live_restore_in_a_swarm_is_refused():
-    with pytest.raises(docker_daemon.DaemonConfigError, match=r"node of a Docker swarm .*docker swarm leave"):
-        docker_daemon.refuse_swarm({"live-restore": True}, "active")
+def test_a_null_counts_as_absent() -> None:
+    assert desired({"registry-mirrors": None}, {}, {"registry-mirrors": ["m"]}, {}) == {"registry-mirrors": ["m"]}
