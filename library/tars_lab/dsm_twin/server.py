@@ -72,6 +72,7 @@ class DroppedConnection(Response):
     """A response that closes the connection without an answer."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Close the connection."""
         drop = scope.get("extensions", {}).get(DROP)
         if drop is None:
             raise ConnectionResetError("connection dropped by an injected fault")
@@ -84,6 +85,7 @@ class ClosingResponse(JSONResponse):
     """An answer after which the connection is closed."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the answer, then close the connection."""
         await super().__call__(scope, receive, send)
         scope.get("extensions", {}).get(CLOSE, lambda: None)()
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`ollama serve` and `ollama list`, as far as a container's entry point and its health check need them."""
+"""`ollama serve` and `ollama list`, as a container's entry point and its health check use them."""
 
 import http.client
 import json
@@ -14,7 +14,7 @@ _USAGE = "Usage: ollama serve | list | --version"
 
 
 def main(arguments: list[str]) -> int:
-    """Returns the exit code: 0 done, 1 failed, 2 usage."""
+    """Run a command; return the exit code: 0 done, 1 failed, 2 wrong usage."""
     try:
         settings = Settings.from_environment(os.environ)
     except ValueError as error:
@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _serve(settings: Settings) -> int:
-    # Only here: the health check runs every few seconds and needs none of it.
+    # Imported late: the health check runs every few seconds and needs none of it.
     import logging
 
     import uvicorn
@@ -51,7 +51,8 @@ def _serve(settings: Settings) -> int:
 
 
 def _list(settings: Settings) -> int:
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
+    any_address = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # compared with the setting, not bound
+    host = any_address.get(settings.host, settings.host)
     connection = http.client.HTTPConnection(host, settings.port, timeout=10)
     try:
         connection.request("GET", "/api/tags")

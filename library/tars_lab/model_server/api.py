@@ -28,7 +28,7 @@ _Body = TypeVar("_Body", bound=requests.Body)
 
 
 def make_app(settings: Settings) -> Starlette:
-    """The server as an ASGI application; its models are unloaded when it stops."""
+    """Return the server as an ASGI application, which unloads its models when it stops."""
     runners = Runners(settings)
     models = Store(settings.models)
     api = _Api(settings.version, models, runners, Inference(settings, runners), Transfers(models))
@@ -64,7 +64,8 @@ def make_app(settings: Settings) -> Starlette:
 
 
 async def _report(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, ApiError)
+    if not isinstance(error, ApiError):
+        raise error
     return JSONResponse({"error": error.message}, error.status)
 
 
@@ -170,9 +171,9 @@ class _Api:
                 async for chunk in request.stream():
                     digest.update(chunk)
                     file.write(chunk)
-            found = f"sha256-{digest.hexdigest()}"
-            if found != target.name:
-                raise ApiError(400, f"digest mismatch, wanted {target.name}, found {found}")
+            actual = f"sha256-{digest.hexdigest()}"
+            if actual != target.name:
+                raise ApiError(400, f"digest mismatch: expected {target.name}, found {actual}")
             temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one exception that reaches a client."""
+"""The exception that is reported to clients."""
 
 
 class ApiError(Exception):
@@ -12,10 +12,10 @@ class ApiError(Exception):
 
 
 def model_not_found(name: str) -> ApiError:
-    """The error of show, copy and delete."""
+    """Return the error of show, copy and delete for an unknown model."""
     return ApiError(404, f"model '{name}' not found")
 
 
 def model_not_pulled(name: str) -> ApiError:
-    """The error of generate, chat and embed."""
+    """Return the error of generate, chat and embed for an unknown model."""
     return ApiError(404, f'model "{name}" not found, try pulling it first')

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads the header of a GGUF file (versions 2 and 3): metadata and the number of parameters.
+"""Read the header of a GGUF file (versions 2 and 3): metadata and the number of parameters.
 
 Layout: ggml-org/ggml docs/gguf.md. Little-endian: magic, version u32, tensor count u64, metadata count u64,
 metadata (key, value type u32, value), then one record per tensor (name, dimensions, type, offset).
@@ -16,20 +16,20 @@ _SCALARS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<
 _STRING, _ARRAY = 8, 9
 
 FILE_TYPES = {0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 7: "Q8_0", 15: "Q4_K_M", 17: "Q5_K_M", 18: "Q6_K"}
-"""general.file_type to the quantization's name, for the types that are met here."""
+"""Names of the quantizations, by general.file_type, for common types."""
 
 
 def read_metadata(path: Path) -> dict[str, Value]:
-    """Metadata by key; arrays (the vocabulary) are None, as /api/show reports them unless asked to be verbose.
+    """Return the metadata by key; arrays (the vocabulary) are None, as in answers of /api/show that are not verbose.
 
-    ``general.parameter_count`` is added from the tensors' shapes. Raises ValueError when the file is not GGUF.
+    ``general.parameter_count`` is computed from the tensors' shapes. Raises ValueError if the file is not GGUF.
     """
     with path.open("rb") as file:
         if file.read(4) != b"GGUF":
-            raise ValueError(f"{path}: wanted a GGUF file, found another magic number")
+            raise ValueError(f"{path}: not a GGUF file")
         version, tensors, entries = struct.unpack("<IQQ", file.read(20))
         if version not in (2, 3):
-            raise ValueError(f"{path}: wanted GGUF version 2 or 3, found {version}")
+            raise ValueError(f"{path}: found GGUF version {version}, expected 2 or 3")
         metadata: dict[str, Value] = {}
         for _ in range(entries):
             key = _read_string(file)

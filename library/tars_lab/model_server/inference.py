@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""generate, chat and embed: a request becomes a call of the model's process, its answer Ollama's objects.
+"""generate, chat and embed: requests are sent to the model's process, and its answers converted to Ollama's objects.
 
 Durations are in nanoseconds.
 """
@@ -24,14 +24,14 @@ Event = dict[str, Any]
 
 
 class Inference:
-    """Answers with the models that runners loads."""
+    """Answers requests with the models that `runners` loads."""
 
     def __init__(self, settings: Settings, runners: Runners) -> None:
         self._settings = settings
         self._runners = runners
 
     async def generate(self, request: requests.Generate, model: Model) -> AsyncGenerator[Event, None]:
-        """The events of /api/generate: one a token, then the final one."""
+        """Yield the events of /api/generate: one for each token, then the final one."""
         turns = [{"role": "system", "content": request.system}] if request.system else []
         messages = [*turns, {"role": "user", "content": request.prompt}] if request.prompt else []
         raw = request.prompt if request.raw else None
@@ -41,7 +41,7 @@ class Inference:
                 yield _stamp(request, {"response": text}, final)
 
     async def chat(self, request: requests.Chat, model: Model) -> AsyncGenerator[Event, None]:
-        """The events of /api/chat."""
+        """Yield the events of /api/chat: one for each token, then the final one."""
         if request.tools:
             raise ApiError(400, f"{request.model or request.name} does not support tools")
         messages = [{"role": message.role, "content": message.content} for message in request.messages]
@@ -52,7 +52,7 @@ class Inference:
                 yield _stamp(request, {"message": {"role": "assistant", "content": text}}, final)
 
     async def embed(self, request: requests.Embed, model: Model) -> Event:
-        """The answer of /api/embed."""
+        """Return the answer of /api/embed."""
         started = time.monotonic_ns()
         if model.config["model_format"] == "gguf":
             raise ApiError(400, f'"{request.model or request.name}" does not support embeddings')
@@ -80,11 +80,11 @@ class Inference:
         raw: str | None,
         images: bool,
     ) -> AsyncGenerator[tuple[str, Event | None], None]:
-        """Yields each piece of text, and with the last, empty one the final object's own fields."""
+        """Yield each piece of text with None, and at the end "" with the fields of the final object."""
         started = time.monotonic_ns()
         empty = not messages and raw is None
         if empty and request.keep_alive == 0:
-            # Of any model, one for embeddings as well: Ollama looks at what it can do only afterwards.
+            # Also for an embedding model: Ollama checks the capabilities of a model only after this.
             await self._runners.unload(str(model.name))
             yield "", {"done_reason": "unload"}
             return
@@ -148,7 +148,10 @@ def _completion(prompt: list[int], options: requests.Options, answer_format: dic
 
 
 async def _fit_chat(runner: Runner, messages: list[dict[str, str]], options: requests.Options) -> list[int]:
-    """The prompt's tokens. The oldest turns go where not all fit, as in Ollama; system turns and the last one stay."""
+    """Return the tokens of the prompt.
+
+    If not all turns fit, the oldest ones are dropped, as in Ollama, but never system turns and the last one.
+    """
     while True:
         prompt = (await _post(runner, "/apply-template", {"messages": messages}))["prompt"]
         tokens = await _tokenize(runner, prompt)
@@ -163,7 +166,7 @@ async def _fit_text(runner: Runner, prompt: str, options: requests.Options) -> l
 
 
 def _fit(tokens: list[int], limit: int, keep: int) -> list[int]:
-    """An over-long prompt keeps its first tokens and the last ones that fill half the window, as in Ollama."""
+    """Return the tokens; of a prompt that is too long the first ones and half a window of the last, as in Ollama."""
     if len(tokens) < limit:
         return tokens
     keep = min(max(keep, 0), limit // 2)
@@ -203,8 +206,8 @@ async def _stream(runner: Runner, body: Event) -> AsyncGenerator[Event, None]:
 
 def _gone(runner: Runner) -> ApiError:
     runner.lost = True
-    what = f"model '{runner.model.name}': runner process no longer running"
-    return ApiError(500, f"{what}; see the log, and ask again to load it anew")
+    problem = f"model '{runner.model.name}': runner process no longer running"
+    return ApiError(500, f"{problem}; see the log, and send the request again to reload the model")
 
 
 def _refused(text: str) -> ApiError:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A process that holds one GGUF model: llama.cpp's own HTTP server on a Unix socket.
+"""A process with one GGUF model: llama.cpp's own HTTP server on a Unix socket.
 
-Started by runners.py as ``python -m … SOCKET MODEL CONTEXT_TOKENS THREADS``. Writes one line to standard output when
-the model is loaded, and ends when its standard input does, so that it cannot outlive the server.
+runners.py starts it as ``python -m … SOCKET MODEL CONTEXT_TOKENS THREADS``. It writes one line to standard output when
+the model is loaded, and exits when its standard input ends, so that it cannot outlive the server.
 """
 
 import os
@@ -12,9 +12,9 @@ import xllamacpp  # type: ignore[import-untyped]  # the wheel carries no type in
 
 
 def main() -> None:
-    """Load, report, serve until standard input ends."""
+    """Load the model, report it as ready, and serve until standard input ends."""
     socket, model, context_tokens, threads = sys.argv[1:]
-    # llama.cpp may log to standard output, which belongs to the ready line alone.
+    # llama.cpp may log to standard output, which is reserved for the ready line.
     ready = os.dup(1)
     os.dup2(2, 1)
     parameters = xllamacpp.CommonParams()
@@ -27,13 +27,13 @@ def main() -> None:
         cpu.poll = 0
     parameters.verbosity = 1
     parameters.ui = False
-    # Prompts of former requests would be kept in up to 8 GiB of memory.
+    # By default, prompts of earlier requests are cached in up to 8 GiB of memory.
     parameters.cache_ram_mib = 0
     parameters.cache_idle_slots = False
     server = xllamacpp.Server(parameters)
     os.write(ready, b"ready\n")
     sys.stdin.buffer.read()
-    # The destructor waits for the slot that is computing; nobody is left to read what it would say.
+    # The destructor would wait for a running computation, whose result is no longer needed.
     os._exit(0 if server else 1)
 
 

@@ -17,7 +17,7 @@ _HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,254}(:\d{1,5})?")
 
 @dataclass(frozen=True)
 class ModelName:
-    """A fully qualified name. str() gives the short form that people type and `ollama list` prints."""
+    """A fully qualified name. str() returns the short form that `ollama list` prints."""
 
     model: str
     tag: str = DEFAULT_TAG
@@ -26,7 +26,7 @@ class ModelName:
 
     @classmethod
     def parse(cls, text: str) -> "ModelName":
-        """Raises ApiError(400) when a part is empty, too long or has a character that Ollama refuses."""
+        """Return the name in a text. Raises ApiError(400) if a part is empty, too long or has invalid characters."""
         if not text:
             raise ApiError(400, "model is required")
         *path, last = text.removeprefix("https://").removeprefix("http://").split("/")
@@ -35,7 +35,7 @@ class ModelName:
         host = path[0] if len(path) == 2 else DEFAULT_HOST
         tag = tag if colon else DEFAULT_TAG
         if len(path) > 2 or not _HOST.fullmatch(host) or not all(_PART.fullmatch(p) for p in (namespace, model, tag)):
-            raise ApiError(400, f'invalid model name: "{text}" (wanted [host/][namespace/]model[:tag])')
+            raise ApiError(400, f'invalid model name: "{text}" (expected [host/][namespace/]model[:tag])')
         return cls(model, tag, namespace, host)
 
     def __str__(self) -> str:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A process that holds one sentence-embedding model: ONNX Runtime behind POST /embed on a Unix socket.
+"""A process with one sentence-embedding model: ONNX Runtime behind POST /embed on a Unix socket.
 
-Started by runners.py as ``python -m … SOCKET MODEL TOKENIZER CONTEXT_TOKENS THREADS``. Ready line and end as in
-llama_runner.py.
+runners.py starts it as ``python -m … SOCKET MODEL TOKENIZER CONTEXT_TOKENS THREADS``. It reports that it is ready, and
+exits, like llama_runner.py.
 """
 
 import os
@@ -34,9 +34,9 @@ class SentenceEncoder:
         self._tokenizer.enable_truncation(context_tokens)
 
     def encode(self, text: str) -> tuple[list[float], int, bool]:
-        """The embedding, of length 1; the number of tokens that went into it; whether the text had more."""
+        """Return the embedding, of length 1, the number of tokens in it, and whether the text was truncated."""
         encoding = self._tokenizer.encode(text)
-        # One text at a time: int8 activations are scaled per batch, so neighbours would change a text's embedding.
+        # One text at a time: int8 activations are scaled per batch, so other texts in it would change the embedding.
         inputs = {
             "input_ids": np.array([encoding.ids], np.int64),
             "attention_mask": np.array([encoding.attention_mask], np.int64),
@@ -48,7 +48,7 @@ class SentenceEncoder:
 
 
 def make_app(encoder: SentenceEncoder) -> Starlette:
-    """POST /embed {"input": [text]} gives {"embeddings", "tokens", "truncated"}."""
+    """Return the application: POST /embed {"input": [text]} answers {"embeddings", "tokens", "truncated"}."""
 
     async def embed(request: Request) -> JSONResponse:
         results = [encoder.encode(text) for text in (await request.json())["input"]]
@@ -69,7 +69,7 @@ def _exit_with_parent() -> None:
 
 
 def main() -> None:
-    """Load, report, serve until standard input ends."""
+    """Load the model, report it as ready, and serve until standard input ends."""
     path, model, tokenizer, context_tokens, threads = sys.argv[1:]
     ready = os.dup(1)
     os.dup2(2, 1)
@@ -79,7 +79,7 @@ def main() -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
         listener.listen()
-        # From here on a connection waits until it is accepted.
+        # From now on connections are queued until they are accepted.
         os.write(ready, b"ready\n")
         server.run(sockets=[listener])
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Replies made of events: a stream of newline-delimited JSON, or one object when the client asked for no stream.
+"""Replies made of events: a stream of newline-delimited JSON, or one object if the client requested no stream.
 
-Work starts only when the reply is sent, and is cancelled when the client goes away: an answer without a reader only
-keeps the next one waiting.
+The work starts when the reply is sent, and is cancelled when the client disconnects, so that it does not delay the next
+request.
 """
 
 import asyncio
@@ -20,23 +20,23 @@ Event = dict[str, Any]
 
 
 def merge_generate(events: list[Event]) -> Event:
-    """One /api/generate object: the texts of all in the last."""
+    """Return one /api/generate object: the last event with the texts of all."""
     return events[-1] | {"response": "".join(event["response"] for event in events)}
 
 
 def merge_chat(events: list[Event]) -> Event:
-    """One /api/chat object."""
+    """Return one /api/chat object: the last event with the texts of all."""
     content = "".join(event["message"]["content"] for event in events)
     return events[-1] | {"message": {"role": "assistant", "content": content}}
 
 
 def merge_pull(events: list[Event]) -> Event:
-    """One /api/pull object: how it ended."""
+    """Return one /api/pull object: the last event."""
     return events[-1]
 
 
 class Reply(Response):
-    """An error before the first event is an HTTP status; after it, the last line of the stream."""
+    """The reply. An error before the first event is an HTTP status; a later one is the last line of the stream."""
 
     def __init__(
         self, events: AsyncGenerator[Event, None], stream: bool, merge: Callable[[list[Event]], Event]
@@ -47,19 +47,20 @@ class Reply(Response):
         self._merge = merge
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the reply, and cancel the work when the client disconnects."""
         work = self._send_stream if self._stream else self._send_one
         answer = asyncio.create_task(work(scope, receive, send))
-        departure = asyncio.create_task(_departure(receive))
+        disconnect = asyncio.create_task(_disconnect(receive))
         try:
-            await asyncio.wait({answer, departure}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({answer, disconnect}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            departure.cancel()
+            disconnect.cancel()
             if not answer.done():
                 answer.cancel()
         try:
             await answer
         except asyncio.CancelledError:
-            if not departure.done():
+            if not disconnect.done():
                 raise
 
     async def _send_one(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -88,7 +89,8 @@ class Reply(Response):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _departure(receive: Receive) -> None:
+async def _disconnect(receive: Receive) -> None:
+    """Wait until the client disconnects."""
     while (await receive())["type"] != "http.disconnect":
         pass
 

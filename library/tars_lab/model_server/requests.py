@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The bodies of requests, as Ollama's api/types.go names them. Unknown keys are ignored there, and so here."""
+"""The bodies of requests, named as in Ollama's api/types.go. Unknown keys are ignored, as Ollama does."""
 
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -13,7 +13,7 @@ KeepAlive = Annotated[float | None, BeforeValidator(lambda value: None if value 
 
 
 class Body(BaseModel):
-    """Any request."""
+    """The base of all bodies."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -22,7 +22,7 @@ _Body = TypeVar("_Body", bound=Body)
 
 
 def validate(body: type[_Body], value: bytes | dict[str, Any]) -> _Body:
-    """Raises ApiError(400) that names each wrong field, what was found, and what is wanted."""
+    """Return a validated body. Raises ApiError(400) with each invalid field, its value, and what is expected."""
     try:
         return body.model_validate_json(value) if isinstance(value, bytes) else body.model_validate(value)
     except ValidationError as error:
@@ -38,7 +38,7 @@ class ForModel(Body):
 
     @property
     def model_name(self) -> ModelName:
-        """Raises ApiError(400) when it is missing or malformed."""
+        """The name of the model. Raises ApiError(400) if it is missing or invalid."""
         return ModelName.parse(self.model or self.name)
 
 
@@ -64,7 +64,7 @@ class Copy(Body):
 
 
 class Options(Body):
-    """Options of inference; a value not given is the model's own, and after that Ollama's default."""
+    """Options of inference; a missing value is that of the model, or else Ollama's default."""
 
     num_ctx: int | None = Field(None, gt=0)
     num_predict: int = -1
@@ -83,14 +83,14 @@ class Options(Body):
 
 
 class ForInference(ForModel):
-    """What generate, chat and embed have in common. keep_alive: seconds."""
+    """The common fields of generate, chat and embed. keep_alive: seconds."""
 
     options: dict[str, Any] = Field(default_factory=dict)
     keep_alive: KeepAlive = None
 
 
 class ForGeneration(ForInference):
-    """What generate and chat have in common. format: "json", or a JSON Schema for the answer."""
+    """The common fields of generate and chat. format: "json", or a JSON Schema for the answer."""
 
     stream: bool = True
     format: dict[str, Any] | Literal["json", ""] | None = None
@@ -130,6 +130,6 @@ class Embed(ForInference):
 
 
 class Embeddings(ForInference):
-    """POST /api/embeddings, the older form for one text."""
+    """POST /api/embeddings, the older method for one text."""
 
     prompt: str = ""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Loaded models: one child process each, loaded on demand, one request at a time, unloaded when idle.
 
-A process of its own gives a model's memory back when it is unloaded, and a crash in native code ends one request, not
+A separate process returns all memory of a model when it is unloaded, and a crash in native code ends one request, not
 the server.
 """
 
@@ -27,9 +27,9 @@ from .settings import FOREVER_S, Settings
 _LOG = logging.getLogger(__package__)
 
 _RUNNER_ENVIRONMENT = {
-    # Threads that wait by spinning take the cores from those they wait for: a tenth of the speed on a busy machine.
+    # Threads that wait by spinning occupy the cores of the threads that they wait for: a tenth of the speed under load.
     "OMP_WAIT_POLICY": "passive",
-    # Memory used only while loading goes back to the system: 90 MB less with the sentence encoder.
+    # Memory that is used only while loading is returned to the system: 90 MB less with the sentence encoder.
     "MALLOC_MMAP_THRESHOLD_": "1000000",
 }
 
@@ -39,9 +39,9 @@ _FOREVER = timedelta(microseconds=(2**63 - 1) // 1000)
 
 @dataclass
 class Runner:
-    """A loaded model. client speaks to its process. load_s: how long loading took, 0 for a later use.
+    """A loaded model. client: the connection to its process. load_s: duration of loading, 0 if it was loaded before.
 
-    lost: the process has broken off a connection. It ends or hangs, and it may be a moment until that is known of it.
+    lost: the process has broken off a connection. It is ending or hangs, which the system may report only later.
     """
 
     model: store.Model
@@ -56,12 +56,12 @@ class Runner:
     lost: bool = False
 
     def serves(self, model: store.Model, context_tokens: int) -> bool:
-        """Whether a request for this model and window can be answered without loading again."""
+        """Return whether a request for this model and context size can be answered without loading again."""
         same = self.model.digest == model.digest and self.context_tokens == context_tokens
         return same and not self.lost and self.process.returncode is None
 
     def resident_bytes(self) -> int:
-        """Memory the process holds now, its mapped weights included."""
+        """Return the memory of the process in bytes, including the mapped weights."""
         resident_pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
         return resident_pages * os.sysconf("SC_PAGE_SIZE")
 
@@ -77,14 +77,14 @@ class Runners:
         self._pending = 0
 
     def loaded(self) -> list[Runner]:
-        """The models now in memory."""
+        """Return the models in memory."""
         return [runner for runner in self._runners.values() if runner.process.returncode is None]
 
     @contextlib.asynccontextmanager
     async def use(self, model: store.Model, context_tokens: int, keep_alive_s: float | None) -> AsyncIterator[Runner]:
-        """Wait for this model's turn, load it if need be, lend it. load_s is 0 when it was loaded already.
+        """Wait until no other request uses the model, load it if necessary, and yield it.
 
-        Raises ApiError(503) when the queue is full, ApiError(500) when the model cannot be loaded.
+        Raises ApiError(503) if the queue is full, ApiError(500) if the model cannot be loaded.
         """
         if self._pending >= self._settings.queue_limit:
             raise ApiError(503, "server busy, please try again.  maximum pending requests exceeded")
@@ -101,14 +101,14 @@ class Runners:
             self._pending -= 1
 
     async def unload(self, name: str) -> None:
-        """Free a model's memory after the request that uses it, if any."""
+        """Unload a model, after the end of a request that uses it."""
         async with self._turns.setdefault(name, asyncio.Lock()):
             runner = self._runners.pop(name, None)
             if runner:
                 await _stop(runner)
 
     async def close(self) -> None:
-        """End every process, busy or not."""
+        """Kill every process, also those with a running request."""
         runners, self._runners = list(self._runners.values()), {}
         for runner in runners:
             await _stop(runner)
@@ -137,7 +137,7 @@ class Runners:
     def _expire(self, runner: Runner, uses: int) -> None:
         async def unload() -> None:
             async with self._turns[str(runner.model.name)]:
-                # A request that came first has used it, or loaded it anew.
+                # Not if an earlier request in the queue has used or reloaded it.
                 if self._runners.get(str(runner.model.name)) is runner and runner.uses == uses:
                     del self._runners[str(runner.model.name)]
                     await _stop(runner)
@@ -151,7 +151,7 @@ async def _start(model: store.Model, context_tokens: int) -> Runner:
     started = time.monotonic()
     weights, tokenizer = model.layer(store.MODEL_LAYER), model.layer(store.TOKENIZER_LAYER)
     if not weights:
-        raise ApiError(500, f"model '{model.name}': its manifest names no model layer; delete it and pull it again")
+        raise ApiError(500, f"model '{model.name}': no model layer in its manifest; delete it and pull it again")
     module = "llama_runner" if model.config["model_format"] == "gguf" else "onnx_runner"
     files = [str(path) for path in (weights, tokenizer) if path]
     folder = Path(tempfile.mkdtemp(prefix="model-runner-"))
@@ -161,18 +161,18 @@ async def _start(model: store.Model, context_tokens: int) -> Runner:
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         env=os.environ | _RUNNER_ENVIRONMENT,
     )  # fmt: skip
-    # A connection kept open may be one that the other side is closing; on a Unix socket a new one costs nothing.
+    # A reused connection might be one that the other side is closing; on a Unix socket a new one costs nothing.
     transport = httpx.AsyncHTTPTransport(uds=socket, limits=httpx.Limits(max_keepalive_connections=0))
-    client = httpx.AsyncClient(transport=transport, base_url="http://runner", timeout=None)
+    # No time limit: an answer may take minutes, and the process ends with this one.
+    client = httpx.AsyncClient(transport=transport, base_url="http://runner", timeout=None)  # noqa: S113
     runner = Runner(model, context_tokens, folder, process, client, 0.0)
     try:
-        assert process.stdout
-        if await process.stdout.readline() != b"ready\n":
+        if process.stdout is None or await process.stdout.readline() != b"ready\n":
             status = await process.wait()
             raise ApiError(
                 500, f"model '{model.name}': runner process has terminated: exit status {status}; see the log"
             )
-    except BaseException:  # a request that is cancelled too must leave no process behind
+    except BaseException:  # A cancelled request must not leave a process either.
         await _stop(runner)
         raise
     runner.load_s = time.monotonic() - started

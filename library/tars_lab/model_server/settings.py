@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Settings from the environment, under the names and with the defaults of Ollama's docs/faq."""
+"""Settings from the environment, with the names and defaults of Ollama's docs/faq."""
 
 import re
 from collections.abc import Mapping
@@ -16,9 +16,9 @@ _DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
 
 @dataclass(frozen=True)
 class Settings:
-    """host and port: where to listen. models: the store's root. keep_alive_s: how long an idle model stays loaded.
+    """host and port: where to listen. models: the folder of the store. keep_alive_s: how long idle models stay loaded.
 
-    version: the Ollama release whose API is spoken, the tag of the image that this stands for.
+    version: the Ollama release that the server reports, the tag of the image that it replaces.
     """
 
     version: str
@@ -31,7 +31,7 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
-        """Raises ValueError naming the variable that is wrong."""
+        """Return the settings in an environment. Raises ValueError with the name of the invalid variable."""
         host, port = parse_host(environment.get("OLLAMA_HOST", ""))
         try:
             keep_alive_s = parse_duration(environment.get("OLLAMA_KEEP_ALIVE", "5m"))
@@ -49,17 +49,17 @@ class Settings:
 
 
 def parse_host(text: str) -> tuple[str, int]:
-    """``[scheme://]host[:port]``, IPv6 in brackets. Raises ValueError when the port is not a number from 1 to 65535."""
+    """Return host and port of ``[scheme://]host[:port]``, IPv6 in brackets. Raises ValueError for an invalid port."""
     rest = text.split("://")[-1].rstrip("/")
     match = re.fullmatch(r"(\[[^\]]*\]|[^:]*)(?::(\d+))?", rest)
     port = int(match[2] or 11434) if match else 0
     if not match or not 0 < port < 65536:
-        raise ValueError(f'OLLAMA_HOST: wanted host[:port], found "{text}"')
+        raise ValueError(f'OLLAMA_HOST: found "{text}", expected host[:port]')
     return match[1].strip("[]") or "127.0.0.1", port
 
 
 def parse_duration(value: str | int | float) -> float:
-    """Seconds, given as such or in Go's notation ("5m", "1h30m"); negative means for ever. Raises ApiError(400)."""
+    """Return seconds, from a number or Go's notation ("5m", "1h30m"); infinity if negative. Raises ApiError(400)."""
     if isinstance(value, str):
         sign, text = (-1, value[1:]) if value.startswith("-") else (1, value)
         if text.isdecimal():
@@ -67,7 +67,7 @@ def parse_duration(value: str | int | float) -> float:
         elif re.fullmatch(f"(?:{_DURATION.pattern})+", text):
             seconds = sum(float(number) * _UNITS[unit] for number, unit in _DURATION.findall(text))
         else:
-            raise ApiError(400, f'invalid duration "{value}" (wanted seconds, or a duration such as "5m")')
+            raise ApiError(400, f'invalid duration "{value}" (expected seconds, or a duration such as "5m")')
         seconds *= sign
     else:
         seconds = float(value)

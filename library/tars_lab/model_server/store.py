@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The model store on disk, laid out as Ollama's.
+"""The model store on disk, with the layout of Ollama's.
 
-``blobs/sha256-<hex>`` holds layers by digest, ``manifests/<host>/<namespace>/<model>/<tag>`` names a model's layers.
-A manifest is written last, so a model that is listed is whole.
+``blobs/sha256-<hex>`` are layers by digest, ``manifests/<host>/<namespace>/<model>/<tag>`` lists the layers of a model.
+A manifest is written last, so a listed model is complete.
 """
 
 import hashlib
@@ -42,18 +42,18 @@ class Model:
     blobs: Path
 
     def layer(self, media_type: str) -> Path | None:
-        """The first layer's file, None where the model has no such layer."""
-        found = (blob_path(self.blobs, e["digest"]) for e in self.manifest["layers"] if e["mediaType"] == media_type)
-        return next(found, None)
+        """Return the file of the first layer of this type, None if there is none."""
+        files = (blob_path(self.blobs, e["digest"]) for e in self.manifest["layers"] if e["mediaType"] == media_type)
+        return next(files, None)
 
     def text(self, media_type: str) -> str:
-        """A layer's content; empty where there is none."""
+        """Return the content of the first layer of this type, "" if there is none."""
         path = self.layer(media_type)
         return path.read_text() if path else ""
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The options the model itself sets: beneath those of a request."""
+        """The options of the model, which those of a request override."""
         parameters: dict[str, Any] = json.loads(self.text(PARAMETERS_LAYER) or "{}")
         return parameters
 
@@ -71,7 +71,7 @@ class Model:
 
 
 def blob_path(blobs: Path, digest: str) -> Path:
-    """Raises ApiError(400) when digest is not ``sha256:<64 hex>`` (a digest becomes a file name)."""
+    """Return the file of a digest. Raises ApiError(400) unless it is ``sha256:<64 hex>``: it becomes a file name."""
     match = _DIGEST.fullmatch(digest)
     if not match:
         raise ApiError(400, "invalid digest format")
@@ -88,11 +88,11 @@ class Store:
         self.manifests.mkdir(parents=True, exist_ok=True)
 
     def path(self, name: ModelName) -> Path:
-        """Where the manifest of a model lies."""
+        """Return the path of a model's manifest."""
         return self.manifests / name.host / name.namespace / name.model / name.tag
 
     def find(self, name: ModelName) -> Model | None:
-        """None where the model was not pulled. Raises ApiError(500) when its manifest or config is damaged."""
+        """Return a pulled model, None if there is none. Raises ApiError(500) if its manifest or config is damaged."""
         path = self.path(name)
         try:
             raw = path.read_bytes()
@@ -109,13 +109,13 @@ class Store:
         return Model(name, hashlib.sha256(raw).hexdigest(), size, modified, manifest, config, self.blobs)
 
     def models(self) -> list[Model]:
-        """Newest first, as `ollama list` prints them."""
+        """Return all models, the newest first, as `ollama list` prints them."""
         names = (ModelName(p.parts[-2], p.parts[-1], p.parts[-3], p.parts[-4]) for p in self._manifest_files())
-        found = (self.find(name) for name in names)
-        return sorted((model for model in found if model), key=lambda model: model.modified, reverse=True)
+        pulled = (self.find(name) for name in names)
+        return sorted((model for model in pulled if model), key=lambda model: model.modified, reverse=True)
 
     def write(self, name: ModelName, manifest: bytes) -> bool:
-        """Name the layers of a model. Returns whether layers that no model names any more were removed."""
+        """Write the manifest of a model; return whether layers were removed that no model uses any longer."""
         path = self.path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         # The leading dot keeps a half-written manifest out of the list of models.
@@ -129,7 +129,7 @@ class Store:
         return self._prune(previous) if previous and previous != manifest else False
 
     def delete(self, name: ModelName) -> None:
-        """Remove a model and the layers that no other model names. Raises ApiError(404)."""
+        """Remove a model and the layers that no other model uses. Raises ApiError(404)."""
         path = self.path(name)
         try:
             manifest = path.read_bytes()
@@ -158,5 +158,5 @@ def _digests(manifest: bytes) -> set[str]:
         content = json.loads(manifest)
         return {entry["digest"] for entry in (content["config"], *content["layers"])}
     except (ValueError, KeyError, TypeError):
-        # A damaged manifest names nothing that could be looked up; find() reports it.
+        # A damaged manifest lists no layers; find() reports it.
         return set()

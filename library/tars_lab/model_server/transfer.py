@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pulling a model: its layers are copied from the shelf into the store, with progress, resumable and shared.
+"""Pulling a model: its layers are copied from the catalogue into the store, with progress, resumable and shared.
 
-A blob grows as ``sha256-<hex>-partial`` and gets its name only when its digest is right. Whoever pulls the same layer
-at the same time watches the same copy; when the last of them leaves, it stops and the next pull goes on where it ended.
+A blob is written as ``sha256-<hex>-partial`` and renamed after its digest was verified. Concurrent pulls of the same
+layer share one copy; when the last of them is cancelled, it stops, and the next pull continues it.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
-from . import shelf
+from . import catalogue
 from .errors import ApiError
 from .names import ModelName
 from .store import Store, blob_path
@@ -23,31 +23,31 @@ _REPORT_INTERVAL_S = 0.06
 
 
 class Transfers:
-    """The copies now running, by digest."""
+    """The running copies, by digest."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._running: dict[str, _Copy] = {}
 
     async def pull(self, name: ModelName) -> AsyncGenerator[dict[str, Any], None]:
-        """The events of /api/pull. Raises ApiError(500) for a model the shelf has not got, and for a failed write."""
+        """Yield the events of /api/pull. Raises ApiError(500) for an unknown model and for a failed write."""
         yield {"status": "pulling manifest"}
-        offer = await asyncio.to_thread(shelf.find, name)
-        if not offer:
+        model = await asyncio.to_thread(catalogue.find, name)
+        if not model:
             raise ApiError(500, "pull model manifest: file does not exist")
-        for layer in (*offer.layers, offer.config):
+        for layer in (*model.layers, model.config):
             progress = {"status": f"pulling {layer.digest[7:19]}", "digest": layer.digest, "total": layer.size}
             async for completed in self._fetch(layer):
-                # Ollama leaves out a zero.
+                # Ollama omits a zero.
                 yield progress | ({"completed": completed} if completed else {})
         yield {"status": "verifying sha256 digest"}
         yield {"status": "writing manifest"}
-        if self._store.write(name, offer.manifest()):
+        if self._store.write(name, model.manifest()):
             yield {"status": "removing unused layers"}
         yield {"status": "success"}
 
-    async def _fetch(self, layer: shelf.Layer) -> AsyncGenerator[int, None]:
-        """Yields the bytes that are there, the last time all of them."""
+    async def _fetch(self, layer: catalogue.Layer) -> AsyncGenerator[int, None]:
+        """Yield the number of bytes that have been copied, at the end the size of the layer."""
         target = blob_path(self._store.blobs, layer.digest)
         if not target.exists():
             copy = await self._join(layer, target)
@@ -58,16 +58,16 @@ class Transfers:
                     await asyncio.wait({copy.task}, timeout=_REPORT_INTERVAL_S)
                 copy.task.result()
             except OSError as error:
-                raise ApiError(500, f"write {target}: {error.strerror}; mend that, then pull again") from error
+                raise ApiError(500, f"write {target}: {error.strerror}; fix this, then pull again") from error
             finally:
                 copy.watchers -= 1
                 if not copy.watchers:
                     copy.stop.set()
         yield layer.size
 
-    async def _join(self, layer: shelf.Layer, target: Path) -> "_Copy":
+    async def _join(self, layer: catalogue.Layer, target: Path) -> "_Copy":
         while (copy := self._running.get(layer.digest)) and copy.stop.is_set():
-            # Its last watcher left, but its thread may still write.
+            # It was cancelled, but its thread may still write.
             await asyncio.wait({copy.task})
         if not copy:
             copy = self._running[layer.digest] = _Copy(layer, target)
@@ -76,7 +76,7 @@ class Transfers:
 
 
 class _Copy:
-    def __init__(self, layer: shelf.Layer, target: Path) -> None:
+    def __init__(self, layer: catalogue.Layer, target: Path) -> None:
         self.completed = 0
         self.watchers = 0
         self.stop = threading.Event()
@@ -101,10 +101,10 @@ class _Copy:
                 self.completed += len(chunk)
         if self.stop.is_set():
             return
-        found = f"sha256:{digest.hexdigest()}"
-        if found != self._layer.digest:
+        actual = f"sha256:{digest.hexdigest()}"
+        if actual != self._layer.digest:
             partial.unlink()
             raise ApiError(
-                500, f"digest mismatch, file must be downloaded again: want {self._layer.digest}, got {found}"
+                500, f"digest mismatch, file must be downloaded again: want {self._layer.digest}, got {actual}"
             )
         partial.replace(self._target)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Names get Ollama's defaults, and nothing that could leave the store."""
+"""Names get Ollama's defaults; names with paths outside of the store are rejected."""
 
 import pytest
 
@@ -28,7 +28,7 @@ def test_parse(text: str, name: ModelName, short: str) -> None:
 @pytest.mark.parametrize(
     "text", ["", ":", "m:", "a/b/c/d", "../m", "a/../m", "m:..", "m:a/b", "m\n", "/m", ".m", "m" * 81]
 )
-def test_refuses(text: str) -> None:
+def test_invalid_names_are_rejected(text: str) -> None:
     with pytest.raises(ApiError) as caught:
         ModelName.parse(text)
     assert caught.value.status == 400

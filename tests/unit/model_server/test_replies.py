@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Replies: newline-delimited JSON, errors by status or as the last line, work cancelled when the client leaves."""
+"""Replies: newline-delimited JSON, errors by status or as the last line, work cancelled when the client disconnects."""
 
 import asyncio
 import json
@@ -32,7 +32,7 @@ async def fails_later() -> Events:
 
 
 async def send(events: Events, stream: bool) -> tuple[int, bytes]:
-    """Status and body, as a client that stays would get them."""
+    """Return status and body that a client receives which stays connected."""
     sent: list[Message] = []
 
     async def receive() -> Message:
@@ -80,7 +80,7 @@ async def test_error_later_without_stream_is_a_status() -> None:
 
 
 @pytest.mark.parametrize("stream", [True, False])
-async def test_work_ends_when_the_client_leaves(stream: bool) -> None:
+async def test_work_ends_when_the_client_disconnects(stream: bool) -> None:
     ended = asyncio.Event()
 
     async def endless() -> Events:
@@ -102,7 +102,7 @@ async def test_work_ends_when_the_client_leaves(stream: bool) -> None:
     assert ended.is_set()
 
 
-def test_over_long_prompt_keeps_its_head_and_half_a_window() -> None:
+def test_a_prompt_that_is_too_long_keeps_its_first_tokens_and_half_a_window() -> None:
     assert _fit(list(range(9)), 10, 4) == list(range(9))
     assert _fit(list(range(100)), 10, 4) == [0, 1, 2, 3, 97, 98, 99]
     assert len(_fit(list(range(100)), 10, 50)) < 10

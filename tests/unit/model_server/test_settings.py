@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Environment variables and durations as Ollama reads them."""
+"""Environment variables and durations in Ollama's notation."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def test_duration(value: str | int, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("value", [-1, "-1", "-1m"])
-def test_negative_is_for_ever(value: str | int) -> None:
+def test_negative_durations_mean_no_limit(value: str | int) -> None:
     assert parse_duration(value) == FOREVER_S
 
 
@@ -55,6 +55,6 @@ def test_defaults() -> None:
     assert (settings.keep_alive_s, settings.context_tokens, settings.queue_limit) == (300, 4096, 512)
 
 
-def test_bad_keep_alive_names_the_variable() -> None:
+def test_an_invalid_keep_alive_is_reported_with_its_variable() -> None:
     with pytest.raises(ValueError, match="OLLAMA_KEEP_ALIVE"):
         Settings.from_environment({"OLLAMA_KEEP_ALIVE": "soon"})

