@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tars_lab.lab import serial_number
 
 from tars_lab import cgroups, machine
 from tars_lab.layout import Lab, Machine
+from tars_lab.lifecycle import serial_number
 from tars_provision.controller import vault
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
