@@ -61,7 +61,9 @@ def desktop_connection(host: Desktop) -> dict[str, Any]:
     options = []
     if connect.known_hosts:
         known_hosts = str(Path(connect.known_hosts).expanduser())
-        options.append(f"-o UserKnownHostsFile={shlex.quote(known_hosts)}")
+        # Ansible splits the options like a shell; ssh splits the value at spaces and expands % in it (ssh_config(5)).
+        option = 'UserKnownHostsFile="{}"'.format(known_hosts.replace("%", "%%"))
+        options.append(f"-o {shlex.quote(option)}")
     if connect.address:
         # Its key was accepted under this name, and stays the same at its own address.
         name = connect.address if connect.port == 22 else f"[{connect.address}]:{connect.port}"

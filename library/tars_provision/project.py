@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from tars_provision import __version__
-from tars_provision.errors import Failure
+from tars_provision.errors import ProvisionError
 
 _BUNDLE = Path(__file__).resolve().parent / "bundle"
 
@@ -55,11 +55,11 @@ def lab_inventory() -> Path:
     return LAB_SITE if INSTALLED else ROOT / "inventories" / "lab"
 
 
-class CollectionError(Failure):
+class CollectionError(ProvisionError):
     """The collection tars.home is missing, or belongs to another version of this library."""
 
 
-class WrongSiteError(Failure):
+class WrongSiteError(ProvisionError):
     """A file was named that is not a spec."""
 
     exit_code = 2

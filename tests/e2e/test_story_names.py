@@ -190,5 +190,5 @@ def test_another_name_server_is_refused_by_name_and_the_owners_own_files_stay() 
 
 def test_what_the_router_must_be_told_is_quiet_in_a_second_run_and_printed_on_demand(repeated: Run) -> None:
     assert "hand out" not in repeated.output
-    said = tars("names").stdout
-    assert f"hand out {DESKTOP} as the DNS server" in said and "02:00:5e:00:00:14" in said, said
+    settings = tars("names", "show").stdout
+    assert f"hand out {DESKTOP} as the DNS server" in settings and "02:00:5e:00:00:14" in settings, settings

@@ -209,7 +209,7 @@ def test_renew_gives_the_nas_a_new_certificate_and_changes_nothing_else() -> Non
     issued = AUTHORITY.parent / "issued" / "ds1515plus.pem"
     before = issued.read_text()
     issued.unlink()
-    once, again = (json.loads(tars("renew", "--json").stdout)["changes"] for _ in range(2))
+    once, again = (json.loads(tars("certificate", "renew", "--json").stdout)["changes"] for _ in range(2))
     assert issued.read_text() != before
     # One is the file, the other what the NAS shows.
     assert (len(once), again) == (2, [])

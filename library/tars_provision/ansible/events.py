@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What happens in a run: ansible-runner's events as small values, and their sum as a result."""
+"""Events of a run as small values, and their sum as a result.
+
+A failed task is shown with its message (`msg`), the `reason` for it, and its `changes`: what differs from the desired
+state, one line each.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -24,15 +28,15 @@ KINDS: dict[str, Kind] = {
     "playbook_on_stats": "stats",
 }
 BANNER = re.compile(r"^\s*(TASK|RUNNING HANDLER) \[.*\] \*+\n")
-"""What Ansible prints above a task's first output."""
+"""Heading that Ansible prints above the first output of a task."""
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 PROGRESS = re.compile(r"^ {4}\[(?P<host>[^\]]+)\] (?P<text>.+)$")
-"""A line in which an action of the collection says where long work on a host stands."""
+"""Line by which an action of the collection reports the progress of long work on a host."""
 
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that happened. `data` is the task's result, or the counters by host at the end."""
+    """One event. `data` is the task's result, or the counters by host at the end; `output` is what Ansible printed."""
 
     kind: Kind
     play: str = ""
@@ -40,20 +44,25 @@ class Event:
     task: str = ""
     text: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
+    output: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
 class Step:
-    """A task on a host that changed something (`text` is its diff, if any) or failed (`text` says why)."""
+    """A task on a host that changed something (`text` is its diff, if any) or failed (`text` is the reason).
+
+    `changes` are the differences from the desired state, one line each.
+    """
 
     host: str
     task: str
     text: str
+    changes: tuple[str, ...] = ()
 
 
 @dataclass
 class Result:
-    """What a run came to."""
+    """Result of a run."""
 
     playbook: str
     status: Literal["done", "failed", "cancelled"] = "failed"
@@ -64,13 +73,13 @@ class Result:
     failures: list[Step] = field(default_factory=list)
     running: list[Step] = field(default_factory=list)
     output: list[str] = field(default_factory=list)
-    """Lines that Ansible printed outside of any task; what is left to show when it failed before its first one."""
+    """Lines that Ansible printed outside of tasks; they explain a failure before the first task."""
     results: list[tuple[Step, Mapping[str, Any]]] = field(default_factory=list)
-    """What the tasks returned that a caller asked to keep."""
+    """Results of the tasks that have a return value which the caller keeps."""
 
     @property
     def changed(self) -> int:
-        """How many tasks changed something, or would."""
+        """Number of tasks that changed something, or would."""
         return sum(counts.get("changed", 0) for counts in self.hosts.values())
 
     @property
@@ -82,14 +91,14 @@ class Result:
 
 
 def parse(raw: Mapping[str, Any]) -> Event | None:
-    """Return ansible-runner's event as an :class:`Event`, or nothing for those that say nothing to people.
+    """Return ansible-runner's event as an :class:`Event`, or None for one that is not for people.
 
-    The form of these events is whatever Ansible emits (ansible-runner promises no more): nothing need be there.
+    ansible-runner documents no schema of the events: any key may be missing.
     """
     kind = KINDS.get(str(raw.get("event")))
     data = raw.get("event_data") or {}
     result = data.get("res") or {}
-    text = COLOUR.sub("", str(raw.get("stdout") or "")).replace("\r\n", "\n")
+    output = text = COLOUR.sub("", str(raw.get("stdout") or "")).replace("\r\n", "\n")
     host, task = str(data.get("host") or ""), task_name(data)
     if kind is None or (kind == "failed" and data.get("ignore_errors")):
         return None
@@ -103,24 +112,46 @@ def parse(raw: Mapping[str, Any]) -> Event | None:
         kind, host, text = "progress", match["host"], match["text"]
     if kind in ("text", "diff") and not text.strip():
         return None
-    return Event(kind, str(data.get("play") or ""), host, task, text, data if kind == "stats" else result)
+    return Event(kind, str(data.get("play") or ""), host, task, text, data if kind == "stats" else result, output)
 
 
 def task_name(data: Mapping[str, Any]) -> str:
-    """Return a task's name with the role it is from."""
+    """Return a task's name with its role."""
     role, task = str(data.get("role") or "").rpartition(".")[2], str(data.get("task") or "")
     return f"{role}: {task}" if role and not task.startswith(f"{role} :") else task
 
 
+GENERIC = ("Action failed: Unknown error.", "Action failed.", "Unknown error.", "non-zero return code")
+"""Messages that Ansible sets for want of one; they are dropped if anything else explains the failure."""
+
+
 def reason(result: Mapping[str, Any]) -> str:
-    """Return why a task failed: the message of the module, or of the items of the loop that failed."""
+    """Return why a task failed: message, reason and output of the module, or of the failed items of a loop."""
     failed = [item for item in result.get("results") or () if isinstance(item, dict) and item.get("failed")]
     if failed:
         return "\n".join(reason(item) for item in failed)
     message = str(result.get("msg") or "").removeprefix("Task failed: ").strip()
-    printed = [str(result.get(name) or "").strip() for name in ("stderr", "module_stderr")]
+    printed = [str(result.get(name) or "").strip() for name in ("reason", "stderr", "module_stderr", "module_stdout")]
     details = [text for text in printed if text and text not in message]
-    return "\n".join(filter(None, [message, *details])) or "it failed without a message; run again with -v to see more"
+    lines = list(differences(result))
+    if message in GENERIC and (details or lines):
+        message = ""
+    if not message and not details and lines:
+        message = "differs from the desired state"
+    return "\n".join(filter(None, [message, *details])) or "it failed without a message; -v shows Ansible's own output"
+
+
+def differences(result: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what differs from the desired state by a task's `changes`: a list of lines, or of lines by object."""
+    for item in result.get("results") or ():
+        if isinstance(item, dict):
+            yield from differences(item)
+    changes = result.get("changes") or ()
+    if isinstance(changes, Mapping):
+        for name, lines in changes.items():
+            yield f"{name}: {', '.join(map(str, lines)) if isinstance(lines, list | tuple) else lines}"
+    elif isinstance(changes, list | tuple):
+        yield from map(str, changes)
 
 
 class Tally:
@@ -134,7 +165,7 @@ class Tally:
         self._diffs: dict[tuple[str, str], str] = {}
 
     def add(self, event: Event) -> None:
-        """Take one event into account."""
+        """Count one event."""
         result, place = self.result, (event.host, event.task)
         if event.kind == "play":
             self.play, self.running = event.play, {}
@@ -156,14 +187,14 @@ class Tally:
         for name in ("ok", "changed") if event.kind == "changed" else (event.kind,):
             counts[name] = counts.get(name, 0) + 1
         if event.kind == "changed":
-            self.result.changes.append(Step(*place, self._diffs.pop(place, "")))
+            self.result.changes.append(Step(*place, self._diffs.pop(place, ""), tuple(differences(event.data))))
         elif event.kind in ("failed", "unreachable"):
-            self.result.failures.append(Step(*place, event.text))
+            self.result.failures.append(Step(*place, event.text, tuple(differences(event.data))))
         if self.keep & event.data.keys():
             self.result.results.append((Step(*place, ""), event.data))
 
     def _finish(self, stats: Mapping[str, Any]) -> None:
-        """Take Ansible's own counters: a failure that the play rescued is none."""
+        """Use Ansible's own counters: a failure that the play rescued does not count."""
         for host, counts in self.result.hosts.items():
             rescued = int((stats.get("rescued") or {}).get(host, 0))
             counts["failed"] = int((stats.get("failures") or {}).get(host, 0))

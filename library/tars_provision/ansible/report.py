@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Showing a run: a live table on a terminal, plain lines elsewhere, and its result as text or JSON."""
+"""Show a run: a live table on a terminal, plain lines elsewhere, and its result as text or JSON."""
 
 from __future__ import annotations
 
@@ -19,35 +19,37 @@ from tars_provision.ansible.events import Event, Result, Tally
 from tars_provision.ansible.run import Reporter
 
 QUIET_S = 15
-"""Seconds without a line after which plain output says that work goes on."""
+"""Seconds without a line after which plain output reports the running tasks."""
 
 
 class Lines:
-    """One line for each phase, change and failure, and one now and then while a long task runs."""
+    """Prints one line for each phase, change and failure, and one every `QUIET_S` seconds while a long task runs."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
-        self.started = self.spoken = time.monotonic()
+        self.started = self.printed = time.monotonic()
 
     def event(self, event: Event, tally: Tally) -> None:
+        """Show an event."""
         line = describe(event)
         if line is not None:
-            self.say(line)
+            self.line(line)
 
     def tick(self, tally: Tally) -> None:
-        if time.monotonic() - self.spoken >= QUIET_S and tally.running:
+        """Update clocks."""
+        if time.monotonic() - self.printed >= QUIET_S and tally.running:
             for host, task in tally.running.items():
-                self.say(
-                    f"  {host}: still at: {escape(task)} ({clock(time.monotonic() - self.started)} since the start)"
-                )
+                since = clock(time.monotonic() - self.started)
+                self.line(f"  {host}: still running: {escape(task)} ({since} since the start)")
 
-    def say(self, line: str) -> None:
-        self.spoken = time.monotonic()
+    def line(self, line: str) -> None:
+        """Print a line."""
+        self.printed = time.monotonic()
         self.console.print(line, highlight=False, soft_wrap=True)
 
 
 class LiveTable(Lines):
-    """The same lines, above a table of what each host is at."""
+    """Prints the same lines above a table of the running task of each host."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)
@@ -56,6 +58,7 @@ class LiveTable(Lines):
         self.live = Live(console=console, refresh_per_second=4, transient=True)
 
     def event(self, event: Event, tally: Tally) -> None:
+        """Show an event."""
         if event.kind == "progress":
             self.detail[event.host] = event.text
         else:
@@ -66,16 +69,18 @@ class LiveTable(Lines):
         self.live.update(self.table(tally))
 
     def tick(self, tally: Tally) -> None:
+        """Update clocks."""
         self.live.update(self.table(tally))
 
     def table(self, tally: Tally) -> Table:
+        """Return the table of all hosts."""
         now = time.monotonic()
         title = Text(f"{tally.play}  {clock(now - self.started)}")
         table = Table(box=None, pad_edge=False, title=title, title_justify="left", expand=True)
         for heading in ("machine", "ok", "changed"):
             table.add_column(heading, no_wrap=True)
-        # Only the last column gives way where the terminal is narrow.
-        table.add_column("at", overflow="ellipsis", no_wrap=True, ratio=1)
+        # On a narrow terminal only the last column is shortened.
+        table.add_column("task", overflow="ellipsis", no_wrap=True, ratio=1)
         for host in sorted({*tally.result.hosts, *tally.running}):
             counts = tally.result.hosts.get(host, {})
             task = tally.running.get(host, "")
@@ -85,14 +90,23 @@ class LiveTable(Lines):
         return table
 
 
-@contextlib.contextmanager
-def reporter(console: Console, *, live: bool = True) -> Iterator[Reporter]:
-    """Return what shows a run on this console, for as long as the context lasts.
+class Verbose(Lines):
+    """Prints what Ansible prints."""
 
-    `live` is for runs of which only the newest line matters; without it, every line stays to be read.
+    def event(self, event: Event, tally: Tally) -> None:
+        """Show an event."""
+        if event.output.strip():
+            self.line(escape(event.output.rstrip()))
+
+
+@contextlib.contextmanager
+def reporter(console: Console, *, live: bool = True, verbose: bool = False) -> Iterator[Reporter]:
+    """Return the reporter of a run on this console, for as long as the context lasts.
+
+    `live` shows a table that is updated; without it, every line stays on the screen. `verbose` shows Ansible's output.
     """
-    if not (live and console.is_terminal):
-        yield Lines(console)
+    if verbose or not (live and console.is_terminal):
+        yield Verbose(console) if verbose else Lines(console)
         return
     table = LiveTable(console)
     with table.live:
@@ -100,7 +114,7 @@ def reporter(console: Console, *, live: bool = True) -> Iterator[Reporter]:
 
 
 def describe(event: Event) -> str | None:
-    """Return the line that says what happened, or nothing where nothing worth a line did."""
+    """Return the line for an event, or None for one that needs no line."""
     task = escape(event.task)
     if event.kind == "play":
         return f"[bold]{escape(event.play)}[/bold]"
@@ -114,27 +128,30 @@ def describe(event: Event) -> str | None:
 
 
 def summarise(result: Result, console: Console) -> None:
-    """Print what a run came to: the diffs in check mode, each failure once and whole, and the counters."""
+    """Print the result of a run: the diffs in check mode, each failure once and whole, and the counters."""
 
-    def say(line: str) -> None:
-        console.print(line, highlight=False, soft_wrap=True)
+    def line(text: str) -> None:
+        console.print(text, highlight=False, soft_wrap=True)
 
     for step in result.changes:
         if result.check and step.text:
-            say(f"\n[bold]{step.host}: {escape(step.task)}[/bold]\n{escape(step.text.strip())}")
+            line(f"\n[bold]{step.host}: {escape(step.task)}[/bold]\n{escape(step.text.strip())}")
     for step in result.failures:
-        say(f"\n[red]failed[/red] on {step.host}: {escape(step.task)}\n  " + escape(step.text).replace("\n", "\n  "))
+        line(f"\n[red]failed[/red] on {step.host}: {escape(step.task)}\n  " + escape(step.text).replace("\n", "\n  "))
+        for change in step.changes:
+            # A message may contain its differences already.
+            if change not in step.text:
+                line(f"  - {escape(change)}")
     if result.status == "failed" and not result.failures:
-        say("\n[red]failed[/red] before the first task:\n  " + escape("\n".join(result.output)).replace("\n", "\n  "))
+        reason = "\n".join(result.output) or "Ansible printed no reason; -v shows its own output"
+        line("\n[red]failed[/red] before the first task:\n  " + escape(reason).replace("\n", "\n  "))
     for step in result.running:
-        say(
-            f"  {step.host}: may still be at: {escape(step.task)}. Ansible no longer watches it; a new run picks it up."
-        )
-    say(sentence(result))
+        line(f"  {step.host}: may still be running: {escape(step.task)}. The next run resumes it.")
+    line(sentence(result))
 
 
 def checks(result: Result) -> list[dict[str, Any]]:
-    """Return what the checks of `verify` found: host, name, ok, found, fix."""
+    """Return the results of the health checks of `verify`: host, name, ok, found, fix."""
     return [{"host": step.host, **check} for step, data in result.results for check in data.get("checks", ())]
 
 
@@ -154,7 +171,7 @@ def sentence(result: Result) -> str:
 
 
 def sum_of(counts: dict[str, int]) -> int:
-    """Return how many tasks ran on a host."""
+    """Return the number of tasks that ran on a host."""
     return counts.get("ok", 0) + counts.get("failed", 0) + counts.get("unreachable", 0)
 
 
@@ -166,6 +183,6 @@ def as_json(result: Result) -> dict[str, Any]:
 
 
 def clock(seconds: float) -> str:
-    """Return a duration as people read it: `42 s`, `3 min 05 s`."""
+    """Return a duration in minutes and seconds: `42 s`, `3 min 05 s`."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

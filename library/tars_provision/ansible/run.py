@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Running a playbook of the project, by ansible-runner.
+"""Run a playbook with ansible-runner.
 
 ansible-runner calls its event handler in the loop that reads Ansible's output, where a slow handler loses output. So
 the handler only puts events on a queue; everything else happens in the caller's thread.
@@ -8,10 +8,9 @@ the handler only puts events on a queue; everything else happens in the caller's
 from __future__ import annotations
 
 import json
-import os
 import queue
+import shlex
 import shutil
-import sys
 import tempfile
 import threading
 import time
@@ -19,18 +18,19 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from tars_provision.ansible import environment
 from tars_provision.ansible.events import Event, Result, Step, Tally, parse
-from tars_provision.project import COLLECTION_PATHS, ROOT, SPEC
+from tars_provision.project import ROOT, SPEC
 
 
 class Reporter(Protocol):
-    """Shows a run while it goes on."""
+    """Shows a run while it is in progress."""
 
     def event(self, event: Event, tally: Tally) -> None:
-        """Show what happened."""
+        """Show an event."""
 
     def tick(self, tally: Tally) -> None:
-        """Called a few times a second, for clocks."""
+        """Update clocks; called a few times a second."""
 
 
 def run_playbook(
@@ -43,11 +43,13 @@ def run_playbook(
     limit: str = "",
     tags: Sequence[str] = (),
     keep: Iterable[str] = (),
+    verbosity: int = 0,
 ) -> Result:
-    """Run a playbook over a site and return what came of it.
+    """Run a playbook over a site and return its result.
 
-    `keep` names return values whose tasks' results the caller wants in `Result.results`. Ctrl-C stops Ansible (not what
-    it started on the machines) and returns a result with status `cancelled` that names the tasks which were running.
+    `keep` names return values: the results of tasks that have one of them are kept in `Result.results`. Ctrl-C stops
+    Ansible (not what it started on the machines) and gives a result with status `cancelled` that names the tasks which
+    were running.
     """
     import ansible_runner  # takes a quarter of a second, which most commands need not pay
 
@@ -60,20 +62,20 @@ def run_playbook(
         events.put(event)
         return False  # ansible-runner need not write the event to a file
 
-    # All that ansible-runner writes (command, environment, results) goes with this folder, which is its owner's alone.
+    # All that ansible-runner writes (command, environment, results) is in this folder, which only its owner can read.
     private = Path(tempfile.mkdtemp(prefix="tars-run-"))
     started = time.monotonic()
     try:
         (private / "env").mkdir(mode=0o700)
-        # Seconds until a cancellation is noticed. suppress_env_files loses what is not said in this file.
+        # Seconds until a cancellation is noticed. With suppress_env_files, settings must be in this file.
         (private / "env" / "settings").write_text(json.dumps({"pexpect_timeout": 1}))
         thread, runner = ansible_runner.run_async(
             private_data_dir=str(private),
             project_dir=str(ROOT),
             playbook=str(playbook.resolve()),
             inventory=str((inventory_dir / SPEC).resolve()),
-            cmdline=" ".join(arguments(check, diff, limit, tags)),
-            envvars=environment(),
+            cmdline=shlex.join(arguments(check, diff, limit, tags, verbosity)),
+            envvars=environment.of_run(),
             fact_cache_type="memory",
             suppress_env_files=True,
             quiet=True,
@@ -96,7 +98,7 @@ def _attend(
     tally: Tally,
     reporter: Reporter,
 ) -> None:
-    """Show events until the run is over; turn Ctrl-C into its cancellation."""
+    """Show events until the run ends; Ctrl-C cancels it."""
     while thread.is_alive() or not events.empty():
         try:
             while (event := _next(events)) is not None:
@@ -108,7 +110,7 @@ def _attend(
 
 
 def _next(events: queue.Queue[dict[str, Any]]) -> Event | None:
-    """Return the next event that says something to people, or nothing after a moment without one."""
+    """Return the next event for people, or None after a moment without one."""
     try:
         while True:
             event = parse(events.get(timeout=0.2))
@@ -118,22 +120,9 @@ def _next(events: queue.Queue[dict[str, Any]]) -> Event | None:
         return None
 
 
-def arguments(check: bool, diff: bool, limit: str, tags: Sequence[str] = ()) -> list[str]:
+def arguments(check: bool, diff: bool, limit: str, tags: Sequence[str] = (), verbosity: int = 0) -> list[str]:
     """Return ansible-playbook's options for a run."""
-    options = [name for name, wanted in (("--check", check), ("--diff", diff)) if wanted]
-    options += ["--limit", limit] if limit else []
+    options = [name for name, enabled in (("--check", check), ("--diff", diff)) if enabled]
+    options += [f"-{'v' * verbosity}"] if verbosity else []
+    options += [f"--limit={limit}"] if limit else []
     return [*options, "--tags", ",".join(tags)] if tags else options
-
-
-def environment() -> dict[str, str]:
-    """Return what Ansible's environment needs beside the caller's own."""
-    tools = Path(sys.executable).parent
-    return {
-        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-        "ANSIBLE_COLLECTIONS_PATH": os.pathsep.join(map(str, COLLECTION_PATHS)),
-        # ansible-runner turns this off where nothing is said in the environment.
-        "ANSIBLE_HOST_KEY_CHECKING": "True",
-        "ANSIBLE_NOCOLOR": "True",
-        "ANSIBLE_FORCE_COLOR": "False",
-        "PATH": f"{tools}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
-    }

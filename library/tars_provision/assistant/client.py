@@ -1,32 +1,33 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Questions to the application on the desktop, over TLS that the household's authority vouches for."""
+"""Client of the application on the desktop, over TLS with a certificate that the site's authority signed."""
 
 from __future__ import annotations
 
 import json
 import ssl
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from tars_provision import next_step
 from tars_provision.controller import trust
-from tars_provision.errors import Failure
+from tars_provision.errors import ProvisionError, message
 from tars_provision.spec.model import Site
 
 ANSWER_TIMEOUT_S = 300
-"""Longest silence while the model works. On processors alone it reads a full context for minutes."""
+"""Longest pause in an answer. Without a GPU the model reads a full context for minutes."""
 
 
-class AskError(Failure):
-    """The application could not be asked, or did not answer."""
+class AskError(ProvisionError):
+    """The application cannot be reached, or did not answer a question."""
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where the application is, and how to know it: connect to `address`, expect the certificate of `name`."""
+    """Where the application answers: connect to `address`, expect a certificate of `name` signed by `authority`."""
 
     address: str
     name: str
@@ -40,21 +41,18 @@ class Endpoint:
 
 
 def endpoint(site: Site, inventory_dir: Path) -> Endpoint:
-    """Return where the application of a site is."""
-    address = str(site.hosts[site.desktop].address)
-    return Endpoint(address, site.names_of(site.desktop)[0], trust.authority_file(inventory_dir))
+    """Return the endpoint of a site's application."""
+    name = site.names_of(site.desktop)[0]
+    return Endpoint(str(site.desktop_host.address), name, trust.authority_file(inventory_dir))
 
 
 def client(to: Endpoint) -> httpx.Client:
-    """Return an HTTP client that talks to the application and to nothing that merely answers in its place."""
+    """Return an HTTP client that accepts the application's certificate alone. Raises AskError."""
     try:
         context = ssl.create_default_context(cafile=str(to.authority))
     except (OSError, ssl.SSLError) as error:
-        raise AskError(
-            f"{to.authority}: wanted the certificate of the site's authority, found {error}. "
-            "`tars-provision site` makes it before it sets up the machines."
-        ) from error
-    # Proxies of the environment are for the world outside; the desktop is next door.
+        raise AskError(trust.no_authority(to.authority.parents[1], error)) from error
+    # The environment's proxies are for the Internet; the desktop is in the home network.
     return httpx.Client(
         base_url=f"https://{to.address}:{to.port}",
         verify=context,
@@ -65,37 +63,49 @@ def client(to: Endpoint) -> httpx.Client:
 
 
 def get(to: Endpoint, path: str) -> Any:
-    """Return the JSON that the application answers a GET with, whatever its status."""
+    """Return the JSON of the response to a GET, whatever its status. Raises AskError."""
     try:
         with client(to) as http:
             response = http.get(path, extensions={"sni_hostname": to.name})
         return response.json()
-    except (httpx.HTTPError, json.JSONDecodeError) as error:
+    except (httpx.HTTPError, ValueError) as error:
         raise unreachable(to, error) from error
 
 
 def ask(to: Endpoint, question: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Ask a question and yield the answer's events as they come: sources, token (many), done.
 
-    Raises :class:`AskError` when the application reports an error, cannot be reached, or ends without an answer.
+    A stream that ends without a single event is requested once more. Raises :class:`AskError` if the application
+    reports an error, cannot be reached, or ends without an answer.
     """
-    body = {"question": question}
     last = ""
+    for _ in range(2):
+        for last, data in _stream(to, question):
+            yield last, data
+        if last:
+            break
+    if last != "done":
+        found = f"a stream that ended after {last or 'no event'}"
+        raise AskError(message(to.url, found=found, expected="a whole answer", next_step="Ask again"))
+
+
+def _stream(to: Endpoint, question: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Send a question and yield the events of the response."""
+    body = {"question": question}
     try:
         with (
             client(to) as http,
             http.stream("POST", "/api/ask", json=body, extensions={"sni_hostname": to.name}) as response,
         ):
             if response.is_error:
-                raise AskError(f"{to.url}: wanted an answer, found HTTP {response.status_code}: {refusal(response)}")
-            for last, data in events(response.iter_lines()):
-                if last == "error":
+                found = f"HTTP {response.status_code}: {refusal(response)}"
+                raise AskError(message(to.url, found=found, expected="an answer"))
+            for name, data in events(response.iter_lines()):
+                if name == "error":
                     raise AskError(" ".join(filter(None, (data.get("message"), data.get("next_step")))))
-                yield last, data
-    except httpx.HTTPError as error:
+                yield name, data
+    except (httpx.HTTPError, ValueError) as error:
         raise unreachable(to, error) from error
-    if last != "done":
-        raise AskError(f"{to.url}: wanted a whole answer, found that it ended after {last or 'nothing'}. Ask again.")
 
 
 def events(lines: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -115,20 +125,24 @@ def events(lines: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def refusal(response: httpx.Response) -> str:
-    """Return what an error response says."""
+    """Return the message of an error response."""
     response.read()
     try:
         body = response.json()
-    except json.JSONDecodeError:
+    except ValueError:
         return response.text.strip()[:300] or response.reason_phrase
     return str(body.get("detail") or body.get("message") or body) if isinstance(body, dict) else str(body)
 
 
 def unreachable(to: Endpoint, error: Exception) -> AskError:
-    """Return the error that says that the application did not answer, and what to look at."""
+    """Return the error for an application that did not answer."""
     return AskError(
-        f"{to.url} at {to.address}:{to.port}: wanted an answer, found {type(error).__name__}: {error}. "
-        "`tars-provision verify` shows which part of the desktop does not work."
+        message(
+            f"{to.url} at {to.address}:{to.port}",
+            found=f"{type(error).__name__}: {error}",
+            expected="an answer",
+            next_step=f"{next_step.command('verify')} shows which part of the desktop does not work",
+        )
     )
 
 
@@ -140,10 +154,10 @@ def citation(number: int, cited: dict[str, Any], sources: dict[int, dict[str, An
     return f'[{number}] {place}{page}: "{" ".join(str(cited["quote"]).split())}"'
 
 
-def show(answer: Iterable[tuple[str, dict[str, Any]]], write: Any) -> dict[str, Any]:
+def show(answer: Iterable[tuple[str, dict[str, Any]]], write: Callable[[str], None]) -> dict[str, Any]:
     """Write an answer as it comes, then its citations; return all of it as plain data.
 
-    `write` takes text and prints it at once, without adding a line's end.
+    `write` prints a text at once, without adding a line end.
     """
     sources: dict[int, dict[str, Any]] = {}
     done: dict[str, Any] = {}

@@ -3,47 +3,89 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import click
+from rich.console import Console
 
+from tars_provision.commands.outcome import line, waiting
 from tars_provision.controller import setup, site_folder, trust, vault
 from tars_provision.project import SPEC
 from tars_provision.spec.load import load
+from tars_provision.spec.model import Site
+
+Report = Callable[[str], None]
 
 
-def init(inventory: Path, dsm_password: str | None, *, trust_again: bool, yes: bool) -> None:
-    """Write what is missing of a site: its spec, its secrets, the fingerprint of its NAS."""
+@dataclass
+class Prepared:
+    """Result of `init`: what was done, one line each. `ready` is false while the spec is still to be edited."""
+
+    inventory: Path
+    ready: bool = False
+    fingerprint: str = ""
+    steps: list[str] = field(default_factory=list)
+
+    exit_code = 0
+
+    def as_data(self) -> dict[str, Any]:
+        """Return the result as plain data."""
+        fields = {"ready": self.ready, "fingerprint": self.fingerprint, "steps": self.steps}
+        return {"inventory": str(self.inventory), **fields}
+
+    def show(self, console: Console) -> None:
+        """Print nothing more: each step was printed when it was done."""
+
+
+def init(
+    inventory: Path, dsm_password: str | None, console: Console, *, trust_again: bool = False, yes: bool = False
+) -> Prepared:
+    """Create what is missing of a site: its spec, its secrets, the recorded certificate of its NAS."""
+    prepared = Prepared(inventory)
+
+    def report(text: str) -> None:
+        prepared.steps.append(text)
+        line(console, text)
+
     for path in site_folder.write_ansible_files(inventory):
-        click.echo(f"{path}: written")
+        report(f"{path}: written")
     if site_folder.write_sample(inventory):
-        click.echo(f"{inventory / SPEC}: written; edit it, then run this again")
-        return
+        report(f"{inventory / SPEC}: written; edit it, then run this command again")
+        return prepared
     site = load(inventory / SPEC)
-    have = vault.read(inventory)
-    if dsm_password is None and "dsm_password" not in have:
-        dsm_password = click.prompt(f"Password of the administrator's account on {site.nas}", hide_input=True)
+    existing = vault.read(inventory)
+    if dsm_password is None and "dsm_password" not in existing:
+        prompt = f"Password of the administrator's account {site.nas_host.dsm.account} on {site.nas}"
+        dsm_password = click.prompt(prompt, hide_input=True, err=console.stderr)
     vault.ensure(inventory, {"dsm_password": dsm_password} if dsm_password else None)
-    click.echo(f"{vault.secrets_file(inventory)}: {'complete' if have else 'made'} (vault)")
-    click.echo(f"{vault.vault_password_file()}: opens it; keep a copy of this file outside the house")
-    contact(inventory, trust_again=trust_again, yes=yes)
+    report(f"{vault.secrets_file(inventory)}: {'complete' if existing else 'created'} (vault)")
+    report(f"{vault.vault_password_file()}: its password; keep a copy of this file outside the house")
+    with waiting(console, f"waiting for the certificate of {site.nas}"):
+        prepared.fingerprint = setup.certificate(site)
+    _record(site, prepared, console, report, trust_again=trust_again, yes=yes)
+    prepared.ready = True
+    return prepared
 
 
-def contact(inventory: Path, *, trust_again: bool, yes: bool) -> None:
+def _record(site: Site, prepared: Prepared, console: Console, report: Report, *, trust_again: bool, yes: bool) -> None:
     """Record the certificate of a site's NAS once a person has compared it."""
-    site = load(inventory / SPEC)
-    found = setup.certificate(site)
-    if trust.recorded(inventory).get(site.nas) == found:
-        click.echo(f"{site.nas}: shows the certificate that is recorded")
+    inventory, presented = prepared.inventory, prepared.fingerprint
+    known = trust.recorded(inventory).get(site.nas)
+    if known == presented:
+        report(f"{site.nas}: presents the recorded certificate")
         return
-    if setup.vouched_for(site, inventory):
-        trust.record(inventory, site.nas, found, replace=True)
-        click.echo(f"{site.nas}: shows a certificate of the household's authority; recorded")
+    if setup.signed_by_authority(site, inventory):
+        trust.record(inventory, site.nas, presented, replace=True)
+        report(f"{site.nas}: presents a certificate that the site's authority signed; recorded")
         return
-    if trust_again or site.nas not in trust.recorded(inventory):
-        click.echo(f"{site.nas} shows a certificate with the SHA-256 fingerprint\n{setup.fingerprint_lines(found)}")
-        click.echo("DSM shows its own under Control Panel > Security > Certificate.")
+    if trust_again or known is None:
+        lines = setup.fingerprint_lines(presented)
+        line(console, f"{site.nas} presents a certificate with this SHA-256 fingerprint:\n{lines}")
+        line(console, "DSM shows its own under Control Panel > Security > Certificate.")
         if not yes:
-            click.confirm("Are they the same?", abort=True)
-    trust.record(inventory, site.nas, found, replace=trust_again)
-    click.echo(f"{trust.recorded_file(inventory)}: recorded")
+            click.confirm("Are they the same?", abort=True, err=console.stderr)
+    trust.record(inventory, site.nas, presented, replace=trust_again)
+    report(f"{trust.recorded_file(inventory)}: recorded")

@@ -5,26 +5,26 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
-import shlex
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tars_provision import inventory
+from tars_provision import next_step
+from tars_provision.ansible import environment, events, reasons
+from tars_provision.ansible.run import run_playbook
 from tars_provision.controller import setup, trust, vault
-from tars_provision.errors import Failure
+from tars_provision.errors import ProvisionError, message
 from tars_provision.project import SPEC
 from tars_provision.spec.load import load
-from tars_provision.spec.model import Desktop, Site
+from tars_provision.spec.model import Site
 
-SSH_TIMEOUT_S = 10
+LOGIN_PLAYBOOK = Path(__file__).parents[1] / "ansible" / "login.yml"
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One check: what was found, and what to do where it is not in order."""
+class CheckResult:
+    """Result of one check: what was found, and the next step if it failed (`fix`)."""
 
     name: str
     ok: bool
@@ -32,63 +32,69 @@ class Finding:
     fix: str = ""
 
 
-def site_findings(folder: Path) -> Iterator[Finding]:
+def site_checks(folder: Path) -> Iterator[CheckResult]:
     """Check the controller, the site's spec and secrets, and whether its machines answer. Nothing is changed."""
-    fits = (3, 11) <= sys.version_info[:2] <= (3, 13)
-    yield Finding("Python", fits, platform.python_version(), "run `./tars`, which finds one from 3.11 to 3.13")
-    yield Finding("Ansible", True, f"ansible-core {importlib.metadata.version('ansible-core')}")
+    supported = (3, 11) <= sys.version_info[:2] <= (3, 13)
+    yield CheckResult("Python", supported, platform.python_version(), "install Python 3.11, 3.12 or 3.13")
+    yield CheckResult("Ansible", True, _ansible())
     try:
         site = load(folder / SPEC)
-    except Failure as error:
-        yield Finding("spec", False, str(error), "correct it; docs/spec.md explains every key")
+    except ProvisionError as error:
+        yield CheckResult("spec", False, str(error), "edit the spec; docs/spec.md explains every key")
         return
-    yield Finding("spec", True, f"{folder / SPEC} has no mistakes")
-    step = f"`tars-provision init -i {folder}`"
-    yield _tried("vault", lambda: _vault(folder), f"{step} makes what is missing")
-    yield _tried("NAS", lambda: _certificate(site, folder), f"{step} records its certificate on first contact")
-    yield _tried("desktop", lambda: _ssh(site), "see `hosts` in the spec; does `ssh` get there by hand?")
+    yield CheckResult("spec", True, f"{folder / SPEC} has no mistakes")
+    init = next_step.command("init", "-i", folder)
+    yield _check("vault", lambda: _vault(folder), f"{init} creates what is missing")
+    yield _check("NAS", lambda: _certificate(site, folder), f"{init} records its certificate on first contact")
+    yield _check("desktop", lambda: _login(site, folder), "see `hosts` in the spec")
 
 
-def _tried(name: str, look: Callable[[], str], fix: str) -> Finding:
+def _check(name: str, probe: Callable[[], str], fix: str) -> CheckResult:
     try:
-        return Finding(name, True, look())
-    except Failure as error:
-        return Finding(name, False, str(error), fix)
+        return CheckResult(name, True, probe())
+    except ProvisionError as error:
+        return CheckResult(name, False, str(error), fix)
+
+
+def _ansible() -> str:
+    version = f"ansible-core {importlib.metadata.version('ansible-core')}"
+    ignored = environment.ignored()
+    return f"{version}; ignored from the environment: {', '.join(ignored)}" if ignored else version
 
 
 def _vault(folder: Path) -> str:
-    missing = sorted(set(vault.NAMES) - vault.read(folder).keys())
+    path, missing = vault.secrets_file(folder), setup.missing_secrets(folder)
     if missing:
-        raise Failure(f"{vault.secrets_file(folder)}: wanted {', '.join(missing)}, found nothing")
-    return f"{vault.secrets_file(folder)} opens and is complete"
+        raise ProvisionError(message(path, found="no value", expected=", ".join(missing)))
+    return f"{path} can be opened and is complete"
 
 
 def _certificate(site: Site, folder: Path) -> str:
-    found, recorded = setup.certificate(site), trust.recorded(folder).get(site.nas)
-    if found == recorded:
+    presented, recorded = setup.certificate(site), trust.recorded(folder).get(site.nas)
+    if presented == recorded:
         return f"{site.nas} answers with the recorded certificate"
-    if setup.vouched_for(site, folder):
-        return f"{site.nas} answers with a certificate of the household's authority"
-    raise Failure(f"{site.nas}: wanted the recorded certificate ({recorded or 'none yet'}), found {found}")
+    if setup.signed_by_authority(site, folder):
+        return f"{site.nas} answers with a certificate that the site's authority signed"
+    expected = f"the recorded one ({recorded or 'none yet'})"
+    raise ProvisionError(message(site.nas, found=f"the certificate {presented}", expected=expected))
 
 
-def _ssh(site: Site) -> str:
-    """Log in as Ansible does, without a question to anybody."""
-    host = site.hosts[site.desktop]
-    assert isinstance(host, Desktop)
-    told = inventory.desktop_connection(host)
-    key = ["-i", told["ansible_ssh_private_key_file"]] if "ansible_ssh_private_key_file" in told else []
-    known = shlex.split(told.get("ansible_ssh_common_args", ""))
-    quiet = ["-o", "BatchMode=yes", "-o", f"ConnectTimeout={SSH_TIMEOUT_S}"]
-    where = f"{told['ansible_user']}@{inventory.answering(site).get(site.desktop, told['ansible_host'])}"
-    command = ["ssh", *quiet, *key, *known, "-p", str(told["ansible_port"]), where, "uname -sr"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=3 * SSH_TIMEOUT_S)
-    except FileNotFoundError as error:
-        raise Failure("wanted the program ssh on this computer, found none; install OpenSSH's client") from error
-    except subprocess.TimeoutExpired as error:
-        raise Failure(f"{where}: wanted an answer over ssh, found none in {3 * SSH_TIMEOUT_S} s") from error
-    if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["nothing"])[-1]
-        raise Failure(f"{where}: wanted to log in over ssh, found: {said}")
-    return f"{where} answers over ssh ({done.stdout.strip()})"
+class _Silent:
+    """Shows nothing of a run."""
+
+    def event(self, event: events.Event, tally: events.Tally) -> None:
+        """Show nothing."""
+
+    def tick(self, tally: events.Tally) -> None:
+        """Show nothing."""
+
+
+def _login(site: Site, folder: Path) -> str:
+    """Log in and become root through Ansible, exactly as a run does."""
+    result = run_playbook(LOGIN_PLAYBOOK, folder, _Silent(), keep=["stdout"])
+    address = site.desktop_host.address
+    if result.exit_code == 0 and result.results:
+        return f"{site.desktop} answers over ssh, with root's rights ({result.results[0][1]['stdout']})"
+    failures = [reasons.explain(step, site) for step in result.failures]
+    found = "\n".join(step.text for step in failures) or "\n".join(result.output).strip() or result.status
+    raise ProvisionError(message(f"{site.desktop} ({address})", found=found, expected="a login with root's rights"))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A timer on this computer that renews what only the household's authority can sign.
+"""A daily systemd timer on this computer that renews the certificates which only the certificate authority can sign.
 
-The authority's key is here and nowhere else, so no machine can do it for itself. systemd's timers catch up on what
-they slept through (systemd.timer(5), Persistent=).
+The authority's key is on this computer and nowhere else, so no machine can renew its certificate by itself. systemd
+starts a missed run later (systemd.timer(5), Persistent=).
 """
 
 from __future__ import annotations
@@ -11,29 +11,29 @@ import os
 import subprocess
 from pathlib import Path
 
-from tars_provision.errors import Failure
+from tars_provision import next_step
+from tars_provision.errors import ProvisionError, message
 from tars_provision.files import write_atomic
 from tars_provision.project import PROGRAM
 
 NAME = "tars-renew"
-_SYSTEMD = Path("/run/systemd/system")  # there while systemd is process 1 (sd_booted(3))
-_WITHOUT = f"without it, have what this computer has instead run `{PROGRAM} renew` once a month"
+_SYSTEMD = Path("/run/systemd/system")  # exists while systemd is process 1 (sd_booted(3))
 _SERVICE = """\
-# Written by `tars-provision renew --timer on`; `renew --timer off` removes it.
+# Written by `tars-provision certificate timer on`; `certificate timer off` removes it.
 [Unit]
-Description=Renew the certificates of T.A.R.S. that are in the last third of their life
+Description=Renew the certificates of T.A.R.S. that are in the last third of their validity
 Wants=network-online.target
 After=network-online.target
 
 [Service]
 Type=oneshot
 Environment="HOME=%h"
-ExecStart="{program}" renew --inventory "{inventory}"
+ExecStart="{program}" certificate renew --inventory "{inventory}"
 """
 _TIMER = """\
-# Written by `tars-provision renew --timer on`; `renew --timer off` removes it.
+# Written by `tars-provision certificate timer on`; `certificate timer off` removes it.
 [Unit]
-Description=Look every day whether a certificate of T.A.R.S. is to be renewed
+Description=Check every day whether a certificate of T.A.R.S. is due for renewal
 
 [Timer]
 OnCalendar=daily
@@ -45,33 +45,43 @@ WantedBy=timers.target
 """
 
 
-class TimerError(Failure):
-    """The timer cannot be set up or taken away here."""
+class TimerError(ProvisionError):
+    """The timer cannot be installed or removed on this computer."""
 
 
 def units(inventory: Path, program: Path = PROGRAM) -> dict[str, str]:
     """Return the unit files by name; both paths are made absolute."""
-    # systemd expands what begins with a percent sign (systemd.unit(5), Specifiers).
-    paths = {"program": program.absolute(), "inventory": inventory.absolute()}
-    escaped = {name: str(path).replace("%", "%%") for name, path in paths.items()}
-    return {f"{NAME}.service": _SERVICE.format(**escaped), f"{NAME}.timer": _TIMER}
+    service = _SERVICE.format(
+        program=_quoted(program.absolute()),
+        # systemd replaces variables in arguments, but not in the path of the program (systemd.service(5)).
+        inventory=_quoted(inventory.absolute()).replace("$", "$$"),
+    )
+    return {f"{NAME}.service": service, f"{NAME}.timer": _TIMER}
+
+
+def _quoted(path: Path) -> str:
+    """Return a path as the inside of a quoted word: systemd.syntax(7), Quoting, and systemd.unit(5), Specifiers."""
+    return str(path).replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
 
 
 def turn_on(inventory: Path) -> Path:
     """Write the units and start the timer; return the timer's file. Raises TimerError."""
     folder = _folder()
     for name, text in units(inventory).items():
-        write_atomic(folder / name, text.encode())
+        try:
+            write_atomic(folder / name, text.encode())
+        except OSError as error:
+            raise TimerError(message(folder, found=error.strerror, expected="a folder to write units to")) from error
     _systemctl("daemon-reload")
     _systemctl("enable", "--now", f"{NAME}.timer")
     if os.geteuid() != 0:
-        # Without it the timer sleeps while nobody is logged in.
+        # Without it the timer does not run while the account has no session.
         _run("loginctl", "enable-linger")
     return folder / f"{NAME}.timer"
 
 
 def turn_off() -> bool:
-    """Stop the timer and remove its units; return whether there was one. Raises TimerError."""
+    """Stop the timer and remove its units; return whether it existed. Raises TimerError."""
     folder = _folder()
     if not (folder / f"{NAME}.timer").exists():
         return False
@@ -83,10 +93,15 @@ def turn_off() -> bool:
 
 
 def _folder() -> Path:
-    """Return where units of this account lie: root's are the computer's. Raises TimerError where nobody reads them."""
+    """Return the folder for units of this account; root's are those of the computer. Raises TimerError."""
     if not _SYSTEMD.is_dir():
-        raise TimerError(f"timer {NAME}: wanted systemd, which this computer was not started with; {_WITHOUT}.")
+        found = "a computer that was not booted with systemd"
+        raise TimerError(message(f"timer {NAME}", found=found, expected="systemd", next_step=_alternative()))
     return Path("/etc/systemd/system") if os.geteuid() == 0 else Path("~/.config/systemd/user").expanduser()
+
+
+def _alternative() -> str:
+    return f"Schedule {next_step.command('certificate', 'renew')} once a month by other means"
 
 
 def _systemctl(*arguments: str) -> None:
@@ -96,4 +111,5 @@ def _systemctl(*arguments: str) -> None:
 def _run(*command: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
-        raise TimerError(f"timer {NAME}: {' '.join(command)} said: {done.stderr.strip()}; {_WITHOUT}.")
+        found = done.stderr.strip() or f"exit code {done.returncode}"
+        raise TimerError(message(next_step.shell(*command), found=found, expected="success", next_step=_alternative()))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Trust: a NAS's certificate, recorded at first contact and kept to from then on, and the household's own authority."""
+"""Certificates that this computer trusts: the NAS's, recorded at first contact, and the certificate authority's."""
 
 from __future__ import annotations
 
@@ -12,56 +12,67 @@ from pathlib import Path
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from tars_provision.errors import Failure
+from tars_provision import next_step
+from tars_provision.errors import ProvisionError, message
 from tars_provision.files import write_atomic
 
-FINGERPRINT = re.compile(r"^[0-9a-f]{64}$")
+FINGERPRINT = re.compile(r"^[0-9a-f]{64}\Z")
 
 
-class TrustError(Failure):
-    """A certificate could not be read, or is not the one that was recorded."""
+class TrustError(ProvisionError):
+    """A certificate cannot be read, or differs from the recorded one."""
 
 
 def fingerprint(host: str, port: int = 5001, timeout_s: float = 10) -> str:
     """Return the SHA-256 (hex, lower case) of the certificate that `host` presents on `port`.
 
-    Nothing is verified here: this is the first contact, whose result a person compares.
+    The certificate is not verified: this is the first contact, whose result a person compares. Raises TrustError.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
+    expected = "the certificate of the NAS"
     try:
         with socket.create_connection((host, port), timeout_s) as plain, context.wrap_socket(plain) as secure:
             certificate = secure.getpeercert(binary_form=True)
     except OSError as error:
-        raise TrustError(
-            f"{host}:{port}: wanted the certificate of the NAS, found no HTTPS there ({error}). "
-            "Is it on, is hosts.<name>.address right, is HTTPS enabled in DSM (Control Panel > Login Portal)?"
-        ) from error
+        step = (
+            "Check that the NAS is on, that its address in the spec is right, and that HTTPS is enabled in DSM "
+            "(Control Panel > Login Portal)"
+        )
+        found = f"no HTTPS ({error})"
+        raise TrustError(message(f"{host}:{port}", found=found, expected=expected, next_step=step)) from error
     if not certificate:
-        raise TrustError(f"{host}:{port}: wanted the certificate of the NAS, found that it presents none")
+        raise TrustError(message(f"{host}:{port}", found="HTTPS without a certificate", expected=expected))
     return hashlib.sha256(certificate).hexdigest()
 
 
 def authority_file(inventory_dir: Path) -> Path:
-    """Return the file of the root certificate of the household's authority, which `site` makes."""
+    """Return the file of the certificate authority's root certificate, which `site` creates."""
     return inventory_dir / "authority" / "root.pem"
 
 
+def no_authority(inventory_dir: Path, error: Exception) -> str:
+    """Return the message for a root certificate that cannot be read."""
+    return message(
+        authority_file(inventory_dir),
+        found=(error.strerror if isinstance(error, OSError) else None) or error,
+        expected="the root certificate of the site's certificate authority",
+        next_step=f"{next_step.command('site', '-i', inventory_dir)} creates it before it configures the machines",
+    )
+
+
 def authority_fingerprint(inventory_dir: Path) -> str:
-    """Return the SHA-256 (hex, lower case) of the authority's certificate, as devices show it."""
-    path = authority_file(inventory_dir)
+    """Return the SHA-256 (hex, lower case) of the root certificate, as devices show it. Raises TrustError."""
     try:
-        return hashlib.sha256(ssl.PEM_cert_to_DER_cert(path.read_text("ascii"))).hexdigest()
+        certificate = ssl.PEM_cert_to_DER_cert(authority_file(inventory_dir).read_text("ascii"))
     except (OSError, ValueError) as error:
-        raise TrustError(
-            f"{path}: wanted the certificate of the household's authority, found none ({error}). "
-            "`tars-provision site` makes it before it sets up the machines."
-        ) from error
+        raise TrustError(no_authority(inventory_dir, error)) from error
+    return hashlib.sha256(certificate).hexdigest()
 
 
-def vouched_for(inventory_dir: Path, host: str, port: int, timeout_s: float = 10) -> bool:
-    """Return whether the household's authority vouches for the certificate that `host`, an address, presents."""
+def signed_by_authority(inventory_dir: Path, host: str, port: int, timeout_s: float = 10) -> bool:
+    """Return whether the site's authority signed the certificate that `host`, an address, presents."""
     try:
         context = ssl.create_default_context(cafile=str(authority_file(inventory_dir)))
         with (
@@ -69,44 +80,56 @@ def vouched_for(inventory_dir: Path, host: str, port: int, timeout_s: float = 10
             context.wrap_socket(plain, server_hostname=host),
         ):
             return True
-    except OSError:  # no authority yet, nothing there, or a certificate of somebody else
+    except OSError:  # no authority yet, no server, or a certificate of another authority
         return False
 
 
 def recorded_file(inventory_dir: Path) -> Path:
-    """Return the file that keeps the fingerprints of a site."""
+    """Return the file with the recorded fingerprints of a site."""
     return inventory_dir / "recorded" / "dsm.yml"
 
 
 def recorded(inventory_dir: Path) -> dict[str, str]:
-    """Return the recorded fingerprints of a site by host name; empty before the first contact."""
+    """Return the recorded fingerprints of a site by host name; empty before the first contact. Raises TrustError."""
     path = recorded_file(inventory_dir)
+    expected = "`HOST: {fingerprint: SHA-256 in 64 hex digits}`"
+    step = f"Remove the file and run {next_step.command('init', '-i', inventory_dir)} to record it again"
     try:
         data = YAML(typ="safe").load(path.read_text()) or {}
-        found = {str(name): str(entry["fingerprint"]) for name, entry in data.items()}
+        known = {str(name): str(entry["fingerprint"]) for name, entry in data.items()}
     except FileNotFoundError:
         return {}
-    except (YAMLError, AttributeError, KeyError, TypeError) as error:
-        raise TrustError(f"{path}: wanted `host: {{fingerprint: sha256}}`, found something else ({error})") from error
-    for name, value in found.items():
+    except OSError as error:
+        raise TrustError(message(path, found=error.strerror, expected=expected)) from error
+    except (YAMLError, AttributeError, LookupError, TypeError, ValueError) as error:
+        found = f"other content ({' '.join(str(error).split())[:200]})"
+        raise TrustError(message(path, found=found, expected=expected, next_step=step)) from error
+    for name, value in known.items():
         if not FINGERPRINT.match(value):
-            raise TrustError(f"{path}: {name}: wanted a fingerprint of 64 hex digits, found {value!r}")
-    return found
+            raise TrustError(message(f"{path}: {name}", found=repr(value), expected=expected, next_step=step))
+    return known
 
 
 def record(inventory_dir: Path, host: str, value: str, *, replace: bool = False) -> None:
     """Record the fingerprint of `host`.
 
-    Raises :class:`TrustError` when another one is recorded already, unless `replace` says that the change is meant.
+    Raises :class:`TrustError` if another one is recorded already, unless `replace` is set.
     """
     known = recorded(inventory_dir)
     if not replace and known.get(host, value) != value:
         raise TrustError(
-            f"{host}: wanted the certificate {known[host]} ({recorded_file(inventory_dir)}), found {value}. "
-            "If it was renewed, compare the fingerprint with DSM's (Control Panel > Security > Certificate) and run "
-            "`tars-provision init --trust-again`; if not, something else answers at this address."
+            message(
+                host,
+                found=f"the certificate {value}",
+                expected=f"{known[host]}, recorded in {recorded_file(inventory_dir)}",
+                next_step="If it was renewed, compare the fingerprint with the one in DSM (Control Panel > Security > "
+                f"Certificate) and run {next_step.command('init', '--trust-again', '-i', inventory_dir)}; if not, "
+                "another machine answers at this address",
+            )
         )
     known[host] = value
     lines = "".join(f'{name}: {{fingerprint: "{entry}"}}\n' for name, entry in sorted(known.items()))
-    header = "# Certificates met at first contact, by `tars-provision init`: SHA-256 of each NAS's certificate.\n"
+    header = (
+        "# Certificates recorded at first contact by `tars-provision init`: the SHA-256 of each NAS's certificate.\n"
+    )
     write_atomic(recorded_file(inventory_dir), (header + lines).encode())

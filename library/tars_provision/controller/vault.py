@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Secrets of a site: made once, kept in an Ansible vault beside the spec, never changed by accident.
+"""Secrets of a site: created once, kept in an Ansible vault beside the spec, never replaced by accident.
 
-The vault's password lies in the owner's home, outside the project. Both files are readable by their owner alone.
+The vault's password is in the owner's home, outside the project. Only the owner can read the two files.
 """
 
 from __future__ import annotations
@@ -16,16 +16,19 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
-from tars_provision.errors import Failure
+from tars_provision import next_step
+from tars_provision.errors import ProvisionError, message
 from tars_provision.files import write_atomic
+from tars_provision.project import home_inventory, lab_inventory
 
 NAMES = ("authority_passphrase", "dsm_password", "dsm_backup_password", "postgres_password", "redis_password")
-"""Secrets every site has, under the variable `tars_secrets`."""
+"""Secrets that every site has, in the variable `tars_secrets`."""
 
 
-class SecretsError(Failure):
-    """The vault of a site cannot be opened, or does not hold what it must."""
+class VaultError(ProvisionError):
+    """The vault of a site or its password cannot be read, or the vault does not contain all secrets."""
 
 
 def vault_password_file() -> Path:
@@ -39,69 +42,106 @@ def secrets_file(inventory_dir: Path) -> Path:
 
 
 def device_file(nas: str) -> Path:
-    """Return the file for the token by which the NAS at that address knows this computer, and what it last sent.
+    """Return the file for the token by which the NAS at that address recognises this computer.
 
-    Like the vault's password it opens nothing without the vault, so it lies beside that and not in the project.
+    Like the vault's password it is useless without the vault, so it is kept beside the password, outside the project.
     """
     return vault_password_file().parent / f"dsm-device-{nas}.json"
 
 
 def ensure(inventory_dir: Path, given: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Make what is missing of a site's secrets and return all of them as plain values.
+    """Create the missing secrets of a site and return all of them as plain values.
 
-    A secret that exists is never replaced. `given` supplies values that a person chose (the password of an account that
-    exists already); the others are made at random.
+    An existing secret is never replaced. `given` supplies values that a person chose (the password of an existing
+    account); the others are random. Raises VaultError.
     """
-    found = read(inventory_dir)
-    missing = {name: (given or {}).get(name) or random.token_urlsafe(24) for name in NAMES if name not in found}
+    known = read(inventory_dir)
+    missing = {name: (given or {}).get(name) or random.token_urlsafe(24) for name in NAMES if name not in known}
     if missing:
-        found |= missing
+        known |= missing
         text = StringIO()
-        YAML().dump({"tars_secrets": found}, text)
-        write_atomic(secrets_file(inventory_dir), _vault().encrypt(text.getvalue().encode()), 0o600)
-    return found
+        YAML().dump({"tars_secrets": known}, text)
+        path = secrets_file(inventory_dir)
+        # One password opens the vaults of all sites of this computer.
+        vaults = [path, *(secrets_file(site) for site in (home_inventory(), lab_inventory()))]
+        encrypted = _vault(ensure_vault_password(*vaults)).encrypt(text.getvalue().encode())
+        try:
+            write_atomic(path, encrypted, 0o600)
+        except OSError as error:
+            raise VaultError(message(path, found=error.strerror, expected="a folder to write it to")) from error
+    return known
 
 
 def read(inventory_dir: Path) -> dict[str, str]:
-    """Return the secrets of a site; empty where none were made yet."""
+    """Return the secrets of a site; empty if none were created yet. Raises VaultError."""
     path = secrets_file(inventory_dir)
+    expected = f"an Ansible vault with the variable tars_secrets: {', '.join(NAMES)}"
     try:
         encrypted = path.read_bytes()
     except FileNotFoundError:
         return {}
+    except OSError as error:
+        raise VaultError(message(path, found=error.strerror, expected=expected)) from error
     from ansible.errors import AnsibleError  # importing ansible takes half a second, which most commands need not pay
 
+    password_file = vault_password_file()
     if not encrypted.startswith(b"$ANSIBLE_VAULT;"):
-        step = f"`ansible-vault encrypt --vault-password-file {vault_password_file()} {path}` makes one of it"
-        raise SecretsError(f"{path}: wanted an Ansible vault, found a file that is not encrypted; {step}.")
+        # The id must be given: with the project's ansible.cfg there are two passwords of the same id.
+        options = ("--vault-password-file", password_file, "--encrypt-vault-id", "default")
+        step = f"{next_step.shell(next_step.tool('ansible-vault'), 'encrypt', *options, path)} encrypts it"
+        raise VaultError(message(path, found="a file that is not encrypted", expected=expected, next_step=step))
     try:
-        data = YAML(typ="safe").load(bytes(_vault().decrypt(encrypted)).decode())
+        data = YAML(typ="safe").load(bytes(_vault(ensure_vault_password(path)).decrypt(encrypted)).decode())
         return {str(name): str(value) for name, value in data["tars_secrets"].items()}
     except AnsibleError as error:
-        raise SecretsError(
-            f"{path}: wanted to open it with the password in {vault_password_file()}, found that it does not fit. "
-            "Put back the password it was made with (it is in your backup), or restore the file."
+        raise VaultError(
+            message(
+                path,
+                found=f"a vault that the password in {password_file} does not open",
+                expected="the password with which it was encrypted",
+                next_step="Restore that password file or this vault from your backup",
+            )
         ) from error
-    except (KeyError, TypeError, AttributeError) as error:
-        wanted = f"the variable tars_secrets with {', '.join(NAMES)}"
-        raise SecretsError(f"{path}: wanted {wanted}, found something else") from error
+    except (KeyError, TypeError, AttributeError, ValueError, YAMLError) as error:
+        raise VaultError(message(path, found="other content", expected=expected)) from error
 
 
-def ensure_vault_password() -> str:
-    """Return the vault's password; make it on first use."""
+def ensure_vault_password(*vaults: Path) -> str:
+    """Return the vault's password, and create it on first use.
+
+    A new password could not open `vaults`: if one of them exists, a missing password file is an error.
+    Raises VaultError.
+    """
     path = vault_password_file()
+    expected = "a file with the vault's password"
+    try:
+        if not path.exists():
+            existing = next((vault for vault in vaults if vault.exists()), None)
+            if existing:
+                step = f"Copy the file with which {existing} was encrypted to {path}"
+                raise VaultError(message(path, found="no such file", expected=expected, next_step=step))
+            _create_password(path)
+        password = path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        found = error.strerror if isinstance(error, OSError) else "bytes that are not text"
+        raise VaultError(message(path, found=found, expected=expected)) from error
+    if not password:
+        step = "Restore it from your backup, or remove it if no vault was encrypted with it"
+        raise VaultError(message(path, found="an empty file", expected=expected, next_step=step))
+    return password
+
+
+def _create_password(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not path.exists():
-        with tempfile.TemporaryDirectory(dir=path.parent) as private:
-            draft = Path(private) / path.name
-            write_atomic(draft, (random.token_urlsafe(32) + "\n").encode(), 0o600)
-            # A link, unlike a rename, fails when another process was first: its password must stay.
-            with contextlib.suppress(FileExistsError):
-                os.link(draft, path)
-    return path.read_text().strip()
+    with tempfile.TemporaryDirectory(dir=path.parent) as private:
+        draft = Path(private) / path.name
+        write_atomic(draft, (random.token_urlsafe(32) + "\n").encode(), 0o600)
+        # A link, unlike a rename, fails when another process was first: its password must stay.
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)
 
 
-def _vault() -> Any:
+def _vault(password: str) -> Any:
     from ansible.parsing.vault import VaultLib, VaultSecret
 
-    return VaultLib([("default", VaultSecret(ensure_vault_password().encode()))])
+    return VaultLib([("default", VaultSecret(password.encode()))])

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tars_provision.errors import Failure
+from tars_provision.errors import ProvisionError
 from tars_provision.files import write_atomic
 from tars_provision.nas_facts.recorder import Exchange
 from tars_provision.nas_facts.redact import Redaction
@@ -25,7 +25,7 @@ def save(path: Path, calls: Iterable[Exchange]) -> None:
     try:
         write_atomic(path, text.encode(), 0o600)
     except OSError as error:
-        raise Failure(
+        raise ProvisionError(
             f"{path}: wanted to write the recording there, found {error.strerror}; name another file"
         ) from error
 
@@ -39,9 +39,11 @@ def load(path: Path) -> list[Exchange]:
         return [Exchange(**call) for call in data["calls"]]
     except FileNotFoundError as error:
         step = "`tars-provision doctor --nas-facts --save FILE` makes one"
-        raise Failure(f"{path}: wanted a recording, found no such file; {step}") from error
+        raise ProvisionError(f"{path}: wanted a recording, found no such file; {step}") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise Failure(f"{path}: wanted a recording of format {FORMAT}, found something else ({error})") from error
+        raise ProvisionError(
+            f"{path}: wanted a recording of format {FORMAT}, found something else ({error})"
+        ) from error
 
 
 def _key(call: Exchange) -> tuple[Any, ...]:

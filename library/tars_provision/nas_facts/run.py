@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tars_provision.controller import setup, trust, vault
-from tars_provision.errors import Failure
+from tars_provision.errors import ProvisionError
 from tars_provision.nas_facts import recording, replay
 from tars_provision.nas_facts.bridge import Client, DsmError, connected
 from tars_provision.nas_facts.checks import CHECKS, Check
@@ -76,7 +76,7 @@ def ask(options: dict[str, Any], progress: Progress, *, live: bool) -> tuple[lis
             own = client.transport.addresses()[0] if live else None
             facts = list(_look(client, own, CHECKS, progress))
     except DsmError as error:
-        raise Failure(str(error)) from error
+        raise ProvisionError(str(error)) from error
     return facts, recorder.calls
 
 

@@ -13,7 +13,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
-from tars_provision.errors import Failure
+from tars_provision.errors import ProvisionError
 
 Location = tuple[str | int, ...]
 
@@ -54,7 +54,7 @@ class Mistake:
         return f"{self.file}:{self.line}: {self.field or 'file'}: found {self.found}; expected {self.expected}"
 
 
-class SpecError(Failure):
+class SpecError(ProvisionError):
     """A spec with mistakes. Its text is the report: every mistake on a line of its own."""
 
     exit_code = 2

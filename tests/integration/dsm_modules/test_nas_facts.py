@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What `tars-provision doctor --nas-facts` sees, keeps, hides and replays.
+"""What `tars-provision nas facts` sees, keeps, hides and replays.
 
 Recordings lie in `recordings/`. One of a real DSM, put beside the others, is read by the same tests.
 """
@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from tars_lab.layout import Lab
-from tars_provision.errors import Failure
+from tars_provision.errors import ProvisionError
 from tars_provision.nas_facts import recording, replay, run
 from tars_provision.nas_facts.bridge import PARTS, Client, connected
 from tars_provision.nas_facts.recorder import COMPOUND, READS, Exchange, NotARead, Recorder
@@ -131,7 +131,7 @@ def test_a_write_is_never_sent(twin: Any) -> None:
 
 
 def test_a_wrong_password_is_tried_once(twin: Any) -> None:
-    with pytest.raises(Failure, match=r"password is wrong.*no second attempt"):
+    with pytest.raises(ProvisionError, match=r"password is wrong.*no second attempt"):
         run.ask({**options(twin), "password": "guessed"}, silent, live=True)
     assert twin.count("SYNO.API.Auth.login") == 1
 
@@ -214,7 +214,7 @@ def test_each_look_sees_what_it_is_for(name: str, tmp_path: Path) -> None:
 def test_the_doctor_finds_the_lab_in_order(lab: Lab) -> None:
     found = json.loads(tars("doctor", "--json").stdout)
     assert {check["name"] for check in found["checks"] if check["ok"]} >= {"spec", "vault", "NAS", "desktop"}
-    facts = json.loads(tars("doctor", "--nas-facts", "--json").stdout)["facts"]
+    facts = json.loads(tars("nas", "facts", "--json").stdout)["facts"]
     assert len(facts) == 12 and not [fact for fact in facts if fact["differs"]]
 
 

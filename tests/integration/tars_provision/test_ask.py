@@ -71,12 +71,19 @@ def event(name: str, **data: object) -> str:
     return f"event: {name}\r\ndata: {json.dumps(data)}\r\n\r\n"
 
 
+silences: list[str] = []
+"""Questions that were answered with a stream without events."""
+
+
 async def answer(request: Request) -> Response:
     question = (await request.json())["question"]
     if question == "too long":
         return JSONResponse({"detail": "question: at most 2000 characters"}, 422)
 
     async def stream() -> AsyncIterator[str]:
+        if question == "silent" or (question == "silent once" and not silences):
+            silences.append(question)
+            return
         source = {"id": 1, "source": "LLM_docs", "path": "boiler.txt"}
         yield event("sources", sources=[source])
         yield ": still here\r\n\r\n"
@@ -141,7 +148,7 @@ def test_an_answer_comes_in_events(folder: Path, port: int) -> None:
     assert answer["answer"] == "What?"
 
 
-def test_whatever_the_status_get_returns_what_was_said(folder: Path, port: int) -> None:
+def test_get_returns_the_content_of_any_status(folder: Path, port: int) -> None:
     assert client.get(endpoint(folder, port), "/ready") == {"ready": False}
 
 
@@ -150,12 +157,22 @@ def test_whatever_the_status_get_returns_what_was_said(folder: Path, port: int) 
     [
         ("too long", r"found HTTP 422: question: at most 2000 characters"),
         ("fail", r"The model server is away\. Run verify\."),
-        ("cut", r"wanted a whole answer, found that it ended after token"),
+        ("cut", r"found a stream that ended after token; expected a whole answer\. Ask again"),
     ],
 )
-def test_what_is_no_answer_is_said(folder: Path, port: int, question: str, message: str) -> None:
+def test_a_response_without_an_answer_is_reported(folder: Path, port: int, question: str, message: str) -> None:
     with pytest.raises(client.AskError, match=message):
         client.show(client.ask(endpoint(folder, port), question), lambda _: None)
+
+
+def test_a_stream_without_an_event_is_requested_once_more(folder: Path, port: int) -> None:
+    silences.clear()
+    answer = client.show(client.ask(endpoint(folder, port), "silent once"), lambda _: None)
+    assert answer["answer"] == "silent once" and len(silences) == 1
+    silences.clear()
+    with pytest.raises(client.AskError, match=r"found a stream that ended after no event"):
+        list(client.ask(endpoint(folder, port), "silent"))
+    assert len(silences) == 2
 
 
 def test_another_authority_or_name_is_refused(folder: Path, port: int) -> None:
@@ -164,8 +181,8 @@ def test_another_authority_or_name_is_refused(folder: Path, port: int) -> None:
             list(client.ask(stranger, "What?"))
 
 
-def test_nobody_there_is_said(folder: Path) -> None:
-    with pytest.raises(client.AskError, match=r"127\.0\.0\.1:9: wanted an answer, found ConnectError"):
+def test_a_silent_address_is_reported(folder: Path) -> None:
+    with pytest.raises(client.AskError, match=r"127\.0\.0\.1:9: found ConnectError.*; expected an answer"):
         list(client.ask(endpoint(folder, 9), "What?"))
 
 

@@ -75,7 +75,7 @@ def test_a_certificate_of_the_authority_needs_no_question(site: Path, serve: ssl
     serve.load_cert_chain(one.path, one.key_path)
     trust.record(site, "ds1515plus", "ab" * 32)
     done = CliRunner().invoke(main, ["init", "-i", str(site)])
-    assert done.exit_code == 0 and "of the household's authority; recorded" in done.output, done.output
+    assert done.exit_code == 0 and "that the site's authority signed; recorded" in done.output, done.output
     assert trust.recorded(site) == {"ds1515plus": authority.fingerprint(one.pem)}
 
 
@@ -85,5 +85,5 @@ def test_a_certificate_of_another_authority_is_refused(site: Path, tmp_path: Pat
     serve.load_cert_chain(one.path, one.key_path)
     trust.record(site, "ds1515plus", "ab" * 32)
     done = CliRunner().invoke(main, ["init", "-i", str(site)])
-    assert done.exit_code == 1 and "something else answers at this address" in done.output, done.output
+    assert done.exit_code == 1 and "another machine answers at this address" in done.output, done.output
     assert trust.recorded(site) == {"ds1515plus": "ab" * 32}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Playbooks run for real, over the NAS of a site, whose connection is this computer."""
+"""Real runs of playbooks over the NAS of a site, whose connection is this computer."""
 
 import json
 import os
@@ -24,11 +24,11 @@ PLAYBOOK = """
   tasks:
     - name: Write a file
       ansible.builtin.copy: {content: "new\\n", dest: "{{ inventory_dir }}/file.txt", mode: "0600"}
-    - name: Meet the password
+    - name: Read the password
       ansible.builtin.assert:
         that: tars_secrets.dsm_password | length > 8
         quiet: true
-    - name: Hold a secret
+    - name: Print a secret
       ansible.builtin.debug: {msg: "{{ tars_secrets.dsm_password }}"}
       no_log: true
 """
@@ -36,7 +36,7 @@ PLAYBOOK = """
 
 @pytest.fixture
 def project(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the project with a playbook of its own, and a prepared site in it."""
+    """Return a copy of the project with a playbook of its own, and a prepared site in it."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     copy = tmp_path / "project"
     for part in ("library", "collections"):
@@ -80,9 +80,9 @@ def command(project: Path, *arguments: str) -> tuple[list[str], dict[str, str]]:
     return [sys.executable, "-c", START, str(project), *arguments], environment
 
 
-def tars(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def tars(project: Path, *arguments: str, cwd: str = "/", **variables: str) -> subprocess.CompletedProcess[str]:
     line, environment = command(project, *arguments)
-    return subprocess.run(line, env=environment, capture_output=True, text=True, cwd="/")
+    return subprocess.run(line, env=environment | variables, capture_output=True, text=True, cwd=cwd)
 
 
 def test_plan_then_site_then_nothing_more_to_do(project: Path) -> None:
@@ -106,11 +106,11 @@ def test_plan_then_site_then_nothing_more_to_do(project: Path) -> None:
     assert not list(project.glob("tars-run-*")), "what ansible-runner wrote must be gone"
 
 
-def test_a_failing_task_is_one_message_and_1(project: Path) -> None:
-    write(project, PLAYBOOK + '    - name: Break\n      ansible.builtin.fail: {msg: "disk: wanted 2, found 1"}\n')
+def test_a_failed_task_is_one_message_and_1(project: Path) -> None:
+    write(project, PLAYBOOK + '    - name: Break\n      ansible.builtin.fail: {msg: "disk: found 1, expected 2"}\n')
     done = tars(project, "site")
     assert done.returncode == 1
-    assert done.stdout.count("disk: wanted 2, found 1") == 1 and "failed on ds1515plus: Break" in done.stdout
+    assert done.stdout.count("disk: found 1, expected 2") == 1 and "failed on ds1515plus: Break" in done.stdout
     assert not done.stderr
 
 
@@ -121,7 +121,65 @@ def test_a_playbook_that_ansible_refuses_is_shown_and_1(project: Path) -> None:
     assert "no_such_role" in done.stdout
 
 
-def test_ctrl_c_says_what_still_runs_and_is_130(project: Path) -> None:
+FOREIGN = {
+    "ANSIBLE_ROLES_PATH": "/nonexistent",
+    "ANSIBLE_COLLECTIONS_PATH": "/nonexistent",
+    "ANSIBLE_VAULT_PASSWORD_FILE": "/nonexistent/password",
+    "ANSIBLE_INVENTORY_ENABLED": "ini",
+    "ANSIBLE_STDOUT_CALLBACK": "no.such.callback",
+    "ANSIBLE_STRATEGY": "no_such_strategy",
+    "ANSIBLE_FORKS": "many",
+    "ANSIBLE_CONFIG": "/nonexistent/ansible.cfg",
+    "ANSIBLE_LIBRARY": "/nonexistent",
+    "ANSIBLE_CHECK_MODE_MARKERS": "maybe",
+    "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "no",
+    "ANSIBLE_LIMIT": "nobody",
+}
+"""Settings of another project, each of which changes or stops a run."""
+
+
+def test_ansible_settings_of_another_project_are_not_passed_on(project: Path, tmp_path: Path) -> None:
+    (tmp_path / "ansible.cfg").write_text("[defaults]\nforks = many\nroles_path = /nonexistent\n")
+    done = tars(project, "site", cwd=str(tmp_path), **FOREIGN)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"ignored from the environment: {', '.join(sorted(FOREIGN))}" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [{"LC_ALL": "C"}, {"LC_ALL": "xx_YY.UTF-8"}, {"LC_ALL": "POSIX", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}],
+    ids=["C", "missing", "ascii"],
+)
+def test_a_run_in_any_locale(project: Path, variables: dict[str, str]) -> None:
+    write(project, PLAYBOOK + '    - name: Größe ändern\n      ansible.builtin.fail: {msg: "→ größer"}\n')
+    done = tars(project, "site", **variables)
+    assert done.returncode == 1 and "ndern\n" in done.stdout, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_limit_selects_hosts(project: Path) -> None:
+    done = tars(project, "plan", "--limit", "nas", "--json")
+    assert done.returncode == 3 and list(json.loads(done.stdout)["hosts"]) == ["ds1515plus"]
+
+
+@pytest.mark.parametrize("name", ["a,b", 'our "site" 50% größe, it\'s {{ x }}', "-i"])
+def test_a_site_in_a_folder_of_any_name(project: Path, name: str) -> None:
+    folder = project / name
+    shutil.copytree(project / "inventories/lab", folder)
+    done = tars(project, "plan", "--inventory", str(folder))
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert not (folder / "file.txt").exists()
+
+
+def test_verbose_shows_the_output_of_ansible(project: Path) -> None:
+    assert "TASK [Write a file]" not in tars(project, "site").stdout
+    done = tars(project, "site", "-v")
+    assert "ok: [ds1515plus] => " in done.stdout and "Using " in done.stdout
+    password = vault.read(project / "inventories/lab")["dsm_password"]
+    assert password not in done.stdout + done.stderr
+
+
+def test_ctrl_c_lists_what_still_runs_and_is_130(project: Path) -> None:
     marker = "86399.5"
     # Waiting changes nothing.
     write(
@@ -151,7 +209,7 @@ def test_ctrl_c_says_what_still_runs_and_is_130(project: Path) -> None:
         for process in sleepers(marker):
             process.kill()
     assert left and running.returncode == 130, errors
-    assert "ds1515plus: may still be at: Wait for long" in output
+    assert "ds1515plus: may still be running: Wait for long" in output
     assert not list(project.glob("tars-run-*"))
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The command line: its exit codes, and what it says."""
+"""The command line: exit codes and output."""
 
 import json
 import shutil
@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from tars_provision import project
+from tars_provision import next_step, project
+from tars_provision.ansible.run import arguments
 from tars_provision.assistant import client
 from tars_provision.cli import main
 from tars_provision.controller import setup, trust, vault
@@ -19,7 +20,7 @@ SPECS = Path(__file__).parent / "spec/specs"
 
 @pytest.fixture
 def site(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A site of its own, in a home of its own."""
+    """Give each test a site and a home of its own."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("TARS_INVENTORY", str(tmp_path))
     shutil.copy(root / "inventories/lab/tars.yml", tmp_path)
@@ -58,7 +59,16 @@ def test_mistakes_as_json(site: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["sit"], ["site", "--chek"], ["ask"], ["spec", "x"], ["lab", "x"], ["doctor", "--save", "x"]]
+    "arguments",
+    [
+        ["sit"],
+        ["site", "--chek"],
+        ["ask"],
+        ["spec", "x"],
+        ["lab", "x"],
+        ["nas", "facts", "--save", "x", "--replay", "y"],
+        ["certificate", "timer", "maybe"],
+    ],
 )
 def test_wrong_usage_is_2(arguments: list[str]) -> None:
     assert run(*arguments).exit_code == 2
@@ -66,33 +76,47 @@ def test_wrong_usage_is_2(arguments: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["", "site", "plan", "verify", "ask", "init", "trust", "demo", "doctor", "lab", "lab up", "spec", "spec check"],
+    [
+        "",
+        "site",
+        "plan",
+        "verify",
+        "ask",
+        "init",
+        "certificate",
+        "demo",
+        "doctor",
+        "lab",
+        "lab up",
+        "spec",
+        "spec check",
+    ],
 )
 def test_every_command_explains_itself(command: str) -> None:
     done = run(*command.split(), "--help")
     assert done.exit_code == 0 and "Usage: tars-provision" in done.output
 
 
-def test_a_site_that_was_not_prepared_is_1_and_says_the_next_step(site: Path) -> None:
+def test_a_site_that_is_not_prepared_is_1_with_the_next_step(site: Path) -> None:
     done = run("site")
     assert done.exit_code == 1
-    assert f"wanted {', '.join(sorted(vault.NAMES))}, found nothing; run `tars-provision init" in done.output
+    assert f"expected {', '.join(sorted(vault.NAMES))}. Run `{next_step.program()} init -i" in done.output
     vault.ensure(site)
     done = run("plan")
-    assert done.exit_code == 1 and "wanted the fingerprint of ds1515plus's certificate" in done.output
+    assert done.exit_code == 1 and "found none; expected the fingerprint of ds1515plus's certificate" in done.output
 
 
-def test_the_doctor_says_what_is_not_in_order_and_the_next_step(site: Path) -> None:
+def test_the_doctor_lists_failed_checks_with_the_next_step(site: Path) -> None:
     text = (site / "tars.yml").read_text()
     (site / "tars.yml").write_text(text.replace("10.77.0.", "127.0.0.").replace("5001", "9"))
     done = run("doctor", "--json")
     assert done.exit_code == 1
-    told = json.loads(done.stdout)
-    assert [check["name"] for check in told["checks"]] == ["Python", "Ansible", "spec", "vault", "NAS", "desktop"]
-    found = {check["name"]: check for check in told["checks"] if not check["ok"]}
-    assert set(found) == {"vault", "NAS", "desktop"} and not told["ok"]
-    assert "postgres_password" in found["vault"]["found"] and "`tars-provision init" in found["vault"]["fix"]
-    assert "found no HTTPS there" in found["NAS"]["found"]
+    report = json.loads(done.stdout)
+    assert [check["name"] for check in report["checks"]] == ["Python", "Ansible", "spec", "vault", "NAS", "desktop"]
+    failed = {check["name"]: check for check in report["checks"] if not check["ok"]}
+    assert set(failed) == {"vault", "NAS", "desktop"} and not report["ok"]
+    assert "postgres_password" in failed["vault"]["found"] and " init -i " in failed["vault"]["fix"]
+    assert "found no HTTPS" in failed["NAS"]["found"]
     (site / "tars.yml").write_text("")
     done = run("doctor")
     assert done.exit_code == 1 and "fail spec" in done.output and "desktop" not in done.output
@@ -100,26 +124,26 @@ def test_the_doctor_says_what_is_not_in_order_and_the_next_step(site: Path) -> N
 
 def test_a_question_to_a_site_without_an_authority_is_1(site: Path) -> None:
     done = run("ask", "Who?")
-    assert done.exit_code == 1 and "root.pem: wanted the certificate of the site's authority" in done.output
+    assert done.exit_code == 1 and "root.pem: found No such file or directory; expected" in done.output
 
 
-def test_trust_prints_the_fingerprint_that_openssl_reads(site: Path) -> None:
-    done = run("trust")
-    assert done.exit_code == 1 and "root.pem: wanted the certificate of the household's authority" in done.output
+def test_the_fingerprint_is_the_one_that_openssl_reads(site: Path) -> None:
+    done = run("certificate", "fingerprint")
+    assert done.exit_code == 1 and "root.pem: found No such file or directory" in done.output
     path = trust.authority_file(site)
     path.parent.mkdir()
     key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "/dev/null"]
-    subprocess.run(["openssl", "req", "-x509", *key, "-subj", "/CN=Household", "-out", path], check=True)
-    reader = ["openssl", "x509", "-in", path, "-noout", "-fingerprint", "-sha256"]
+    subprocess.run(["openssl", "req", "-x509", *key, "-subj", "/CN=Household", "-out", str(path)], check=True)
+    reader = ["openssl", "x509", "-in", str(path), "-noout", "-fingerprint", "-sha256"]
     read = subprocess.run(reader, check=True, capture_output=True, text=True).stdout.strip().split("=")[1]
-    assert setup.fingerprint_lines(read.replace(":", "").lower()) in run("trust").output
-    told = json.loads(run("trust", "--json").output)
-    assert told["sha256"] == read.replace(":", "").lower() and told["page"] == "https://tars.home.arpa/trust"
+    assert setup.fingerprint_lines(read.replace(":", "").lower()) in run("certificate", "fingerprint").output
+    data = json.loads(run("certificate", "fingerprint", "--json").output)
+    assert data["sha256"] == read.replace(":", "").lower() and data["page"] == "https://tars.home.arpa/trust"
 
 
 def test_init_writes_a_spec_to_start_from(site: Path, tmp_path: Path) -> None:
     done = run("init", "-i", tmp_path / "new")
-    assert done.exit_code == 0 and "edit it, then run this again" in done.output
+    assert done.exit_code == 0 and "edit it, then run this command again" in done.output
     assert run("spec", "check", "-i", tmp_path / "new").exit_code == 0
 
 
@@ -127,7 +151,7 @@ def test_init_asks_for_the_password_of_the_nas_and_does_not_show_it(site: Path) 
     text = (site / "tars.yml").read_text()
     (site / "tars.yml").write_text(text.replace("10.77.0.", "127.0.0.").replace("5001", "9"))
     done = run("init", "-i", site, text="hush-hush\n")
-    assert done.exit_code == 1 and "found no HTTPS there" in done.output, "nothing listens on port 9"
+    assert done.exit_code == 1 and "found no HTTPS" in done.output, "nothing listens on port 9"
     assert "hush-hush" not in done.output
     assert vault.read(site)["dsm_password"] == "hush-hush"
 
@@ -148,11 +172,20 @@ def test_which_site_is_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert project.inventory_dir(project.default_inventory()) == Path("elsewhere")
 
 
+@pytest.mark.parametrize("limit", ["it's", "xps8950 --tags base", "-x", '"', "$(id)", "a\nb", "xps8951", "all,b"])
+def test_a_limit_is_one_argument_and_names_hosts(site: Path, limit: str) -> None:
+    vault.ensure(site)
+    trust.record(site, "ds1515plus", "ab" * 32)
+    done = run("plan", "--limit", limit)
+    assert done.exit_code == 2 and "expected one of xps8950, ds1515plus, desktop, nas, all" in done.output
+    assert arguments(True, False, limit) == ["--check", f"--limit={limit}"]
+
+
 @pytest.mark.parametrize("name", ["mine.yml", "tars.yaml", "secrets.yml"])
 def test_a_file_that_no_command_would_read_is_refused(site: Path, name: str) -> None:
     (site / name).write_text("plugin: tars.home.site\n")
-    for arguments in (["spec", "check", "-i", site / name], ["plan", "-i", site / name], ["init", "-i", site / name]):
-        done = run(*arguments)
+    for command in (["spec", "check"], ["plan"], ["init"]):
+        done = run(*command, "-i", site / name)
         assert (done.exit_code, done.output) == (
             2,
             f"Error: {site / name}: found a file named {name}; expected tars.yml or the folder that holds it\n",

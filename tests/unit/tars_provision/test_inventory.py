@@ -80,7 +80,7 @@ def test_the_desktop_is_reached_as_its_spec_says(root: Path, tmp_path: Path, mon
         "ansible_user": "owner",
         "ansible_port": 22,
         "ansible_become": True,
-        "ansible_ssh_common_args": "-o UserKnownHostsFile='/home/owner/known hosts' -o HostKeyAlias=192.168.1.77",
+        "ansible_ssh_common_args": "-o 'UserKnownHostsFile=\"/home/owner/known hosts\"' -o HostKeyAlias=192.168.1.77",
     }
     assert desktop["tars_profile"] == "xps8950"
 

@@ -52,6 +52,16 @@ class Site(Section):
         return next(name for name, host in self.hosts.items() if isinstance(host, Desktop))
 
     @property
+    def desktop_host(self) -> Desktop:
+        """The desktop's entry under `hosts`."""
+        return next(host for host in self.hosts.values() if isinstance(host, Desktop))
+
+    @property
+    def nas_host(self) -> Nas:
+        """The NAS's entry under `hosts`."""
+        return next(host for host in self.hosts.values() if isinstance(host, Nas))
+
+    @property
     def nas(self) -> str:
         """Inventory name of the NAS."""
         return next(name for name, host in self.hosts.items() if isinstance(host, Nas))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A run as its events tell it: what counts, what is shown, how it ends."""
+"""Events of a run: what counts, what is shown, how it ends."""
 
 import io
 import json
@@ -41,7 +41,20 @@ def tally(*events: dict[str, Any], check: bool = False, keep: frozenset[str] = f
         (
             raw("runner_on_failed", msg="", changed=False),
             "failed",
-            "it failed without a message; run again with -v to see more",
+            "it failed without a message; -v shows Ansible's own output",
+        ),
+        (
+            raw(
+                "runner_on_failed", msg="Action failed: Unknown error.", changes=["export docs: found rw, expected ro"]
+            ),
+            "failed",
+            "differs from the desired state",
+        ),
+        (raw("runner_on_failed", msg="tried", reason="no route to the NAS"), "failed", "tried\nno route to the NAS"),
+        (
+            raw("runner_on_failed", msg="Shared connection closed.", module_stdout="sh: 1: sudo: not found"),
+            "failed",
+            "Shared connection closed.\nsh: 1: sudo: not found",
         ),
         (
             raw(
@@ -57,7 +70,7 @@ def tally(*events: dict[str, Any], check: bool = False, keep: frozenset[str] = f
         (raw("runner_on_file_diff", stdout="\r\nTASK [stack : Write] *****\r\n-a\r\n+b\r\n"), "diff", "-a\n+b\n"),
     ],
 )
-def test_events_say_what_happened(event: dict[str, Any], kind: str, text: str) -> None:
+def test_events_are_parsed(event: dict[str, Any], kind: str, text: str) -> None:
     parsed = parse(event)
     assert parsed is not None and (parsed.kind, parsed.text) == (kind, text)
 
@@ -73,11 +86,11 @@ def test_events_say_what_happened(event: dict[str, Any], kind: str, text: str) -
         | {"event_data": {"host": "a", "ignore_errors": True, "res": {"msg": "x"}}},
     ],
 )
-def test_events_that_say_nothing_are_passed_over(event: dict[str, Any]) -> None:
+def test_events_without_content_are_skipped(event: dict[str, Any]) -> None:
     assert parse(event) is None
 
 
-def test_progress_of_long_work_is_told_by_host() -> None:
+def test_progress_of_long_work_has_its_host() -> None:
     parsed = parse({"event": "verbose", "stdout": "    [xps8950] llama3.1:8b: 40 % of 4.9 GB"})
     assert parsed == Event("progress", host="xps8950", text="llama3.1:8b: 40 % of 4.9 GB")
 
@@ -98,7 +111,7 @@ def test_tasks_are_counted_once_and_diffs_go_with_their_changes() -> None:
     assert total.running == {"xps8950": "Wait"}
 
 
-def test_a_failure_that_the_play_rescued_is_none() -> None:
+def test_a_rescued_failure_does_not_count() -> None:
     result = tally(
         raw("runner_on_failed", msg="tried"),
         raw("runner_on_ok", task="Rescue", changed=False),
@@ -109,7 +122,7 @@ def test_a_failure_that_the_play_rescued_is_none() -> None:
     assert result.hosts["xps8950"]["failed"] == 1
 
 
-def test_results_that_were_asked_for_are_kept() -> None:
+def test_requested_results_are_kept() -> None:
     total = tally(
         raw("runner_on_ok", changed=False, checks=[{"ok": True}]),
         raw("runner_on_ok", task="Other", changed=False, msg="x"),
@@ -142,22 +155,58 @@ def printed(*results: Result) -> str:
 
 
 def test_a_failure_is_one_clear_message() -> None:
-    message = "/opt/tars: wanted 2048 MiB free, found 12 MiB [sda1]; make room"
+    message = "/opt/tars: found 12 MiB free [sda1]; expected 2048 MiB. Remove files."
     failed = Result("site.yml", "failed", 61, failures=[Step("xps8950", "stack: Check the disk", message)])
     text = printed(failed)
     assert f"failed on xps8950: stack: Check the disk\n  {message}\n" in text
     assert text.count(message) == 1 and "site.yml: failed in 1 min 01 s" in text
 
 
-def test_a_failure_before_the_first_task_shows_what_ansible_said() -> None:
+def test_a_failure_before_the_first_task_shows_the_output_of_ansible() -> None:
     assert "before the first task:\n  [ERROR]: no such role" in printed(
         Result("site.yml", "failed", output=["[ERROR]: no such role"])
     )
 
 
-def test_a_cancelled_run_says_what_may_still_run() -> None:
+def test_a_cancelled_run_lists_what_may_still_run() -> None:
     text = printed(Result("site.yml", "cancelled", 5, running=[Step("xps8950", "models: Pull", "")]))
-    assert "xps8950: may still be at: models: Pull" in text and "cancelled in 5 s" in text
+    assert "xps8950: may still be running: models: Pull" in text and "cancelled in 5 s" in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "lines"),
+    [
+        (["export docs: found rw, expected ro", "export photos: not exported"], None),
+        ({"/etc/a": ["mode", "owner"], "/etc/b": "content"}, ["/etc/a: mode, owner", "/etc/b: content"]),
+    ],
+)
+def test_a_failure_lists_its_differences_one_a_line(changes: Any, lines: list[str] | None) -> None:
+    total = tally(raw("runner_on_failed", msg="Action failed: Unknown error.", changes=changes))
+    text = printed(total.result)
+    for line in lines or changes:
+        assert text.count(f"  - {line}\n") == 1
+    data = json.loads(json.dumps(report.as_json(total.result)))
+    assert data["failures"][0]["changes"] == (lines or changes)
+
+
+def test_a_difference_that_the_message_has_is_not_repeated() -> None:
+    total = tally(raw("runner_on_failed", msg="export docs: found rw", changes=["export docs: found rw"]))
+    assert printed(total.result).count("export docs: found rw") == 1
+
+
+def test_differences_of_a_loop_are_those_of_its_items() -> None:
+    items = [{"failed": True, "msg": "b", "changes": ["x"]}, {"changes": ["y"]}]
+    total = tally(raw("runner_on_failed", msg="One or more items failed", results=items))
+    assert total.result.failures == [Step("xps8950", "Install", "b", ("x", "y"))]
+
+
+def test_verbose_output_is_what_ansible_prints() -> None:
+    console = Console(file=io.StringIO(), width=200)
+    with report.reporter(console, verbose=True) as lines:
+        parsed = parse(raw("runner_on_ok", stdout="\x1b[0;32mok: [xps8950] => {msg: [a]}\x1b[0m", changed=False))
+        assert parsed is not None
+        lines.event(parsed, Tally(Result("site.yml")))
+    assert console.file.getvalue() == "ok: [xps8950] => {msg: [a]}\n"  # type: ignore[attr-defined]  # the StringIO
 
 
 def test_check_mode_shows_diffs_and_a_real_run_does_not() -> None:
@@ -186,7 +235,7 @@ def test_output_without_a_terminal_is_lines() -> None:
     assert text.splitlines() == ["Desktop", "  xps8950: changed Install", "  xps8950: failed Loud [x]"]
 
 
-def test_a_terminal_shows_what_each_machine_is_at() -> None:
+def test_a_terminal_shows_the_task_of_each_machine() -> None:
     console = Console(file=io.StringIO(), width=100)
     total = tally(raw("runner_on_ok", changed=True), raw("runner_on_start", task="Pull the models"))
     table = report.LiveTable(console)
@@ -203,4 +252,8 @@ def test_a_terminal_shows_what_each_machine_is_at() -> None:
 def test_a_result_is_plain_data() -> None:
     result = Result("site.yml", "done", check=True, hosts={"a": {"changed": 1}}, changes=[Step("a", "t", "d")])
     data = json.loads(json.dumps(report.as_json(result)))
-    assert (data["exit_code"], data["changed"], data["changes"]) == (3, 1, [{"host": "a", "task": "t", "text": "d"}])
+    assert (data["exit_code"], data["changed"], data["changes"]) == (
+        3,
+        1,
+        [{"host": "a", "task": "t", "text": "d", "changes": []}],
+    )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the router is told, and the drop-in that lets one computer ask the desktop for the zone."""
+"""The router's settings, and the drop-in by which one computer asks the desktop for the zone."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from tars_provision.cli import main
 from tars_provision.controller import router
-from tars_provision.errors import Failure
+from tars_provision.errors import ProvisionError
 from tars_provision.spec.load import load
 from tars_provision.spec.model import Site
 
@@ -20,9 +20,9 @@ def site(root: Path) -> Site:
 
 
 def test_the_advice_names_server_zone_and_addresses(site: Site) -> None:
-    said = "\n".join(router.advice(site, {"10.77.0.20": "02:00:5e:00:00:14"}))
-    assert "hand out 10.77.0.10 as the DNS server by DHCP, or forward home.arpa to it" in said
-    assert "reserve 10.77.0.10 for xps8950, 10.77.0.20 for ds1515plus (02:00:5e:00:00:14)" in said
+    advice = "\n".join(router.advice(site, {"10.77.0.20": "02:00:5e:00:00:14"}))
+    assert "hand out 10.77.0.10 as the DNS server by DHCP, or forward home.arpa to it" in advice
+    assert "reserve 10.77.0.10 for xps8950, 10.77.0.20 for ds1515plus (02:00:5e:00:00:14)" in advice
     assert "DNS" not in "\n".join(router.advice(site.model_copy(update={"names": None})))
 
 
@@ -32,22 +32,22 @@ def test_names_are_those_of_the_certificates(site: Site) -> None:
     assert site.names_of("client") == ["client.home.arpa"]
 
 
-def test_a_computer_without_systemd_resolved_is_told_what_to_do(
+def test_a_computer_without_systemd_resolved_gets_the_alternatives(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(router, "RESOLVED", tmp_path / "nowhere")
-    with pytest.raises(Failure, match=r"server=/home\.arpa/10\.77\.0\.10.*/etc/resolver/home\.arpa"):
-        router.ask_here(site)
+    monkeypatch.setattr(router, "RESOLVED", tmp_path / "missing")
+    with pytest.raises(ProvisionError, match=r"server=/home\.arpa/10\.77\.0\.10.*/etc/resolver/home\.arpa"):
+        router.use_desktop(site)
 
 
-def test_what_is_written_already_is_left_alone(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_identical_drop_in_is_left_alone(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(router, "RESOLVED", tmp_path)
     monkeypatch.setattr(router, "DROP_IN", tmp_path / "tars-names.conf")
     router.DROP_IN.write_text(router.drop_in(site))
-    assert not router.ask_here(site)
+    assert not router.use_desktop(site)
     assert router.drop_in(site).splitlines()[1:] == ["[Resolve]", "DNS=10.77.0.10", "Domains=~home.arpa"]
 
 
-def test_the_command_prints_it_on_demand(root: Path) -> None:
-    done = CliRunner().invoke(main, ["names", "-i", str(root / "inventories/lab"), "--json"])
+def test_the_command_prints_the_settings(root: Path) -> None:
+    done = CliRunner().invoke(main, ["names", "show", "-i", str(root / "inventories/lab"), "--json"])
     assert done.exit_code == 0 and json.loads(done.output)["name"] == "tars.home.arpa", done.output

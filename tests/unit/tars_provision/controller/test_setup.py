@@ -37,9 +37,9 @@ def test_the_certificate_is_read_where_the_nas_answers_first(root: Path, tmp_pat
         thread.start()
         port = server.getsockname()[1]
         first = "    connect: {address: 127.0.77.120, serial: LAB0000001}\n"
-        found = setup.certificate(site(root, tmp_path, port, first))
+        presented = setup.certificate(site(root, tmp_path, port, first))
         thread.join()
     pem = (tmp_path / "cert.pem").read_text()
-    assert found == hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
+    assert presented == hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
     with pytest.raises(trust.TrustError, match=r"127\.0\.77\.20"):
         setup.certificate(site(root, tmp_path, port, ""))

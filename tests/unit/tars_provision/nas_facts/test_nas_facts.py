@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from tars_provision.errors import Failure
+from tars_provision.errors import ProvisionError
 from tars_provision.nas_facts import recording
 from tars_provision.nas_facts.bridge import Client
 from tars_provision.nas_facts.calls import Unknown, calls
@@ -92,7 +92,7 @@ def test_a_recording_is_read_back_as_it_was_kept(tmp_path: Path) -> None:
 def test_what_is_no_recording_is_named(tmp_path: Path, content: str | None, says: str) -> None:
     if content is not None:
         (tmp_path / "nas.json").write_text(content)
-    with pytest.raises(Failure, match=f"nas.json: wanted a recording.*{says}"):
+    with pytest.raises(ProvisionError, match=f"nas.json: wanted a recording.*{says}"):
         recording.load(tmp_path / "nas.json")
 
 

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sample documents for the demonstration: written to the NAS from a machine of the lab, and awaited in the index."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tars_provision import next_step
+from tars_provision.assistant import client
+from tars_provision.errors import ProvisionError, message
+from tars_provision.spec.model import Site
+
+SAMPLES = Path(__file__).parent / "samples"
+SHARE = "LLM_docs"
+INDEX_TIMEOUT_S = 180
+
+
+class DemoError(ProvisionError):
+    """A step of the demonstration failed."""
+
+
+def put(site: Site, machine: str, document: Path) -> None:
+    """Write a document to the share from a machine of the lab, with its user-space NFS tools. Raises DemoError."""
+    # nfs-cp does not overwrite, so an identical file is left alone; nfs-cat reports that there is none yet.
+    target = f"nfs://{site.nas_host.address}{site.shares[SHARE].volume}/{SHARE}/{document.name}"
+    local, remote = shlex.quote(f"/root/{document.name}"), shlex.quote(target)
+    script = f"cat > {local}; nfs-cat {remote} 2>/dev/null | cmp -s - {local} || nfs-cp {local} {remote} && rm {local}"
+    done = subprocess.run([*ssh(site, machine), script], input=document.read_bytes(), capture_output=True)
+    if done.returncode:
+        step = f"{next_step.command('lab', 'logs', site.nas)} shows the log of the NAS"
+        found = done.stderr.decode(errors="replace").strip()
+        raise DemoError(
+            message(f"{machine}: {document.name}", found=found, expected=f"{target} written", next_step=step)
+        )
+
+
+def ssh(site: Site, machine: str) -> list[str]:
+    """Return the start of a command that runs on a machine of the lab, which accepts the same key as the desktop."""
+    connect = site.desktop_host.connect
+    options = [
+        "-o",
+        "BatchMode=yes",
+        "-o",
+        f'UserKnownHostsFile="{connect.known_hosts}"',
+        "-i",
+        str(connect.private_key),
+    ]
+    return ["ssh", *options, f"{connect.user}@{site.machines[machine].address}"]
+
+
+def wait_until_indexed(endpoint: client.Endpoint, documents: set[str], report: Callable[[str], None]) -> None:
+    """Wait until the application has indexed the documents; report their states when they change. Raises DemoError."""
+    started, last = time.monotonic(), ""
+    while True:
+        entries = {Path(entry["path"]).name: entry for entry in client.get(endpoint, "/api/documents")["documents"]}
+        states = {name: entries.get(name, {}).get("state", "not listed yet") for name in sorted(documents)}
+        line = ", ".join(f"{name} {state}" for name, state in states.items())
+        if line != last:
+            report(line)
+            last = line
+        if set(states.values()) == {"indexed"}:
+            return
+        failed = [f"{name}: {entries[name].get('error')}" for name, state in states.items() if state == "failed"]
+        if failed or time.monotonic() - started > INDEX_TIMEOUT_S:
+            found = "; ".join(failed) or f"after {INDEX_TIMEOUT_S} s: {line}"
+            step = f"{next_step.command('verify')} checks every part"
+            raise DemoError(message(endpoint.url, found=found, expected="every document indexed", next_step=step))
+        time.sleep(1)
