@@ -52,7 +52,7 @@ rm /etc/systemd/system/srv-tars-documents-LLM_docs.automount
 cd /etc/systemd/system
 printf '# Written by tars.home.nfs_mounts, changes are lost.\\n[Automount]\\nWhere=/srv/old\\n' > srv-old.automount
 echo '# stranger' >> /etc/tars/firewall.nft
-nft insert rule inet tars judge tcp dport 8080 accept
+nft insert rule inet tars admission tcp dport 8080 accept
 systemctl disable tars-firewall.service
 rm /opt/tars/secrets/issuer.key
 sed -i s/tars.home.arpa/other.home.arpa/ /etc/dnsmasq.d/tars.conf

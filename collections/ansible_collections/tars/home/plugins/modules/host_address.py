@@ -5,20 +5,21 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: host_address
-short_description: Give a machine a static IPv4 address without losing it
+short_description: Set a static IPv4 address without losing the connection
 description:
-  - Moves an interface from the address it has, from DHCP as a rule, to a static one, by the program that looks after
-    it, which is netplan (with systemd-networkd or NetworkManager behind it), systemd-networkd, or NetworkManager.
-  - One file says all that is wanted, beside those of others, which stay as they are. For networkd it is a drop-in, for
-    netplan a YAML file, and both add to what others say of IPv6 and the rest. Another static address or router there is
-    refused by the name of its file. For NetworkManager it is a copy of the profile in use, but for the address.
+  - Changes the address of an interface, usually from DHCP to a static one, for the program that manages it. Supported
+    are netplan (with systemd-networkd or NetworkManager), systemd-networkd, and NetworkManager.
+  - Writes one file beside those of others, which stay as they are. For networkd it is a drop-in, for netplan a YAML
+    file, and both add to the other files' settings of IPv6 and the rest. If another file has another static address or
+    router, the module fails and names the file. For NetworkManager it is a copy of the profile in use with another
+    address.
   - The new address is in force first where a reboot forgets it, with a rollback armed on the machine, and is written to
-    disk when the controller has come back over a new connection to it. If it does not within O(deadline_s), or the
+    disk when the controller has reconnected to it over a new connection. If it does not within O(deadline_s), or the
     machine is rebooted, the machine has its old address again.
-  - An address that another machine answers for is refused before anything is changed.
-  - An interface that already has the address and the gateway is left alone, whoever has set it so, the router included.
-  - Interfaces of ifupdown are refused, with what to tell the router instead.
-  - Later tasks have to go to the new address. Set C(ansible_host) when this has changed something.
+  - If another machine answers for the address, the module fails before anything is changed.
+  - An interface that already has the address and the gateway is not changed, also if the router has assigned them.
+  - Interfaces of ifupdown are not supported; the message names the DHCP reservation to use instead.
+  - Later tasks have to use the new address. Set C(ansible_host) when this has changed something.
 attributes:
   check_mode:
     support: full
@@ -31,7 +32,7 @@ attributes:
     description: Compares the addresses and the default route of the interface.
 options:
   interface:
-    description: The interface.
+    description: Name of the interface.
     type: str
     required: true
   address:
@@ -39,28 +40,28 @@ options:
     type: str
     required: true
   gateway:
-    description: The router.
+    description: Address of the router.
     type: str
     required: true
   dns:
-    description: Name servers. Left empty, those that came with a lease stay.
+    description: Name servers. If empty, those of the DHCP lease are kept.
     type: list
     elements: str
     default: []
   method:
     description:
-      - V(static) gives the machine its address.
-      - V(reservation) changes nothing. It says what to tell the router, whose DHCP server then gives the address, and
-        fails while the machine does not have it, but not in check mode.
+      - V(static) sets the address on the machine.
+      - V(reservation) changes nothing. It returns the reservation with which the router's DHCP server assigns the
+        address, and fails while the machine does not have it, except in check mode.
     type: str
     choices: [static, reservation]
     default: static
   host:
-    description: The machine's name, for what the router is told.
+    description: The machine's name, for the reservation in the router.
     type: str
     default: ""
   deadline_s:
-    description: Seconds from arming the rollback within which the controller must have come back.
+    description: Seconds from arming the rollback within which the controller must have reconnected.
     type: int
     default: 60
   token:
@@ -76,14 +77,14 @@ author:
 
 EXAMPLES = r"""
 ---
-- name: Keep one address
+- name: Set a static address
   tars.home.host_address:
     interface: enp4s0
     address: 192.168.1.10/24
     gateway: 192.168.1.1
   register: moved
 
-- name: Go on at the new address
+- name: Continue at the new address
   ansible.builtin.set_fact:
     ansible_host: 192.168.1.10
   when: moved is changed and not ansible_check_mode
@@ -97,7 +98,7 @@ changes:
   elements: str
   sample: ["address 192.168.1.77/24 -> 192.168.1.10/24"]
 reservation:
-  description: What to tell the router so that it gives the machine this address.
+  description: The DHCP reservation with which the router assigns this address.
   returned: success
   type: str
   sample: reserve 192.168.1.10 for xps8950 (02:00:5e:00:00:0a) in the router
@@ -108,105 +109,64 @@ deadline_s:
   sample: 60
 """
 
-import time
+from collections.abc import Mapping
+from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.tars.home.plugins.module_utils.network import address as host_address
-from ansible_collections.tars.home.plugins.module_utils.network.rollback import Rollback, RollbackError
-from ansible_collections.tars.home.plugins.module_utils.system import files as file_set
+from ansible_collections.tars.home.plugins.module_utils.network import address
+from ansible_collections.tars.home.plugins.module_utils.network.renderer import Desired
+from ansible_collections.tars.home.plugins.module_utils.network.rollback import Rollback
+from ansible_collections.tars.home.plugins.module_utils.resource.converge import Resource
+from ansible_collections.tars.home.plugins.module_utils.resource.module_task import Module, ModuleTask, ensure
+
+ARGUMENTS: dict[str, Any] = {
+    "interface": {"type": "str", "required": True},
+    "address": {"type": "str", "required": True},
+    "gateway": {"type": "str", "required": True},
+    "dns": {"type": "list", "elements": "str", "default": []},
+    "method": {"type": "str", "choices": ["static", "reservation"], "default": "static"},
+    "host": {"type": "str", "default": ""},
+    "deadline_s": {"type": "int", "default": 60},
+    "token": {"type": "str", "no_log": False},
+    "confirm": {"type": "bool", "default": False},
+}
 
 
-def shown(addresses: tuple, gateway: str) -> str:
-    return "".join(f"{line}\n" for line in (*addresses, f"default via {gateway or 'none'}"))
+def desired(params: Mapping[str, Any]) -> Desired:
+    """Return the settings that the parameters describe."""
+    return Desired(params["address"], params["gateway"], tuple(params["dns"]))
 
 
-def converge(module: AnsibleModule) -> dict:
-    """Read, plan, apply; the confirmation reads back."""
-    params = module.params
-    wish = host_address.Wish(params["address"], params["gateway"], tuple(params["dns"]))
-    rollback, name = Rollback("address"), params["interface"]
+def resource(params: Mapping[str, Any]) -> Resource[address.Interface, str]:
+    """Return the address of the interface as a resource."""
+    return address.resource(
+        params["interface"], desired(params), params["host"], params["deadline_s"], params["token"] or ""
+    )
+
+
+def run(module: Module) -> dict[str, Any]:
+    """Put the address into force with an armed rollback, confirm it, or report the reservation."""
+    params, name = module.params, module.params["interface"]
     if params["confirm"]:
-        if not rollback.kept(params["token"]):
-            renderer = host_address.arrived(name, wish, lambda: rollback.waiting(params["token"]))
-            rollback.confirm(params["token"], lambda: host_address.persist(renderer))
+        address.confirm(name, desired(params), params["token"])
         return {"changed": True}
     if params["method"] == "reservation":
-        return reserved(module, host_address.read(name), wish)
-    earlier = rollback.armed()
-    if earlier and not module.check_mode:
-        if earlier["until"] + 10 < time.monotonic():
-            # Its timer is gone, which is nobody's doing here.
-            rollback.undo()
-        module.fail_json(
-            msg=f"An earlier change of {name}'s address waits for its confirmation and undoes itself. "
-            "Next: run again in a minute."
-        )
-    found = host_address.look_up(name)
-    current = host_address.read(name, found)
-    changes = host_address.plan(current, wish)
-    result = {
-        "changed": bool(changes),
-        "changes": changes,
-        "reservation": host_address.reservation(current, wish, params["host"]),
-        "diff": {
-            "before": shown(current.addresses, current.gateway),
-            "after": shown((wish.address,), wish.gateway),
-        },
-    }
-    if not changes:
-        return result
-    if found is None:
-        raise host_address.refuse(current, wish, params["host"])
-    if changes == [host_address.UNWRITTEN]:
+        current = address.read(name)
         if not module.check_mode:
-            host_address.persist(found)
-        return result
-    if wish.address not in current.addresses:
-        other = host_address.taken(wish.address, current)
-        if other:
-            module.fail_json(msg=f"{wish.address} is taken: {other} answers for it. Next: free it, or choose another.")
-    text = found.text(wish)
-    if module.check_mode:
-        return result
-    host_address.move(rollback, found, text, params["deadline_s"], params["token"])
-    return {**result, "armed": True, "deadline_s": params["deadline_s"]}
+            address.require_reserved(current, desired(params), params["host"])
+        reservation = address.reservation(current, desired(params), params["host"])
+        return {"changed": False, "changes": [], "reservation": reservation}
+    if not module.check_mode:
+        address.refuse_armed(Rollback("address"), name)
+    address.require_possible(name, desired(params), params["host"])
+    return ensure(module, resource(params))
 
 
-def reserved(module: AnsibleModule, current: host_address.Interface, wish: host_address.Wish) -> dict:
-    """Say what the router must be told, and fail while it does not act by it."""
-    told = host_address.reservation(current, wish, module.params["host"])
-    if wish.address not in current.addresses and not module.check_mode:
-        module.fail_json(
-            msg=f"{current.name} has {', '.join(current.addresses) or 'no address'}, and {wish.address} from the "
-            f"router is wanted. Next: {told}; then restart the machine, and run again.",
-            reservation=told,
-        )
-    return {"changed": False, "changes": [], "reservation": told}
+TASK = ModuleTask(ARGUMENTS, run, resource=resource)
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "interface": {"type": "str", "required": True},
-            "address": {"type": "str", "required": True},
-            "gateway": {"type": "str", "required": True},
-            "dns": {"type": "list", "elements": "str", "default": []},
-            "method": {"type": "str", "choices": ["static", "reservation"], "default": "static"},
-            "host": {"type": "str", "default": ""},
-            "deadline_s": {"type": "int", "default": 60},
-            "token": {"type": "str", "no_log": False},
-            "confirm": {"type": "bool", "default": False},
-        },
-        supports_check_mode=True,
-    )
-    try:
-        module.exit_json(**converge(module))
-    except (host_address.AddressError, RollbackError, file_set.FileSetError) as error:
-        module.fail_json(msg=str(error))
-    except OSError as error:
-        module.fail_json(
-            msg=f"{error.filename}: {error.strerror}. What is not confirmed undoes itself. Next: mend it, run again."
-        )
+    """Run the module."""
+    TASK.main()
 
 
 if __name__ == "__main__":

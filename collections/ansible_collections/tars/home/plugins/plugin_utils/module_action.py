@@ -16,7 +16,7 @@ from ansible_collections.tars.home.plugins.module_utils.resource.errors import R
 from ansible_collections.tars.home.plugins.module_utils.resource.module_task import ModuleTask
 
 
-class ModuleAction(ActionBase):
+class ModuleAction(ActionBase):  # type: ignore[misc]  # Ansible has no annotations
     """Run the module of the task's name, unless the probe of its resource finds nothing to change.
 
     A probe costs one command over the open connection, a module a payload and an interpreter on the machine: a

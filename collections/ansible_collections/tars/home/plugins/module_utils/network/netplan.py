@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Interfaces that netplan gives to systemd-networkd or to NetworkManager: our wish is one more YAML file.
+"""Interfaces that netplan configures for systemd-networkd or NetworkManager: our settings are one more YAML file.
 
-Netplan reads all of them and merges them: of single values the last file's counts, lists add up. What it makes of them
-with ours is tried in a folder of its own before anything counts. `netplan apply` is not for here: it sets every
-interface anew, not only the one.
+Netplan merges all files: of single values the last file's takes precedence, lists are concatenated. The outcome with
+our file is tried in a folder of its own before anything changes. `netplan apply` is not used, because it configures
+every interface again, not only this one.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Optional
 
-from . import network_manager as address_network_manager
-from . import networkd as address_networkd
-from .renderer import HEADER, AddressError, Renderer, Told, Wish
-from .rollback import run
+from ..system import files
+from ..system.process import run
+from . import network_manager, networkd
+from .renderer import HEADER, AddressError, Configured, Desired, Renderer
 
 ROOTS = ("lib", "etc", "run")
-"""Where netplan looks for YAML. Of two with one name the one further behind counts (netplan-generate(8))."""
+"""Folders where netplan looks for YAML. Of two files of one name the later folder's counts (netplan-generate(8))."""
 KINDS = ("ethernets", "bridges", "bonds", "vlans", "wifis")
 FOR_NETWORKD = re.compile(r"(?P<made>/run/systemd/network/10-netplan-(?P<key>.+)\.network)")
 FOR_NETWORK_MANAGER = re.compile(r"(?P<made>/run/NetworkManager/system-connections/netplan-(?P<key>.+)\.nmconnection)")
@@ -33,36 +33,37 @@ FOR_NETWORK_MANAGER = re.compile(r"(?P<made>/run/NetworkManager/system-connectio
 
 @dataclass(frozen=True)
 class Netplan(Renderer):
-    """One more YAML file. `key` is what netplan calls the interface, `made` the file that it makes of all of them."""
+    """One more YAML file. `key` is netplan's name of the interface, `made` the file that it generates from all."""
 
     key: str = ""
     made: str = ""
-    told: Callable[[str], Told] = address_networkd.told
+    configured: Callable[[str], Configured] = networkd.configured
 
-    def text(self, wish: Wish) -> str:
-        if self.told is address_networkd.told:
-            address_networkd.alone(self.interface, self.made)
+    def text(self, desired: Desired) -> str:
+        if self.configured is networkd.configured:
+            networkd.alone(self.interface, self.made)
         others = self._outcome("")
-        beside = others.beside(wish)
-        if beside:
+        conflicts = others.conflicts(desired)
+        if conflicts:
             raise AddressError(
-                f"{self.interface} has {beside} by {self._where(others, wish)}, and netplan adds up what its files "
-                f"say; {wish.address} by {wish.gateway} is wanted. Next: take it out there, or have the spec say it."
+                f"{self.interface}: found {conflicts} in {self._where(others, desired)}, which netplan would keep; "
+                f"expected {desired.address} by {desired.gateway} alone. Next: remove it there, or make it the desired "
+                "address."
             )
         settings: dict[str, object] = {"dhcp4": False}
-        if wish.address not in others.addresses:
-            settings["addresses"] = [wish.address]
-        if wish.gateway not in others.gateways:
-            settings["routes"] = [{"to": "default", "via": wish.gateway}]
-        if wish.dns or self.dns:
-            settings["nameservers"] = {"addresses": list(wish.dns or self.dns)}
+        if desired.address not in others.addresses:
+            settings["addresses"] = [desired.address]
+        if desired.gateway not in others.gateways:
+            settings["routes"] = [{"to": "default", "via": desired.gateway}]
+        if desired.dns or self.dns:
+            settings["nameservers"] = {"addresses": list(desired.dns or self.dns)}
         # JSON is YAML as well, and needs no library.
         text = f"{HEADER}\n{json.dumps({'network': {'version': 2, self._kind(): {self.key: settings}}}, indent=2)}\n"
         outcome = self._outcome(text)
-        if outcome != Told(frozenset([wish.address]), frozenset([wish.gateway])):
+        if outcome != Configured(frozenset([desired.address]), frozenset([desired.gateway])):
             raise AddressError(
-                f"{self.interface}: {wish.address} by {wish.gateway} is wanted, and with {self.below_etc} netplan "
-                f"would give it {str(outcome) or 'nothing'}. Next: see what `netplan get` says of {self.key}."
+                f"{self.interface}: with {self.persistent_path} netplan would configure {str(outcome) or 'nothing'}, "
+                f"expected {desired.address} by {desired.gateway}. Next: check {self.key} in `netplan get`."
             )
         return text
 
@@ -71,72 +72,72 @@ class Netplan(Renderer):
             if run(["netplan", "get", f"{kind}.{self.key.replace('.', chr(92) + '.')}"]).strip() != "null":
                 return kind
         raise AddressError(
-            f"{self.interface}: netplan made {self.made}, and `netplan get` knows no {self.key} among its "
-            f"{', '.join(KINDS)}. Next: run `netplan generate` and see what it says."
+            f"{self.interface}: netplan generated {self.made}, but `netplan get` has no {self.key} among its "
+            f"{', '.join(KINDS)}. Next: run `netplan generate` and correct what it reports."
         )
 
-    def _outcome(self, ours: str) -> Told:
-        """What netplan makes of all YAML files with this text for ours."""
+    def _outcome(self, ours: str) -> Configured:
+        """Return the settings that netplan generates from all YAML files, with this text as ours."""
         # Not on disk: such files may hold the key of a wireless network.
         with tempfile.TemporaryDirectory(prefix="tars-netplan-", dir="/run") as folder:
             for root in ROOTS:
-                os.makedirs(f"{folder}/{root}/netplan")
+                files.make_folder(f"{folder}/{root}/netplan")
                 for path in glob.glob(f"/{root}/netplan/*.yaml"):
                     shutil.copy(path, f"{folder}{path}")
-            for path in (self.below_etc, self.below_run):
+            for path in (self.persistent_path, self.runtime_path):
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(f"{folder}{path}")
             if ours:
-                with open(f"{folder}{self.below_run}", "w", encoding="utf-8", opener=_private) as file:
-                    file.write(ours)
+                files.write_file(f"{folder}{self.runtime_path}", ours, 0o600)
             run(["netplan", "generate", "--root-dir", folder])
             with open(f"{folder}{self.made}", encoding="utf-8") as file:
-                return self.told(file.read())
+                return self.configured(file.read())
 
-    def _where(self, others: Told, wish: Wish) -> str:
-        """The YAML files that say what stands against the wish."""
-        against = (others.addresses - {wish.address}) | (others.gateways - {wish.gateway})
-        found = []
+    def _where(self, others: Configured, desired: Desired) -> str:
+        """Return the YAML files with the contradicting settings."""
+        against = (others.addresses - {desired.address}) | (others.gateways - {desired.gateway})
+        paths = []
         for path in sorted(path for root in ROOTS for path in glob.glob(f"/{root}/netplan/*.yaml")):
             with open(path, encoding="utf-8") as file:
                 text = file.read()
-            if path not in (self.below_etc, self.below_run) and any(said in text for said in against):
-                found.append(path)
-        return ", ".join(found) or "netplan"
+            if path not in (self.persistent_path, self.runtime_path) and any(value in text for value in against):
+                paths.append(path)
+        return ", ".join(paths) or "netplan"
+
+
+def file_name(interface: str) -> str:
+    """Return the name of our file for an interface: the last one, so that it takes precedence."""
+    return f"zz-tars-{interface}.yaml"
 
 
 def find(interface: str) -> Optional[Renderer]:
-    """The interface's renderer, where netplan has made what the program that looks after it reads."""
-    link = address_networkd.link(interface)
+    """Return the interface's renderer if netplan generated its configuration, else None."""
+    link = networkd.link(interface)
     if link is not None:
         made = FOR_NETWORKD.fullmatch(link["NETWORK_FILE"])
-        renew = f"networkctl reload\nnetworkctl reconfigure {interface}"
-        told, dns = address_networkd.told, address_networkd.servers(link)
+        activate = f"networkctl reload\nnetworkctl reconfigure {interface}"
+        configured, dns = networkd.configured, networkd.servers(link)
     else:
-        profile = address_network_manager.active(interface)
+        profile = network_manager.active(interface)
         if profile is None:
             return None
         made = FOR_NETWORK_MANAGER.fullmatch(profile.path)
-        renew = address_network_manager.use(profile.uuid)
-        told, dns = address_network_manager.told, profile.dns
-    # What NetworkManager itself has put into netplan's folder it goes on to look after as its own.
+        activate = network_manager.use(profile.uuid)
+        configured, dns = network_manager.configured, profile.dns
+    # NetworkManager keeps managing the files that it has itself written into netplan's folder.
     if made is None or made["key"].startswith("NM-"):
         return None
-    name = f"netplan/zz-tars-{interface}.yaml"
+    name = f"netplan/{file_name(interface)}"
     return Netplan(
         interface=interface,
         program="netplan",
         source=made["made"],
         dns=dns,
-        below_run=f"/run/{name}",
-        below_etc=f"/etc/{name}",
-        renew=f"netplan generate\n{renew}",
-        back=f"netplan generate\n{renew}",
+        runtime_path=f"/run/{name}",
+        persistent_path=f"/etc/{name}",
+        activate=f"netplan generate\n{activate}",
+        restore=f"netplan generate\n{activate}",
         key=made["key"],
         made=made["made"],
-        told=told,
+        configured=configured,
     )
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

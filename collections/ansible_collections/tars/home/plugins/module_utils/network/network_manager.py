@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Interfaces that NetworkManager looks after by a profile of its own: our wish is a profile that goes before it.
+"""Interfaces that NetworkManager manages by a profile: our settings are a profile that is preferred to it.
 
-It is a copy of the profile in use but for its name and what it says of IPv4 addresses, and is preferred at a boot by
-its priority. A profile below /run hides the one below /etc that has the same identifier (seen with 1.52).
+It is a copy of the profile in use except for its name and its IPv4 addresses, and is preferred at a boot by its
+priority. A profile below /run hides the one below /etc that has the same identifier (seen with 1.52).
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ import uuid
 from dataclasses import dataclass
 from typing import Optional
 
-from .renderer import HEADER, Renderer, Told, Wish, sections
-from .rollback import run
+from ..system.process import run
+from .renderer import HEADER, Configured, Desired, Renderer, sections
 
 PROFILES = "NetworkManager/system-connections"
 PRIORITY = 999
-"""Of those that connect by themselves the highest goes first; there is none higher (nm-settings(5))."""
+"""The highest priority of a profile that connects automatically (nm-settings(5))."""
 CONNECTION = re.compile(r"(id|uuid|interface-name|autoconnect|autoconnect-priority|permissions|timestamp)$")
-"""What a profile says of itself: its name, and when and for whom it is used."""
+"""The keys of a profile's name, and of when and for which users it is used."""
 IPV4 = re.compile(r"(method|gateway|never-default|dns|ignore-auto-dns|ignore-auto-routes|address(es)?\d*)$")
-"""What a profile says of IPv4 addresses. Routes to particular networks, search domains and the rest stay."""
+"""The keys of a profile's IPv4 addresses. Routes to particular networks, search domains and the rest stay."""
 
 
 @dataclass(frozen=True)
@@ -37,44 +37,49 @@ class Profile:
 class NetworkManager(Renderer):
     """A profile of the interface's own."""
 
-    def text(self, wish: Wish) -> str:
+    def text(self, desired: Desired) -> str:
         with open(self.source, encoding="utf-8") as file:
-            return profile(file.read(), self.interface, wish, wish.dns or self.dns)
+            return profile(file.read(), self.interface, desired, desired.dns or self.dns)
 
-    def settle(self) -> None:
+    def finish(self) -> None:
         run(["nmcli", "connection", "reload"])
 
 
+def file_name(interface: str) -> str:
+    """Return the name of our profile's file for an interface."""
+    return f"tars-{interface}.nmconnection"
+
+
 def find(interface: str) -> Optional[Renderer]:
-    """The interface's renderer, where NetworkManager has it by a profile in a file."""
+    """Return the interface's renderer if NetworkManager manages it by a profile in a file, else None."""
     current = active(interface)
     if current is None:
         return None
-    name = f"{PROFILES}/tars-{interface}.nmconnection"
+    name = f"{PROFILES}/{file_name(interface)}"
     return NetworkManager(
         interface=interface,
         program="NetworkManager",
         source=current.path,
         dns=current.dns,
-        below_run=f"/run/{name}",
-        below_etc=f"/etc/{name}",
-        renew=use(identifier(interface)),
-        back=use(current.uuid),
+        runtime_path=f"/run/{name}",
+        persistent_path=f"/etc/{name}",
+        activate=use(identifier(interface)),
+        restore=use(current.uuid),
     )
 
 
 def use(identifier: str) -> str:
-    """The shell commands that have NetworkManager read its files anew and use a profile."""
+    """Return the shell commands that let NetworkManager read its files again and use a profile."""
     return f"nmcli connection reload\nnmcli --wait 20 connection up uuid {identifier}"
 
 
 def identifier(interface: str) -> str:
-    """The identifier of our profile for an interface, always the same."""
+    """Return the identifier of our profile for an interface, which is always the same."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"tars.home.host_address/{interface}"))
 
 
 def active(interface: str) -> Optional[Profile]:
-    """The profile that NetworkManager uses on an interface; None where it uses none, or none of a file of its own."""
+    """Return the profile that NetworkManager uses on an interface, None if there is none with a file of its own."""
     if run(["systemctl", "show", "--property=ActiveState", "--value", "NetworkManager"]).strip() != "active":
         return None
     shown = run(["nmcli", "--terse", "--fields", "GENERAL.CON-UUID,IP4.DNS", "device", "show", interface])
@@ -85,14 +90,14 @@ def active(interface: str) -> Optional[Profile]:
     if not path.endswith(".nmconnection"):
         return None
     with open(path, encoding="utf-8") as file:
-        # Of an interface that somebody else has set up it keeps a profile as well, for show.
-        if any(name == ".nmmeta" and ("external", "true") in found for name, found in sections(file.read())):
+        # NetworkManager also shows a profile for an interface that another program has configured.
+        if any(name == ".nmmeta" and ("external", "true") in pairs for name, pairs in sections(file.read())):
             return None
     return Profile(current, path, tuple(value for key, value in pairs if key.startswith("IP4.DNS")))
 
 
-def profile(text: str, interface: str, wish: Wish, dns: tuple[str, ...]) -> str:
-    """A profile with our wish, made from the text of another."""
+def profile(text: str, interface: str, desired: Desired, dns: tuple[str, ...]) -> str:
+    """A profile with our desired, made from the text of another."""
     ours = {
         "connection": [
             f"id=tars-{interface}",
@@ -100,19 +105,19 @@ def profile(text: str, interface: str, wish: Wish, dns: tuple[str, ...]) -> str:
             f"interface-name={interface}",
             f"autoconnect-priority={PRIORITY}",
         ],
-        "ipv4": ["method=manual", f"address1={wish.address}", f"gateway={wish.gateway}"],
+        "ipv4": ["method=manual", f"address1={desired.address}", f"gateway={desired.gateway}"],
     }
     if dns:
         ours["ipv4"].append(f"dns={''.join(f'{server};' for server in dns)}")
     replaced = {"connection": CONNECTION, "ipv4": IPV4}
     lines = [HEADER]
-    for name, found in sections(text):
+    for name, pairs in sections(text):
         if name in ("", ".nmmeta"):
             continue
-        defaults = tuple(key for key, value in found if key.startswith("route") and value.startswith("0.0.0.0/0"))
+        defaults = tuple(key for key, value in pairs if key.startswith("route") and value.startswith("0.0.0.0/0"))
         kept = [
             f"{key}={value}"
-            for key, value in found
+            for key, value in pairs
             if not (name in replaced and replaced[name].match(key))
             and not (name == "ipv4" and key.removesuffix("_options") in defaults)
         ]
@@ -122,13 +127,13 @@ def profile(text: str, interface: str, wish: Wish, dns: tuple[str, ...]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def told(text: str) -> Told:
-    """What a profile says about IPv4."""
+def configured(text: str) -> Configured:
+    """Return the IPv4 settings of a profile."""
     addresses, gateways, dhcp = set(), set(), False
-    for name, found in sections(text):
+    for name, pairs in sections(text):
         if name != "ipv4":
             continue
-        for key, value in found:
+        for key, value in pairs:
             first, _, router = value.partition(",")
             if re.fullmatch(r"address(es)?\d*", key):
                 addresses.add(first)
@@ -139,4 +144,4 @@ def told(text: str) -> Told:
                 gateways.add(value)
             elif key == "method":
                 dhcp = value == "auto"
-    return Told(frozenset(addresses), frozenset(gateways - {""}), dhcp)
+    return Configured(frozenset(addresses), frozenset(gateways - {""}), dhcp)

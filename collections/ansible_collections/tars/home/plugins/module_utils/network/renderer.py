@@ -1,21 +1,23 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What every program that looks after an interface has in common, seen from one who gives the interface an address."""
+"""The common interface of the programs that manage network interfaces (netplan, systemd-networkd, NetworkManager)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ..resource.errors import ResourceError
+
 HEADER = "# Written by tars.home.host_address, changes are lost."
 
 
-class AddressError(Exception):
-    """The address cannot be as wished. The message names the interface, what was found and the next step."""
+class AddressError(ResourceError):
+    """The address cannot be as desired. The message names the interface, what was found and the next step."""
 
 
 @dataclass(frozen=True)
-class Wish:
-    """The one IPv4 address with its prefix length, the router, and name servers (empty: those it has)."""
+class Desired:
+    """The one IPv4 address with its prefix length, the router, and name servers (empty: the current ones)."""
 
     address: str
     gateway: str
@@ -23,61 +25,61 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class Told:
-    """What files say about IPv4: addresses with their prefix lengths, routers, and whether a lease is asked for."""
+class Configured:
+    """The IPv4 settings in files: addresses with their prefix lengths, routers, and whether DHCP is used."""
 
     addresses: frozenset[str] = frozenset()
     gateways: frozenset[str] = frozenset()
     dhcp: bool = False
 
-    def beside(self, wish: Wish) -> str:
-        """What of it stands against the wish, in words; empty where nothing does. A lease can be declined."""
-        return str(Told(self.addresses - {wish.address}, self.gateways - {wish.gateway}))
+    def conflicts(self, desired: Desired) -> str:
+        """Return the settings that contradict the desired ones, in words; empty if none does. DHCP does not."""
+        return str(Configured(self.addresses - {desired.address}, self.gateways - {desired.gateway}))
 
     def __str__(self) -> str:
         words = [f"address {address}" for address in sorted(self.addresses)]
-        return ", ".join(words + [f"router {gateway}" for gateway in sorted(self.gateways)] + ["a lease"] * self.dhcp)
+        return ", ".join(words + [f"router {gateway}" for gateway in sorted(self.gateways)] + ["DHCP"] * self.dhcp)
 
 
 @dataclass(frozen=True)
 class Renderer:
-    """The program that looks after one interface, and the file of ours that tells it our wish.
+    """The program that manages one interface, and the file of ours with the desired settings.
 
-    That file lies at `below_run` until it is confirmed, where a reboot forgets it, and at `below_etc` from then on.
-    `renew` are the shell commands that set the interface by it, `back` those that do so once it is gone again.
+    The file is at `runtime_path` until it is confirmed, where a reboot deletes it, and at `persistent_path` from then
+    on. `activate` are the shell commands that put it into force, `restore` those that do so after it was deleted.
     """
 
     interface: str
     program: str
     source: str
-    """The file that the program has about the interface now."""
+    """The file that configures the interface now."""
     dns: tuple[str, ...]
     """The name servers in force."""
-    below_run: str
-    below_etc: str
-    renew: str
-    back: str
+    runtime_path: str
+    persistent_path: str
+    activate: str
+    restore: str
     mode: int = 0o600
 
-    def text(self, wish: Wish) -> str:
-        """What our file has to say. Raises AddressError where what other files say stands against the wish."""
+    def text(self, desired: Desired) -> str:
+        """Return the text of our file. Raises AddressError if other files contradict the desired settings."""
         raise NotImplementedError
 
-    def make_way(self) -> None:
-        """See to it that the file at `below_run` counts while there is one at `below_etc`, now and after a reboot."""
+    def move_aside(self) -> None:
+        """Let the file at `runtime_path` take precedence over one at `persistent_path`, now and after a reboot."""
 
-    def settle(self) -> None:
-        """Tell the program that the file has moved from `below_run` to `below_etc`."""
+    def finish(self) -> None:
+        """Let the program notice that the file was moved from `runtime_path` to `persistent_path`."""
 
 
 def sections(text: str) -> Iterator[tuple[str, list[tuple[str, str]]]]:
-    """The sections of a file such as networkd's and NetworkManager's: name, and its keys and values in order."""
-    name, found = "", list[tuple[str, str]]()
+    """Yield the sections of a file of networkd or NetworkManager: the name, and its keys and values in order."""
+    name, pairs = "", list[tuple[str, str]]()
     for line in map(str.strip, text.splitlines()):
         if line.startswith("[") and line.endswith("]"):
-            yield name, found
-            name, found = line[1:-1], []
+            yield name, pairs
+            name, pairs = line[1:-1], []
         elif "=" in line and not line.startswith(("#", ";")):
             key, _, value = line.partition("=")
-            found.append((key.strip(), value.strip()))
-    yield name, found
+            pairs.append((key.strip(), value.strip()))
+    yield name, pairs

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A change that can cut the connection it came over: the machine undoes it by itself unless it is confirmed in time.
+"""Change that can cut its own connection: the machine undoes it by itself unless it is confirmed in time.
 
-The order that leaves no gap: arm, apply within `guarded`, confirm over another connection. Everything lies in /run and
-in a transient timer, so a reboot forgets both; what is applied must therefore reach no disk before it is confirmed.
+The order that leaves no gap: arm, make the change within `guarded`, confirm over another connection. All state is in
+/run and in a transient timer, so a reboot forgets both; the change must therefore not be written to disk before it is
+confirmed.
 
-The program that changes the machine may die at any point, too: a terminal that hangs up takes it along. So the timer
-alone decides, by what it finds in /run and, once the change is being written to disk, by what is on disk.
+The program that changes the machine may die at any point, too: a terminal that hangs up kills it. So the timer alone
+decides, by the files in /run and, once the change is being written to disk, by what is on disk.
 """
 
 from __future__ import annotations
@@ -15,22 +16,25 @@ import fcntl
 import json
 import os
 import shlex
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, Optional
+
+from ..resource.errors import ResourceError
+from ..system import files
+from ..system.process import run
 
 ROOT = "/run/tars-rollback"
 
 SCRIPT = """\
 #!/bin/sh
-# Written by T.A.R.S. Undoes a change that nobody has confirmed.
+# Written by T.A.R.S. Undoes a change that was not confirmed.
 cd {folder} || exit 1
 exec 9>>lock
-# A change is applied within seconds while it holds the lock; one that hangs is undone all the same.
+# A change takes seconds while it holds the lock; one that hangs is undone all the same.
 flock --timeout 30 9
 grep --quiet --no-messages {token} armed || exit 0
-# Who was to say that it is confirmed died right after writing it to disk.
+# The process may have died after writing the change to disk, before recording the confirmation.
 if
 {kept}
 then
@@ -56,8 +60,8 @@ grep --quiet --no-messages {token} armed || exit 0
 """
 
 
-class RollbackError(Exception):
-    """The change cannot be guarded, applied or confirmed. The message says how the machine is left."""
+class RollbackError(ResourceError):
+    """The change cannot be guarded, made or confirmed. The message describes the state of the machine."""
 
 
 class Rollback:
@@ -68,52 +72,59 @@ class Rollback:
         self.folder = os.path.join(root, name)
 
     def armed(self) -> Optional[dict[str, Any]]:
-        """The change that waits for its confirmation, if any: its token, the ssh connection it came over, and until
-        when it waits (seconds of the monotonic clock).
+        """Return the change that waits for its confirmation, if any.
+
+        Its keys: `token`, `connection` (the ssh connection it came over) and `until` (seconds of the monotonic clock).
         """
         return self._read("armed")
 
     def kept(self, token: str) -> bool:
-        """Whether this change was confirmed, so that only the answer to that was lost."""
-        found = self._read("kept")
-        return found is not None and bool(found["token"] == token)
+        """Return whether this change was confirmed, so that only the answer was lost."""
+        change = self._read("kept")
+        return change is not None and bool(change["token"] == token)
 
     def arm(self, undo: str, seconds: int, token: str, kept: str = "false") -> None:
-        """Have the shell commands `undo` run in so many seconds. Raises RollbackError, and nothing is armed then.
+        """Run the shell commands `undo` in so many seconds, unless the change is confirmed before.
 
         `undo` is run again until it succeeds, and not at all where the shell commands `kept` find the change on disk.
-        An earlier change that was never confirmed is undone before.
+        An earlier change that was never confirmed is undone first.
+
+        Raises:
+            ResourceError: the rollback could not be armed; the change must not be made.
         """
         self.undo()
-        os.makedirs(self.folder, mode=0o700, exist_ok=True)
+        files.make_folder(self.folder, 0o700)
         script = self._write(f"undo-{token}.sh", SCRIPT.format(folder=self.folder, token=token, undo=undo, kept=kept))
         armed = {"token": token, "connection": ssh_connection(), "until": time.monotonic() + seconds}
-        # Nothing is armed without a timer, wherever this ends; on a very slow machine the timer waits for the lock.
+        # Nothing is armed without a timer, wherever this fails; on a very slow machine the timer waits for the lock.
         with self._locked():
             self._timer(f"rollback-{self.name}-{token}", seconds, script)
             self._write("armed", json.dumps(armed))
 
     @contextlib.contextmanager
     def guarded(self, token: str) -> Iterator[None]:
-        """Within this block the change can be applied: it is armed and is not being undone.
+        """Make the change within this block: it is armed and is not being undone.
 
-        What the block runs must end within 30 seconds.
+        The block must end within 30 seconds.
         """
         with self._locked():
             self.waiting(token)
             yield
 
     def later(self, token: str, change: str, after_s: int) -> None:
-        """Run shell commands after so many seconds, if the change is armed then: for one that cuts this connection."""
+        """Run shell commands that cut this connection after so many seconds, if the change is still armed then."""
         script = self._write(f"change-{token}.sh", CHANGE.format(folder=self.folder, token=token, change=change))
         self._timer(f"change-{self.name}-{token}", after_s, script)
 
     def confirm(self, token: str, persist: Callable[[], None]) -> None:
-        """Keep the change: `persist` writes it where it survives a reboot, then the rollback is disarmed: its
-        timer still runs out and finds nothing to do. Does nothing when this change is kept already.
+        """Keep the change. Does nothing if it is kept already.
 
-        Raises RollbackError when the change is undone already, or when this is the connection it came over: that one
-        may live on where no new one could be made. An error of `persist` leaves the rollback armed.
+        `persist` writes it where it survives a reboot, then the rollback is disarmed: its timer still expires, without
+        effect. An error of `persist` leaves the rollback armed.
+
+        Raises:
+            RollbackError: the change is undone already, or this is the connection it came over, which may live on
+                where no new one could be made.
         """
         with self._locked():
             if self.kept(token):
@@ -126,37 +137,37 @@ class Rollback:
                     "ssh connections (ControlPersist), then run again."
                 )
             persist()
-            # The timer waits for 30 seconds at most, and may have looked at the disk already.
+            # The timer waits for 30 seconds at most, and may have compared the disk already.
             if not self.kept(token):
                 self.waiting(token)
                 os.rename(self._path("armed"), self._path("kept"))
 
     def undo(self) -> bool:
-        """Undo at once what waits for its confirmation. Returns whether anything did."""
+        """Undo at once the change that waits for its confirmation. Return whether there was one."""
         waiting = self.armed()
         if waiting is None:
             return False
-        run(["/bin/sh", self._path(f"undo-{waiting['token']}.sh")], timeout=60)
+        run(["/bin/sh", self._path(f"undo-{waiting['token']}.sh")], timeout_s=60)
         return True
 
     def waiting(self, token: str) -> dict[str, Any]:
-        """What `armed` tells of this change. Raises RollbackError when it is undone already."""
-        found = self.armed()
-        if found is None or found["token"] != token:
+        """Return what `armed` returns for this change. Raises RollbackError if it is undone already."""
+        change = self.armed()
+        if change is None or change["token"] != token:
             raise RollbackError(
                 f"the change of the {self.name} was not confirmed in time: the machine has undone it and is as before. "
-                "Next: see why no new connection could be made with the new state, then run again."
+                "Next: find out why no new connection could be made with the new state, then run again."
             )
-        return found
+        return change
 
     def _timer(self, name: str, seconds: int, script: str) -> None:
-        # The timer's accuracy is a minute unless said otherwise.
+        # The default accuracy of timers is a minute.
         timer = [f"--on-active={seconds}", "--timer-property=AccuracySec=100ms", "--collect", "--quiet"]
         run(["systemd-run", f"--unit=tars-{name}", *timer, "/bin/sh", script])
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        os.makedirs(self.folder, mode=0o700, exist_ok=True)
+        files.make_folder(self.folder, 0o700)
         with open(self._path("lock"), "a", encoding="utf-8") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
@@ -164,16 +175,14 @@ class Rollback:
     def _read(self, name: str) -> Optional[dict[str, Any]]:
         try:
             with open(self._path(name), encoding="utf-8") as file:
-                found: dict[str, Any] = json.load(file)
+                change: dict[str, Any] = json.load(file)
         except FileNotFoundError:
             return None
-        return found
+        return change
 
     def _write(self, name: str, text: str) -> str:
         path = self._path(name)
-        with open(f"{path}.new", "w", encoding="utf-8") as file:
-            file.write(text)
-        os.rename(f"{path}.new", path)
+        files.write_file(path, text, 0o600)
         return path
 
     def _path(self, name: str) -> str:
@@ -181,14 +190,14 @@ class Rollback:
 
 
 def on_disk(path: str, text: str) -> str:
-    """Shell commands that find out whether the file at a path says just this."""
+    """Return shell commands that succeed if the file at a path has exactly this text."""
     return f"printf %s {shlex.quote(text)} | cmp --quiet {shlex.quote(path)} -"
 
 
 def ssh_connection() -> Optional[str]:
-    """What sshd calls SSH_CONNECTION: client's address and port, this machine's address and port. None without sshd.
+    """Return sshd's SSH_CONNECTION: client's address and port, this machine's address and port. None without sshd.
 
-    It is looked for in the ancestors as well, since sudo takes it out of the environment.
+    The ancestors of this process are searched as well, since sudo removes the variable from the environment.
     """
     process = os.getpid()
     while process > 1:
@@ -204,15 +213,3 @@ def ssh_connection() -> Optional[str]:
                 return entry.partition(b"=")[2].decode()
         process = parent
     return None
-
-
-def run(command: list[str], text: str = "", timeout: float = 20) -> str:
-    """Run a program with a text as its input and return what it printed. Raises RollbackError with what it said."""
-    try:
-        done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=timeout, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise RollbackError(f"{' '.join(command)}: {error}") from error
-    if done.returncode:
-        said = (done.stderr or done.stdout).strip()
-        raise RollbackError(f"{' '.join(command)} ended with {done.returncode}: {said}")
-    return done.stdout

@@ -1,68 +1,90 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""NFS mounts as systemd units: their text, and what to do to get from the present units to the wanted ones."""
+"""NFS mounts as systemd units: their text, their state, and the changes between two states."""
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Dict, FrozenSet, List, Mapping, Sequence, Tuple
+from typing import Any
+
+from ..resource.converge import Probe, Resource
+from ..resource.errors import ResourceError
+from . import files
+from .probing import combined, parts, read_by
+from .process import ProcessError, run
 
 MARKER = "# Written by tars.home.nfs_mounts, changes are lost.\n"
 """First line of every unit file of ours. A unit file without it is someone else's."""
 
+TIMEOUT_S = 300
+"""Seconds that systemctl may take: a mount in use is stopped only when its server answers or its timeout is over."""
 
-class NfsUnitError(Exception):
-    """The mounts contradict each other, or the machine stands in their way. The message names it and the next step."""
+
+class NfsUnitError(ResourceError):
+    """The mounts contradict each other, or the machine prevents them. The message names it and the next step."""
 
 
 @dataclass(frozen=True)
 class Mount:
     """One NFS export and where it is mounted. Times in seconds."""
 
-    name: str
     source: str
     path: str
-    options: Tuple[str, ...]
+    options: tuple[str, ...]
     mount_timeout_s: int
     idle_timeout_s: int
 
+    @property
+    def name(self) -> str:
+        """Return the name that systemd requires for the units of this path."""
+        return unit_name(self.path)
+
 
 @dataclass(frozen=True)
-class Present:
-    """The machine's state: text of the unit files of these names and of all of ours; enabled, active, masked units."""
+class Units:
+    """The units of a machine: texts of the files of the desired names and of all of ours, and their states."""
 
     files: Mapping[str, str]
-    enabled: FrozenSet[str]
-    active: FrozenSet[str]
-    masked: FrozenSet[str] = frozenset()
+    enabled: frozenset[str]
+    active: frozenset[str]
+    masked: frozenset[str] = frozenset()
 
     def state(self, unit: str) -> str:
-        """What systemd has of a unit, in words."""
+        """Return the state of a unit in words."""
         unit_file = next((word for word in ("enabled", "masked") if unit in getattr(self, word)), "not enabled")
         return f"{unit_file}, {'active' if unit in self.active else 'not active'}"
 
 
 @dataclass(frozen=True)
-class Plan:
-    """Mask and stop, stop these units, delete and write these files, reload systemd, then enable and start these."""
+class Change:
+    """One of `mask`, `stop`, `delete`, `write` (then with the text) and `start` for one unit."""
 
-    mask: Tuple[str, ...] = ()
-    stop: Tuple[str, ...] = ()
-    delete: Tuple[str, ...] = ()
-    write: Tuple[Tuple[str, str], ...] = ()
-    start: Tuple[str, ...] = ()
+    action: str
+    unit: str
+    text: str = ""
 
-    def __bool__(self) -> bool:
-        return self != Plan()
+    def __str__(self) -> str:
+        return f"{self.action} {self.unit}"
 
 
-def unit_files(mount: Mount) -> Dict[str, str]:
-    """The two unit files of a mount.
+def unit_name(path: str) -> str:
+    """Return the name of a path's units as `systemd-escape --path` does (systemd.unit(5), string escaping)."""
+    plain = "/".join(filter(None, path.split("/")))
+    escaped = re.sub(
+        rb"[^A-Za-z0-9:_./]|\A\.", lambda match: b"\\x%02x" % match[0][0], plain.encode("utf-8", "surrogateescape")
+    )
+    return escaped.decode().replace("/", "-") or "-"
 
-    The automount is wanted, not required, at boot, and mounts at the first access: a machine boots whether the NAS is
-    there or not (what `nofail` says in fstab), and an access to an absent one ends with an error after the timeout.
-    No limit of starts: after five mounts that are refused at once (systemd's default within ten seconds) the automount
-    would stay failed until somebody starts it by hand.
+
+def unit_files(mount: Mount) -> dict[str, str]:
+    """Return the two unit files of a mount.
+
+    The automount is wanted, not required, at boot, and mounts at the first access: a machine boots whether the NAS
+    answers or not (like `nofail` in fstab), and an access to an absent one ends with an error after the timeout.
+    Starts are not limited: after five mounts that are refused at once (systemd's default within ten seconds) the
+    automount would stay failed until somebody starts it by hand.
     """
     what, where = mount.source.replace("%", "%%"), mount.path.replace("%", "%%")
     options = ",".join(mount.options).replace("%", "%%")
@@ -79,11 +101,11 @@ def unit_files(mount: Mount) -> Dict[str, str]:
     }
 
 
-def options(read_only: bool, timeout_s: int, retries: int, further: Sequence[str]) -> Tuple[str, ...]:
-    """NFS mount options, see nfs(5). `timeo` is in tenths of a second.
+def options(read_only: bool, timeout_s: int, retries: int, further: Sequence[str]) -> tuple[str, ...]:
+    """Return the NFS mount options, see nfs(5). `timeo` is in tenths of a second.
 
-    What is only read is mounted soft: an access to a NAS that went away ends with an error. What is written to is
-    mounted hard: it waits for the NAS, because the kernel would drop what it has taken from a program and not yet sent.
+    A read-only mount is soft: an access to a NAS that is away ends with an error. A writable one is hard: it waits for
+    the NAS, because the kernel would drop data that it has taken from a program and not yet sent.
     """
     base = (
         *(("ro", "soft") if read_only else ("rw", "hard")),
@@ -98,70 +120,182 @@ def options(read_only: bool, timeout_s: int, retries: int, further: Sequence[str
 
 
 def refuse_contradictions(mounts: Sequence[Mount]) -> None:
-    """Refuse mounts that share a path, or lie at none or at the root."""
+    """Raise NfsUnitError for mounts that share a path, or whose path is relative, the root, or not the shortest."""
     paths = [mount.path for mount in mounts]
-    if len({mount.name for mount in mounts}) < len(mounts) or not all(re.match("/+[^/]", path) for path in paths):
+    unusual = [path for path in paths if not re.match("/+[^/]", path) or {".", ".."} & set(path.split("/"))]
+    if unusual or len({mount.name for mount in mounts}) < len(mounts):
         raise NfsUnitError(
-            f"Every mount needs an absolute path of its own; given are {', '.join(paths)}. Next: correct the list of "
-            "mounts, then run again."
+            f"Every mount needs an absolute path of its own, without dots; given are {', '.join(paths)}. Next: correct "
+            "the list of mounts, then run again."
         )
 
 
-def plan(present: Present, mounts: Sequence[Mount], masked: Sequence[str] = ()) -> Plan:
-    """What turns the present units into the wanted ones. Empty (false) where nothing differs.
+def resource(mounts: Sequence[Mount], masked: Sequence[str], folder: str) -> Resource[Units, Change]:
+    """Return all NFS mounts of a machine as a resource, and units that must not start.
 
     Raises:
-        NfsUnitError: a unit file of a wanted name is someone else's.
+        NfsUnitError: the mounts contradict each other.
     """
-    wanted: Dict[str, str] = {}
-    automounts: List[str] = []
-    for mount in mounts:
-        wanted.update(unit_files(mount))
-        automounts.append(mount.name + ".automount")
-    foreign = [name for name in wanted if name in present.files and not present.files[name].startswith(MARKER)]
+    refuse_contradictions(mounts)
+    automounts = [f"{mount.name}.automount" for mount in mounts]
+    probing = probe(mounts, masked, folder)
+    return Resource(
+        read=lambda: read_by(probing),
+        plan=lambda current: plan(current, mounts, masked),
+        predict=predict,
+        write=lambda changes: write(changes, folder),
+        show=lambda state: {"units": automounts},
+        refused="systemctl reported success, but the units are not in the desired state.",
+        advice=f"Next: systemctl status {' '.join([*automounts, *masked])}",
+        probe=probing,
+        diff=diff,
+    )
+
+
+def plan(current: Units, mounts: Sequence[Mount], masked: Sequence[str] = ()) -> list[Change]:
+    """Return the changes from the current units to the desired ones, in the order in which they have to be made.
+
+    Raises:
+        NfsUnitError: a unit file of a desired name is someone else's.
+    """
+    desired = {name: text for mount in mounts for name, text in unit_files(mount).items()}
+    foreign = [name for name in desired if not current.files.get(name, MARKER).startswith(MARKER)]
     if foreign:
         raise NfsUnitError(
-            f"{', '.join(foreign)} was written by someone else. Remove it, or mount elsewhere, then run again."
+            f"{', '.join(foreign)} was written by someone else. Next: remove it, or mount elsewhere, then run again."
         )
-    write = tuple((name, text) for name, text in wanted.items() if present.files.get(name) != text)
-    delete = tuple(
-        sorted(name for name, text in present.files.items() if name not in wanted and text.startswith(MARKER))
-    )
-    touched = {stem(name) for name, _ in write} | {stem(name) for name in delete}
-    # The automount goes first, or it would mount again what was just unmounted.
-    suffixes = (".automount", ".mount")
-    stop = tuple(name + suffix for name in sorted(touched) for suffix in suffixes if name + suffix in present.active)
-    start = tuple(
-        name
-        for name in automounts
-        if stem(name) in touched or name not in present.enabled or name not in present.active
-    )
-    mask = tuple(name for name in masked if name not in present.masked or name in present.active)
-    return Plan(mask, stop, delete, write, start)
+    written = [name for name, text in desired.items() if current.files.get(name) != text]
+    deleted = sorted(name for name, text in current.files.items() if name not in desired and text.startswith(MARKER))
+    touched = {stem(name) for name in (*written, *deleted)}
+    # The automount stops first, or it would mount again what was just unmounted.
+    stopped = [name + suffix for name in sorted(touched) for suffix in (".automount", ".mount")]
+    running = current.enabled & current.active
+    automounts = [f"{mount.name}.automount" for mount in mounts]
+    return [
+        *(Change("mask", unit) for unit in masked if unit not in current.masked or unit in current.active),
+        *(Change("stop", unit) for unit in stopped if unit in current.active),
+        *(Change("delete", unit) for unit in deleted),
+        *(Change("write", unit, desired[unit]) for unit in written),
+        *(Change("start", unit) for unit in automounts if stem(unit) in touched or unit not in running),
+    ]
 
 
-def states(present: Present, plan: Plan) -> Tuple[Dict[str, str], Dict[str, str]]:
-    """Units whose state a plan changes, before and after. Those of its files tell of themselves."""
-    after = dict.fromkeys(plan.mask, "masked, not active")
-    after.update(dict.fromkeys(plan.start, "enabled, active"))
-    changed = [unit for unit, state in after.items() if present.state(unit) != state]
-    return {unit: present.state(unit) for unit in changed}, {unit: after[unit] for unit in changed}
+def predict(current: Units, changes: Sequence[Change]) -> Units:
+    """Return the units after the changes."""
+    units = {action: {change.unit for change in changes if change.action == action} for action in ACTIONS}
+    texts = {name: text for name, text in current.files.items() if name not in units["delete"]}
+    return Units(
+        {**texts, **{change.unit: change.text for change in changes if change.action == "write"}},
+        current.enabled - units["delete"] - units["mask"] | units["start"],
+        current.active - units["stop"] - units["mask"] | units["start"],
+        current.masked | units["mask"],
+    )
+
+
+ACTIONS = ("mask", "stop", "delete", "write", "start")
+
+
+def write(changes: Sequence[Change], folder: str) -> None:
+    """Make the changes.
+
+    Raises:
+        NfsUnitError: systemctl failed.
+    """
+    units = {action: [change.unit for change in changes if change.action == action] for action in ACTIONS}
+    _systemctl("mask --now", units["mask"])
+    _systemctl("stop", units["stop"])
+    _systemctl("disable", [name for name in units["delete"] if name.endswith(".automount")])
+    for name in units["delete"]:
+        files.remove(os.path.join(folder, name))
+    for change in changes:
+        if change.action == "write":
+            files.write_file(os.path.join(folder, change.unit), change.text)
+    if units["write"] or units["delete"]:
+        run(["systemctl", "daemon-reload"], timeout_s=TIMEOUT_S)
+    _systemctl("enable", units["start"])
+    _systemctl("start", units["start"])
+
+
+def _systemctl(action: str, units: Sequence[str]) -> None:
+    if not units:
+        return
+    try:
+        run(["systemctl", *action.split(), *units], timeout_s=TIMEOUT_S)
+    except ProcessError as error:
+        raise NfsUnitError(f"{error}. Next: systemctl status {' '.join(units)}") from error
+
+
+def diff(before: Units, after: Units) -> list[dict[str, str]]:
+    """Return Ansible's diff of the unit files, and of the states of units whose files stay."""
+    names = sorted({*before.files, *after.files})
+    shown = [(name, before.files.get(name, ""), after.files.get(name, "")) for name in names]
+    units = {unit for state in (before, after) for unit in (*state.enabled, *state.active, *state.masked)}
+    moved = sorted(unit for unit in units - set(names) | set(after.files) if before.state(unit) != after.state(unit))
+    old_states, new_states = ("".join(f"{unit}: {state.state(unit)}\n" for unit in moved) for state in (before, after))
+    shown.append(("systemd", old_states, new_states))
+    return [
+        {"before_header": name, "after_header": name, "before": old, "after": new}
+        for name, old, new in shown
+        if old != new
+    ]
 
 
 def stem(unit: str) -> str:
-    """A unit's name without its type."""
+    """Return a unit's name without its type."""
     return unit.rsplit(".", 1)[0]
 
 
-def parse_states(show: str) -> Tuple[FrozenSet[str], FrozenSet[str], FrozenSet[str]]:
-    """`systemctl show --property=Id,ActiveState,UnitFileState` to the enabled, the active and the masked units."""
-    enabled, active, masked = set(), set(), set()
-    for block in show.strip().split("\n\n"):
-        values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
-        if values.get("UnitFileState") == "enabled":
-            enabled.add(values["Id"])
-        if values.get("UnitFileState") == "masked":
-            masked.add(values["Id"])
-        if values.get("ActiveState") in ("active", "activating", "reloading"):
-            active.add(values["Id"])
-    return frozenset(enabled), frozenset(active), frozenset(masked)
+# Each file after its name. A link is a mask, or somebody's alias.
+_SHOW_FILES = """
+for file in "$1"/*.mount "$1"/*.automount; do
+    [ -f "$file" ] && [ ! -L "$file" ] && printf '\\035%s\\n' "${file##*/}" && cat -- "$file"
+done
+true
+"""
+
+
+def probe(mounts: Sequence[Mount], masked: Sequence[str], folder: str) -> Probe[Units]:
+    """Return the command that reads the unit files in the folder, and the states of the units given."""
+    named = {f"{mount.name}{suffix}" for mount in mounts for suffix in (".mount", ".automount")}
+    units = sorted({*named, *masked})
+    show = ["systemctl", "show", "--property=Id,ActiveState,UnitFileState", *units] if units else ["true"]
+    return Probe(
+        combined(["sh", "-c", _SHOW_FILES, "sh", folder], show), lambda status, output: parse(named, status, output)
+    )
+
+
+def parse(named: set[str], status: int, output: str) -> Units | None:
+    """Return the units by the output of the probe; None where systemctl failed."""
+    found = parts(output)
+    if status or len(found) != 2 or any(part.status for part in found):
+        return None
+    texts = dict(item.partition("\n")[::2] for item in found[0].output.split("\x1d")[1:])
+    ours = {name: text for name, text in texts.items() if name in named or text.startswith(MARKER)}
+    return Units(ours, *parse_states(found[1].output))
+
+
+def parse_states(output: str) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """Return the enabled, active and masked units by `systemctl show --property=Id,ActiveState,UnitFileState`."""
+    blocks = [
+        dict(line.split("=", 1) for line in block.split("\n") if "=" in line) for block in output.strip().split("\n\n")
+    ]
+
+    def units(key: str, *values: str) -> frozenset[str]:
+        return frozenset(block["Id"] for block in blocks if block.get(key) in values)
+
+    active = units("ActiveState", "active", "activating", "reloading")
+    return units("UnitFileState", "enabled"), active, units("UnitFileState", "masked")
+
+
+def mounts_of(params: Mapping[str, Any]) -> list[Mount]:
+    """Return the mounts that a module's parameters describe."""
+    timeouts = params["mount_timeout_s"], params["idle_timeout_s"]
+    return [
+        Mount(
+            item["source"],
+            item["path"],
+            options(item["read_only"], params["timeout_s"], params["retries"], item["options"]),
+            *timeouts,
+        )
+        for item in params["mounts"]
+    ]

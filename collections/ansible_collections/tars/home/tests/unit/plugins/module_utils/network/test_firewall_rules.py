@@ -3,18 +3,19 @@ import ipaddress
 import json
 import re
 import shlex
+import socket
 import subprocess
 import tempfile
 from pathlib import Path
 
 import pytest
 from ansible_collections.tars.home.plugins.module_utils.network import firewall as host_firewall
-from ansible_collections.tars.home.plugins.module_utils.network import firewall_rules
-from ansible_collections.tars.home.plugins.module_utils.network.firewall import State
+from ansible_collections.tars.home.plugins.module_utils.network import firewall_rules, interfaces
+from ansible_collections.tars.home.plugins.module_utils.network.firewall import Firewall, State
 from ansible_collections.tars.home.plugins.module_utils.network.firewall_rules import (
     FirewallError,
     Service,
-    lets_in,
+    admits,
     render,
 )
 from hypothesis import given
@@ -35,9 +36,9 @@ ROUTES = [
 """`ip -json -6 route show dev eth0` of a machine with a unique local and a delegated prefix."""
 
 
-def test_the_networks_on_the_link_are_those_without_a_router_between() -> None:
-    found = firewall_rules.on_link(json.dumps(ROUTES))
-    assert [str(network) for network in found] == ["2001:db8:4:5::/64", "fd77:7a52::/64", "fe80::/10"]
+def test_networks_on_the_link_are_those_without_a_router() -> None:
+    networks = firewall_rules.on_link(json.dumps(ROUTES))
+    assert [str(network) for network in networks] == ["2001:db8:4:5::/64", "fd77:7a52::/64", "fe80::/10"]
     assert firewall_rules.on_link("") == [firewall_rules.LINK_LOCAL]
 
 
@@ -56,8 +57,8 @@ def test_the_networks_on_the_link_are_those_without_a_router_between() -> None:
         ("192.168.1.30", 8443, False),
     ],
 )
-def test_whom_the_rules_let_in(address: str, port: int, expected: bool) -> None:
-    assert lets_in([SSH, HTTPS], "eth0", LINK, address, port) is expected
+def test_sources_are_admitted(address: str, port: int, expected: bool) -> None:
+    assert admits([SSH, HTTPS], "eth0", LINK, address, port) is expected
 
 
 ADDRESSES = st.sampled_from(["192.168.1.30", "192.168.1.77", "10.8.0.4", "fd77:7a52::30", "fe80::1", "2001:db8::1"])
@@ -72,37 +73,98 @@ SERVICES = st.builds(
 
 
 @given(st.lists(SERVICES), ADDRESSES, st.sampled_from([22, 53, 443]))
-def test_what_is_said_of_the_rules_is_what_they_say(services: list[Service], address: str, port: int) -> None:
-    here = ipaddress.ip_address(address)
-    family = "ip" if here.version == 4 else "ip6"
+def test_the_check_agrees_with_the_rules(services: list[Service], address: str, port: int) -> None:
+    source = ipaddress.ip_address(address)
+    family = "ip" if source.version == 4 else "ip6"
     accepted = re.findall(rf"{family} saddr {{ (.*) }} tcp dport {{ (.*) }} accept", render(services, "eth0", LINK))
     matched = any(
-        str(port) in ports.split(", ") and any(here in ipaddress.ip_network(n) for n in members.split(", "))
+        str(port) in ports.split(", ") and any(source in ipaddress.ip_network(n) for n in members.split(", "))
         for members, ports in accepted
     )
-    assert lets_in(services, "eth0", LINK, address, port) is matched
+    assert admits(services, "eth0", LINK, address, port) is matched
 
 
-def test_a_source_that_is_none_is_named() -> None:
+def test_an_invalid_source_is_named() -> None:
     with pytest.raises(FirewallError, match=r"laptop.*192\.168\.1\.0/24"):
         render([Service("ssh", (22,), ("laptop",))], "eth0", LINK)
 
 
 @pytest.mark.parametrize("ports", [(53,), (53, 5353)])
-def test_the_kernel_takes_the_rules_for_names_and_gives_back_what_it_takes_again(ports: tuple[int, ...]) -> None:
+def test_the_kernel_loads_what_nft_lists(ports: tuple[int, ...]) -> None:
     """The rollback loads what nft listed."""
     text = render([SSH, Service("dns", ports, ("192.168.1.0/24", "link6"), "dns")], "eth0", LINK)
     alone = ["unshare", "--user", "--map-root-user", "--net", "sh", "-c"]
-    lists = f"nft {shlex.join(host_firewall.LISTED)}"
-    script = f"nft -f - && {lists} > $0 && nft delete table inet tars && nft -f $0 && {lists}"
+    listing = f"nft {shlex.join(host_firewall.LISTED)}"
+    script = f"nft -f - && {listing} > $0 && nft delete table inet tars && nft -f $0 && {listing}"
     with tempfile.NamedTemporaryFile() as listed:
-        again = subprocess.run([*alone, script, listed.name], input=text, capture_output=True, text=True, check=True)
-        assert again.stdout == Path(listed.name).read_text() and "ip saddr @again tcp dport" in again.stdout
-    assert lets_in([Service("dns", ports, ("192.168.1.0/24",), "dns")], "eth0", LINK, "192.168.1.30", 53) is False
+        second = subprocess.run([*alone, script, listed.name], input=text, capture_output=True, text=True, check=True)
+        assert second.stdout == Path(listed.name).read_text() and "ip saddr @tcp_retry tcp dport" in second.stdout
+    assert admits([Service("dns", ports, ("192.168.1.0/24",), "dns")], "eth0", LINK, "192.168.1.30", 53) is False
 
 
-def test_plan_names_what_differs_and_nothing_once_it_is_there() -> None:
-    desired = State("table inet tars {}", "text", host_firewall.UNIT_TEXT, host_firewall.DROP_IN_TEXT, True, True)
-    assert host_firewall.plan(desired, desired) == ()
-    assert host_firewall.plan(State(), State()) == ()
-    assert host_firewall.plan(State(), desired) == ("table", "rules", "unit", "drop_in", "enabled", "active")
+POLICY = host_firewall.Policy([SSH], "eth0")
+RULES = POLICY.text("[]")
+DESIRED = State("the table\n", RULES, host_firewall.UNIT_TEXT, host_firewall.DROP_IN_TEXT, True, True)
+UNIT = "UnitFileState=enabled\nActiveState=active\n"
+
+
+def probed(*outputs: tuple[int, str]) -> str:
+    return "".join(f"{text}\x1e{status}\x1e" for status, text in outputs)
+
+
+def test_the_plan_names_the_fields_that_differ() -> None:
+    assert host_firewall.plan(Firewall(DESIRED, DESIRED)) == []
+    fresh = Firewall(State(), DESIRED)
+    changes = host_firewall.plan(fresh)
+    assert [str(change) for change in changes] == [
+        "table",
+        "/etc/tars/firewall.nft",
+        "/etc/systemd/system/tars-firewall.service",
+        "/etc/systemd/system/nftables.service.d/tars.conf",
+        "loaded at boot",
+        "tars-firewall.service",
+    ]
+    after = host_firewall.resource(POLICY).predict(fresh, changes)
+    assert host_firewall.plan(after) == []
+    assert [entry["before_header"] for entry in host_firewall.diff(fresh, after)] == [str(c) for c in changes[:4]]
+
+
+def test_the_probe_reads_the_firewall() -> None:
+    texts = [(0, RULES), (0, host_firewall.UNIT_TEXT), (0, host_firewall.DROP_IN_TEXT)]
+    link, table, unit, listed = (0, "[]"), (0, "the table\n"), (0, UNIT), (0, "the table\n")
+    assert host_firewall.parse(POLICY, probed(link, table, *texts, unit, listed)) == Firewall(DESIRED, DESIRED, "[]")
+    flushed = host_firewall.parse(POLICY, probed(link, (1, ""), *texts, unit, listed))
+    assert flushed is not None and [str(change) for change in host_firewall.plan(flushed)] == ["table"]
+    drifted = host_firewall.parse(POLICY, probed(link, (0, "another\n"), *texts, unit, listed))
+    assert drifted is not None and [str(change) for change in host_firewall.plan(drifted)] == ["table"]
+
+
+def test_the_probe_leaves_other_rules_to_the_module() -> None:
+    texts = [(0, RULES), (0, host_firewall.UNIT_TEXT), (0, host_firewall.DROP_IN_TEXT)]
+    link, table, unit, listed = (0, "[]"), (0, "the table\n"), (0, UNIT), (0, "the table\n")
+    for output in [
+        probed(link, table, (1, ""), *texts[1:], unit, listed),
+        probed((0, json.dumps(ROUTES)), table, (0, "older\n"), *texts[1:], unit, listed),
+        probed((1, ""), table, *texts, unit, listed),
+        probed(link, table, *texts, unit, (127, "")),
+        "",
+    ]:
+        assert host_firewall.parse(POLICY, output) is None
+
+
+def test_no_firewall_is_desired() -> None:
+    nothing = probed((0, ""), (127, ""), (1, ""), (1, ""), (1, ""), (0, "UnitFileState=\n"), (0, ""))
+    policy = host_firewall.Policy(None)
+    firewall = host_firewall.parse(policy, nothing)
+    assert firewall == Firewall(State(), State()) and host_firewall.plan(firewall) == []
+
+
+@pytest.mark.parametrize("name", ["enp4s0", "eth0.7", ""])
+def test_an_interface_that_does_not_exist_is_named_with_those_that_do(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket, "if_nameindex", lambda: [(1, "lo"), (2, "eth0"), (3, "veth1"), (4, "wlan0")])
+    expected = f"interface {name}: the machine has no such interface; it has eth0, wlan0. Next: "
+    with pytest.raises(interfaces.InterfaceError, match=re.escape(expected)):
+        interfaces.require(name)
+    interfaces.require("eth0")

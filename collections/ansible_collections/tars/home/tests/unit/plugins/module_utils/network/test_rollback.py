@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from ansible_collections.tars.home.plugins.module_utils.network import rollback as module
 from ansible_collections.tars.home.plugins.module_utils.network.rollback import Rollback, RollbackError
+from ansible_collections.tars.home.plugins.module_utils.system import files, process
 
 
 class Machine:
@@ -49,7 +50,7 @@ class Machine:
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     made = Machine(tmp_path)
-    real = module.run
+    real = process.run
 
     def run(command: list[str], **rest: Any) -> str:
         if command[0] == "systemd-run":
@@ -110,7 +111,7 @@ def die_at(machine: Machine, line: int, monkeypatch: pytest.MonkeyPatch) -> bool
 
         def trace(frame: Any, event: str, _: Any) -> Any:
             nonlocal left
-            if frame.f_code.co_filename not in (module.__file__, __file__):
+            if frame.f_code.co_filename not in (module.__file__, files.__file__, __file__):
                 return None
             left -= event == "line"
             if left < 0:

@@ -1,59 +1,58 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
 import dataclasses
+import subprocess
+from pathlib import Path
 
 import pytest
 from ansible_collections.tars.home.plugins.module_utils.system import nfs_units
-from ansible_collections.tars.home.plugins.module_utils.system.nfs_units import Mount, Plan, Present
+from ansible_collections.tars.home.plugins.module_utils.system.nfs_units import Mount, Units
 from hypothesis import given
 from hypothesis import strategies as st
 
-DOCS = Mount("srv-docs", "nas:/volume1/docs", "/srv/docs", ("ro", "soft"), 15, 600)
+DOCS = Mount("nas:/volume1/docs", "/srv/docs", ("ro", "soft"), 15, 600)
 FILES = nfs_units.unit_files(DOCS)
-UP = Present(FILES, frozenset({"srv-docs.automount"}), frozenset({"srv-docs.automount", "srv-docs.mount"}))
+UP = Units(FILES, frozenset({"srv-docs.automount"}), frozenset({"srv-docs.automount", "srv-docs.mount"}))
 CHANGED = dataclasses.replace(DOCS, idle_timeout_s=0)
-START = ("srv-docs.automount",)
+START = "start srv-docs.automount"
+STOP = ["stop srv-docs.automount", "stop srv-docs.mount"]
 PORT_MAPPER = ("rpcbind.socket", "rpcbind.service")
 
 
-def with_files(present: Present, **files: str) -> Present:
+def with_files(present: Units, **files: str) -> Units:
     return dataclasses.replace(present, files={**present.files, **files})
 
 
-CASES = {
-    "nothing there": (Present({}, frozenset(), frozenset()), [DOCS], Plan(write=tuple(FILES.items()), start=START)),
-    "all well": (UP, [DOCS], Plan()),
-    "idle, so only the automount is active": (
-        dataclasses.replace(UP, active=frozenset(START)),
+CASES: dict[str, tuple[Units, list[Mount], list[str]]] = {
+    "nothing exists": (
+        Units({}, frozenset(), frozenset()),
         [DOCS],
-        Plan(),
+        ["write srv-docs.mount", "write srv-docs.automount", START],
     ),
-    "stopped by hand": (dataclasses.replace(UP, active=frozenset()), [DOCS], Plan(start=START)),
-    "disabled by hand": (dataclasses.replace(UP, enabled=frozenset()), [DOCS], Plan(start=START)),
-    "another setting": (
-        UP,
-        [CHANGED],
-        Plan(
-            stop=("srv-docs.automount", "srv-docs.mount"),
-            write=(("srv-docs.automount", nfs_units.unit_files(CHANGED)["srv-docs.automount"]),),
-            start=START,
-        ),
-    ),
-    "no longer wanted": (
-        UP,
+    "as desired": (UP, [DOCS], []),
+    "idle, so only the automount is active": (
+        dataclasses.replace(UP, active=frozenset(["srv-docs.automount"])),
+        [DOCS],
         [],
-        Plan(stop=("srv-docs.automount", "srv-docs.mount"), delete=("srv-docs.automount", "srv-docs.mount")),
     ),
-    "someone else's unit stays": (with_files(UP, **{"mnt-usb.mount": "[Mount]\n"}), [DOCS], Plan()),
+    "stopped by hand": (dataclasses.replace(UP, active=frozenset()), [DOCS], [START]),
+    "disabled by hand": (dataclasses.replace(UP, enabled=frozenset()), [DOCS], [START]),
+    "another setting": (UP, [CHANGED], [*STOP, "write srv-docs.automount", START]),
+    "no longer listed": (UP, [], [*STOP, "delete srv-docs.automount", "delete srv-docs.mount"]),
+    "someone else's unit stays": (with_files(UP, **{"mnt-usb.mount": "[Mount]\n"}), [DOCS], []),
 }
 
 
 @pytest.mark.parametrize(("present", "mounts", "expected"), CASES.values(), ids=CASES)
-def test_plan(present, mounts, expected):
-    assert nfs_units.plan(present, mounts) == expected
+def test_plan(present: Units, mounts: list[Mount], expected: list[str]) -> None:
+    changes = nfs_units.plan(present, mounts)
+    assert [str(change) for change in changes] == expected
+    assert nfs_units.plan(nfs_units.predict(present, changes), mounts) == []
 
 
-MASKS = {
-    "not there yet": (UP, PORT_MAPPER),
+MASKS: dict[str, tuple[Units, tuple[str, ...]]] = {
+    "not installed yet": (UP, PORT_MAPPER),
     "running": (
         dataclasses.replace(UP, active=UP.active | set(PORT_MAPPER), enabled=UP.enabled | set(PORT_MAPPER)),
         PORT_MAPPER,
@@ -68,97 +67,101 @@ MASKS = {
 
 
 @pytest.mark.parametrize(("present", "mask"), MASKS.values(), ids=MASKS)
-def test_units_that_must_not_start(present, mask):
-    plan = nfs_units.plan(present, [DOCS], PORT_MAPPER)
-    assert plan == Plan(mask=mask) and bool(plan) == bool(mask)
-    assert not nfs_units.plan(apply(present, plan), [DOCS], PORT_MAPPER)
+def test_units_that_must_not_start_are_masked(present: Units, mask: tuple[str, ...]) -> None:
+    changes = nfs_units.plan(present, [DOCS], PORT_MAPPER)
+    assert [str(change) for change in changes] == [f"mask {unit}" for unit in mask]
+    assert nfs_units.plan(nfs_units.predict(present, changes), [DOCS], PORT_MAPPER) == []
 
 
-def test_units_whose_state_changes_are_shown():
-    present = dataclasses.replace(UP, active=frozenset({"rpcbind.socket"}))
-    assert nfs_units.states(present, Plan(mask=("rpcbind.socket",), start=START)) == (
-        {"rpcbind.socket": "not enabled, active", "srv-docs.automount": "enabled, not active"},
-        {"rpcbind.socket": "masked, not active", "srv-docs.automount": "enabled, active"},
+def test_the_diff_shows_files_and_states() -> None:
+    before = dataclasses.replace(UP, active=frozenset({"rpcbind.socket"}))
+    after = nfs_units.predict(before, nfs_units.plan(before, [DOCS], ["rpcbind.socket"]))
+    (states,) = nfs_units.diff(before, after)
+    assert (states["before"], states["after"]) == (
+        "rpcbind.socket: not enabled, active\nsrv-docs.automount: enabled, not active\n",
+        "rpcbind.socket: masked, not active\nsrv-docs.automount: enabled, active\n",
     )
-    assert nfs_units.states(UP, Plan(stop=START, start=START)) == ({}, {})
+    fresh = Units({}, frozenset(), frozenset())
+    after = nfs_units.predict(fresh, nfs_units.plan(fresh, [DOCS]))
+    assert [entry["after_header"] for entry in nfs_units.diff(fresh, after)] == [*sorted(FILES), "systemd"]
 
 
-def test_paths_that_differ_are_taken():
-    nfs_units.refuse_contradictions([DOCS, dataclasses.replace(DOCS, name="srv", path="/srv")])
+def test_different_paths_are_accepted() -> None:
+    nfs_units.refuse_contradictions([DOCS, dataclasses.replace(DOCS, path="/srv")])
 
 
-@pytest.mark.parametrize(
-    "other",
-    [
-        DOCS,
-        dataclasses.replace(DOCS, path="/srv/docs/", source="nas:/volume1/work"),
-        dataclasses.replace(DOCS, name="-", path="/"),
-        dataclasses.replace(DOCS, name="-", path="//"),
-        dataclasses.replace(DOCS, name="a-b", path="a/b"),
-    ],
-)
-def test_mounts_without_a_path_of_their_own_are_refused(other):
-    with pytest.raises(nfs_units.NfsUnitError, match=f"given are /srv/docs, {other.path}. Next: "):
+@pytest.mark.parametrize("path", ["/srv/docs", "/srv/docs/", "/", "//", "a/b", "/srv/../etc", "/srv/./x"])
+def test_mounts_without_a_path_of_their_own_are_refused(path: str) -> None:
+    other = dataclasses.replace(DOCS, path=path, source="nas:/volume1/work")
+    with pytest.raises(nfs_units.NfsUnitError, match=f"given are /srv/docs, {path}. Next: "):
         nfs_units.refuse_contradictions([DOCS, other])
 
 
-def test_someone_elses_unit_of_a_wanted_name_is_refused():
+def test_someone_elses_unit_of_a_desired_name_is_refused() -> None:
     with pytest.raises(nfs_units.NfsUnitError, match=r"srv-docs.mount was written by someone else"):
         nfs_units.plan(with_files(UP, **{"srv-docs.mount": "[Mount]\n"}), [DOCS])
 
 
-def apply(present: Present, plan: Plan) -> Present:
-    files = {name: text for name, text in present.files.items() if name not in plan.delete}
-    files.update(plan.write)
-    enabled = (present.enabled - set(plan.delete)) | set(plan.start)
-    active = (present.active - {*plan.stop, *plan.mask}) | set(plan.start)
-    return Present(files, frozenset(enabled), frozenset(active), present.masked | set(plan.mask))
-
-
-names = st.sampled_from(["srv-a", "srv-b", r"srv-c\x2dd"])
+paths = st.sampled_from(["/srv/a", "/srv/b", "/srv/c-d"])
 mounts = st.lists(
-    st.builds(
-        Mount,
-        names,
-        st.sampled_from(["n:/x", "n:/y"]),
-        st.just("/srv/a"),
-        st.just(("ro",)),
-        st.just(15),
-        st.integers(0, 1),
-    ),
-    unique_by=lambda mount: mount.name,
+    st.builds(Mount, st.sampled_from(["n:/x", "n:/y"]), paths, st.just(("ro",)), st.just(15), st.integers(0, 1)),
+    unique_by=lambda mount: mount.path,
 )
 
 
-@given(mounts, mounts, st.sets(names), st.sets(names))
-def test_after_the_plan_nothing_is_left_to_do(before, after, enabled, active):
-    present = Present(
+@given(mounts, mounts, st.sets(paths), st.sets(paths))
+def test_a_second_plan_is_empty(before: list[Mount], after: list[Mount], enabled: set[str], active: set[str]) -> None:
+    present = Units(
         {name: text for mount in before for name, text in nfs_units.unit_files(mount).items()},
-        frozenset(f"{name}.automount" for name in enabled),
-        frozenset(f"{name}.automount" for name in active),
+        frozenset(f"{nfs_units.unit_name(path)}.automount" for path in enabled),
+        frozenset(f"{nfs_units.unit_name(path)}.automount" for path in active),
     )
-    assert not nfs_units.plan(apply(present, nfs_units.plan(present, after)), after)
+    assert nfs_units.plan(nfs_units.predict(present, nfs_units.plan(present, after)), after) == []
 
 
-def test_percent_signs_are_no_specifiers_of_systemd():
+@given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
+def test_names_are_those_of_systemd(text: str) -> None:
+    path = f"/srv/{text}"
+    if {".", ".."} & set(path.split("/")):
+        return
+    done = subprocess.run(["systemd-escape", "--path", "--", path], capture_output=True, text=True, check=True)
+    assert nfs_units.unit_name(path) == done.stdout.removesuffix("\n")
+
+
+def test_the_probe_reads_files_of_ours_and_of_desired_names(tmp_path: Path) -> None:
+    (tmp_path / "old.automount").write_text(nfs_units.MARKER)
+    (tmp_path / "srv-docs.mount").write_text("[Mount]\nÄ")
+    (tmp_path / "usb.mount").write_text("[Mount]\n")
+    (tmp_path / "link.mount").symlink_to("old.automount")
+    files = subprocess.run(
+        ["sh", "-c", nfs_units._SHOW_FILES, "sh", str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    output = f"{files.stdout}\x1e0\x1eId=srv-docs.mount\nActiveState=active\nUnitFileState=static\n\x1e0\x1e"
+    assert nfs_units.parse({"srv-docs.mount"}, 0, output) == Units(
+        {"old.automount": nfs_units.MARKER, "srv-docs.mount": "[Mount]\nÄ"}, frozenset(), frozenset({"srv-docs.mount"})
+    )
+    assert nfs_units.parse(set(), 0, output.replace("0\x1e", "1\x1e")) is None
+
+
+def test_percent_signs_are_escaped() -> None:
     files = nfs_units.unit_files(dataclasses.replace(DOCS, source="nas:/100%"))
     assert "What=nas:/100%%\n" in files["srv-docs.mount"]
 
 
-def test_timeouts_are_tenths_of_a_second():
+def test_timeouts_are_tenths_of_a_second() -> None:
     assert nfs_units.options(True, 5, 2, ["vers=4.1"])[:4] == ("ro", "soft", "timeo=50", "retrans=2")
     assert nfs_units.options(False, 5, 2, ["vers=4.1"])[::8] == ("rw", "vers=4.1")
 
 
-def test_what_is_written_to_waits_for_its_server():
+def test_a_writable_mount_waits_for_its_server() -> None:
     assert "hard" in nfs_units.options(False, 5, 2, []) and "soft" not in nfs_units.options(False, 5, 2, [])
 
 
-def test_refused_mounts_in_a_row_do_not_end_the_automount():
+def test_refused_mounts_in_a_row_do_not_end_the_automount() -> None:
     assert "\nStartLimitIntervalSec=0\n" in FILES["srv-docs.mount"].partition("[Mount]")[0]
 
 
-def test_states_as_systemctl_shows_them():
+def test_states_are_parsed() -> None:
     show = (
         "Id=srv-docs.automount\nActiveState=active\nUnitFileState=enabled\n\n"
         "Id=srv-docs.mount\nActiveState=inactive\nUnitFileState=static\n\n"
@@ -166,5 +169,9 @@ def test_states_as_systemctl_shows_them():
         "Id=rpcbind.socket\nActiveState=inactive\nUnitFileState=masked\n\n"
         "Id=rpcbind.service\nActiveState=active\nUnitFileState=masked-runtime\n"
     )
-    active = {*START, "rpcbind.service"}
-    assert nfs_units.parse_states(show) == (frozenset(START), frozenset(active), frozenset({"rpcbind.socket"}))
+    active = {"srv-docs.automount", "rpcbind.service"}
+    assert nfs_units.parse_states(show) == (
+        frozenset({"srv-docs.automount"}),
+        frozenset(active),
+        frozenset({"rpcbind.socket"}),
+    )
