@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Cut the branch: stop changes of the desktop's firewall and of its address, and see whether the machine answers.
+"""Interrupt changes of the desktop's firewall and of its address, and check that the machine answers again.
 
     .venv/bin/python -m tests.bench.cut [--of firewall|address|both] [--runs 100] [--seed N] [--skip N] > cut.json
     .venv/bin/python -m tests.bench.cut --case '{"of": "address", "change": "wrong", …}'
 
-Needs the lab, up; what is on its desktop does not matter. Of the runs of each kind, the first cut every change at each
-of its steps in every way, the rest at times drawn from the length of the change. Half of the changes are wrong ones,
-after which the controller cannot come back, so that nothing but the rollback on the machine helps.
+Needs the lab, up; the state of its desktop does not matter. The first runs of each kind interrupt every change at each
+of its steps in every way, the others at random times of the change. Half of the changes are wrong ones, after which the
+controller cannot reconnect, so that only the rollback on the machine helps.
 
-The exit code is 1 where a machine was out of reach for longer than the deadline and a boot, kept what nobody had
-confirmed, brings at its next boot what is not in force, or where the controller told what is not so. Each such run is
-printed as the case that repeats it.
+The exit code is 1 if a machine was unreachable for longer than the deadline and a boot, kept an unconfirmed change, has
+another state on disk than in force, or if the controller reported a wrong result. Each such run is printed as the case
+that repeats it.
 """
 
 import argparse
@@ -32,14 +32,14 @@ from .cutting_firewall import Firewall
 CUTS = ("controller", "module", "link", "reboot")
 DEADLINE_S = {"firewall": 5, "address": 8}
 LATE = ("back", "written", "kept")
-"""Steps before which the deadline must not be over, on a busy computer neither."""
+"""Steps that must be reached before the deadline, also on a busy computer."""
 
 GRACE_S = 60
-"""Beyond the deadline: for a boot, or for a lease, on a busy computer."""
+"""Seconds beyond the deadline for a boot or for a DHCP lease on a busy computer."""
 
 
 def named(of: str, steps: Mapping[str, Sequence[str]]) -> Iterator[Case]:
-    """Every change, step and cut that go together."""
+    """Yield a case for every combination of change, step and cut."""
     for change in steps:
         for step, how in itertools.product(steps[change], CUTS):
             deadline_s = DEADLINE_S[of] * (3 if step in LATE else 1)
@@ -47,7 +47,7 @@ def named(of: str, steps: Mapping[str, Sequence[str]]) -> Iterator[Case]:
 
 
 def drawn(of: str, spans: dict[str, float], rng: random.Random) -> Iterator[Case]:
-    """Cuts at any time of a change, and cables pulled for shorter and longer than the deadline."""
+    """Yield cases with cuts at random times, and with cables unplugged for shorter and longer than the deadline."""
     while True:
         change, how = rng.choice(list(spans)), rng.choice(CUTS)
         link_s = round(rng.uniform(0.5, 2 * DEADLINE_S[of]), 2) if how == "link" else 0
@@ -55,10 +55,10 @@ def drawn(of: str, spans: dict[str, float], rng: random.Random) -> Iterator[Case
 
 
 def series(desktop: Desktop, runs: int, skip: int, rng: random.Random) -> Iterator[Result]:
-    """The results of so many runs, without the first ones."""
+    """Yield the results of `runs` runs, without the first `skip` ones."""
     spans = {}
     for change in desktop.steps:
-        # To its end with nothing cut: how long it takes, and whether the controller tells rightly how it ended.
+        # Without a cut: it measures the duration, and checks the result that the controller reports.
         whole = attempt(
             desktop, Case(desktop.of, change, "begun", "none", 60 if change == "right" else DEADLINE_S[desktop.of])
         )
@@ -70,7 +70,7 @@ def series(desktop: Desktop, runs: int, skip: int, rng: random.Random) -> Iterat
 
 
 def summary(results: list[Result]) -> dict[str, object]:
-    """Counts of each step and cut, the longest silence of each cut, and what went wrong."""
+    """Return the number of runs by step and cut, the longest silence by cut, and the failed runs."""
     counts: dict[str, dict[str, int]] = {}
     for result in results:
         case = result.case
@@ -89,7 +89,7 @@ def summary(results: list[Result]) -> dict[str, object]:
 
 
 def desktop(of: str) -> Desktop:
-    """The desktop with its own address and a firewall, or with the address it was born with and none."""
+    """Return the desktop with its static address and a firewall, or with its DHCP address and without a firewall."""
     if of == "firewall":
         with tempfile.TemporaryDirectory(prefix="cut-") as folder:
             command = Address().move("10.77.0.10", Path(folder), 60)
@@ -103,11 +103,13 @@ def desktop(of: str) -> Desktop:
 def main() -> None:
     """Run the cuts and print the results as JSON."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.cut", description=__doc__.splitlines()[0])
-    parser.add_argument("--of", choices=["firewall", "address", "both"], default="both")
-    parser.add_argument("--runs", type=int, default=100, help="how many of each kind (default 100)")
-    parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="of the times that are drawn")
-    parser.add_argument("--skip", type=int, default=0, help="how many cuts to leave out, to go on with a series")
-    parser.add_argument("--case", type=json.loads, help="this one case, as it was printed")
+    parser.add_argument(
+        "--of", choices=["firewall", "address", "both"], default="both", help="which changes to interrupt"
+    )
+    parser.add_argument("--runs", type=int, default=100, help="number of runs of each kind (default 100)")
+    parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="seed of the random times")
+    parser.add_argument("--skip", type=int, default=0, help="number of cuts to skip, to continue a series")
+    parser.add_argument("--case", type=json.loads, help="run only this case, given as it was printed")
     options = parser.parse_args()
     shown = {}
     if options.case:

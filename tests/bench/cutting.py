@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One cut of a change on its way, and what becomes of the machine."""
+"""Interrupt one change, and check the state that the machine reaches."""
 
 import contextlib
 import json
@@ -18,15 +18,15 @@ import psutil
 from .cutting_desktop import PATIENCE_S, ROOT, Desktop, environment, wait
 
 ATTEMPTS = 5
-"""How often a change is begun that is over before it comes to the step, as happens on a busy computer."""
+"""Number of attempts for a change that ends before it reaches the step, as happens on a busy computer."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One cut: `at` is a step's name, or seconds from when the controller has come in; `link_s` is for `link` alone.
+    """One cut. `at` is the name of a step, or the seconds since the controller connected; `link_s` is for `link` only.
 
-    The cuts: `controller` kills Ansible with all that it has begun here, `module` what it runs on the machine as well,
-    `link` pulls the machine's cable, `reboot` is the reset button, `none` lets the change be.
+    The cuts: `controller` kills Ansible with its processes, `module` also its processes on the machine, `link` unplugs
+    the machine's cable, `reboot` resets the machine, `none` does not interrupt the change.
     """
 
     of: str
@@ -39,8 +39,10 @@ class Case:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a change: the longest silence from the cut to the end, and how long the change had lasted before,
-    from when the controller came in; both in seconds.
+    """The result of a case.
+
+    `silent_s` is the longest time without an answer of the machine after the cut, `lasted_s` the time from the
+    connection of the controller to the cut, `output` that of Ansible after a failed run.
     """
 
     case: Case
@@ -48,15 +50,15 @@ class Result:
     good: bool
     silent_s: float
     lasted_s: float
-    said: str = ""
+    output: str = ""
 
 
-class NotReached(Exception):
-    """The change was over, one way or the other, before it came to the step."""
+class NotReachedError(Exception):
+    """The change ended before it reached the step."""
 
 
 class Listener(threading.Thread):
-    """Knocks at the machine's doors all the time, and knows the longest silence."""
+    """Connects to the machine repeatedly, and measures the longest time without an answer."""
 
     def __init__(self, desktop: Desktop) -> None:
         super().__init__(daemon=True)
@@ -71,12 +73,12 @@ class Listener(threading.Thread):
                 self.note()
 
     def note(self) -> None:
-        """The machine has answered now."""
+        """Record an answer at this moment."""
         now = time.monotonic()
         self.silent_s, self.heard = max(self.silent_s, now - self.heard), now
 
     def end(self) -> float:
-        """The longest silence in seconds, with an answer at this moment as the last."""
+        """Stop; return the longest time without an answer in seconds, as if the machine answered now."""
         self.over.set()
         self.join()
         self.note()
@@ -84,7 +86,7 @@ class Listener(threading.Thread):
 
 
 def kill(controller: subprocess.Popen[str]) -> None:
-    """End Ansible at once with all it has begun; its workers lead sessions of their own."""
+    """Kill Ansible and all its processes; its workers have separate sessions."""
     if controller.poll() is not None:
         return
     for process in [*psutil.Process(controller.pid).children(recursive=True), psutil.Process(controller.pid)]:
@@ -99,44 +101,44 @@ def end(process: psutil.Process) -> None:
 
 
 def hang_up(folder: Path) -> None:
-    """End the shared connections of this run, which outlive Ansible."""
+    """Kill the shared ssh connections of this run, which outlive Ansible."""
     for process in psutil.process_iter(["cmdline"]):
         if any(str(folder) in word for word in process.info["cmdline"] or ()) and process.pid != os.getpid():
             end(process)
 
 
 def attempt(desktop: Desktop, case: Case) -> Result:
-    """Run a case from a settled machine, and say on standard error what became of it."""
+    """Run a case on a machine in its initial state, and print the result on standard error."""
     for _ in range(ATTEMPTS):
-        # As an interrupted series leaves it.
+        # An interrupted series can have left a change that waits for its confirmation.
         wait(lambda: not desktop.armed(), PATIENCE_S, 0.5)
         desktop.settle()
         try:
             result = cut(desktop, case)
-        except NotReached as missed:
-            print(f"over before {missed}", file=sys.stderr, flush=True)
+        except NotReachedError as missed:
+            print(f"ended before {missed}", file=sys.stderr, flush=True)
             continue
-        told = "good" if result.good else f"BAD {result.said}\n"
-        shown = f"{told} {result.state}, silent {result.silent_s:.1f} s: {json.dumps(asdict(case))}"
-        print(shown, file=sys.stderr, flush=True)
+        verdict = "good" if result.good else f"BAD {result.output}\n"
+        line = f"{verdict} {result.state}, silent {result.silent_s:.1f} s: {json.dumps(asdict(case))}"
+        print(line, file=sys.stderr, flush=True)
         return result
-    raise NotReached(f"{case}, {ATTEMPTS} times")
+    raise NotReachedError(f"{case}, {ATTEMPTS} times")
 
 
 def cut(desktop: Desktop, case: Case) -> Result:
-    """Begin a change from a settled machine, cut, and see what the machine comes to.
+    """Start a change on a machine in its initial state, interrupt it, and return the result.
 
-    Raises NotReached where the change was over before.
+    Raises NotReachedError if the change ended before.
     """
     with tempfile.TemporaryDirectory(prefix="cut-") as name:
         folder = Path(name)
-        with (folder / "said").open("w") as said:
+        with (folder / "output").open("w") as output:
             controller = subprocess.Popen(
                 desktop.command(case.change, folder, case.deadline_s),
                 cwd=ROOT,
                 env=environment(),
                 start_new_session=True,
-                stdout=said,
+                stdout=output,
                 stderr=subprocess.STDOUT,
                 text=True,
             )
@@ -146,7 +148,7 @@ def cut(desktop: Desktop, case: Case) -> Result:
             listener = Listener(desktop)
             confirmable = strike(desktop, case, controller, folder)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                # One whose answer was lost with the address may wait for minutes: it is the machine that is judged.
+                # A controller whose answer was lost with the address can wait for minutes; the machine's state counts.
                 controller.wait(case.deadline_s + 45)
         finally:
             kill(controller)
@@ -154,10 +156,10 @@ def cut(desktop: Desktop, case: Case) -> Result:
             wait(lambda: not desktop.armed() and not desktop.sessions(), PATIENCE_S + case.deadline_s, 0.5)
         answered = wait(desktop.answers, PATIENCE_S)
         silent_s = listener.end()
-        printed = (folder / "said").read_text()
-    state = judge(desktop) if answered else "out of reach"
+        printed = (folder / "output").read_text()
+    state = final_state(desktop) if answered else "out of reach"
     good = state == "old" or (state == "new" and case.change == "right" and confirmable)
-    # What the controller tells is so.
+    # The controller must report the real state.
     if controller.returncode == 0:
         good = good and state == "new"
     elif "has undone" in " ".join(printed.split()):
@@ -168,7 +170,7 @@ def cut(desktop: Desktop, case: Case) -> Result:
 
 
 def approach(desktop: Desktop, case: Case, controller: subprocess.Popen[str]) -> float:
-    """Wait until it is time to cut. When the controller came in, on the monotonic clock."""
+    """Wait until it is time to cut; return when the controller connected, on the monotonic clock."""
 
     def arrives(step: str) -> bool:
         return desktop.reached(step) or controller.poll() is not None
@@ -178,7 +180,7 @@ def approach(desktop: Desktop, case: Case, controller: subprocess.Popen[str]) ->
     for step in steps[: steps.index(case.at) + 1] if isinstance(case.at, str) else steps[:1]:
         wait(partial(arrives, step), PATIENCE_S)
         if not desktop.reached(step):
-            raise NotReached(f"{step}, {case}")
+            raise NotReachedError(f"{step}, {case}")
         came = came or time.monotonic()
     if case.cut == "none":
         controller.wait(PATIENCE_S + case.deadline_s)
@@ -188,7 +190,7 @@ def approach(desktop: Desktop, case: Case, controller: subprocess.Popen[str]) ->
 
 
 def strike(desktop: Desktop, case: Case, controller: subprocess.Popen[str], folder: Path) -> bool:
-    """Cut. Whether the change can have been confirmed, by a controller that lives on or did come back before."""
+    """Interrupt the change; return whether the controller can have confirmed it, before or after this."""
     if case.cut == "none":
         return True
     if case.cut == "link":
@@ -198,7 +200,7 @@ def strike(desktop: Desktop, case: Case, controller: subprocess.Popen[str], fold
         return True
     if case.cut != "reboot":
         kill(controller)
-    # Nobody comes back any more; the machine that is switched off forgets its connections.
+    # Read before the reboot, in which the machine loses its connections.
     back = desktop.reached("back")
     if case.cut == "reboot":
         desktop.reboot()
@@ -210,8 +212,8 @@ def strike(desktop: Desktop, case: Case, controller: subprocess.Popen[str], fold
     return back
 
 
-def judge(desktop: Desktop) -> str:
-    """Which of both states the machine comes to, in force and on disk, once nothing waits for a confirmation."""
+def final_state(desktop: Desktop) -> str:
+    """Return the state that the machine reaches, in force and on disk, when no change waits for a confirmation."""
     if desktop.armed():
         return "still armed"
     wait(lambda: desktop.in_force() == desktop.on_disk(), PATIENCE_S)

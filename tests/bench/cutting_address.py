@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Moves of the desktop from the address of its DHCP lease: a right one, and a wrong one to where nobody can follow."""
+"""Moves of the desktop from its DHCP address: to the right one, and to a wrong one that the controller cannot reach."""
 
 import itertools
 from pathlib import Path
 from typing import ClassVar
 
-from .cutting_desktop import BORN, OWN, PATIENCE_S, Desktop, lets_in, wait
+from .cutting_desktop import DHCP_ADDRESS, OWN, PATIENCE_S, Desktop, accepts_ssh, wait
 
 NOWHERE = "192.0.2.5"
 TARGETS = {"right": OWN, "wrong": NOWHERE}
-NETWORKS = {address.rpartition(".")[0] for address in (BORN, *TARGETS.values())}
+NETWORKS = {address.rpartition(".")[0] for address in (DHCP_ADDRESS, *TARGETS.values())}
 DROP_IN = "systemd/network/10-eth0.network.d/zz-tars.conf"
 
 
 class Address(Desktop):
-    """The desktop whose address is changed."""
+    """The desktop, with changes of its address."""
 
     of = "address"
     steps: ClassVar = {
@@ -32,7 +32,7 @@ class Address(Desktop):
             self.run("rm", "--force", f"/etc/{DROP_IN}", f"/run/{DROP_IN}")
             self.run("networkctl", "reload")
             self.run("networkctl", "reconfigure", "eth0")
-        assert wait(lambda: self.in_force() == "old" and lets_in((BORN, 22)), PATIENCE_S), self.addresses()
+        assert wait(lambda: self.in_force() == "old" and accepts_ssh((DHCP_ADDRESS, 22)), PATIENCE_S), self.addresses()
         self.stale = self.connections()
 
     def command(self, change: str, folder: Path, deadline_s: int) -> list[str]:
@@ -40,7 +40,7 @@ class Address(Desktop):
         return self.move(self.target, folder, deadline_s)
 
     def move(self, target: str, folder: Path, deadline_s: int) -> list[str]:
-        """The command that moves the desktop."""
+        """Return the command that moves the desktop to an address."""
         role: dict[str, object] = {"role": "tars.home.host_address", "host_address_interface": "eth0"}
         network = target.rpartition(".")[0]
         role |= {"host_address_address": target, "host_address_network": f"{network}.0/24"}
@@ -63,26 +63,26 @@ class Address(Desktop):
         return self.on_disk() == "new" and (step == "written" or not self.armed())
 
     def placed(self) -> bool:
-        """Whether the change is where a reboot loses it."""
+        """Return whether the change is in /run, where a reboot discards it."""
         return self.path(f"/run/{DROP_IN}").exists()
 
     def addresses(self) -> set[str]:
-        """The IPv4 addresses in the networks of the moves, as the kernel tells them; none while the machine is off.
+        """Return the kernel's IPv4 addresses in the networks of the moves; none while the machine is off.
 
-        The stack's containers have networks of their own.
+        This excludes the networks of the stack's containers.
         """
         lines = self.network("fib_trie")
         local = {before.split()[-1] for before, line in itertools.pairwise(lines) if line.strip() == "/32 host LOCAL"}
         return {address for address in local if address.rpartition(".")[0] in NETWORKS}
 
     def in_force(self) -> str:
-        found = self.addresses()
+        addresses = self.addresses()
         if self.placed():
-            return "what a reboot loses"
-        return {BORN: "old", OWN: "new"}.get(" ".join(found), str(found or "nothing"))
+            return "a change that a reboot discards"
+        return {DHCP_ADDRESS: "old", OWN: "new"}.get(" ".join(addresses), str(addresses or "nothing"))
 
     def on_disk(self) -> str:
         return "new" if (self.lab.rootfs(self.machine.name) / "etc" / DROP_IN).exists() else "old"
 
-    def doors(self) -> list[tuple[str, int]]:
-        return [(BORN, 22), (OWN, 22)]
+    def endpoints(self) -> list[tuple[str, int]]:
+        return [(DHCP_ADDRESS, 22), (OWN, 22)]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The desktop seen from outside while a change of it is cut."""
+"""The desktop as it is observed from outside while a change of it is interrupted."""
 
 import contextlib
 import ipaddress
@@ -21,20 +21,20 @@ from tars_lab import cgroups, layout, machine
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 SSH = "-i /var/lib/tars-lab/ssh/id_ed25519 -o UserKnownHostsFile=/var/lib/tars-lab/ssh/known_hosts -o BatchMode=yes"
-NAME, BORN, OWN = "xps8950", "10.77.0.110", "10.77.0.10"
+NAME, DHCP_ADDRESS, OWN = "xps8950", "10.77.0.110", "10.77.0.10"
 
 ESTABLISHED = "01"
-"""As /proc/net/tcp numbers the state of a connection."""
+"""The state of an established connection in /proc/net/tcp."""
 PATIENCE_S = 120
-"""A machine that has not answered for so long, boot included, counts as out of reach."""
+"""Seconds without an answer, boot included, after which a machine counts as unreachable."""
 
 
 class Desktop(ABC):
-    """The machine seen from outside: its files, its kernel's state and its sshd, past the connection that is cut."""
+    """The machine from outside: its files, its kernel's state and its sshd, without the interrupted connection."""
 
     of: ClassVar[str]
     steps: ClassVar[dict[str, Sequence[str]]]
-    """The steps of each change in their order."""
+    """The steps of each change in order."""
 
     def __init__(self) -> None:
         self.lab = layout.recorded()
@@ -44,37 +44,37 @@ class Desktop(ABC):
 
     @abstractmethod
     def settle(self) -> None:
-        """Bring the machine to where every change starts from."""
+        """Restore the initial state, from which every change starts."""
 
     @abstractmethod
     def command(self, change: str, folder: Path, deadline_s: int) -> list[str]:
-        """The command that begins the change."""
+        """Return the command that starts the change."""
 
     @abstractmethod
     def reached(self, step: str) -> bool:
-        """Whether the change has come to this step, given that it was at those before."""
+        """Return whether the change has reached this step, if it has reached the steps before."""
 
     @abstractmethod
     def in_force(self) -> str:
-        """`old`, `new`, or what else is in force."""
+        """Return `old`, `new`, or a description of another state in force."""
 
     @abstractmethod
     def on_disk(self) -> str:
-        """`old` or `new`: what a boot brings."""
+        """Return `old` or `new`, the state after a boot."""
 
     @abstractmethod
-    def doors(self) -> list[tuple[str, int]]:
-        """Addresses and ports of which one has to let a new ssh connection in."""
+    def endpoints(self) -> list[tuple[str, int]]:
+        """Return addresses and ports, one of which must accept a new ssh connection."""
 
     def answers(self) -> bool:
-        """Whether a new ssh connection is let in, at the old or at the new address."""
-        return lets_in(*self.doors())
+        """Return whether the machine accepts a new ssh connection, at the old or at the new address."""
+        return accepts_ssh(*self.endpoints())
 
     def playbook(
         self, role: dict[str, object], folder: Path, ssh: str, *arguments: str, **variables: object
     ) -> list[str]:
-        """The command that applies a role to the desktop, over connections that this run alone has."""
-        # Not %C, which is 40 characters long: a socket's path may have 107, and folders of tests are deep.
+        """Return the command that runs a role on the desktop, with its own ssh connections."""
+        # Not %C, which has 40 characters: the path of a socket has at most 107, and folders of tests are deep.
         extra = f"{ssh} -o ControlPath={folder}/%h-%p"
         play = [{"hosts": "desktop", "gather_facts": False, "vars": {**variables, "ansible_ssh_extra_args": extra}}]
         path = folder / "play.yml"
@@ -82,59 +82,59 @@ class Desktop(ABC):
         return [str(BIN / "ansible-playbook"), "-T", "5", "-i", "inventories/lab/tars.yml", str(path), *arguments]
 
     def process(self, name: str) -> Path:
-        """Something that /proc tells of the machine's first process; it does not exist while the machine is off."""
+        """Return the path of a file in /proc of the machine's first process; without one, it does not exist."""
         if self.leader is None or not Path(f"/proc/{self.leader}/root/run").exists():
             self.leader = cgroups.init(self.lab, NAME)
         return Path(f"/proc/{self.leader or 'off'}/{name}")
 
     def path(self, name: str) -> Path:
-        """A file on the machine, whatever is mounted there."""
+        """Return the path of a file as the machine sees it, with its mounts."""
         return self.process(f"root{name}")
 
     def armed(self) -> bool:
-        """Whether a change waits for its confirmation."""
+        """Return whether a change waits for its confirmation."""
         return self.path(f"/run/tars-rollback/{self.of}/armed").exists()
 
     def run(self, *command: str, text: str | None = None) -> str:
-        """Run a program on the machine, past its network."""
+        """Run a program on the machine without its network; return its output."""
         words = machine.enter(self.lab, self.machine, command)
         return subprocess.run(words, input=text, capture_output=True, text=True, check=True).stdout
 
     def connections(self) -> set[str]:
-        """The ssh connections by IPv4, each as the machine's own address and the other side's port.
+        """Return the ssh connections over IPv4, each as the machine's address and the port of the other side.
 
-        Read from /proc, since this is asked many times a second.
+        They are read from /proc, because this is called many times a second.
         """
-        found = set()
+        connections = set()
         for line in self.network("tcp"):
-            _, here, there, state, *_ = line.split()
-            address, _, port = here.partition(":")
+            _, local, remote, state, *_ = line.split()
+            address, _, port = local.partition(":")
             if state == ESTABLISHED and int(port, 16) == 22:
                 own = ipaddress.ip_address(bytes.fromhex(address)[::-1])
-                found.add(f"{own} {int(there.partition(':')[2], 16)}")
-        return found
+                connections.add(f"{own} {int(remote.partition(':')[2], 16)}")
+        return connections
 
     def network(self, name: str) -> list[str]:
-        """The lines of a table below /proc/net, without its head; none while the machine is off."""
+        """Return the lines of a table below /proc/net without the header; none while the machine is off."""
         with contextlib.suppress(OSError):
             return self.process(f"net/{name}").read_text().splitlines()[1:]
         return []
 
     def sessions(self) -> list[psutil.Process]:
-        """What runs on the machine for those who came by ssh."""
-        found = []
+        """Return the processes of ssh sessions on the machine."""
+        processes = []
         for pid in cgroups.pids(self.lab, NAME):
             try:
                 if "SSH_CONNECTION" in psutil.Process(pid).environ():
-                    found.append(psutil.Process(pid))
+                    processes.append(psutil.Process(pid))
             except (psutil.Error, OSError):
                 continue
-        return found
+        return processes
 
     def reboot(self) -> None:
-        """Switch the machine off at its plug, and on again.
+        """Switch the machine off without a shutdown, and on again.
 
-        The kernel is the host's and keeps what was written to files, also what a power cut would lose.
+        The host's kernel keeps all written files, also those that would be lost in a power failure.
         """
         leader = cgroups.init(self.lab, NAME)
         assert leader is not None, "the machine is off"
@@ -145,30 +145,30 @@ class Desktop(ABC):
         machine.boot(self.lab, self.machine)
 
 
-def lets_in(*doors: tuple[str, int]) -> bool:
-    """Whether a new ssh connection gets to the desktop by one of these addresses and ports.
+def accepts_ssh(*endpoints: tuple[str, int]) -> bool:
+    """Return whether the desktop accepts a new ssh connection on one of these addresses and ports.
 
-    It logs in, since an sshd of today shuts out for a while who comes often and does not.
+    It logs in, because a current sshd blocks clients that connect often without doing so.
     """
     options = ["-o", "ConnectTimeout=2", "-o", "ControlPath=none", "-o", f"HostKeyAlias={OWN}"]
-    knocks = [
+    attempts = [
         subprocess.Popen(
             ["ssh", *SSH.split(), *options, "-p", str(port), f"root@{address}", "true"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        for address, port in doors
+        for address, port in endpoints
     ]
-    # One that has logged in at an address that goes away then would hang.
-    wait(lambda: 0 in [knock.poll() for knock in knocks] or None not in [knock.poll() for knock in knocks], 10)
-    for knock in knocks:
-        knock.kill()
-    return 0 in [knock.wait() for knock in knocks]
+    # A client would hang if the address is removed after its login.
+    wait(lambda: 0 in [client.poll() for client in attempts] or None not in [client.poll() for client in attempts], 10)
+    for client in attempts:
+        client.kill()
+    return 0 in [client.wait() for client in attempts]
 
 
 def wait(question: Callable[[], object], seconds: float, every_s: float = 0.05) -> bool:
-    """Ask often until the answer is yes; no once the time is over."""
+    """Call `question` often until its result is true; return whether it was before the time was over."""
     deadline = time.monotonic() + seconds
     while not (answer := question()) and time.monotonic() < deadline:
         time.sleep(every_s)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How much the spec wants of the NAS, to set the number of requests against."""
+"""The number of settings on the NAS that the spec describes, to compare the number of requests with."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 
 def resources(site: Mapping[str, Any]) -> dict[str, int]:
-    """Count what the spec (as plain data) wants of the NAS: whatever has a setting of its own there counts as one.
+    """Count the resources on the NAS that the spec describes; each separate setting of DSM counts as one.
 
-    A group of settings is what DSM keeps as one object: the network's, the clock's, the NFS service's. A share's rules
-    are one, and so are its permissions. A snapshot schedule counts once, with the retention that belongs to it.
+    A group of settings is one object of DSM: network, clock, NFS service. The rules of a share count as one, and so do
+    its permissions. A snapshot schedule counts once, together with its retention.
     """
     nas = next(host for host in site["hosts"].values() if host["profile"] == "ds1515plus")
     backups, shares = int(bool(site.get("backup"))), len(site["shares"])

@@ -112,7 +112,7 @@ def test_containers_reach_out() -> None:
 
 def test_what_the_owner_has_in_nftables_survives() -> None:
     desktop = Firewall()
-    desktop.furnish()
+    desktop.install_foreign_rules()
     desktop.run("nft", "add table ip by_hand")
     run = playbook("site", "--limit", "xps8950", "--tags", "host_firewall")
     assert run.code == 0 and run.recap("xps8950")["changed"] == 0, run.output

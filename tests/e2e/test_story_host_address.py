@@ -21,7 +21,7 @@ from .conftest import BIN, SSH, eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.lab, pytest.mark.usefixtures("provisioned")]
 
-NAME, BORN, OWN, NOWHERE = "xps8950", "10.77.0.110", "10.77.0.10", "192.0.2.5"
+NAME, DHCP_ADDRESS, OWN, NOWHERE = "xps8950", "10.77.0.110", "10.77.0.10", "192.0.2.5"
 DROP_IN = "systemd/network/10-eth0.network.d/zz-tars.conf"
 
 
@@ -171,7 +171,7 @@ def program(request: pytest.FixtureRequest) -> Iterator[Program]:
     made = f"{chosen.file} {chosen.ours} /run/systemd/network/10-netplan-*"
     try:
         on_desktop("sh", "-ec", f"{write}; {aside}; {chosen.begin}")
-        eventually(lambda: addresses() == {BORN} and answers(BORN))
+        eventually(lambda: addresses() == {DHCP_ADDRESS} and answers(DHCP_ADDRESS))
         yield chosen
     finally:
         on_desktop("sh", "-ec", f"rm -f {made}; {chosen.end}; {back}")
@@ -180,7 +180,7 @@ def program(request: pytest.FixtureRequest) -> Iterator[Program]:
 
 
 def test_the_desktop_has_its_own_address_and_no_lease() -> None:
-    assert addresses() == {OWN} and answers(OWN) and not answers(BORN)
+    assert addresses() == {OWN} and answers(OWN) and not answers(DHCP_ADDRESS)
     assert "/24" in on_desktop("cat", f"/etc/{DROP_IN}")
 
 
@@ -201,16 +201,16 @@ def test_a_move_to_where_nobody_can_follow_is_undone(tmp_path: Path) -> None:
 def test_whoever_looks_after_the_network_is_told_and_their_files_stay(program: Program, tmp_path: Path) -> None:
     said = moved(OWN, tmp_path, host_address_method="reservation")
     assert "reserve 10.77.0.10 for xps8950 (02:00:5e:00:00:0a) in the router" in said, said
-    assert "failed=1" in said and addresses() == {BORN}
+    assert "failed=1" in said and addresses() == {DHCP_ADDRESS}
     said = moved(OWN, tmp_path, "--check", "--diff")
-    assert "-10.77.0.110/24 +10.77.0.10/24" in said and "failed=0" in said and addresses() == {BORN}, said
+    assert "-10.77.0.110/24 +10.77.0.10/24" in said and "failed=0" in said and addresses() == {DHCP_ADDRESS}, said
 
     with seen(NOWHERE) as was_there:
         controller = move(NOWHERE, tmp_path)
         eventually(was_there, seconds=120)
     kill(controller)
-    eventually(lambda: answers(BORN))
-    assert addresses() == {BORN}
+    eventually(lambda: answers(DHCP_ADDRESS))
+    assert addresses() == {DHCP_ADDRESS}
 
     controller = move(NOWHERE, tmp_path, host_address_deadline_s=300)
     eventually(lambda: NOWHERE in addresses(), seconds=120)
@@ -219,11 +219,11 @@ def test_whoever_looks_after_the_network_is_told_and_their_files_stay(program: P
     kill(controller)
     while cgroups.init(layout.recorded(), NAME) in (None, leader):
         time.sleep(0.5)
-    eventually(lambda: answers(BORN), seconds=120)
+    eventually(lambda: answers(DHCP_ADDRESS), seconds=120)
 
     said = moved(OWN, tmp_path, host_address_deadline_s=60)
     assert "changed=1" in said and "failed=0" in said, said
-    assert addresses() == {OWN} and answers(OWN) and not answers(BORN)
+    assert addresses() == {OWN} and answers(OWN) and not answers(DHCP_ADDRESS)
     assert "198.51.100.0/24 via 10.77.0.1" in on_desktop("ip", "-4", "route", "show")
     assert "fd77:7a52::10/64" in on_desktop("ip", "-6", "address", "show", "dev", "eth0")
     assert on_desktop("cat", program.file) == f"{program.text}\n"
