@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What tests of every kind may ask for: the project's command line, and the lab.
+"""Fixtures for all tests: the project's command line, and the lab.
 
-The lab is brought up once, for the first test that wants it, and taken down at the end. What it leaves on this computer
-is not taken from its own word: ip, nft, mount and the process table are asked.
+The lab is started once, for the first test that needs it, and removed at the end. What it leaves on this computer is
+read from ip, nft, the mounts and the process table, not from its own report.
 """
 
 import functools
@@ -27,8 +27,8 @@ INVENTORY = ROOT / "inventories/lab/tars.yml"
 BIN = Path(sys.executable).parent
 
 
-class SideBySide(LoadScopeScheduling):
-    """What needs the one lab stays in one process and in its order; any other file may go to any process."""
+class SideBySide(LoadScopeScheduling):  # type: ignore[misc]  # xdist carries no annotations
+    """Keep the tests that need the lab in one process and in order; other files can run in any process."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::")[0]
@@ -36,25 +36,25 @@ class SideBySide(LoadScopeScheduling):
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SideBySide:
-    """Called where tests run in several processes."""
+    """Return the scheduler for tests in several processes."""
     return SideBySide(config, log)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """In several processes the lab's tests, which take longest, begin."""
+    """In several processes, start with the tests of the lab, which take longest."""
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: not needs_lab(item.path))
 
 
 @functools.cache
 def needs_lab(file: Path) -> bool:
-    """Whether tests of a file carry the marker `lab`. Only the processes that run them could ask pytest for it."""
+    """Return whether tests of a file have the marker `lab`; pytest knows this only in the processes that run them."""
     return "pytest.mark.lab" in file.read_text()
 
 
 @pytest.fixture(scope="session")
 def root() -> Path:
-    """The top of the checkout."""
+    """Return the top folder of the checkout."""
     return ROOT
 
 
@@ -115,16 +115,16 @@ def of_a_lab(process: psutil.Process) -> bool:
 
 @pytest.fixture(scope="session")
 def before() -> dict[str, set[str]]:
-    """The host before the lab, once whatever an interrupted run left has been taken away."""
+    """Remove what an interrupted run has left; return the traces of labs on this computer after that."""
     if os.geteuid() != 0:
-        pytest.fail("The whole story needs machines of its own, and those need root: run ./tars test as root.")
+        pytest.fail("user: the lab needs root to create machines; run ./tars test as root.")
     tars("lab", "down")
     return traces()
 
 
 @pytest.fixture(scope="session")
 def new_lab(before: dict[str, set[str]]) -> Iterator[Lab]:
-    """The lab, up; its NAS may still have the address of its birth."""
+    """Start the lab and return it; its NAS can still have its DHCP address."""
     tars("lab", "up")
     yield layout.recorded()
     tars("lab", "down")
@@ -132,11 +132,13 @@ def new_lab(before: dict[str, set[str]]) -> Iterator[Lab]:
 
 @pytest.fixture(scope="session")
 def lab(new_lab: Lab) -> Lab:
-    """The lab, up, with its NAS at the address of the spec, where the profile brings it unless a test has done so."""
+    """Return the running lab with its NAS at the address of the spec; the profile sets it unless a test has done so."""
     nas = next(machine for machine in new_lab.machines if machine.dsm_account)
     with socket.socket() as probe:
         probe.settimeout(5)
         if probe.connect_ex((nas.address, 5001)):
-            command = [BIN / "ansible-playbook", "-i", INVENTORY, ROOT / "playbooks/site.yml", "--limit", nas.name]
-            subprocess.run([*command, "--tags", "address"], cwd=ROOT, env=environment(), check=True)
+            command: list[str | Path] = [BIN / "ansible-playbook", "-i", INVENTORY, ROOT / "playbooks/site.yml"]
+            subprocess.run(
+                [*command, "--limit", nas.name, "--tags", "address"], cwd=ROOT, env=environment(), check=True
+            )
     return new_lab

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How the story asks its machines: over ssh, by playbooks run as the README says, and with patience."""
+"""Access to the machines of the story: ssh, playbooks as the README runs them, and waiting."""
 
 import subprocess
 import time
@@ -33,7 +33,7 @@ class Run:
 
 
 def playbook(name: str, *arguments: str) -> Run:
-    """Run a playbook with plain ``ansible-playbook``, exactly as the README says it can be."""
+    """Run a playbook with plain ``ansible-playbook``, as the README describes."""
     finished = subprocess.run(
         [BIN / "ansible-playbook", "-i", "inventories/lab/tars.yml", f"playbooks/{name}.yml", *arguments],
         cwd=ROOT,
@@ -51,7 +51,7 @@ def host(name: str) -> Host:
 
 
 def eventually(question: Callable[[], object], *, seconds: float = 60) -> object:
-    """Ask until the answer is true, or fail with the last answer after the given time."""
+    """Repeat a call until its result is true and return it; fail with the last result after so many seconds."""
     deadline = time.monotonic() + seconds
     while not (answer := question()):
         assert time.monotonic() < deadline, f"still {answer!r} after {seconds} s"
@@ -61,31 +61,31 @@ def eventually(question: Callable[[], object], *, seconds: float = 60) -> object
 
 @pytest.fixture(scope="session")
 def bare(new_lab: Lab) -> None:
-    """The lab's machines as they come out of their boxes, whatever earlier tests did to them."""
+    """Create the lab's machines again, without the changes of earlier tests."""
     tars("lab", "down")
     tars("lab", "up")
 
 
 @pytest.fixture(scope="session")
 def planned(bare: None) -> Run:
-    """What check mode says about bare machines, which it leaves bare."""
+    """Run site.yml in check mode on new machines, and check that it changed nothing; return the run."""
     lease = tars("lab", "shell", "xps8950", "ip", "-4", "address", "show", "dev", "eth0").stdout
-    assert "10.77.0.110/" in lease and " dynamic " in lease, f"the desktop is to begin with an address by DHCP: {lease}"
+    assert "10.77.0.110/" in lease and " dynamic " in lease, f"expected the DHCP address of the desktop, found: {lease}"
     run = playbook("site", "--check", "--diff")
     shell = tars("lab", "shell", "xps8950", "sh", "-c", "command -v docker", check=False)
     assert shell.returncode != 0 and not shell.stdout, "check mode installed something"
-    # Past the network: the NAS is still at the address it was born with.
-    assert tars("lab", "shell", "ds1515plus", "ls", "-A", "/volume1").stdout == "", "check mode made a share"
+    # Not over the network: the NAS still has its DHCP address.
+    assert tars("lab", "shell", "ds1515plus", "ls", "-A", "/volume1").stdout == "", "check mode created a share"
     return run
 
 
 @pytest.fixture(scope="session")
 def provisioned(planned: Run) -> Run:
-    """The run that takes the bare machines to a service."""
+    """Run site.yml on the new machines; return the run."""
     return playbook("site")
 
 
 @pytest.fixture(scope="session")
 def repeated(provisioned: Run) -> Run:
-    """The same run again."""
+    """Run site.yml a second time; return the run."""
     return playbook("site")

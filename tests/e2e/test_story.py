@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The whole story in order: bare machines, one playbook, a document, a question, an answer that names the document.
+"""The whole story in order: new machines, one playbook, a document, a question, an answer that cites the document.
 
-Each test stands on the ones before it; the machines are brought up once. Every check is made from the machine on which
-a person would notice (``client``), or by a program without a part in the change (``nfs-cat``, ``curl``, ``psql``).
+Each test builds on the previous ones; the machines are created once. Every check runs on the machine of a user
+(``client``), or with a program that was not involved in the change (``nfs-cat``, ``curl``, ``psql``).
 """
 
 import base64
@@ -28,7 +28,7 @@ BOILER = "The boiler in the cellar is a Viessmann Vitodens 200. Its service cont
 
 
 def put(name: str, content: bytes) -> None:
-    """Write a document to the share from ``client`` over NFS, as a member of the household would."""
+    """Write a document to the share from ``client`` over NFS, as a user would."""
     client = host("client")
     path = shlex.quote(f"/root/{Path(name).name}")
     written = client.run(f"base64 -d > {path} <<'END'\n{base64.encodebytes(content).decode()}END")
@@ -38,17 +38,17 @@ def put(name: str, content: bytes) -> None:
 
 
 def on_nas(command: str) -> str:
-    """Run a command on the NAS itself, where File Station would do the same."""
+    """Run a command on the NAS itself, as File Station would."""
     done = host("ds1515plus").run(f"cd {SHARE} && {command}")
     assert done.rc == 0, done.stderr
     return str(done.stdout)
 
 
 def get(path: str) -> Any:
-    """GET a path of the application from ``client``, trusting the site's authority alone."""
-    answer = host("client").run(f"curl -sS --fail --max-time 20 {TRUST} https://tars.home.arpa{path}")
-    assert answer.rc == 0, answer.stderr
-    return json.loads(answer.stdout)
+    """GET a path of the application from ``client``, trusting only the site's authority."""
+    response = host("client").run(f"curl -sS --fail --max-time 20 {TRUST} https://tars.home.arpa{path}")
+    assert response.rc == 0, response.stderr
+    return json.loads(response.stdout)
 
 
 TRUST = "--cacert /root/tars-ca.pem --resolve tars.home.arpa:443:10.77.0.10"
@@ -72,22 +72,22 @@ def ask(question: str) -> dict[str, Any]:
     return events
 
 
-def found(query: str) -> list[str]:
+def search(query: str) -> list[str]:
     """Return the paths that a search finds."""
     return [result["path"] for result in get(f"/api/search?q={query}")["results"]]
 
 
 def states() -> dict[str, str]:
-    """Return path → state of every document the application knows."""
+    """Return the state of every document of the application, by path."""
     return {document["path"]: document["state"] for document in get("/api/documents")["documents"]}
 
 
-def test_check_mode_on_bare_machines_gets_to_the_end(planned: Run) -> None:
+def test_check_mode_on_new_machines_completes(planned: Run) -> None:
     assert planned.code == 0, planned.output
     assert planned.recap("xps8950")["changed"] > 0
 
 
-def test_site_takes_bare_machines_to_a_service(provisioned: Run) -> None:
+def test_site_provisions_new_machines(provisioned: Run) -> None:
     assert provisioned.code == 0, provisioned.output
     for name in ("xps8950", "ds1515plus"):
         recap = provisioned.recap(name)
@@ -100,26 +100,26 @@ def test_a_second_run_changes_nothing(repeated: Run) -> None:
         assert repeated.recap(name)["changed"] == 0, repeated.output
 
 
-def test_verify_finds_nothing_wrong() -> None:
+def test_verify_reports_no_difference() -> None:
     run = playbook("verify")
     assert run.code == 0, run.output
 
 
-def test_the_nas_has_left_the_address_of_its_birth() -> None:
+def test_the_nas_has_left_its_dhcp_address() -> None:
     client = host("client")
-    for address, held in (("10.77.0.20", True), ("10.77.0.120", False)):
+    for address, used in (("10.77.0.20", True), ("10.77.0.120", False)):
         client.run(f"ip neighbour flush to {address}; curl -ks --max-time 5 https://{address}:5001/")
-        assert ("lladdr" in client.check_output(f"ip neighbour show to {address}")) == held, address
+        assert ("lladdr" in client.check_output(f"ip neighbour show to {address}")) == used, address
 
 
-def test_https_answers_the_client_with_the_sites_own_authority() -> None:
+def test_the_web_certificate_is_signed_by_the_sites_authority() -> None:
     authority = AUTHORITY.read_text()
     assert host("client").run(f"cat > /root/tars-ca.pem <<'END'\n{authority}\nEND").rc == 0
     assert get("/ready")["ready"] is True
-    stranger = host("client").run(
+    untrusting = host("client").run(
         "curl -sS --max-time 10 --resolve tars.home.arpa:443:10.77.0.10 https://tars.home.arpa/health"
     )
-    assert stranger.rc == 60, "a client without the authority must refuse the certificate"
+    assert untrusting.rc == 60, "a client without the authority must reject the certificate"
 
 
 @pytest.mark.parametrize("address", ["10.77.0.10", "fd77:7a52::10"])
@@ -132,10 +132,10 @@ def test_every_other_port_is_closed(address: str) -> None:
     assert ports == {22, 443}, scan.stdout
 
 
-def test_the_share_is_mounted_by_user_space_tools_and_holds_the_document() -> None:
+def test_a_document_on_the_share_is_readable_on_the_desktop() -> None:
     put("boiler.txt", BOILER.encode())
-    shown = host("client").run(f"nfs-cat {EXPORT}/boiler.txt")
-    assert shown.stdout == BOILER, shown.stderr
+    read = host("client").run(f"nfs-cat {EXPORT}/boiler.txt")
+    assert read.stdout == BOILER, read.stderr
     assert host("xps8950").file("/srv/tars/documents/LLM_docs/boiler.txt").content_string == BOILER
     refused = host("xps8950").run("touch /srv/tars/documents/LLM_docs/x")
     assert refused.rc != 0, "the desktop must not write documents"
@@ -160,8 +160,8 @@ def test_a_question_is_answered_with_a_citation_of_the_document(tmp_path: Path) 
 
     events = ask("Who inspected the slate roof?")
     cited = {source["id"]: source for source in events["sources"]["sources"]}
-    quotes = [(cited[c["source"]]["path"], c["page"], c["quote"]) for c in events["done"]["citations"]]
-    _, page, quote = next(entry for entry in quotes if entry[0] == "roof.pdf")
+    citations = [c for c in events["done"]["citations"] if cited[c["source"]]["path"] == "roof.pdf"]
+    page, quote = citations[0]["page"], citations[0]["quote"]
     (tmp_path / "again.pdf").write_bytes(host("ds1515plus").file(f"{SHARE}/roof.pdf").content)
     reader = ["pdftotext", "-f", str(page), "-l", str(page), str(tmp_path / "again.pdf"), "-"]
     text = subprocess.run(reader, capture_output=True, text=True, check=True).stdout
@@ -178,17 +178,17 @@ def test_a_changed_document_is_answered_accordingly() -> None:
 def test_a_renamed_document_is_cited_by_its_new_name() -> None:
     before = {d["path"]: d["document_id"] for d in get("/api/documents")["documents"]}
     on_nas("mv boiler.txt heating.txt")
-    eventually(lambda: "heating.txt" in found("service+contract") and "boiler.txt" not in found("service+contract"))
+    eventually(lambda: "heating.txt" in search("service+contract") and "boiler.txt" not in search("service+contract"))
     after = {d["path"]: d["document_id"] for d in get("/api/documents")["documents"]}
-    assert after["heating.txt"] == before["boiler.txt"], "a rename must not make another document of it"
+    assert after["heating.txt"] == before["boiler.txt"], "a rename must not create another document"
 
 
 def test_a_deleted_document_is_no_longer_found() -> None:
     on_nas("rm heating.txt")
-    eventually(lambda: "heating.txt" not in found("service+contract"))
+    eventually(lambda: "heating.txt" not in search("service+contract"))
 
 
-def test_no_stale_chunk_is_left_in_either_store() -> None:
+def test_both_stores_have_the_same_chunks() -> None:
     def stores() -> tuple[set[str], set[str]]:
         rows = host("xps8950").run("docker exec tars-postgres-1 psql -U tars -d tars -Atc 'select id from chunks'")
         assert rows.rc == 0, rows.stderr
@@ -203,7 +203,7 @@ def test_no_stale_chunk_is_left_in_either_store() -> None:
     eventually(same)
 
 
-# Speaks to Chroma's HTTP interface with nothing but the standard library, at the address its container has.
+# Reads Chroma's HTTP API with the standard library, at the address of the container.
 CHROMA_IDS = """
 import json, subprocess, urllib.request
 find = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}"
@@ -219,7 +219,7 @@ for collection in call(base):
 """
 
 
-def test_garbage_and_an_empty_file_fail_alone_and_say_why() -> None:
+def test_invalid_files_fail_with_a_reason_and_others_are_indexed() -> None:
     put("keep.txt", b"The spare key hangs behind the garden shed.\n")
     put("broken.pdf", b"%PDF-1.7\n" + bytes(range(256)) * 40)
     on_nas(": > empty.txt")
@@ -227,19 +227,19 @@ def test_garbage_and_an_empty_file_fail_alone_and_say_why() -> None:
     eventually(lambda: states().get("keep.txt") == "indexed")
     errors = {d["path"]: d["error"] for d in get("/api/documents")["documents"]}
     assert errors["broken.pdf"] and errors["empty.txt"] and errors["keep.txt"] is None
-    assert "keep.txt" in found("spare+key")
+    assert "keep.txt" in search("spare+key")
 
 
-def test_a_wrong_nas_password_is_one_clear_message(tmp_path: Path) -> None:
+def test_a_wrong_nas_password_is_reported_without_the_password(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.json"
-    given = vault.read(INVENTORY.parent) | {"dsm_password": "not-it"}
-    wrong.write_text(json.dumps({"tars_secrets": given}))
+    secrets = vault.read(INVENTORY.parent) | {"dsm_password": "not-it"}
+    wrong.write_text(json.dumps({"tars_secrets": secrets}))
     run = playbook("site", "--limit", "ds1515plus", "-e", f"@{wrong}")
     assert run.code != 0
     assert "password" in run.output and "not-it" not in run.output, run.output
 
 
-def test_the_nas_off_loses_nothing_and_is_said() -> None:
+def test_a_nas_that_is_off_is_reported_and_loses_nothing() -> None:
     known = states()
     tars("lab", "stop", "ds1515plus")
     try:
@@ -247,7 +247,7 @@ def test_the_nas_off_loses_nothing_and_is_said() -> None:
         assert run.returncode == 1 and "10.77.0.20" in run.stdout + run.stderr, run
         eventually(lambda: not get("/api/documents")["sources"][0]["available"])
         assert states() == known
-        assert "keep.txt" in found("spare+key"), "what was indexed must still be answered"
+        assert "keep.txt" in search("spare+key"), "indexed documents must still be found"
     finally:
         tars("lab", "start", "ds1515plus")
     eventually(lambda: get("/api/documents")["sources"][0]["available"], seconds=120)
@@ -255,16 +255,16 @@ def test_the_nas_off_loses_nothing_and_is_said() -> None:
     eventually(lambda: states().get("later.txt") == "indexed", seconds=90)
 
 
-def test_a_full_disk_on_the_desktop_is_said_before_anything_is_changed() -> None:
+def test_a_full_disk_on_the_desktop_is_reported_before_any_change() -> None:
     desktop = host("xps8950")
     known = states()
-    # A file system of one MiB over the stack's folder is full for real; the running containers do not see it.
+    # A file system of 1 MiB over the stack's folder is really full; the running containers do not see it.
     assert desktop.run("mount -t tmpfs -o size=1m tars-full /opt/tars").rc == 0
     try:
         run = tars("site", "--limit", "xps8950", check=False)
-        assert desktop.run("ls -A /opt/tars").stdout == "", "something was written to a disk known to be full"
+        assert desktop.run("ls -A /opt/tars").stdout == "", "something was written to a full disk"
     finally:
         assert desktop.run("umount /opt/tars").rc == 0
-    said = run.stdout + run.stderr
-    assert run.returncode == 1 and "/opt/tars" in said and "MiB free" in said, said
+    output = run.stdout + run.stderr
+    assert run.returncode == 1 and "/opt/tars" in output and "MiB free" in output, output
     assert states() == known

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A Docker that its owner has set up already: what is theirs stays, what runs keeps running.
+"""A Docker that its owner has configured before: foreign settings stay, and containers keep running.
 
-The desktop's own Docker is the real one. Docker's repository cannot be reached from a lab, so its packages are
-stand-ins here, empty but for the plugins, with upstream's names and relations; apt and dpkg on the machine are real.
+The desktop's Docker is the real one. The lab cannot reach Docker's repository, so its packages are stand-ins with
+upstream's names and relations, and without content except for the plugins; apt and dpkg on the machine are real.
 """
 
 import json
@@ -23,12 +23,12 @@ DAEMON_JSON = "/etc/docker/daemon.json"
 LIST = "/etc/apt/sources.list.d/docker.list"
 OWN = "/etc/apt/sources.list.d/tars-docker.sources"
 KEYRING = "/etc/apt/keyrings/docker.asc"
-THEIRS = {"labels": ["owner=me"], "shutdown-timeout": 21}
+OWNERS_SETTINGS = {"labels": ["owner=me"], "shutdown-timeout": 21}
 """Keys of daemon.json that no role sets."""
 
 
 def run(name: str, command: str) -> str:
-    """What a command on a machine prints; it must not fail."""
+    """Run a command on a machine, which must succeed; return its output."""
     done = host(name).run(command)
     assert done.rc == 0, f"{command}: {done.stdout}{done.stderr}"
     return str(done.stdout)
@@ -39,18 +39,19 @@ def write(name: str, path: str, text: str) -> None:
 
 
 def started() -> dict[str, str]:
-    """Container → when it was started, of all that run on the desktop."""
-    shown = run("xps8950", "docker inspect --format '{{.Name}} {{.State.StartedAt}}' $(docker ps --quiet)")
-    return {name: moment for name, moment in (line.split() for line in shown.splitlines())}
+    """Return the start time of every running container on the desktop, by name."""
+    listing = run("xps8950", "docker inspect --format '{{.Name}} {{.State.StartedAt}}' $(docker ps --quiet)")
+    return {name: moment for name, moment in (line.split() for line in listing.splitlines())}
 
 
 @pytest.fixture
-def furnished() -> Iterator[str]:
-    """The desktop with an owner's keys in daemon.json, written in their own way, and with their entry for Docker's
-    repository; gives the text of daemon.json.
+def owners_configuration() -> Iterator[str]:
+    """Write foreign keys to daemon.json, in another format, and a foreign entry for Docker's repository.
+
+    Yield the text of daemon.json.
     """
     before = run("xps8950", f"cat {DAEMON_JSON}")
-    text = json.dumps({**THEIRS, **json.loads(before)}, indent=7)
+    text = json.dumps({**OWNERS_SETTINGS, **json.loads(before)}, indent=7)
     write("xps8950", DAEMON_JSON, text)
     write(
         "xps8950", LIST, f"deb [arch=amd64 signed-by={KEYRING}] https://download.docker.com/linux/debian trixie stable"
@@ -60,32 +61,32 @@ def furnished() -> Iterator[str]:
     run("xps8950", f"rm {LIST}; systemctl restart docker")
 
 
-def test_what_is_the_owners_survives_and_containers_outlive_a_restart(furnished: str) -> None:
+def test_foreign_settings_stay_and_containers_survive_a_restart(owners_configuration: str) -> None:
     site = ["--limit", "xps8950", "--tags", "docker_engine"]
     listed = run("xps8950", f"cat {LIST}")
     done = playbook("site", *site)
     assert done.code == 0 and done.recap("xps8950")["changed"] == 0, done.output
-    assert run("xps8950", f"cat {DAEMON_JSON}").strip() == furnished
+    assert run("xps8950", f"cat {DAEMON_JSON}").strip() == owners_configuration
 
-    # Containers that were started without live-restore: a restart alone would end them.
-    write("xps8950", DAEMON_JSON, json.dumps({**json.loads(furnished), "live-restore": False}))
+    # Containers that were started without live-restore, which a restart alone would stop.
+    write("xps8950", DAEMON_JSON, json.dumps({**json.loads(owners_configuration), "live-restore": False}))
     run("xps8950", "systemctl reload docker")
     eventually(lambda: run("xps8950", "docker info --format '{{.LiveRestoreEnabled}}'").strip() == "false")
     containers, daemon = started(), run("xps8950", "pidof dockerd")
     assert len(containers) > 3, containers
     done = playbook("site", *site, "-e", "docker_engine_log_max_size=11m")
     assert done.code == 0 and done.recap("xps8950")["changed"] == 1, done.output
-    assert run("xps8950", "pidof dockerd") != daemon, "sizes of logs are read at the start alone"
+    assert run("xps8950", "pidof dockerd") != daemon, "sizes of logs are read only at the start"
     assert started() == containers
     content = json.loads(run("xps8950", f"cat {DAEMON_JSON}"))
-    assert content["log-opts"]["max-size"] == "11m" and THEIRS.items() <= content.items()
+    assert content["log-opts"]["max-size"] == "11m" and OWNERS_SETTINGS.items() <= content.items()
     assert run("xps8950", "docker info --format '{{.Labels}}'").strip() == "[owner=me]"
-    ask = f"curl -sS --fail --insecure https://{ADDRESSES['xps8950']}/health"
-    eventually(lambda: host("client").run(ask).rc == 0)
+    request = f"curl -sS --fail --insecure https://{ADDRESSES['xps8950']}/health"
+    eventually(lambda: host("client").run(request).rc == 0)
     assert run("xps8950", f"cat {LIST}") == listed and not host("xps8950").file(OWN).exists
 
 
-def test_what_was_switched_off_by_hand_is_back_after_a_run() -> None:
+def test_units_stopped_by_hand_run_again_after_a_run() -> None:
     containers = set(started())
     mounts = run("xps8950", "findmnt --noheadings --types autofs --output TARGET | grep /srv/tars")
     broken = "systemctl unmask rpcbind.socket; systemctl stop 'srv-tars-*.automount'"
@@ -108,7 +109,7 @@ def test_what_was_switched_off_by_hand_is_back_after_a_run() -> None:
     assert done.code == 0 and done.recap("xps8950")["changed"] == 0, done.output
 
 
-def test_a_service_that_crashes_over_and_over_is_mended() -> None:
+def test_a_service_that_crashes_repeatedly_is_repaired() -> None:
     def caddy(of: str) -> str:
         return run("xps8950", f"docker inspect --format '{{{{.State.{of}}}}}' tars-caddy-1").strip()
 
@@ -120,33 +121,46 @@ def test_a_service_that_crashes_over_and_over_is_mended() -> None:
     assert caddy("Health.Status") == "healthy"
 
 
-def test_a_page_that_does_not_answer_as_wanted_is_said() -> None:
-    """The module as the role calls it, but trusting authorities that do not know the household's."""
+def test_a_page_with_an_untrusted_certificate_is_reported() -> None:
+    """The module as the role calls it, but with authorities that did not sign the page's certificate."""
     check = {"url": f"https://{ADDRESSES['xps8950']}/health", "ca": "/etc/ssl/certs/ca-certificates.crt"}
     options = json.dumps({"project": "tars", "folder": "/opt/tars", "check": check})
-    command = [BIN / "ansible", "-i", INVENTORY, "xps8950", "-m", "tars.home.compose_project", "-a", options]
+    command: list[str | Path] = [
+        BIN / "ansible",
+        "-i",
+        INVENTORY,
+        "xps8950",
+        "-m",
+        "tars.home.compose_project",
+        "-a",
+        options,
+    ]
     done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True)
     assert done.returncode != 0
     assert all(part in done.stdout for part in (*check.values(), "certificate verify failed")), done.stdout
 
 
-def test_settings_that_docker_does_not_start_with_are_undone_and_said(furnished: str, tmp_path: Path) -> None:
+def test_settings_with_which_docker_does_not_start_are_undone_and_reported(
+    owners_configuration: str, tmp_path: Path
+) -> None:
     containers = started()
-    # dockerd's own validation passes a log driver that nobody has.
+    # dockerd's own validation accepts a log driver that does not exist.
     task = {
-        "name": "Ask for the impossible",
+        "name": "Set an invalid log driver",
         "tars.home.docker_daemon_config": {"settings": {"log-driver": "nonsense"}},
     }
     (tmp_path / "play.yml").write_text(json.dumps([{"hosts": "desktop", "gather_facts": False, "tasks": [task]}]))
     done = ansible("-i", "inventories/lab/tars.yml", str(tmp_path / "play.yml"))
-    said = " ".join(done.stdout.split())
-    assert done.returncode != 0 and "nonsense" in said and "is as it was before, and it runs with that" in said, said
-    assert run("xps8950", f"cat {DAEMON_JSON}").strip() == furnished
+    output = " ".join(done.stdout.split())
+    assert done.returncode != 0 and "nonsense" in output and "is as it was before, and it runs with that" in output, (
+        output
+    )
+    assert run("xps8950", f"cat {DAEMON_JSON}").strip() == owners_configuration
     assert run("xps8950", "systemctl is-active docker").strip() == "active" and started() == containers
 
 
 def ansible(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [BIN / "ansible-playbook", *arguments]
+    command: list[str | Path] = [BIN / "ansible-playbook", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True)
 
 
@@ -161,7 +175,7 @@ ENGINE = ["docker-ce", "docker-ce-cli", "containerd.io"]
 
 
 def stand_ins(version: str) -> list[Package]:
-    """Docker's packages, with no engine in them."""
+    """Return stand-ins for Docker's packages, without an engine."""
     plugins = {
         f"docker-{name}-plugin": f"usr/libexec/docker/cli-plugins/docker-{name}" for name in ("compose", "buildx")
     }
@@ -173,7 +187,7 @@ def stand_ins(version: str) -> list[Package]:
 
 @pytest.fixture
 def dockers(tmp_path: Path) -> Iterator[str]:
-    """The address of what stands in for Docker's repository; ``client`` is left without anything of it."""
+    """Serve a stand-in for Docker's repository and yield its address; remove all of it from ``client`` at the end."""
     with served(tmp_path, "10.77.0.1") as url:
         run("client", "echo 'Acquire::http::Proxy::10.77.0.1 DIRECT;' > /etc/apt/apt.conf.d/99dockers")
         yield f"{url}/debian"
@@ -183,12 +197,12 @@ def dockers(tmp_path: Path) -> Iterator[str]:
 
 
 def engine(folder: Path, repository: str) -> subprocess.CompletedProcess[str]:
-    """Bring Docker's own packages to ``client``, as the role does where the spec says so."""
+    """Install Docker's own packages on ``client``, as the role does for `docker.source: docker`."""
     role = {"role": "tars.home.docker_engine", "docker_engine_source": "docker", "docker_engine_repository": repository}
     play = [{"hosts": "all", "gather_facts": False, "remote_user": "root", "roles": [role]}]
     (folder / "engine.yml").write_text(json.dumps(play))
-    where = ["-i", f"{ADDRESSES['client']},", "-e", json.dumps({"ansible_ssh_common_args": SSH})]
-    return ansible(*where, str(folder / "engine.yml"), "--tags", "install")
+    connection = ["-i", f"{ADDRESSES['client']},", "-e", json.dumps({"ansible_ssh_common_args": SSH})]
+    return ansible(*connection, str(folder / "engine.yml"), "--tags", "install")
 
 
 def test_the_owners_entry_keyring_and_held_version_are_kept(tmp_path: Path, dockers: str) -> None:
@@ -211,7 +225,7 @@ def test_the_owners_entry_keyring_and_held_version_are_kept(tmp_path: Path, dock
     }
 
 
-def test_an_entry_of_our_own_gives_way_to_the_owners(tmp_path: Path, dockers: str) -> None:
+def test_our_own_entry_is_replaced_by_the_owners(tmp_path: Path, dockers: str) -> None:
     top = repository(tmp_path / "debian", stand_ins("29.0.0"), suite="trixie")
     done = engine(tmp_path, dockers)
     assert done.returncode == 0, done.stdout
@@ -220,8 +234,8 @@ def test_an_entry_of_our_own_gives_way_to_the_owners(tmp_path: Path, dockers: st
 
     write("client", KEYRING, (top / "gpg").read_text())
     write("client", LIST, f"deb [signed-by={KEYRING}] {dockers}/ trixie stable")
-    refused = host("client").run("apt-get update")
-    assert "Conflicting values set for option Signed-By" in refused.stderr, "or the rest proves nothing"
+    update = host("client").run("apt-get update")
+    assert "Conflicting values set for option Signed-By" in update.stderr, "precondition of this test"
     done = engine(tmp_path, dockers)
     assert done.returncode == 0 and not host("client").file(OWN).exists, done.stdout
     run("client", "apt-get update --error-on=any")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who reaches the desktop of the story, judged by nmap from inside and outside the household; cuts in mid-change."""
+"""The ports of the desktop, scanned by nmap from inside and outside the local network; interrupted changes."""
 
 import json
 import subprocess
@@ -18,11 +18,11 @@ pytestmark = [pytest.mark.e2e, pytest.mark.lab, pytest.mark.usefixtures("provisi
 
 ADDRESSES = ["10.77.0.10", "fd77:7a52::10"]
 OPEN = [{22, 443}, {22, 443}]
-"""What the household finds at each of them."""
+"""Open ports at each address, from inside the local network."""
 PORTS = "22,53,80,111,139,443,445,2222,2375,2376,5000,5353,5432,6379,8000,8080,8081,8443,9000,11434"
-"""What the desktop's programs, and those of their containers, listen on, and the usual neighbours."""
+"""Ports of the desktop's programs and containers, and other common ports."""
 
-# A network behind `client`, which the desktop knows the way to and the spec does not name.
+# A network behind `client`, to which the desktop has a route and which is not in the spec.
 STRANGER = """
 set -e
 ip netns add stranger
@@ -55,34 +55,34 @@ def stranger() -> Iterator[None]:
 
 
 def scan(address: str, inside: str = "", ports: str = PORTS) -> set[int]:
-    """Ports found open by connecting from ``client``, or from a network namespace on it."""
+    """Return the open ports, scanned from ``client`` or from a network namespace on it."""
     family = "-6" if ":" in address else ""
     enter = f"nsenter --net=/run/netns/{inside}" if inside else ""
     done = host("client").run(f"{enter} nmap {family} -Pn -n -sT -T4 --max-retries 2 -p {ports} -oG - {address}")
     assert done.rc == 0 and "Ports:" in done.stdout, done.stdout + done.stderr
-    found = done.stdout.split("Ports:")[1].split("\t")[0].split(",")
-    return {int(port.split("/")[0]) for port in found if "/open/" in port}
+    ports_field = done.stdout.split("Ports:")[1].split("\t")[0].split(",")
+    return {int(port.split("/")[0]) for port in ports_field if "/open/" in port}
 
 
-def asks(inside: str = "") -> bool:
-    """Whether the desktop answers a question about names over UDP."""
+def resolves(inside: str = "") -> bool:
+    """Return whether the desktop answers a DNS query over UDP."""
     enter = f"nsenter --net=/run/netns/{inside}" if inside else ""
     done = host("client").run(f"{enter} dig +short +time=2 +tries=2 @10.77.0.10 tars.home.arpa")
     return "10.77.0.10" in done.stdout.splitlines()
 
 
-def test_a_stranger_finds_nothing_and_the_household_what_it_may_use(stranger: None) -> None:
+def test_only_the_local_network_reaches_the_services(stranger: None) -> None:
     desktop = host("xps8950")
     assert desktop.run("systemctl stop tars-firewall").rc == 0
     try:
         without = [scan(address, "stranger") for address in ADDRESSES]
-        assert [found & {22, 53, 443} for found in without] == [{22, 53, 443}, {22, 443}], "or the rest proves nothing"
-        assert asks("stranger"), "dnsmasq itself answers strangers, or the rest would prove nothing"
+        assert [ports & {22, 53, 443} for ports in without] == [{22, 53, 443}, {22, 443}], "precondition"
+        assert resolves("stranger"), "precondition: dnsmasq itself answers other networks"
     finally:
         assert desktop.run("systemctl start tars-firewall").rc == 0
     assert [scan(address, "stranger") for address in ADDRESSES] == [set(), set()]
     assert [scan(address) for address in ADDRESSES] == OPEN
-    assert (asks("stranger"), asks()) == (False, True)
+    assert (resolves("stranger"), resolves()) == (False, True)
 
     assert desktop.run("systemctl restart docker").rc == 0
     eventually(lambda: [scan(address, ports="443") for address in ADDRESSES] == [{443}, {443}], seconds=120)
@@ -90,14 +90,14 @@ def test_a_stranger_finds_nothing_and_the_household_what_it_may_use(stranger: No
     assert [scan(address) for address in ADDRESSES] == OPEN
 
 
-def test_a_neighbour_does_not_get_to_containers_by_their_own_addresses() -> None:
+def test_neighbours_cannot_reach_containers_by_their_own_addresses() -> None:
     desktop, client = host("xps8950"), host("client")
     find = "docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}' tars-caddy-1"
     address = desktop.run(find).stdout.split()[0]
     client.run(f"ip route replace {address} via 10.77.0.10")
     try:
         assert desktop.run("systemctl stop tars-firewall").rc == 0
-        assert scan(address, ports="8443") == {8443}, "Docker itself lets neighbours in, or this proves nothing"
+        assert scan(address, ports="8443") == {8443}, "precondition: Docker itself accepts neighbours"
         assert desktop.run("systemctl start tars-firewall").rc == 0
         assert scan(address, ports="8443,8081") == set()
     finally:
@@ -105,12 +105,12 @@ def test_a_neighbour_does_not_get_to_containers_by_their_own_addresses() -> None
         client.run(f"ip route delete {address}")
 
 
-def test_containers_reach_out() -> None:
-    asked = host("xps8950").run("docker exec tars-caddy-1 wget -q -O- http://10.77.0.1:5000/v2/_catalog")
-    assert asked.rc == 0 and "repositories" in asked.stdout, asked.stderr
+def test_containers_can_open_connections() -> None:
+    response = host("xps8950").run("docker exec tars-caddy-1 wget -q -O- http://10.77.0.1:5000/v2/_catalog")
+    assert response.rc == 0 and "repositories" in response.stdout, response.stderr
 
 
-def test_what_the_owner_has_in_nftables_survives() -> None:
+def test_foreign_tables_of_nftables_stay() -> None:
     desktop = Firewall()
     desktop.install_foreign_rules()
     desktop.run("nft", "add table ip by_hand")
@@ -124,16 +124,16 @@ def test_what_the_owner_has_in_nftables_survives() -> None:
 
 
 def firewall(folder: Path, services: list[dict[str, object]], *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Bring the firewall to these services."""
+    """Configure the firewall for these services."""
     command = Firewall().firewall(services, folder, 60, *arguments)
     return subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True)
 
 
-def test_rules_that_would_shut_the_controller_out_are_refused(tmp_path: Path) -> None:
+def test_rules_that_would_lock_the_controller_out_are_rejected(tmp_path: Path) -> None:
     desktop = Firewall()
     run = firewall(tmp_path, [{"name": "ssh", "ports": [22], "sources": ["10.77.0.30"]}], "-e", "ansible_port=22")
-    said = " ".join(run.stdout.split())
-    assert run.returncode != 0 and "would shut this controller (10.77.0.1) out of port 22" in said, run.stdout
+    output = " ".join(run.stdout.split())
+    assert run.returncode != 0 and "would shut this controller (10.77.0.1) out of port 22" in output, run.stdout
     assert desktop.state() == desktop.before
 
 
@@ -146,17 +146,17 @@ CASES = [
 ]
 
 
-def test_a_change_cut_in_the_middle_leaves_the_machine_within_reach() -> None:
+def test_after_an_interrupted_change_the_machine_is_reachable() -> None:
     desktop = Firewall()
     desktop.prepare()
     results = [attempt(desktop, case) for case in CASES]
     assert all(result.good for result in results), results
 
 
-def test_after_the_reboot_the_rules_of_the_spec_come_back_and_stay() -> None:
+def test_the_rules_of_the_spec_are_restored_and_stay() -> None:
     run = playbook("site", "--limit", "xps8950", "--tags", "host_firewall")
     assert run.code == 0 and run.recap("xps8950")["changed"] == 1, run.output
-    shown = json.loads(Firewall().run("nft", "-j", "list", "ruleset"))
-    chains = [e["chain"] for e in shown["nftables"] if "chain" in e]
+    ruleset = json.loads(Firewall().run("nft", "-j", "list", "ruleset"))
+    chains = [e["chain"] for e in ruleset["nftables"] if "chain" in e]
     assert [c["policy"] for c in chains if (c["table"], c["name"]) == ("tars", "input")] == ["drop"]
     eventually(lambda: [scan(address) for address in ADDRESSES] == OPEN, seconds=180)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The desktop of the story came with an address from DHCP and has its own; moves that fail undo themselves."""
+"""The desktop started with a DHCP address and has a static one; failed changes of it are undone."""
 
 import json
 import shlex
@@ -16,8 +16,8 @@ from tars_lab import cgroups, layout, machine
 
 from ..bench.cutting import Case, attempt, kill
 from ..bench.cutting_address import Address
-from ..conftest import ROOT, environment
-from .conftest import BIN, SSH, eventually
+from ..conftest import BIN, ROOT, environment
+from .conftest import SSH, eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.lab, pytest.mark.usefixtures("provisioned")]
 
@@ -26,20 +26,20 @@ DROP_IN = "systemd/network/10-eth0.network.d/zz-tars.conf"
 
 
 def on_desktop(*command: str) -> str:
-    """Run a program on the desktop, past its network."""
+    """Run a program on the desktop without its network; return its output."""
     lab = layout.recorded()
     words = machine.enter(lab, lab.machine(NAME), command)
     return subprocess.run(words, capture_output=True, text=True, check=True).stdout
 
 
 def addresses() -> set[str]:
-    """The desktop's IPv4 addresses, as ip tells them."""
-    shown = json.loads(on_desktop("ip", "-json", "-4", "address", "show", "dev", "eth0"))
-    return {entry["local"] for row in shown for entry in row["addr_info"]}
+    """Return the desktop's IPv4 addresses, as ip reports them."""
+    interfaces = json.loads(on_desktop("ip", "-json", "-4", "address", "show", "dev", "eth0"))
+    return {entry["local"] for row in interfaces for entry in row["addr_info"]}
 
 
 def answers(address: str) -> bool:
-    """Whether a new ssh connection gets to the desktop at the address."""
+    """Return whether the desktop accepts a new ssh connection at the address."""
     options = ["-o", "ConnectTimeout=2", "-o", "ControlPath=none"]
     return (
         subprocess.run(["ssh", *SSH.split(), *options, f"root@{address}", "true"], capture_output=True).returncode == 0
@@ -47,41 +47,42 @@ def answers(address: str) -> bool:
 
 
 def move(address: str, folder: Path, *options: str, **variables: object) -> subprocess.Popen[str]:
-    """Begin to move the desktop."""
+    """Start to change the desktop's address."""
     network = address.rpartition(".")[0]
     role = {"role": "tars.home.host_address", "host_address_interface": "eth0", "host_address_deadline_s": 5}
     role |= {"host_address_address": address, "host_address_network": f"{network}.0/24"}
     role |= {"host_address_gateway": f"{network}.1", **variables}
     path = folder / "move.yml"
     path.write_text(json.dumps([{"hosts": "desktop", "gather_facts": False, "roles": [role]}]))
-    command = [BIN / "ansible-playbook", "-T", "3", "-i", "inventories/lab/tars.yml", path, *options]
+    command: list[str | Path] = [BIN / "ansible-playbook", "-T", "3", "-i", "inventories/lab/tars.yml", path, *options]
     return subprocess.Popen(
         command, cwd=ROOT, env=environment(), start_new_session=True, text=True, stdout=-1, stderr=subprocess.STDOUT
     )
 
 
 def moved(address: str, folder: Path, *options: str, **variables: object) -> str:
-    """Move the desktop, wait for the end, and return what was said, in one line."""
+    """Change the desktop's address, wait for the end, and return the output in one line."""
     return " ".join(move(address, folder, *options, **variables).communicate(timeout=240)[0].split())
 
 
 @contextmanager
-def seen(address: str) -> Iterator[Callable[[], bool]]:
-    """Whether the desktop has had the address meanwhile, however shortly."""
-    unit = "--unit=seen", "--collect", "--quiet", "--property=StandardOutput=file:/run/seen"
-    on_desktop("touch", "/run/seen")
+def observed(address: str) -> Iterator[Callable[[], bool]]:
+    """Yield a function that returns whether the desktop has had the address meanwhile, even for a moment."""
+    unit = "--unit=observed", "--collect", "--quiet", "--property=StandardOutput=file:/run/observed"
+    on_desktop("touch", "/run/observed")
     on_desktop("systemd-run", *unit, "ip", "-4", "-oneline", "monitor", "address")
     try:
-        yield lambda: f"{address}/" in on_desktop("cat", "/run/seen")
+        yield lambda: f"{address}/" in on_desktop("cat", "/run/observed")
     finally:
-        on_desktop("systemctl", "stop", "seen")
-        on_desktop("rm", "/run/seen")
+        on_desktop("systemctl", "stop", "observed")
+        on_desktop("rm", "/run/observed")
 
 
 @dataclass(frozen=True)
-class Program:
-    """A program that looks after the desktop's network instead of networkd alone: what it is installed from, the file
-    that its owner wrote for it, the file of ours, and how it is begun with and ended.
+class NetworkManager:
+    """A network manager other than networkd alone.
+
+    Its packages, the file of its owner with its content, our own file, and the commands that start and stop it.
     """
 
     packages: str
@@ -115,7 +116,7 @@ route1=198.51.100.0/24,10.77.0.1
 method=manual
 address1=fd77:7a52::10/64
 """
-# What networkd has set up NetworkManager would leave alone, and remember that it did.
+# NetworkManager would not manage what networkd has configured, and would store that decision.
 NETWORK_MANAGER = (
     "systemctl stop NetworkManager; systemctl enable -q NetworkManager; "
     "systemctl disable -q --now systemd-networkd.socket systemd-networkd; "
@@ -123,14 +124,14 @@ NETWORK_MANAGER = (
 )
 NETWORKD = "systemctl disable -q --now NetworkManager; systemctl enable -q --now systemd-networkd"
 PROGRAMS = {
-    "netplan": Program(
+    "netplan": NetworkManager(
         packages="netplan.io",
         file="/etc/netplan/50-cloud-init.yaml",
         text=json.dumps({"network": {"version": 2, "ethernets": {"eth0": {**YAML, "routes": [ROUTE]}}}}),
         ours="/etc/netplan/zz-tars-eth0.yaml",
         begin="netplan generate; networkctl reload; networkctl reconfigure eth0",
     ),
-    "NetworkManager": Program(
+    "NetworkManager": NetworkManager(
         packages="network-manager",
         file="/etc/NetworkManager/system-connections/lan.nmconnection",
         text=PROFILE,
@@ -138,7 +139,7 @@ PROGRAMS = {
         begin=f"{NETWORK_MANAGER}; systemctl start NetworkManager",
         end=NETWORKD,
     ),
-    "netplan with NetworkManager": Program(
+    "netplan with NetworkManager": NetworkManager(
         packages="netplan.io network-manager",
         file="/etc/netplan/50-cloud-init.yaml",
         text=json.dumps(
@@ -160,8 +161,8 @@ MARK = pytest.mark.network_manager
 
 
 @pytest.fixture(params=["netplan", *(pytest.param(name, marks=MARK) for name in PROGRAMS if name != "netplan")])
-def program(request: pytest.FixtureRequest) -> Iterator[Program]:
-    """The desktop as if it had come with another program, and with a lease; it ends as it was."""
+def manager(request: pytest.FixtureRequest) -> Iterator[NetworkManager]:
+    """Configure the desktop with another network manager and a DHCP lease; restore it at the end."""
     chosen = PROGRAMS[request.param]
     apt = "export DEBIAN_FRONTEND=noninteractive; apt-get -qq -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300"
     on_desktop("sh", "-ec", f"{apt} install --no-install-recommends {chosen.packages} >/dev/null")
@@ -179,35 +180,35 @@ def program(request: pytest.FixtureRequest) -> Iterator[Program]:
         on_desktop("sh", "-ec", f"{apt} purge {chosen.packages} >/dev/null")
 
 
-def test_the_desktop_has_its_own_address_and_no_lease() -> None:
+def test_the_desktop_has_its_static_address_and_no_lease() -> None:
     assert addresses() == {OWN} and answers(OWN) and not answers(DHCP_ADDRESS)
     assert "/24" in on_desktop("cat", f"/etc/{DROP_IN}")
 
 
-def test_an_address_that_another_machine_has_is_refused(tmp_path: Path) -> None:
-    said = moved("10.77.0.30", tmp_path)
-    assert "10.77.0.30/24 is taken" in said, said
+def test_an_address_of_another_machine_is_rejected(tmp_path: Path) -> None:
+    output = moved("10.77.0.30", tmp_path)
+    assert "10.77.0.30/24 is taken" in output, output
     assert addresses() == {OWN}
 
 
-def test_a_move_to_where_nobody_can_follow_is_undone(tmp_path: Path) -> None:
+def test_a_change_to_an_unreachable_address_is_undone(tmp_path: Path) -> None:
     before = on_desktop("cat", f"/etc/{DROP_IN}")
-    said = moved(NOWHERE, tmp_path)
-    assert "failed=1" in said and "the machine has undone it and is as before" in said, said
+    output = moved(NOWHERE, tmp_path)
+    assert "failed=1" in output and "the machine has undone it and is as before" in output, output
     assert addresses() == {OWN} and answers(OWN)
     assert on_desktop("cat", f"/etc/{DROP_IN}") == before
 
 
-def test_whoever_looks_after_the_network_is_told_and_their_files_stay(program: Program, tmp_path: Path) -> None:
-    said = moved(OWN, tmp_path, host_address_method="reservation")
-    assert "reserve 10.77.0.10 for xps8950 (02:00:5e:00:00:0a) in the router" in said, said
-    assert "failed=1" in said and addresses() == {DHCP_ADDRESS}
-    said = moved(OWN, tmp_path, "--check", "--diff")
-    assert "-10.77.0.110/24 +10.77.0.10/24" in said and "failed=0" in said and addresses() == {DHCP_ADDRESS}, said
+def test_other_network_managers_are_configured_and_foreign_files_stay(manager: NetworkManager, tmp_path: Path) -> None:
+    output = moved(OWN, tmp_path, host_address_method="reservation")
+    assert "reserve 10.77.0.10 for xps8950 (02:00:5e:00:00:0a) in the router" in output, output
+    assert "failed=1" in output and addresses() == {DHCP_ADDRESS}
+    output = moved(OWN, tmp_path, "--check", "--diff")
+    assert "-10.77.0.110/24 +10.77.0.10/24" in output and "failed=0" in output and addresses() == {DHCP_ADDRESS}, output
 
-    with seen(NOWHERE) as was_there:
+    with observed(NOWHERE) as was_set:
         controller = move(NOWHERE, tmp_path)
-        eventually(was_there, seconds=120)
+        eventually(was_set, seconds=120)
     kill(controller)
     eventually(lambda: answers(DHCP_ADDRESS))
     assert addresses() == {DHCP_ADDRESS}
@@ -221,15 +222,15 @@ def test_whoever_looks_after_the_network_is_told_and_their_files_stay(program: P
         time.sleep(0.5)
     eventually(lambda: answers(DHCP_ADDRESS), seconds=120)
 
-    said = moved(OWN, tmp_path, host_address_deadline_s=60)
-    assert "changed=1" in said and "failed=0" in said, said
+    output = moved(OWN, tmp_path, host_address_deadline_s=60)
+    assert "changed=1" in output and "failed=0" in output, output
     assert addresses() == {OWN} and answers(OWN) and not answers(DHCP_ADDRESS)
     assert "198.51.100.0/24 via 10.77.0.1" in on_desktop("ip", "-4", "route", "show")
     assert "fd77:7a52::10/64" in on_desktop("ip", "-6", "address", "show", "dev", "eth0")
-    assert on_desktop("cat", program.file) == f"{program.text}\n"
-    assert on_desktop("stat", "--format=%a %U", program.ours) == "600 root\n"
-    said = moved(OWN, tmp_path)
-    assert "changed=0" in said and "failed=0" in said, said
+    assert on_desktop("cat", manager.file) == f"{manager.text}\n"
+    assert on_desktop("stat", "--format=%a %U", manager.ours) == "600 root\n"
+    output = moved(OWN, tmp_path)
+    assert "changed=0" in output and "failed=0" in output, output
 
 
 CUTS = [
@@ -239,7 +240,7 @@ CUTS = [
 ]
 
 
-def test_a_move_cut_in_the_middle_ends_where_the_machine_answers() -> None:
+def test_after_an_interrupted_change_the_machine_is_reachable() -> None:
     desktop = Address()
     results = [attempt(desktop, case) for case in CUTS]
     assert all(result.good for result in results), results

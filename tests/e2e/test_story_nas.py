@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The household's NAS as other machines meet it: who gets in, with what, and what stays when the desktop goes wild.
+"""Access to the NAS from other machines, and snapshots that the desktop cannot delete.
 
-Judged by nfs-ls, nmap and openssl on ``client``, by mount and the shell on the desktop.
+Checked with nfs-ls, nmap and openssl on ``client``, and with mount and the shell on the desktop.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ BACKUPS = "/volume1/tars_backup"
 
 
 def on(machine: str, command: str) -> str:
-    """Run a command that must succeed, and return what it printed."""
+    """Run a command that must succeed; return its output."""
     done = host(machine).run(command)
     assert done.rc == 0, f"{command}: {done.stdout}\n{done.stderr}"
     return str(done.stdout)
 
 
-def test_check_mode_on_the_factory_nas_shows_the_whole_plan(planned: Run) -> None:
+def test_check_mode_on_a_new_nas_shows_the_whole_plan(planned: Run) -> None:
     assert planned.code == 0, planned.output
     added = [
         "pool.ntp.org",
@@ -48,37 +48,37 @@ def test_check_mode_on_the_factory_nas_shows_the_whole_plan(planned: Run) -> Non
     assert not missing, f"{missing} in {planned.output}"
 
 
-def test_a_share_opens_to_its_clients_alone() -> None:
+def test_only_its_clients_can_mount_a_share() -> None:
     on("client", f"nfs-ls nfs://{NAS}/volume1/LLM_docs")
     refused = host("client").run(f"nfs-ls nfs://{NAS}{BACKUPS}")
     assert refused.rc != 0 and "ACCES" in refused.stderr, refused
 
 
-def test_the_firewall_lets_in_who_is_named() -> None:
+def test_the_firewall_allows_only_the_listed_sources() -> None:
     scan = on("client", f"nmap -Pn -n -sT -p 22,80,111,139,443,445,892,2049,5000,5001 -oG - {NAS}")
     states = {int(port): state for port, state in re.findall(r"(\d+)/(open|closed|filtered)/", scan)}
     assert {port for port, state in states.items() if state == "open"} == {22, 111, 892, 2049, 5001}, scan
-    # Its web server answers there, too: it is the firewall that keeps it.
+    # The web server listens on this port as well; the firewall drops the packets.
     assert states[5000] == "filtered" and ":5000 " in on("ds1515plus", "ss -Hltn")
-    reached = {port: host("xps8950").run(knock(port)).rc == 0 for port in (22, 2049, 5001)}
+    reached = {port: host("xps8950").run(connection_command(port)).rc == 0 for port in (22, 2049, 5001)}
     assert reached == {22: False, 2049: True, 5001: False}
 
 
-def knock(port: int) -> str:
+def connection_command(port: int) -> str:
     return f"timeout 5 bash -c '</dev/tcp/{NAS}/{port}'"
 
 
-def test_the_certificate_is_the_households() -> None:
+def test_the_certificate_is_signed_by_the_authority() -> None:
     on("client", f"cat > /root/household.pem <<'END'\n{AUTHORITY.read_text()}\nEND")
-    ask = f"openssl s_client -connect {NAS}:5001 -verify_return_error </dev/null"
-    on("client", f"{ask} -CAfile /root/household.pem -verify_ip {NAS}")
-    on("client", f"{ask} -CAfile /root/household.pem -verify_hostname nas.home.arpa")
-    assert host("client").run(ask).rc != 0, "a device without the authority must refuse it"
+    request = f"openssl s_client -connect {NAS}:5001 -verify_return_error </dev/null"
+    on("client", f"{request} -CAfile /root/household.pem -verify_ip {NAS}")
+    on("client", f"{request} -CAfile /root/household.pem -verify_hostname nas.home.arpa")
+    assert host("client").run(request).rc != 0, "a device without the authority must reject it"
 
 
 @pytest.fixture
 def mounted() -> Iterator[str]:
-    """The backups as the desktop mounts them."""
+    """Mount the backup share on the desktop and yield the mount point."""
     on("xps8950", f"mkdir -p /mnt/backups && mount -t nfs4 {NAS}:{BACKUPS} /mnt/backups")
     yield "/mnt/backups"
     on("xps8950", "umount /mnt/backups")
@@ -86,7 +86,7 @@ def mounted() -> Iterator[str]:
 
 @pytest.fixture
 def dsm() -> Iterator[Client]:
-    """A session with the NAS, as its administrator has one."""
+    """Yield a session with the NAS, with the account of its administrator."""
     options = {name: option.get("default") for name, option in CONNECTION.items()}
     options |= {
         "host": NAS,
@@ -98,10 +98,10 @@ def dsm() -> Iterator[Client]:
         yield client
 
 
-def test_a_desktop_that_deletes_its_backups_leaves_the_snapshot(mounted: str, dsm: Client) -> None:
+def test_the_desktop_cannot_delete_snapshots_of_its_backups(mounted: str, dsm: Client) -> None:
     on("xps8950", f"echo kept > {mounted}/proof")
     assert on("ds1515plus", f"stat -c %u {BACKUPS}/proof") == "1024\n", "written as the NAS's admin"
-    # What its schedule does at five o'clock.
+    # As the schedule does at 5:00.
     taken = dsm.write("SYNO.Core.Share.Snapshot", "create", 1, {"name": "tars_backup", "snapinfo": {"desc": "proof"}})
     on("xps8950", f"find {mounted} -mindepth 1 -delete")
     assert on("ds1515plus", f"ls -A {BACKUPS}") == ""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The desktop's speed, measured by the command a person types.
+"""The speed of the desktop, measured with the command `benchmark`.
 
-By its name late in the story, when the tests beside the lab's have ended: a busy computer delays what a clock sees.
+The name of this file places it late in the story, when the other tests have ended: a busy computer distorts the times.
 """
 
 import json
@@ -16,7 +16,7 @@ from .conftest import host
 pytestmark = [pytest.mark.e2e, pytest.mark.lab, pytest.mark.usefixtures("provisioned")]
 
 
-def test_the_chat_model_is_measured_and_kept() -> None:
+def test_the_chat_model_is_measured_and_recorded() -> None:
     before = len(benchmark_history.history(INVENTORY.parent))
     measured = json.loads(tars("benchmark", "--json").stdout)
     run = measured["run"]

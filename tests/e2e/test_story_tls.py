@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who vouches for whom: the household's root alone is trusted, by openssl and curl on ``client``, and it is limited."""
+"""Certificates: only the household's root is needed to verify them, with openssl and curl, and its scope is limited."""
 
 import json
 import shlex
@@ -17,13 +17,13 @@ pytestmark = [pytest.mark.e2e, pytest.mark.lab, pytest.mark.usefixtures("provisi
 
 DESKTOP = "10.77.0.10"
 ROOT = "-no-CApath -no-CAstore -CAfile /root/root.pem"
-SEEN = "openssl s_client {options} {root} -verify_return_error -x509_strict -connect {address} < /dev/null"
+CONNECT = "openssl s_client {options} {root} -verify_return_error -x509_strict -connect {address} < /dev/null"
 KEYS = "grep -rlsE 'BEGIN ([A-Z]+ )?PRIVATE KEY' /etc /opt /root /srv /usr/local /var/lib/tars"
 
 
 @pytest.fixture(autouse=True, scope="module")
 def trusted(provisioned: None) -> None:
-    """``client`` has the root certificate, in a file and in no store."""
+    """Write the root certificate to ``client``, to a file and to no trust store."""
     put("client", "root.pem", AUTHORITY.read_text())
 
 
@@ -38,55 +38,57 @@ def run(machine: str, command: str) -> str:
     return str(done.stdout)
 
 
-def seen(options: str, address: str, root: str = ROOT) -> tuple[int, str]:
-    """What ``client`` sees of a TLS server: openssl's exit code and words."""
-    done = host("client").run(SEEN.format(options=options, root=root, address=address))
+def connect(options: str, address: str, root: str = ROOT) -> tuple[int, str]:
+    """Connect to a TLS server from ``client``; return openssl's exit code and output."""
+    done = host("client").run(CONNECT.format(options=options, root=root, address=address))
     return done.rc, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("name", ["tars.home.arpa", "llm.home.arpa", "xps8950.home.arpa"])
-def test_the_root_alone_vouches_for_the_desktop_by_name(name: str) -> None:
-    code, said = seen(f"-servername {name} -verify_hostname {name}", f"{DESKTOP}:443")
-    assert code == 0 and f"Verified peername: {name}" in said, said
+def test_the_root_verifies_the_desktop_by_name(name: str) -> None:
+    code, output = connect(f"-servername {name} -verify_hostname {name}", f"{DESKTOP}:443")
+    assert code == 0 and f"Verified peername: {name}" in output, output
     run(
         "client",
         f"curl -sSf --capath /dev/null --cacert /root/root.pem --resolve {name}:443:{DESKTOP} https://{name}/health",
     )
-    assert seen(f"-servername {name}", f"{DESKTOP}:443", root="")[0] != 0, "the system's authorities must not know it"
+    assert connect(f"-servername {name}", f"{DESKTOP}:443", root="")[0] != 0, (
+        "the authorities of the system must not verify it"
+    )
 
 
-def test_the_root_alone_vouches_for_the_desktop_by_address() -> None:
-    code, said = seen(f"-noservername -verify_ip {DESKTOP}", f"{DESKTOP}:443")
-    assert code == 0, said
+def test_the_root_verifies_the_desktop_by_address() -> None:
+    code, output = connect(f"-noservername -verify_ip {DESKTOP}", f"{DESKTOP}:443")
+    assert code == 0, output
     run("client", f"curl -sSf --capath /dev/null --cacert /root/root.pem https://{DESKTOP}/health")
 
 
 @pytest.mark.parametrize("version", ["tls1", "tls1_1"])
-def test_old_versions_of_tls_are_refused(version: str) -> None:
-    code, said = seen(f"-{version} -cipher ALL:@SECLEVEL=0 -servername tars.home.arpa", f"{DESKTOP}:443")
-    assert code != 0 and "protocol version" in said, said
+def test_old_versions_of_tls_are_rejected(version: str) -> None:
+    code, output = connect(f"-{version} -cipher ALL:@SECLEVEL=0 -servername tars.home.arpa", f"{DESKTOP}:443")
+    assert code != 0 and "protocol version" in output, output
 
 
 def test_the_page_for_devices_offers_this_root() -> None:
-    shown = run("client", f"curl -sSk https://{DESKTOP}/trust")
+    page = run("client", f"curl -sSk https://{DESKTOP}/trust")
     groups = (
         run("client", "openssl x509 -in /root/root.pem -noout -fingerprint -sha256").strip().split("=")[1].split(":")
     )
-    assert all(":".join(groups[start : start + 8]) in shown for start in range(0, 32, 8)), shown
+    assert all(":".join(groups[start : start + 8]) in page for start in range(0, 32, 8)), page
     offered = run("client", f"curl -sSk https://{DESKTOP}/trust/tars-household.pem")
     assert offered == AUTHORITY.read_text()
 
 
-def openssl(*arguments: object, given: str = "") -> str:
+def openssl(*arguments: object, text: str = "") -> str:
     """Run openssl on the controller."""
     command = ["openssl", *map(str, arguments)]
-    done = subprocess.run(command, input=given, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 def test_a_certificate_for_a_name_outside_the_zone_is_rejected(tmp_path: Path) -> None:
-    """By the real authority's key, which a thief with the vault could use."""
+    """Also if it is signed with the real key of the authority, which needs the vault."""
     (tmp_path / "san").write_text("subjectAltName=DNS:bank.example\nextendedKeyUsage=serverAuth\n")
     make = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", tmp_path / "key"]
     openssl("req", "-new", *make, "-subj", "/CN=bank.example", "-out", tmp_path / "request")
@@ -102,13 +104,13 @@ def test_a_certificate_for_a_name_outside_the_zone_is_rejected(tmp_path: Path) -
     ]
     certificate = openssl(
         *["x509", "-req", "-in", tmp_path / "request", *by, "-CAcreateserial", "-extfile", tmp_path / "san"],
-        given=vault.read(INVENTORY.parent)["authority_passphrase"],
+        text=vault.read(INVENTORY.parent)["authority_passphrase"],
     )
     put("client", "outside.pem", certificate)
     put("client", "outside.key", (tmp_path / "key").read_text())
     client = host("client")
-    judged = client.run("openssl verify -CAfile /root/root.pem /root/outside.pem")
-    assert judged.rc != 0 and "permitted subtree violation" in judged.stderr, judged
+    verification = client.run("openssl verify -CAfile /root/root.pem /root/outside.pem")
+    assert verification.rc != 0 and "permitted subtree violation" in verification.stderr, verification
     serve = "openssl s_server -accept 127.0.0.1:8443 -cert /root/outside.pem -key /root/outside.key -www"
     run("client", f"systemd-run --quiet --unit=outside {serve}")
     try:
@@ -121,8 +123,8 @@ def test_a_certificate_for_a_name_outside_the_zone_is_rejected(tmp_path: Path) -
     assert refused.rc == 60 and "permitted subtree violation" in refused.stderr, refused
 
 
-def test_the_desktop_cannot_vouch_for_the_nas() -> None:
-    """What is on the desktop is good for the desktop's own names, for a thief too."""
+def test_the_desktop_cannot_sign_certificates_of_the_nas() -> None:
+    """The key on the desktop can sign only for the names of the desktop, also for an attacker."""
     sign = (
         "cd /root && printf 'subjectAltName=DNS:nas.home.arpa,IP:10.77.0.20\\nextendedKeyUsage=serverAuth\\n' > san && "
         "openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout /dev/null -subj /CN=nas | "
@@ -131,32 +133,36 @@ def test_the_desktop_cannot_vouch_for_the_nas() -> None:
     )
     put("client", "forged.pem", run("xps8950", sign))
     put("client", "issuer.pem", run("xps8950", "cat /opt/tars/secrets/issuer.pem"))
-    judged = host("client").run("openssl verify -CAfile /root/root.pem -untrusted /root/issuer.pem /root/forged.pem")
-    assert judged.rc != 0 and "permitted subtree violation" in judged.stderr, judged
+    verification = host("client").run(
+        "openssl verify -CAfile /root/root.pem -untrusted /root/issuer.pem /root/forged.pem"
+    )
+    assert verification.rc != 0 and "permitted subtree violation" in verification.stderr, verification
 
 
-def test_the_authoritys_key_is_encrypted_and_on_the_controller_alone() -> None:
+def test_the_authoritys_key_is_encrypted_and_only_on_the_controller() -> None:
     key = AUTHORITY.with_name("root.key")
     assert subprocess.run(["openssl", "pkey", "-in", key, "-noout", "-passin", "pass:"], capture_output=True).returncode
     passphrase = vault.read(INVENTORY.parent)["authority_passphrase"]
-    openssl("pkey", "-in", key, "-noout", "-passin", "stdin", given=passphrase)
+    openssl("pkey", "-in", key, "-noout", "-passin", "stdin", text=passphrase)
     root = openssl("x509", "-in", AUTHORITY, "-noout", "-pubkey")
     for machine in ("xps8950", "ds1515plus"):
-        found = host(machine).run(KEYS).stdout.split()
+        keys = host(machine).run(KEYS).stdout.split()
         publics = [
             run(machine, f"openssl pkey -in {shlex.quote(path)} -pubout -passin pass:")
-            for path in found
+            for path in keys
             if "/ssh/" not in path
         ]
-        assert root not in publics, found
-        told = host(machine).run(f"grep -rlsF -e {shlex.quote(passphrase)} /etc /opt /root /var/lib/tars /var/log /tmp")
-        assert told.stdout == "", told.stdout
+        assert root not in publics, keys
+        leaks = host(machine).run(
+            f"grep -rlsF -e {shlex.quote(passphrase)} /etc /opt /root /var/lib/tars /var/log /tmp"
+        )
+        assert leaks.stdout == "", leaks.stdout
     kept = {path for path in host("xps8950").run(KEYS).stdout.split() if path.startswith("/opt/")}
     assert kept == {"/opt/tars/secrets/issuer.key"}
 
 
-def test_caddy_renews_by_itself_without_a_restart() -> None:
-    """The stack's own caddy and configuration, with certificates that last a third of a minute instead of a month."""
+def test_caddy_renews_certificates_without_a_restart() -> None:
+    """The caddy and configuration of the stack, with certificates valid for 21 seconds instead of a month."""
     desktop = host("xps8950")
     image = run("xps8950", "docker inspect -f '{{.Config.Image}}' tars-caddy-1").strip()
     short = (
@@ -178,31 +184,33 @@ def test_caddy_renews_by_itself_without_a_restart() -> None:
     )
     try:
         address = run("xps8950", "docker inspect -f '{{.NetworkSettings.IPAddress}}' short").strip()
-        look = SEEN.format(
+        request = CONNECT.format(
             options="-servername tars.home.arpa", root="-CAfile /opt/tars/authority/root.pem", address=f"{address}:8443"
         )
-        serial = f"{look} 2>/dev/null | openssl x509 -noout -serial"
+        serial = f"{request} 2>/dev/null | openssl x509 -noout -serial"
         first = eventually(lambda: desktop.run(serial).stdout)
         second = eventually(lambda: (now := desktop.run(serial).stdout) != first and now)
-        assert second and eventually(lambda: desktop.run(look).rc == 0)
+        assert second and eventually(lambda: desktop.run(request).rc == 0)
         assert run("xps8950", "docker inspect -f '{{.RestartCount}} {{.State.Running}}' short").split() == ["0", "true"]
     finally:
         run("xps8950", "docker rm --force short")
 
 
-def test_what_was_lost_on_the_controller_is_issued_anew_and_caddy_alone_restarts() -> None:
+def test_a_certificate_lost_on_the_controller_is_issued_again_and_only_caddy_restarts() -> None:
     issued = AUTHORITY.parent / "issued" / "xps8950.pem"
     before = issued.read_text()
     key = run("xps8950", "sha256sum /opt/tars/secrets/issuer.key")
     started = "docker ps --filter label=com.docker.compose.project=tars --format '{{.Names}} {{.ID}}'"
-    was = set(run("xps8950", started).splitlines())
+    before_containers = set(run("xps8950", started).splitlines())
     issued.unlink()
     again = playbook("site", "--limit", "xps8950", "--tags", "stack")
     assert again.code == 0, again.output
     assert issued.read_text() != before and run("xps8950", "sha256sum /opt/tars/secrets/issuer.key") == key
-    assert {line.split()[0] for line in was - set(run("xps8950", started).splitlines())} == {"tars-caddy-1"}
-    code, said = seen("-showcerts -servername tars.home.arpa", f"{DESKTOP}:443")
-    assert code == 0 and issued.read_text().strip() in said, "what is served must chain to the new certificate"
+    assert {line.split()[0] for line in before_containers - set(run("xps8950", started).splitlines())} == {
+        "tars-caddy-1"
+    }
+    code, output = connect("-showcerts -servername tars.home.arpa", f"{DESKTOP}:443")
+    assert code == 0 and issued.read_text().strip() in output, "the served chain must contain the new certificate"
 
 
 def test_renew_gives_the_nas_a_new_certificate_and_changes_nothing_else() -> None:
@@ -211,7 +219,7 @@ def test_renew_gives_the_nas_a_new_certificate_and_changes_nothing_else() -> Non
     issued.unlink()
     once, again = (json.loads(tars("certificate", "renew", "--json").stdout)["changes"] for _ in range(2))
     assert issued.read_text() != before
-    # One is the file, the other what the NAS shows.
+    # One change is the file, the other the certificate of the NAS.
     assert (len(once), again) == (2, [])
-    code, said = seen("-showcerts -servername nas.home.arpa", "10.77.0.20:5001")
-    assert code == 0 and issued.read_text().strip() in said
+    code, output = connect("-showcerts -servername nas.home.arpa", "10.77.0.20:5001")
+    assert code == 0 and issued.read_text().strip() in output

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the story leaves behind on the computer that carried its machines: nothing. The last of its files by name."""
+"""After the story, nothing of the lab is left on the computer. By its name, this is the last file of the story."""
 
 import pytest
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A lab of its own: the NAS as elsewhere, and as the desktop a machine in QEMU, with a kernel that can mount."""
+"""A separate lab: the usual NAS, and a desktop in QEMU whose own kernel has an NFS client."""
 
 import subprocess
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from tars_lab.layout import Lab, Machine
 
 from ..conftest import BIN, INVENTORY, ROOT, environment
 
-# Where the processor is emulated and others want it as well, a boot takes minutes.
+# With an emulated processor on a busy computer, a boot takes minutes.
 BOOT_SECONDS = 600
 DESKTOP, NAS = "xps8950", "ds1515plus"
 
@@ -37,7 +37,7 @@ class Pair:
         return done
 
     def on_nas(self, script: str) -> str:
-        """Run a shell script on the NAS, past its network."""
+        """Run a shell script on the NAS without its network; return its output."""
         done = machine.execute(self.lab, self.lab.machine(NAS), ["bash", "-ec", script])
         assert done.returncode == 0, f"{script}: {done.stdout}{done.stderr}"
         return done.stdout
@@ -47,16 +47,16 @@ class Pair:
         machine.power_off(self.lab, NAS)
 
     def nas_on(self) -> None:
-        """Switch the NAS on, with the disk it has."""
+        """Switch the NAS on, with its present disk."""
         machine.boot(self.lab, self.lab.machine(NAS))
         machine.wait(self.lab, self.lab.machine(NAS))
 
     def wait(self, *, after: str = "") -> str:
-        """Wait until the desktop runs with nothing failed, and return the id of that boot."""
+        """Wait until the desktop runs without a failed unit; return the id of that boot."""
         return virtual.wait(self.lab, self.desktop, BOOT_SECONDS, after=after)
 
     def site(self, *arguments: str) -> str:
-        """Run the playbook that provisions a household, and return what it printed."""
+        """Run site.yml; return its output."""
         finished = subprocess.run(
             [BIN / "ansible-playbook", "-i", f"{self.lab.inventory}/tars.yml", "playbooks/site.yml", *arguments],
             cwd=ROOT,
@@ -69,10 +69,10 @@ class Pair:
 
 
 def spec(folder: Path) -> Path:
-    """The lab's spec on a network of its own, with a share that the desktop may write to beside the documents."""
+    """Write the spec of the lab with another network and an additional share that the desktop can write to."""
     text = INVENTORY.read_text()
-    for born, own in (("10.77.0.110", "10.77.0.10"), ("10.77.0.120", "10.77.0.20"), ("10.77.0.", "10.78.0.")):
-        text = text.replace(born, own)
+    for lease, static in (("10.77.0.110", "10.77.0.10"), ("10.77.0.120", "10.77.0.20"), ("10.77.0.", "10.78.0.")):
+        text = text.replace(lease, static)
     data = YAML().load(text.replace("/var/lib/tars-lab/", "/var/lib/tars-lab8/"))
     writer = {DESKTOP: {"access": "rw", "mount": "/srv/tars/work"}}
     data["shares"]["work"] = {"volume": "/volume1", "clients": writer}
@@ -82,7 +82,7 @@ def spec(folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    """A provisioned NAS, and a bare desktop that has booted its own kernel."""
+    """Yield a provisioned NAS, and a new desktop that has booted its own kernel."""
     if missing := virtual.missing_packages():
         subprocess.run(["apt-get", "update", "-q=2"], check=True)
         subprocess.run(["apt-get", "install", "-q=2", "-y", "--no-install-recommends", *missing], check=True)
@@ -99,9 +99,9 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
         both.wait()
 
     with ThreadPoolExecutor() as pool:
-        jobs = [pool.submit(desktop), pool.submit(both.site, "--limit", NAS)]
-    for job in jobs:
-        job.result()
+        booting, provisioning = pool.submit(desktop), pool.submit(both.site, "--limit", NAS)
+    booting.result()
+    provisioning.result()
     yield both
     removed = lifecycle.down(lab=lab)
     assert {f"machine {DESKTOP}", "bridge tars8"} <= set(removed)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Each role of the collection by itself, on machines of its own: molecule's scenarios, run as a person would."""
+"""Tests of single roles of the collection: the Molecule scenarios, run as on the command line."""
 
 import os
 import re
@@ -36,8 +36,8 @@ def test_every_role_has_a_scenario() -> None:
     assert sorted(role.name for role in roles) == SCENARIOS
 
 
-def test_the_quickest() -> None:
-    """In every run of the tests, on both releases of Debian; the others only when asked for."""
+def test_the_quickest_scenario() -> None:
+    """In every run of the tests, on both releases of Debian; the other scenarios only on request."""
     run(QUICKEST)
 
 

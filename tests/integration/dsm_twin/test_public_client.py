@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A client written for real NASes, unchanged, against this one over TLS: py-synologydsm-api."""
+"""An unmodified client for real NASes, py-synologydsm-api, with this NAS over TLS."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def faults(tmp_path: Path) -> Faults:
 
 @asynccontextmanager
 async def running(root: Path, faults: Faults) -> AsyncIterator[int]:
-    """The NAS below `root`, on a free port of loopback."""
+    """Run the NAS below `root` on a free loopback port."""
     (root / "volume1").mkdir(exist_ok=True)
     factory = Factory.from_json(factory_document(FACTORY))
     nas = Nas.create(factory, State(root / "state.json"), DirectoryEffects(root), faults)
@@ -143,14 +143,14 @@ async def test_shares(dsm: SynologyDSM, tmp_path: Path) -> None:
     assert refused.value.args[0]["code"] == 3301
 
 
-async def test_a_lost_session_is_found_again(dsm: SynologyDSM) -> None:
+async def test_a_lost_session_is_opened_again(dsm: SynologyDSM) -> None:
     assert await dsm.logout()
     assert await dsm.login()
     await dsm.information.update()
     assert dsm.information.model == "DS1515+"
 
 
-async def test_login_refusals(http_session: aiohttp.ClientSession, port: int, faults: Faults) -> None:
+async def test_login_errors(http_session: aiohttp.ClientSession, port: int, faults: Faults) -> None:
     right = str(FACTORY["password"])
     wrong = SynologyDSM(http_session, "127.0.0.1", port, "tars-admin", "wrong", use_https=True)
     with pytest.raises(SynologyDSMLoginInvalidException):
@@ -182,7 +182,7 @@ async def test_shares_survive_a_restart(tmp_path: Path, faults: Faults) -> None:
             assert [share["name"] for share in client.share.shares] == ["kept"]
 
 
-async def test_a_dropped_write_reaches_the_caller_as_a_lost_connection(
+async def test_a_dropped_write_is_reported_as_a_lost_connection(
     dsm: SynologyDSM, port: int, faults: Faults, tmp_path: Path
 ) -> None:
     faults.add("drop_after_write")
@@ -204,7 +204,7 @@ async def test_a_dropped_write_reaches_the_caller_as_a_lost_connection(
     assert [share["name"] for share in dsm.share.shares] == ["docs"], "and the NAS goes on"
 
 
-async def test_the_certificate_on_the_wire_is_the_installed_one(port: int, tmp_path: Path) -> None:
+async def test_the_installed_certificate_is_served(port: int, tmp_path: Path) -> None:
     def presented() -> str:
         pem = ssl.get_server_certificate(("127.0.0.1", port), timeout=10)
         return hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()

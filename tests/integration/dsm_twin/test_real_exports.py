@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the lab's NAS does to the machine it runs on, as the household's other machine sees it through libnfs."""
+"""The real NFS exports of the lab's NAS, checked from another machine with libnfs."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ SERVICE = "SYNO.Core.FileServ.NFS"
 VERSIONS = ("3", "4")
 
 
-def one(lab: Lab, kind: str) -> Machine:
+def member(lab: Lab, kind: str) -> Machine:
     return next(each for each in lab.machines if each.kind == kind)
 
 
 class Nas:
-    """An administrator's session on the lab's NAS."""
+    """A session of an administrator with the lab's NAS."""
 
     def __init__(self, lab: Lab) -> None:
-        wanted = one(lab, "ds1515plus")
+        wanted = member(lab, "ds1515plus")
         self.account = wanted.dsm_account
         self.password = vault.ensure(Path(lab.inventory))["dsm_password"]
         trusted = ssl.create_default_context(cafile=lab.rootfs(wanted.name) / "etc/dsm-twin/cert.pem")
@@ -62,7 +62,7 @@ class Nas:
 
 @pytest.fixture(scope="module")
 def nas(lab: Lab) -> Iterator[Nas]:
-    """The NAS with NFS enabled and one share of these tests; afterwards as it was."""
+    """Yield the NAS with NFS enabled and one share; restore it at the end."""
     nas = Nas(lab)
     keys = ("enable_nfs", "enable_nfs_v4", "enabled_minor_ver")
     before = {key: nas(SERVICE, "get", 2)[key] for key in keys}
@@ -78,10 +78,10 @@ def nas(lab: Lab) -> Iterator[Nas]:
 
 @pytest.fixture(scope="module")
 def shell(lab: Lab) -> Callable[[str, str], CompletedProcess[str]]:
-    """Run a shell command on the lab's machine of a kind."""
+    """Return a function that runs a shell command on a machine of the lab, by its kind."""
 
     def run(kind: str, command: str) -> CompletedProcess[str]:
-        return machine.execute(lab, one(lab, kind), ["sh", "-c", command])
+        return machine.execute(lab, member(lab, kind), ["sh", "-c", command])
 
     return run
 
@@ -89,7 +89,7 @@ def shell(lab: Lab) -> Callable[[str, str], CompletedProcess[str]]:
 @pytest.fixture(scope="module")
 def url(lab: Lab) -> Callable[[str, str], str]:
     def of(path: str, version: str) -> str:
-        return f"'nfs://{one(lab, 'ds1515plus').address}/volume1/{SHARE}/{path}?version={version}'"
+        return f"'nfs://{member(lab, 'ds1515plus').address}/volume1/{SHARE}/{path}?version={version}'"
 
     return of
 
@@ -101,11 +101,11 @@ def rule(client: str, **changes: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_writer_writes_as_the_mapped_user(lab: Lab, nas: Nas, shell: Any, url: Any, version: str) -> None:
-    nas.save(rule(one(lab, "client").address))
+    nas.save(rule(member(lab, "client").address))
     copied = shell("client", f"echo 'over v{version}' >/tmp/file; nfs-cp /tmp/file {url(f'new{version}', version)}")
     assert copied.returncode == 0, copied.stderr
-    found = shell("ds1515plus", f"stat -c %u:%g /volume1/{SHARE}/new{version}; cat /volume1/{SHARE}/new{version}")
-    assert found.stdout.split("\n") == ["1024:100", f"over v{version}", ""]
+    written = shell("ds1515plus", f"stat -c %u:%g /volume1/{SHARE}/new{version}; cat /volume1/{SHARE}/new{version}")
+    assert written.stdout.split("\n") == ["1024:100", f"over v{version}", ""]
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -119,24 +119,24 @@ def test_a_reader_reads_and_cannot_write(lab: Lab, nas: Nas, shell: Any, url: An
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_machine_without_a_rule_does_not_get_in(lab: Lab, nas: Nas, shell: Any, url: Any, version: str) -> None:
-    nas.save(rule(one(lab, "xps8950").address))
+def test_a_machine_without_a_rule_cannot_mount(lab: Lab, nas: Nas, shell: Any, url: Any, version: str) -> None:
+    nas.save(rule(member(lab, "xps8950").address))
     assert shell("client", f"nfs-ls {url('', version)}").returncode != 0
-    nas.save(rule(one(lab, "client").address))
+    nas.save(rule(member(lab, "client").address))
     assert shell("client", f"nfs-ls {url('', version)}").returncode == 0
     nas.save()
     assert shell("client", f"nfs-ls {url('', version)}").returncode != 0
 
 
-def test_root_stays_root_only_under_root(lab: Lab, nas: Nas, shell: Any, url: Any) -> None:
+def test_only_the_rule_root_keeps_root(lab: Lab, nas: Nas, shell: Any, url: Any) -> None:
     for root_squash, owner in (("root", "0"), ("admin", "1024"), ("guest", "1025")):
-        nas.save(rule(one(lab, "client").address, root_squash=root_squash))
+        nas.save(rule(member(lab, "client").address, root_squash=root_squash))
         shell("client", f"nfs-cp /etc/hostname {url(f'as-{root_squash}', '4')}")
         assert shell("ds1515plus", f"stat -c %u /volume1/{SHARE}/as-{root_squash}").stdout.strip() == owner
 
 
-def test_rules_hold_after_the_nas_restarts_its_api(lab: Lab, nas: Nas, shell: Any, url: Any) -> None:
-    nas.save(rule(one(lab, "client").address))
+def test_rules_stay_after_a_restart_of_the_web_api(lab: Lab, nas: Nas, shell: Any, url: Any) -> None:
+    nas.save(rule(member(lab, "client").address))
     server = shell("ds1515plus", "systemctl show -p MainPID --value nfs-ganesha").stdout
     assert shell("ds1515plus", "systemctl restart dsm-twin").returncode == 0
     assert shell("client", f"nfs-ls {url('', '4')}").returncode == 0
@@ -146,9 +146,9 @@ def test_rules_hold_after_the_nas_restarts_its_api(lab: Lab, nas: Nas, shell: An
 
 
 def test_switching_the_service_off_closes_its_port(lab: Lab, nas: Nas, shell: Any, url: Any) -> None:
-    nas.save(rule(one(lab, "client").address))
+    nas.save(rule(member(lab, "client").address))
     nas(SERVICE, "set", 2, enable_nfs=False, enable_nfs_v4=True, enabled_minor_ver=1)
-    probe = f"nc -z -w 2 {one(lab, 'ds1515plus').address} 2049"
+    probe = f"nc -z -w 2 {member(lab, 'ds1515plus').address} 2049"
     assert shell("client", probe).returncode != 0
     nas(SERVICE, "set", 2, enable_nfs=True, enable_nfs_v4=True, enabled_minor_ver=1)
     assert shell("client", probe).returncode == 0

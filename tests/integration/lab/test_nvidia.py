@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The role nvidia on the bare desktop, with a stand-in for the card and for the packages (tars_lab.nvidia).
+"""The role nvidia on the new desktop, with stand-ins for the card and the packages (tars_lab.nvidia).
 
-Judges are Docker, which gives a container the card or does not, apt, and the machine's own boot. Each test stands on
-the ones before it.
+Checked with Docker, which passes the card to a container, with apt, and with reboots of the machine. Each test builds
+on the previous ones.
 """
 
 import json
@@ -45,11 +45,11 @@ CARD = "GPU 0: NVIDIA GeForce RTX 3070 (UUID: GPU-"
 
 
 class Desktop:
-    """The desktop, with the role to be run on it and the repositories that it gets its packages from."""
+    """The desktop, the playbooks of the role, and the repositories of its packages."""
 
     def __init__(self, lab: Lab, repositories: Path, url: str) -> None:
         self.lab, self.repositories, self.url = lab, repositories, url
-        self.machine = next(one for one in lab.machines if one.kind == "xps8950")
+        self.machine = next(member for member in lab.machines if member.kind == "xps8950")
         self.playbook, self.verify = repositories / "playbook.yml", repositories / "verify.yml"
         self.playbook.write_text(PLAYBOOK)
         self.verify.write_text(VERIFY)
@@ -62,8 +62,8 @@ class Desktop:
         apt_repository.repository(self.repositories / "toolkit", nvidia.toolkit(toolkit))
 
     def ansible(self, program: str, *arguments: str | Path, **variables: object) -> str:
-        """Run one of Ansible's programs with the role's variables; its output, and its exit status as the last line."""
-        given = {
+        """Run a program of Ansible with the role's variables; return its output, with the exit status as last line."""
+        extra_vars = {
             "nvidia_driver_source": "nvidia",
             "nvidia_driver_repository": f"{self.url}/driver",
             "nvidia_driver_repository_key": f"{self.url}/driver/gpg",
@@ -71,7 +71,7 @@ class Desktop:
             "nvidia_toolkit_repository_key": f"{self.url}/toolkit/gpg",
             **variables,
         }
-        command = [BIN / program, "-i", INVENTORY, *arguments, "--extra-vars", json.dumps(given)]
+        command = [BIN / program, "-i", INVENTORY, *arguments, "--extra-vars", json.dumps(extra_vars)]
         done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=600)
         return f"{done.stdout}{done.stderr}\nexit {done.returncode}"
 
@@ -79,7 +79,7 @@ class Desktop:
         return self.ansible("ansible-playbook", self.playbook, "--tags", tags, **variables)
 
     def module(self, name: str, arguments: str = "") -> dict[str, Any]:
-        """What a module of the collection returns, whether it fails or not."""
+        """Run a module of the collection; return its result, also of a failure."""
         output = self.ansible("ansible", "desktop", "--one-line", "-m", f"tars.home.{name}", "-a", arguments)
         assert "=> " in output, output
         result: dict[str, Any] = json.JSONDecoder().raw_decode(output.partition("=> ")[2])[0]
@@ -98,14 +98,14 @@ class Desktop:
         self.shell("systemctl reboot")
         deadline = time.monotonic() + 180
         while cgroups.init(self.lab, self.machine.name) in (leader, None):
-            assert time.monotonic() < deadline, "the desktop did not come back"
+            assert time.monotonic() < deadline, "the desktop did not boot"
             time.sleep(0.5)
         machine.wait(self.lab, self.machine)
 
     def eventually(self, script: str, wanted: str) -> None:
         deadline = time.monotonic() + 60
-        while wanted not in (said := self.shell(script, fails=True)):
-            assert time.monotonic() < deadline, f"{script}: {said}"
+        while wanted not in (output := self.shell(script, fails=True)):
+            assert time.monotonic() < deadline, f"{script}: {output}"
             time.sleep(0.5)
 
 
@@ -124,18 +124,18 @@ def test_without_a_card_nothing_is_done(desktop: Desktop) -> None:
     assert desktop.module("nvidia_driver", "required=true")["finding"]["name"] == "no card"
 
 
-def test_a_first_run_ends_with_the_question_for_a_reboot(desktop: Desktop) -> None:
+def test_a_first_run_requests_a_reboot(desktop: Desktop) -> None:
     nvidia.plug(desktop.lab, desktop.machine)
     output = desktop.run("nvidia,docker_engine")
     assert "exit 0" in output, output
     assert "nouveau holds the card" in output and "Next: reboot" in output, output
     assert "550.163.01-1+standin" in desktop.shell("dpkg-query --show nvidia-driver")
     assert desktop.findings() == ["nouveau holds the card"]
-    # apt offers no more than one branch so far, and keeps to it.
+    # apt offers only one branch, which is pinned.
     assert "1000" in desktop.shell("apt-cache policy nvidia-driver libcuda1 | grep -A1 '550.163'")
 
 
-def test_told_to_the_role_reboots_and_a_container_lists_the_card(desktop: Desktop) -> None:
+def test_the_role_reboots_on_request_and_a_container_lists_the_card(desktop: Desktop) -> None:
     output = desktop.run(nvidia_reboot=True)
     assert "exit 0" in output, output
     assert desktop.shell(RUN).startswith(CARD)
@@ -143,7 +143,7 @@ def test_told_to_the_role_reboots_and_a_container_lists_the_card(desktop: Deskto
 
 
 @pytest.mark.parametrize(
-    ("plant", "undo", "names"),
+    ("fault", "undo", "names"),
     [
         ("touch /run/tars-lab-card/lost", "rm /run/tars-lab-card/lost", ["card lost"]),
         (
@@ -160,13 +160,13 @@ def test_told_to_the_role_reboots_and_a_container_lists_the_card(desktop: Deskto
         ),
     ],
 )
-def test_what_is_planted_is_called_by_its_name(desktop: Desktop, plant: str, undo: str, names: list[str]) -> None:
-    desktop.shell(plant)
+def test_injected_faults_are_reported_by_name(desktop: Desktop, fault: str, undo: str, names: list[str]) -> None:
+    desktop.shell(fault)
     assert desktop.findings() == names
     desktop.shell(undo)
 
 
-def test_an_upgrade_stays_on_the_branch_and_is_served_after_the_boot_it_needs(desktop: Desktop) -> None:
+def test_an_upgrade_stays_on_the_branch_and_works_after_a_reboot(desktop: Desktop) -> None:
     desktop.shell(f"docker run -d --name held --restart unless-stopped --device nvidia.com/gpu=all {IMAGE}")
     desktop.publish("550.200.00", "590.44.01")
     names = "nvidia-driver nvidia-smi libcuda1 nvidia-persistenced"
@@ -176,14 +176,14 @@ def test_an_upgrade_stays_on_the_branch_and_is_served_after_the_boot_it_needs(de
     assert desktop.findings() == ["version mismatch", "CDI stale"]
     assert "Next: reboot" in desktop.run()
     desktop.reboot()
-    # Docker tries before it knows of the cards; the container comes up all the same.
+    # Docker starts before it knows the cards; the container starts nevertheless.
     desktop.eventually("docker exec held nvidia-smi -L", CARD)
     assert "libnvidia-ml.so.550.200.00" in desktop.shell("cat /var/run/cdi/nvidia.yaml")
     output = desktop.ansible("ansible-playbook", desktop.verify, nvidia_container="held")
     assert "exit 0" in output, output
 
 
-def test_a_module_that_cannot_be_loaded_is_said_so(desktop: Desktop) -> None:
+def test_a_module_that_cannot_be_loaded_is_reported(desktop: Desktop) -> None:
     card, dep = "/run/tars-lab-card", f"/lib/modules/{os.uname().release}/modules.dep"
     unload = f"docker rm --force held; rm -r {card}/kernel {card}/bus/0000:01:00.0/driver /proc/driver/nvidia"
     desktop.shell(f"{unload}; mv {dep} {dep}.away")
@@ -196,7 +196,7 @@ def test_a_module_that_cannot_be_loaded_is_said_so(desktop: Desktop) -> None:
     assert desktop.shell(RUN).startswith(CARD)
 
 
-def test_an_old_toolkit_is_given_units(desktop: Desktop) -> None:
+def test_an_old_toolkit_gets_units(desktop: Desktop) -> None:
     desktop.publish("550.200.00", toolkit="1.17.8")
     names = " ".join(f"nvidia-container-toolkit{part}=1.17.8-1+standin" for part in ("", "-base"))
     desktop.shell(f"apt-get -qq update && apt-get -qq --yes --allow-downgrades install {names}")

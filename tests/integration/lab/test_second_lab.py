@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A lab from nothing to nothing, beside whatever lab is up: it shares the cache alone with it."""
+"""A second lab, created and removed; it shares only the cache with another running lab."""
 
 import json
 import subprocess
@@ -25,12 +25,12 @@ EXPORT {{ Export_Id = 1; Path = /volume1/docs; Pseudo = /volume1/docs; Access_Ty
 """
 
 
-# By the machine's own systemd: a shell that is brought in from this computer has this computer's capabilities.
+# With the machine's own systemd: a shell started from this computer has the capabilities of this computer.
 NOW = 'if systemd-run --quiet --pipe --wait date --set="@$(date +%s)" 2>&1; then exit 1; fi'
 
 
 def host_state() -> dict[str, object]:
-    """What a lab could leave behind on the host, as the host's own tools tell it."""
+    """Return what a lab could leave on the host, as the host's own tools report it."""
 
     def lines(*command: str) -> list[str]:
         return sorted(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines())
@@ -78,7 +78,7 @@ def inside(lab: Lab, name: str, script: str) -> str:
 def wait_until(true: Callable[[], object]) -> None:
     deadline = time.monotonic() + 60
     while not true():
-        assert time.monotonic() < deadline, "what was waited for did not come"
+        assert time.monotonic() < deadline, "condition not met within 60 s"
         time.sleep(0.5)
 
 
@@ -88,7 +88,7 @@ def test_every_part_is_up(lab: Lab) -> None:
     assert {m["state"] for m in status["machines"].values()} == {"running"}
 
 
-def test_ssh_lets_the_controller_in_and_knows_the_machine(lab: Lab) -> None:
+def test_the_controller_can_log_in_with_known_host_keys(lab: Lab) -> None:
     options = ["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-i", f"{lab.state}/ssh/id_ed25519"]
     options += ["-o", f"UserKnownHostsFile={lab.state}/ssh/known_hosts"]
     for member in lab.machines:
@@ -97,7 +97,7 @@ def test_ssh_lets_the_controller_in_and_knows_the_machine(lab: Lab) -> None:
             assert subprocess.run(command, capture_output=True, text=True).stdout.strip() == member.name
 
 
-def test_the_desktop_is_bare(lab: Lab) -> None:
+def test_the_desktop_has_no_docker_and_no_nfs_client(lab: Lab) -> None:
     assert inside(lab, "xps8950", "command -v docker mount.nfs4.kernel || echo none").strip() == "none"
 
 
@@ -109,17 +109,17 @@ def test_machines_reach_each_other_and_the_registry(lab: Lab) -> None:
 
 
 def test_a_second_up_changes_no_machine(lab: Lab) -> None:
-    before = {one.name: cgroups.init(lab, one.name) for one in lab.machines}
+    before = {member.name: cgroups.init(lab, member.name) for member in lab.machines}
     lifecycle.up(Path(lab.inventory), lab=lab)
-    assert {one.name: cgroups.init(lab, one.name) for one in lab.machines} == before
+    assert {member.name: cgroups.init(lab, member.name) for member in lab.machines} == before
 
 
-def test_two_commands_do_not_change_the_lab_at_once(lab: Lab) -> None:
+def test_a_second_command_is_rejected_while_another_changes_the_lab(lab: Lab) -> None:
     with lifecycle._lock(lab), pytest.raises(LabError, match="another command"):
         lifecycle.up(Path(lab.inventory), lab=lab)
 
 
-def test_a_reboot_keeps_the_disk_and_nothing_of_the_network(lab: Lab) -> None:
+def test_a_reboot_keeps_the_disk_and_resets_the_network(lab: Lab) -> None:
     leader = cgroups.init(lab, "client")
     inside(lab, "client", "echo kept >/root/kept; sync; ip address add 10.79.0.99/24 dev eth0; systemctl reboot")
     wait_until(lambda: cgroups.init(lab, "client") not in (leader, None))
@@ -127,13 +127,13 @@ def test_a_reboot_keeps_the_disk_and_nothing_of_the_network(lab: Lab) -> None:
     assert inside(lab, "client", "cat /root/kept; ip -brief address show eth0").count("10.79.0.99") == 0
 
 
-def test_the_clock_of_this_computer_is_not_the_machines_to_set(lab: Lab) -> None:
+def test_a_machine_cannot_set_the_clock_of_this_computer(lab: Lab) -> None:
     assert "Operation not permitted" in inside(lab, "client", NOW)
     inside(lab, "client", "timedatectl set-timezone Etc/GMT-5")
     assert inside(lab, "client", "date +%z").strip() == "+0500"
 
 
-def test_what_a_crash_leaves_is_repaired(lab: Lab) -> None:
+def test_up_repairs_a_crashed_lab(lab: Lab) -> None:
     cgroups.kill(lab, "client")
     cgroups.kill(lab, "registry")
     subprocess.run(["nft", "delete", "table", "ip", "tars_lab_tars9"], check=True)
@@ -146,7 +146,7 @@ def test_what_a_crash_leaves_is_repaired(lab: Lab) -> None:
 
 @pytest.fixture
 def share(lab: Lab) -> str:
-    """A folder the NAS exports to the desktop alone, by a configuration of nfs-ganesha's own."""
+    """Export a folder of the NAS to the desktop with a handwritten configuration of nfs-ganesha; return its source."""
     config = _EXPORT.format(client="10.79.0.110")
     (lab.rootfs("ds1515plus") / "etc/ganesha/ganesha.conf").write_text(config)
     inside(lab, "ds1515plus", "mkdir -p /volume1/docs; systemctl restart nfs-ganesha")
@@ -154,7 +154,7 @@ def share(lab: Lab) -> str:
     return "10.79.0.120:/volume1/docs"
 
 
-def test_an_automount_unit_shows_what_lies_on_the_nas(lab: Lab, share: str) -> None:
+def test_an_automount_unit_mounts_the_share(lab: Lab, share: str) -> None:
     where = "/srv/tars/documents/docs"
     units = lab.rootfs("xps8950") / "etc/systemd/system"
     options = "ro,soft,timeo=20,retrans=1"
@@ -174,7 +174,7 @@ def test_an_automount_unit_shows_what_lies_on_the_nas(lab: Lab, share: str) -> N
     inside(lab, "xps8950", f"systemctl stop {unit}.automount {unit}.mount; ! findmnt {where}")
 
 
-def test_a_nas_that_is_off_gives_an_error_and_is_found_again(lab: Lab, share: str) -> None:
+def test_a_mount_fails_while_the_nas_is_off_and_works_again_after(lab: Lab, share: str) -> None:
     inside(lab, "ds1515plus", "echo text >/volume1/docs/a.txt")
     inside(lab, "xps8950", f"mkdir -p /mnt/docs; mount -t nfs4 -o soft,timeo=20,retrans=1 {share} /mnt/docs")
     machine.power_off(lab, "ds1515plus")
@@ -188,18 +188,18 @@ def test_a_nas_that_is_off_gives_an_error_and_is_found_again(lab: Lab, share: st
     inside(lab, "xps8950", "umount /mnt/docs")
 
 
-def test_a_file_written_through_the_mount_is_whole_on_the_nas(lab: Lab, share: str) -> None:
+def test_a_file_written_through_the_mount_is_complete_on_the_nas(lab: Lab, share: str) -> None:
     inside(lab, "xps8950", f"mkdir -p /mnt/docs; mount -t nfs4 -o soft,timeo=20,retrans=1 {share} /mnt/docs")
     inside(
         lab, "xps8950", "cd /mnt/docs; head -c 3000001 /dev/urandom >x; chmod 640 x; mv x 'y ä'; ln -s 'y ä' l; sync"
     )
-    here = inside(lab, "xps8950", "sha256sum </mnt/docs/y*; stat -c '%a %s' /mnt/docs/y*; readlink /mnt/docs/l")
-    assert here == inside(lab, "ds1515plus", "cd /volume1/docs; sha256sum <y*; stat -c '%a %s' y*; readlink l")
-    assert "640 3000001\ny ä\n" in here
+    on_desktop = inside(lab, "xps8950", "sha256sum </mnt/docs/y*; stat -c '%a %s' /mnt/docs/y*; readlink /mnt/docs/l")
+    assert on_desktop == inside(lab, "ds1515plus", "cd /volume1/docs; sha256sum <y*; stat -c '%a %s' y*; readlink l")
+    assert "640 3000001\ny ä\n" in on_desktop
     inside(lab, "xps8950", "umount /mnt/docs")
 
 
-def test_an_export_that_is_not_for_this_machine_is_refused(lab: Lab, share: str) -> None:
+def test_an_export_for_other_machines_cannot_be_mounted(lab: Lab, share: str) -> None:
     refused = machine.execute(
         lab, lab.machine("xps8950"), ["mount", "-t", "nfs4", "-o", "retry=0", "10.79.0.120:/volume1/other", "/mnt"]
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the tests compare before and after a lab: everything that a lab can leave, and nothing else."""
+"""The traces that the tests compare before and after a lab: all that a lab can leave, and nothing else."""
 
 import contextlib
 import subprocess
@@ -36,17 +36,17 @@ def made(name: str, table: str, folder: Path) -> Iterator[None]:
         yield
 
 
-def test_what_a_lab_can_leave_is_found() -> None:
+def test_traces_of_a_lab_are_found() -> None:
     before = traces()
     with made("tars-traces", "tars_lab_traces", layout.STATE.with_name("tars-lab-traces")):
-        found = {kind: things - before[kind] for kind, things in traces().items()}
-    assert [len(found[kind]) for kind in ("links", "tables", "processes")] == [1, 1, 1], found
-    assert found["namespaces"] == {"tars-traces"}
-    assert found["mounts"] == {"/run/netns/tars-traces", "/var/lib/tars-lab-traces"}
+        new = {kind: things - before[kind] for kind, things in traces().items()}
+    assert [len(new[kind]) for kind in ("links", "tables", "processes")] == [1, 1, 1], new
+    assert new["namespaces"] == {"tars-traces"}
+    assert new["mounts"] == {"/run/netns/tars-traces", "/var/lib/tars-lab-traces"}
     assert traces() == before
 
 
-def test_what_others_do_meanwhile_is_not_compared(tmp_path: Path) -> None:
+def test_changes_by_other_programs_are_ignored(tmp_path: Path) -> None:
     before = traces()
     with made("other-traces", "other_traces", tmp_path / "other"):
         assert traces() == before

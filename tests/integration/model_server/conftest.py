@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The model server on a free loopback port, as its image starts it."""
+"""The model server on a free loopback port, started as in its image."""
 
 import contextlib
 import json
@@ -69,7 +69,7 @@ class Server:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[Server]:
-    """A server with an empty store."""
+    """Yield a server with an empty store."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -81,33 +81,33 @@ def server(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[Ser
 
 @pytest.fixture(scope="session")
 def client(server: Server) -> ollama.Client:
-    """The official client."""
+    """Return the official client."""
     return ollama.Client(server.url, timeout=300)
 
 
 @pytest.fixture
 def models(client: ollama.Client) -> None:
-    """Both models are pulled."""
+    """Pull both models."""
     client.pull(CHAT)
     client.pull(EMBEDDING)
 
 
 @dataclass
 class Relay:
-    """Stands between a client and the server and keeps what the server said, as it went over the wire."""
+    """A proxy between a client and the server that records the answers of the server."""
 
     url: str
-    said: list[tuple[str, list[dict[str, Any]]]]
+    recorded: list[tuple[str, list[dict[str, Any]]]]
 
     def answers(self, path: str) -> list[list[dict[str, Any]]]:
-        """The lines of each answer to this path, oldest first."""
-        return [lines for asked, lines in self.said if asked == path]
+        """Return the lines of each answer to this path, oldest first."""
+        return [lines for requested, lines in self.recorded if requested == path]
 
 
 @pytest.fixture
 def relay(server: Server) -> Iterator[Relay]:
-    """The server by way of a relay."""
-    said: list[tuple[str, list[dict[str, Any]]]] = []
+    """Yield a proxy in front of the server."""
+    recorded: list[tuple[str, list[dict[str, Any]]]] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -118,9 +118,10 @@ def relay(server: Server) -> Iterator[Relay]:
 
         def pass_on(self, body: bytes) -> None:
             lines: list[dict[str, Any]] = []
-            said.append((self.path, lines))
+            recorded.append((self.path, lines))
             with (
-                httpx.Client(timeout=None) as client,
+                # An answer of a model can take minutes.
+                httpx.Client(timeout=None) as client,  # noqa: S113
                 client.stream(self.command, server.url + self.path, content=body) as answer,
                 contextlib.suppress(BrokenPipeError, ConnectionResetError),
             ):
@@ -136,6 +137,6 @@ def relay(server: Server) -> Iterator[Relay]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as httpd:
         thread = threading.Thread(target=httpd.serve_forever, args=(0.05,))
         thread.start()
-        yield Relay(f"http://127.0.0.1:{httpd.server_port}", said)
+        yield Relay(f"http://127.0.0.1:{httpd.server_port}", recorded)
         httpd.shutdown()
         thread.join()

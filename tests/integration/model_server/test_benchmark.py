@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The benchmark against the real model server, by plain Ansible as a person runs it."""
+"""The benchmark against the real model server, run with plain Ansible."""
 
 import json
 import os
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 
 def benchmark(server: Server, folder: Path, **more: Any) -> tuple[int, str, list[dict[str, Any]]]:
-    """Run the module by a playbook; its exit code, its output, and the history."""
+    """Run the module in a playbook; return its exit code, its output, and the history."""
     history = folder / "history.jsonl"
     arguments = {"url": server.url, "model": CHAT, "num_ctx": 1024, "prompt_tokens": 40, "output_tokens": 24}
     task = {"tars.home.llm_benchmark": {**arguments, "epochs": 2, "history": str(history), **more}}
@@ -35,7 +35,7 @@ def benchmark(server: Server, folder: Path, **more: Any) -> tuple[int, str, list
 
 
 @pytest.mark.usefixtures("models")
-def test_the_speed_is_what_the_clock_and_the_server_say(server: Server, client: ollama.Client, tmp_path: Path) -> None:
+def test_the_speed_agrees_with_the_clock_and_the_server(server: Server, client: ollama.Client, tmp_path: Path) -> None:
     code, output, runs = benchmark(server, tmp_path, floor_tokens_per_s=0.01, epochs=6, output_tokens=48)
     assert code == 0, output
     (run,) = runs
@@ -66,8 +66,8 @@ def test_the_speed_is_what_the_server_reported_over_the_same_requests(
 
 
 @pytest.mark.usefixtures("models")
-def test_a_fall_back_to_the_processor_fails_by_name_and_is_kept(server: Server, tmp_path: Path) -> None:
-    """This server has no GPU: to a household that wants one, that is the fall-back."""
+def test_a_fallback_to_the_processor_is_reported_and_recorded(server: Server, tmp_path: Path) -> None:
+    """This server has no GPU, which is a fallback if the spec requires one."""
     code, output, runs = benchmark(server, tmp_path, gpu=True, floor_tokens_per_s=0.01)
     assert code != 0
     assert "fall-back to the processor" in output
@@ -76,14 +76,14 @@ def test_a_fall_back_to_the_processor_fails_by_name_and_is_kept(server: Server, 
 
 
 @pytest.mark.usefixtures("models")
-def test_a_floor_out_of_reach_fails(server: Server, tmp_path: Path) -> None:
+def test_a_speed_below_the_minimum_fails(server: Server, tmp_path: Path) -> None:
     code, output, runs = benchmark(server, tmp_path, floor_tokens_per_s=1e6)
     assert code != 0
     assert "too slow" in output
     assert runs
 
 
-def test_a_model_that_is_not_there_is_named(server: Server, tmp_path: Path) -> None:
+def test_a_missing_model_is_reported(server: Server, tmp_path: Path) -> None:
     code, output, runs = benchmark(server, tmp_path, model="absent:1b")
     assert code != 0
     assert "does not hold absent:1b" in output

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The official `ollama` client finds an Ollama server."""
+"""The official `ollama` client works with the model server."""
 
 import hashlib
 import json
@@ -7,6 +7,7 @@ import re
 import subprocess
 import threading
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -18,13 +19,13 @@ from .conftest import CHAT, EMBEDDING, Server
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
-# One window for all, as another would load the model anew.
+# The same context size for all tests, because another one would reload the model.
 OPTIONS = {"num_ctx": 1024, "temperature": 0, "num_predict": 24, "repeat_penalty": 1.0}
 QUESTION = [{"role": "user", "content": "Paris is the capital of France. What is the capital of France?"}]
 
 
-def dot(one: list[float], other: list[float]) -> float:
-    return sum(a * b for a, b in zip(one, other, strict=True))
+def dot(first: Sequence[float], second: Sequence[float]) -> float:
+    return sum(a * b for a, b in zip(first, second, strict=True))
 
 
 def runners(server: Server) -> list[psutil.Process]:
@@ -32,7 +33,7 @@ def runners(server: Server) -> list[psutil.Process]:
     return psutil.Process(server.process.pid).children()
 
 
-def test_pull_reports_progress_and_stores_what_the_digests_say(client: ollama.Client, server: Server) -> None:
+def test_pull_reports_progress_and_stores_blobs_with_their_digests(client: ollama.Client, server: Server) -> None:
     events = list(client.pull(CHAT, stream=True))
     assert events[0].status == "pulling manifest"
     assert [event.status for event in events[-3:]] == ["verifying sha256 digest", "writing manifest", "success"]
@@ -50,7 +51,8 @@ def test_list_and_show(client: ollama.Client, server: Server, models: None) -> N
     assert set(listed) == {CHAT, f"{EMBEDDING}:latest"}
     manifest = (server.models / "manifests/registry.ollama.ai/library/smollm2/135m").read_bytes()
     assert listed[CHAT].digest == hashlib.sha256(manifest).hexdigest()
-    assert listed[CHAT].modified_at and listed[CHAT].modified_at < datetime.now(UTC)
+    modified = listed[CHAT].modified_at
+    assert modified and modified < datetime.now(UTC)
     shown = client.show(CHAT)
     assert shown.details and (shown.details.format, shown.details.quantization_level) == ("gguf", "Q4_1")
     assert shown.capabilities == ["completion"]
@@ -83,7 +85,7 @@ def test_chat(client: ollama.Client, models: None) -> None:
 def test_generate(client: ollama.Client, models: None) -> None:
     pieces = list(client.generate(CHAT, "Count from one to twenty.", options=OPTIONS, stream=True))
     whole = client.generate(CHAT, "Count from one to twenty.", options=OPTIONS)
-    assert "".join(piece.response for piece in pieces) == whole.response != ""
+    assert "".join(piece.response or "" for piece in pieces) == whole.response != ""
     cut = client.generate(CHAT, "Count from one to twenty.", options={**OPTIONS, "num_predict": 5})
     assert (cut.eval_count, cut.done_reason) == (5, "length")
 
@@ -91,23 +93,23 @@ def test_generate(client: ollama.Client, models: None) -> None:
 def test_options_reach_the_model(client: ollama.Client, models: None) -> None:
     def story(seed: int) -> str:
         options = {**OPTIONS, "temperature": 1.5, "seed": seed}
-        return client.generate(CHAT, "Tell a story.", options=options).response
+        return client.generate(CHAT, "Tell a story.", options=options).response or ""
 
     assert story(1) == story(1)
     assert len({story(seed) for seed in range(2, 6)}) > 1
     word = story(1).split()[2]
     stopped = client.generate(CHAT, "Tell a story.", options={**OPTIONS, "temperature": 1.5, "seed": 1, "stop": [word]})
-    assert word not in stopped.response
+    assert word not in (stopped.response or "")
     assert stopped.done_reason == "stop"
 
 
-def test_answer_of_a_wanted_shape(client: ollama.Client, models: None) -> None:
+def test_answer_in_a_json_schema(client: ollama.Client, models: None) -> None:
     shape = {"type": "object", "properties": {"city": {"type": "string", "maxLength": 20}}, "required": ["city"]}
     answer = client.chat(CHAT, QUESTION, options={**OPTIONS, "num_predict": 60}, format=shape)
     assert set(json.loads(answer.message.content or "")) == {"city"}
 
 
-def test_over_long_prompt_is_cut_and_counted(client: ollama.Client, models: None) -> None:
+def test_a_prompt_that_is_too_long_is_truncated_and_counted(client: ollama.Client, models: None) -> None:
     answer = client.generate(CHAT, "word " * 3000, options={**OPTIONS, "num_predict": 1})
     assert answer.prompt_eval_count and answer.prompt_eval_count < OPTIONS["num_ctx"]
     turns = [{"role": "user", "content": f"{i} " * 300} for i in range(5)]
@@ -165,8 +167,8 @@ def test_loaded_models_and_keep_alive(client: ollama.Client, server: Server, mod
 
 
 @pytest.mark.parametrize("stream", [True, False])
-def test_leaving_ends_the_generation(client: ollama.Client, server: Server, models: None, stream: bool) -> None:
-    """A client that goes away frees the model for the next, which would otherwise wait for thousands of tokens."""
+def test_disconnecting_ends_the_generation(client: ollama.Client, server: Server, models: None, stream: bool) -> None:
+    """The next client can use the model at once, instead of waiting for thousands of tokens."""
     endless = {**OPTIONS, "num_ctx": 8192, "num_predict": -1, "temperature": 1.5}
     body = {"model": CHAT, "prompt": "Tell a story.", "stream": stream, "options": endless}
     client.generate(CHAT, options={"num_ctx": 8192})
@@ -179,7 +181,7 @@ def test_leaving_ends_the_generation(client: ollama.Client, server: Server, mode
     assert client.chat(CHAT, QUESTION, options={**OPTIONS, "num_ctx": 8192}).done
 
 
-def test_requests_wait_for_their_turn(client: ollama.Client, server: Server, models: None) -> None:
+def test_requests_are_queued(client: ollama.Client, server: Server, models: None) -> None:
     answers: list[str] = []
 
     def ask() -> None:
@@ -193,7 +195,7 @@ def test_requests_wait_for_their_turn(client: ollama.Client, server: Server, mod
     assert len(answers) == 4 and len(set(answers)) == 1
 
 
-def test_a_killed_runner_is_an_error_and_the_next_request_loads_anew(
+def test_a_killed_runner_is_an_error_and_the_next_request_reloads_the_model(
     client: ollama.Client, server: Server, models: None
 ) -> None:
     others = {process.pid for process in runners(server)}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Models held by the real model server, by plain Ansible; the official client and the disk tell what is there."""
+"""Models managed with plain Ansible on the real model server, checked with the official client and on disk."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def models(server: Server, folder: Path, *names: str, check: bool = False, **more: Any) -> dict[str, Any]:
-    """Run the module by a playbook and return what it returned."""
+    """Run the module in a playbook; return its result."""
     arguments = {"url": server.url, "folder": str(server.models), "record": str(folder / "models.yml")}
     task = {"tars.home.ollama_models": {**arguments, "models": list(names), **more}, "register": "it"}
     show = {"ansible.builtin.copy": {"dest": str(folder / "it.json"), "content": "{{ it | to_json }}"}}
@@ -47,7 +47,7 @@ def names(client: ollama.Client) -> set[str | None]:
 
 
 @pytest.mark.usefixtures("models")
-def test_the_list_is_held_and_recorded_and_a_second_run_changes_nothing(
+def test_the_models_are_pulled_and_recorded_and_a_second_run_changes_nothing(
     server: Server, client: ollama.Client, folder: Path
 ) -> None:
     client.delete(EMBEDDING)
@@ -64,7 +64,7 @@ def test_the_list_is_held_and_recorded_and_a_second_run_changes_nothing(
 
 
 @pytest.mark.usefixtures("models")
-def test_a_moved_tag_is_caught_by_name(server: Server, client: ollama.Client, folder: Path) -> None:
+def test_a_moved_tag_is_reported(server: Server, client: ollama.Client, folder: Path) -> None:
     digest = {model.model: model.digest for model in client.list().models}
     client.copy(CHAT, "mine:1b")
     try:
@@ -79,9 +79,7 @@ def test_a_moved_tag_is_caught_by_name(server: Server, client: ollama.Client, fo
 
 
 @pytest.mark.usefixtures("models")
-def test_a_pull_goes_on_where_it_was_interrupted(
-    server: Server, client: ollama.Client, relay: Relay, folder: Path
-) -> None:
+def test_an_interrupted_pull_is_resumed(server: Server, client: ollama.Client, relay: Relay, folder: Path) -> None:
     weights = max((server.models / "blobs").iterdir(), key=lambda path: path.stat().st_size)
     half, whole = weights.read_bytes()[: weights.stat().st_size // 2], hashlib.sha256(weights.read_bytes())
     client.delete(CHAT)
@@ -90,13 +88,13 @@ def test_a_pull_goes_on_where_it_was_interrupted(
     assert result["pulled"] == [CHAT] and hashlib.sha256(weights.read_bytes()).digest() == whole.digest()
     (events,) = relay.answers("/api/pull")
     layer = weights.name.replace("-", ":")
-    # Ollama leaves a zero out, which is what it tells until it has found what is there.
-    told = [event["completed"] for event in events if event.get("digest") == layer and "completed" in event]
-    assert min(told) >= len(half), "the first half was fetched again"
+    # Ollama omits a zero, which it reports until it has read the present part.
+    completed = [event["completed"] for event in events if event.get("digest") == layer and "completed" in event]
+    assert min(completed) >= len(half), "the first half was downloaded again"
 
 
 @pytest.mark.usefixtures("models")
-def test_a_corrupted_blob_is_caught_by_name(server: Server, folder: Path) -> None:
+def test_a_corrupted_blob_is_reported(server: Server, folder: Path) -> None:
     weights = max((server.models / "blobs").iterdir(), key=lambda path: path.stat().st_size)
     assert not models(server, folder, CHAT, EMBEDDING, check=True, verify="all")["changed"]
     with weights.open("r+b") as file:
@@ -114,7 +112,7 @@ def test_a_corrupted_blob_is_caught_by_name(server: Server, folder: Path) -> Non
 
 
 @pytest.mark.usefixtures("models")
-def test_other_models_go_only_if_asked(server: Server, client: ollama.Client, folder: Path) -> None:
+def test_other_models_are_removed_only_on_request(server: Server, client: ollama.Client, folder: Path) -> None:
     models(server, folder, CHAT, EMBEDDING)
     client.embed(EMBEDDING, "the boiler")
     assert models(server, folder, CHAT)["changed"] is False

@@ -58,7 +58,7 @@ async def test_one_object_without_stream() -> None:
 
 
 def test_merged_chat() -> None:
-    events = [{"message": {"content": "a"}}, {"message": {"content": ""}, "done": True}]
+    events: list[dict[str, Any]] = [{"message": {"content": "a"}}, {"message": {"content": ""}, "done": True}]
     assert merge_chat(events) == {"message": {"role": "assistant", "content": "a"}, "done": True}
 
 

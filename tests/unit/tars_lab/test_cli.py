@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from tars_lab import cli, layout, lifecycle
+from tars_lab import cli, layout, lifecycle, machine
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def lab(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Record a lab whose machines are off, in a state folder that the commands read; return the folder."""
     recorded = layout.load(root / "inventories/lab", state=tmp_path, bridge="tars-unit")
     recorded.record()
-    for module in (cli, cli.machine, lifecycle.layout):
+    for module in (cli, machine, layout):
         monkeypatch.setattr(module, "recorded", lambda: recorded)
     return tmp_path
 
