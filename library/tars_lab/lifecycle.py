@@ -119,7 +119,8 @@ def down(progress: Progress = print, *, cache: bool = False, keep: bool = False,
         removed += dhcp.down(lab)
         removed += network.down(lab)
         removed += _unmount(lab)
-        folders = [] if keep else [lab.state_dir / "machines"]
+        # The site is here if there is no checkout that has it; its secrets are those of the machines.
+        folders = [] if keep else [lab.state_dir / "machines", lab.state_dir / "site"]
         for folder in [*folders, *([lab.cache_dir] if cache else [])]:
             if folder.exists():
                 base.remove(folder)

@@ -101,7 +101,7 @@ def test_plan_runs_the_roles_of_the_packages(site: Installation) -> None:
 def test_without_the_collection_the_commands_name_the_archive_to_install(site: Installation, tmp_path: Path) -> None:
     (tmp_path / ".config").symlink_to(site.home / ".config")
     bare = replace(site, home=tmp_path)
-    for command in (["plan"], ["doctor", "--nas-facts"]):
+    for command in (["plan"], ["nas", "facts"]):
         done = bare.run("tars-provision", *command, check=False)
         assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
         assert f"ansible-galaxy collection install --force tars-home-{__version__}.tar.gz" in done.stderr
@@ -113,13 +113,13 @@ def test_without_the_collection_the_commands_name_the_archive_to_install(site: I
         "ask Why?",
         "benchmark",
         "doctor",
-        "doctor --nas-facts",
-        "names",
+        "certificate fingerprint",
+        "certificate renew",
+        "names show",
+        "nas facts",
         "plan",
-        "renew",
         "site --check",
         "spec check",
-        "trust",
         "verify",
     ],
 )

@@ -32,6 +32,8 @@ def test_a_computer_without_systemd_gets_the_alternative(
     tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home/.config/tars").mkdir(parents=True)
+    (tmp_path / "home/.config/tars/vault-password").write_text("x\n")
     monkeypatch.setattr(renewal_timer, "_SYSTEMD", tmp_path / "run")
     (tmp_path / "tars.yml").write_bytes((root / "inventories/lab/tars.yml").read_bytes())
     vault.ensure(tmp_path)
