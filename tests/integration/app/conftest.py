@@ -166,18 +166,24 @@ def redis_server(workspace: Path) -> Iterator[Server]:
     server.stop()
 
 
-@pytest.fixture(scope="session")
-def chroma(workspace: Path) -> Iterator[Server]:
+def start_chroma(folder: Path) -> Server:
+    """A Chroma server whose data and log are in the folder."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     program = Path(sys.executable).with_name("chroma")
     server = Server(
-        [str(program), "run", "--path", str(workspace / "chroma"), "--host", "127.0.0.1", "--port", str(port)],
-        workspace / "chroma.log",
+        [str(program), "run", "--path", str(folder / "chroma"), "--host", "127.0.0.1", "--port", str(port)],
+        folder / "chroma.log",
         lambda: get_ok(f"{url}/api/v2/heartbeat"),
         {"CHROMA_URL": url},
     )
     server.start()
+    return server
+
+
+@pytest.fixture(scope="session")
+def chroma(workspace: Path) -> Iterator[Server]:
+    server = start_chroma(workspace)
     yield server
     server.stop()
 
