@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The application behind caddy with the configuration that the role `stack` renders."""
+
+from __future__ import annotations
+
+import re
+import select
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jinja2
+import pytest
+
+from .conftest import Server, Stack, free_port, get_ok
+from .helpers import wait_for_state
+
+pytestmark = pytest.mark.integration
+
+TEMPLATE = "collections/ansible_collections/tars/home/roles/stack/templates/Caddyfile.j2"
+
+
+class SlowModel(ThreadingHTTPServer):
+    """Passes requests to the model server, but never answers a chat; it notices when its client leaves."""
+
+    daemon_threads = True
+
+    def __init__(self, target: str) -> None:
+        super().__init__(("127.0.0.1", 0), SlowModelHandler)
+        self.target = target
+        self.asked = threading.Event()
+        self.left = threading.Event()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class SlowModelHandler(BaseHTTPRequestHandler):
+    server: SlowModel
+
+    def _pass(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.path == "/api/chat":
+            self.server.asked.set()
+            readable, _, _ = select.select([self.connection], [], [], 60)
+            if readable and not self.connection.recv(1):
+                self.server.left.set()
+            return
+        answer = httpx.request(self.command, f"{self.server.target}{self.path}", content=body, trust_env=False)
+        self.send_response(answer.status_code)
+        self.send_header("Content-Type", answer.headers["content-type"])
+        self.send_header("Content-Length", str(len(answer.content)))
+        self.end_headers()
+        self.wfile.write(answer.content)
+
+    do_GET = do_POST = _pass  # noqa: N815  names that http.server requires
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@dataclass
+class Site:
+    """The address of caddy, and the model behind it."""
+
+    url: str
+    model: SlowModel
+
+
+def render(root: Path, authority: Path, listen: int, health: int, app: str) -> str:
+    """The role's Caddyfile with the ports and the files of this test."""
+    environment = jinja2.Environment(trim_blocks=True, keep_trailing_newline=True)  # noqa: S701  not HTML
+    environment.filters["regex_replace"] = lambda value, pattern, text: re.sub(pattern, text, value)
+    text = environment.from_string((root / TEMPLATE).read_text()).render(
+        stack_names=[], stack_addresses=["127.0.0.1"], stack_certificate_days=1, __stack_issuer_name="issuer"
+    )
+    for old, new in (
+        ("https_port 8443", f"https_port {listen}"),
+        ("http://:8081", f"http://:{health}"),
+        ("app:8000", app),
+        ("/run/secrets/issuer", str(authority)),
+    ):
+        assert old in text
+        text = text.replace(old, new)
+    return text
+
+
+@pytest.fixture
+def site(stack: Stack, root: Path, tmp_path: Path) -> Iterator[Site]:
+    authority, listen, health, port = tmp_path / "issuer", free_port(), free_port(), free_port()
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", f"{authority}.key"]
+    subprocess.run(["openssl", "req", "-x509", *key, "-subj", "/CN=Household", "-out", f"{authority}.pem"], check=True)
+    configuration = tmp_path / "Caddyfile"
+    configuration.write_text(render(root, authority, listen, health, f"127.0.0.1:{port}"))
+    with SlowModel(stack.model_server.environment["OLLAMA_URL"]) as model:
+        threading.Thread(target=model.serve_forever, args=(0.01,), daemon=True).start()
+        app = Server(
+            [sys.executable, "-m", "tars_app", "serve"],
+            tmp_path / "serve.log",
+            lambda: get_ok(f"http://127.0.0.1:{port}/health"),
+            stack.settings | {"TARS_PORT": str(port), "TARS_OLLAMA_URL": model.url},
+        )
+        caddy = Server(
+            ["caddy", "run", "--config", str(configuration), "--adapter", "caddyfile"],
+            tmp_path / "caddy.log",
+            lambda: get_ok(f"http://127.0.0.1:{health}/health"),
+            {"XDG_DATA_HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)},
+        )
+        app.start()
+        caddy.start()
+        yield Site(f"https://127.0.0.1:{listen}", model)
+        caddy.stop()
+        app.stop()
+        model.shutdown()
+
+
+@pytest.mark.parametrize("version", ["--http1.1", "--http2"])
+def test_a_reader_who_leaves_before_the_first_word_stops_the_model(site: Site, stack: Stack, version: str) -> None:
+    (stack.share / "ladder.txt").write_text("The long ladder is lent to the neighbours at number seven.")
+    wait_for_state(stack, "ladder.txt", "indexed")
+    question = '{"question": "Who has the long ladder?"}'
+    arguments = ["--insecure", "--no-buffer", "--silent", "--show-error", version, "--data", question]
+    reader = subprocess.Popen(
+        ["curl", *arguments, "--header", "Content-Type: application/json", f"{site.url}/api/ask"],
+        stdout=subprocess.PIPE,
+    )
+    assert reader.stdout
+    try:
+        assert reader.stdout.readline() == b"event: sources\r\n", "the first event is passed on at once"
+        assert site.model.asked.wait(30)
+        time.sleep(1)
+        assert not site.model.left.is_set()
+    finally:
+        reader.kill()
+        reader.wait()
+    assert site.model.left.wait(30), "the model works on although nobody reads the answer"
