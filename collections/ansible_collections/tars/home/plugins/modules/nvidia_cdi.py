@@ -102,7 +102,7 @@ def disabled(module: AnsibleModule, units: list) -> list:
     """Units that would not be there at the next boot, in the order given."""
     answers = module.run_command(["systemctl", "is-enabled", *units])[1].split()
     states = answers if len(answers) == len(units) else [""] * len(units)
-    return [unit for unit, state in zip(units, states) if state != "enabled"]  # noqa: B905  # Python 3.9 knows no strict
+    return [unit for unit, state in zip(units, states) if state != "enabled"]  # Python 3.9 knows no strict
 
 
 def prepare(module: AnsibleModule, files: dict, stale: list, units: list) -> None:

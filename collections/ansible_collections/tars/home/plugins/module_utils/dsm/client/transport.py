@@ -71,7 +71,7 @@ class Transport:
         ] + [b"\r\n\r\n" + value.encode() for value in fields.values()]
         body = b"".join(
             f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"'.encode() + part + b"\r\n"
-            for name, part in zip([*files, *fields], parts)  # noqa: B905 - strict= came with Python 3.10
+            for name, part in zip([*files, *fields], parts)
         )
         kind = {"Content-Type": f"multipart/form-data; boundary={boundary}", **headers}
         return self._send(path, query, body + f"--{boundary}--\r\n".encode(), kind, query)
