@@ -32,7 +32,7 @@ def combined(*commands: Sequence[str]) -> list[str]:
 def parts(output: str) -> list[Part]:
     """Return the parts of the output of a combined command."""
     fields = output.split(_END)
-    return [Part(int(status), text) for text, status in zip(fields[::2], fields[1::2])]  # noqa: B905  # Python 3.9
+    return [Part(int(status), text) for text, status in zip(fields[::2], fields[1::2])]  # Python 3.9
 
 
 def file_text(part: Part) -> str:
