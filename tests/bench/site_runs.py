@@ -34,7 +34,7 @@ from .plays import BIN, DESKTOP, INVENTORY, NAS, ROOT, median_ratio, on, site, t
 from .resources import resources
 
 SITE_STATE = ("authority", "group_vars", "recorded")
-"""Folders beside the spec that git ignores in the lab's inventory: secrets, certificates, digests and fingerprints."""
+"""Folders beside the spec that are not, or not completely, in git: certificates, secrets, digests and fingerprints."""
 
 
 def pings(count: int) -> float:
@@ -86,7 +86,8 @@ def checkout_of(commit: str, folder: Path) -> Path:
         tar.extractall(folder, filter="data")
     inventory = Path(INVENTORY).parent
     for name in SITE_STATE:
-        shutil.copytree(ROOT / inventory / name, folder / inventory / name, dirs_exist_ok=True)
+        if (ROOT / inventory / name).exists():
+            shutil.copytree(ROOT / inventory / name, folder / inventory / name, dirs_exist_ok=True)
     return folder
 
 
