@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from ansible_collections.tars.home.plugins.module_utils.dsm.calls import Call
 from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client
 from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import CONNECTION, connect
 
@@ -102,7 +103,9 @@ def test_the_desktop_cannot_delete_snapshots_of_its_backups(mounted: str, dsm: C
     on("xps8950", f"echo kept > {mounted}/proof")
     assert on("ds1515plus", f"stat -c %u {BACKUPS}/proof") == "1024\n", "written as the NAS's admin"
     # As the schedule does at 5:00.
-    taken = dsm.write("SYNO.Core.Share.Snapshot", "create", 1, {"name": "tars_backup", "snapinfo": {"desc": "proof"}})
+    taken = dsm.write(
+        Call("SYNO.Core.Share.Snapshot", "create", 1), {"name": "tars_backup", "snapinfo": {"desc": "proof"}}
+    )
     on("xps8950", f"find {mounted} -mindepth 1 -delete")
     assert on("ds1515plus", f"ls -A {BACKUPS}") == ""
     assert on("ds1515plus", f"cat /volume1/@sharesnap/tars_backup/{taken}/proof") == "kept\n"

@@ -16,7 +16,9 @@ COLLECTION = collection()
 if str(COLLECTION.parents[2]) not in sys.path:
     sys.path.append(str(COLLECTION.parents[2]))
 
-from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client  # noqa: E402 - path first
+from ansible_collections.tars.home.plugins.module_utils.dsm import calls  # noqa: E402 - path first
+from ansible_collections.tars.home.plugins.module_utils.dsm.calls import Call  # noqa: E402 - as above
+from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client  # noqa: E402 - as above
 from ansible_collections.tars.home.plugins.module_utils.dsm.client.transport import Transport  # noqa: E402 - as above
 from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import CONNECTION, connect  # noqa: E402 - as above
 from ansible_collections.tars.home.plugins.module_utils.dsm.errors import ApiError, DsmError  # noqa: E402 - as above
@@ -25,7 +27,7 @@ from ansible_collections.tars.home.plugins.modules import dsm_info  # noqa: E402
 PARTS = (*dsm_info.PARTS, *dsm_info.DETAILS)
 """What `dsm_info` can read."""
 
-__all__ = ["COLLECTION", "PARTS", "ApiError", "Client", "DsmError", "Transport", "connected", "info"]
+__all__ = ["COLLECTION", "PARTS", "ApiError", "Call", "Client", "DsmError", "Transport", "calls", "connected", "info"]
 
 
 def connected(**options: Any) -> Client:

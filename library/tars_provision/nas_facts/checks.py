@@ -7,12 +7,18 @@ docs/tested-against.md says where each assumption comes from.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tars_provision.nas_facts.bridge import COLLECTION
-from tars_provision.nas_facts.calls import calls
+from tars_provision.nas_facts.bridge import Call, calls
 from tars_provision.nas_facts.look import Kinds, Look, boolean, counted, listed, many, named, text, whole
+
+SECURITY_SETTINGS = Call("SYNO.Core.Security.DSM", "get", 1)
+NEWER_NFS = Call("SYNO.Core.FileServ.NFS", "get", 3)
+PASSWORD_POLICY = Call("SYNO.Core.User.PasswordPolicy", "get", 1)
+CALLS = (SECURITY_SETTINGS, NEWER_NFS, PASSWORD_POLICY)
+"""What these checks read beside the calls of the collection."""
 
 _ALL = {"offset": 0, "limit": -1}
 _RULE: Kinds = {
@@ -41,11 +47,11 @@ class Check:
 
 
 def apis(look: Look) -> None:
-    plugins = COLLECTION / "plugins"
     newest: dict[str, int] = {}
-    for call in calls([*plugins.glob("module_utils/dsm/**/*.py"), *plugins.glob("modules/dsm_*.py")]):
+    for call in calls.REGISTRY.values():
         newest[call.api] = max(call.version, newest.get(call.api, 0))
-    found = look.read("SYNO.API.Info", "query", 1, {"query": ",".join(sorted(newest))}) or {}
+    del newest[calls.API_INFO.api]  # the question itself
+    found = look.read(calls.API_INFO, {"query": ",".join(sorted(newest))}) or {}
     for api, version in sorted(newest.items()):
         if api not in found:
             look.differs.append(f"{api} is absent")
@@ -57,17 +63,17 @@ def apis(look: Look) -> None:
 
 
 def session(look: Look) -> None:
-    part = {"api": "SYNO.DSM.Info", "method": "getinfo", "version": 2}
+    part = dataclasses.asdict(calls.SYSTEM_INFO)
     asked = {"stop_when_error": False, "mode": "sequential", "compound": [part]}
-    several = look.read("SYNO.Entry.Request", "request", 1, asked)
+    several = look.read(calls.COMPOUND, asked)
     if several is not None and look.expect("Entry.Request", several, result=many):
         look.each("a part of a compound request", several["result"], success=boolean, data_=named)
         look.said.append("several reads go in one request")
-    settings = look.read("SYNO.Core.Security.DSM", "get", 1)
+    settings = look.read(SECURITY_SETTINGS)
     if settings is not None and look.expect("Security.DSM", settings, timeout=whole, skip_ip_checking_=boolean):
         bound = "not bound" if settings.get("skip_ip_checking") in (True, 1) else "bound"
         look.said.append(f"sessions end after {settings['timeout']} min and are {bound} to an address")
-    answer = look.read("SYNO.Core.CurrentConnection", "list", 1)
+    answer = look.read(calls.CONNECTIONS)
     if answer is None:
         return
     rows = look.each("a connection", answer.get("items"), who=text, is_current_connected=boolean, **{"from": text})
@@ -80,7 +86,7 @@ def session(look: Look) -> None:
 
 
 def machine(look: Look) -> None:
-    row = look.read("SYNO.DSM.Info", "getinfo", 2)
+    row = look.read(calls.SYSTEM_INFO)
     if row is not None and look.expect("DSM.Info", row, model=text, serial=text, version=whole, version_string=text):
         look.said.append(f"{row['model']}, {row['version_string']}")
         if row["model"] != "DS1515+" or "DSM 7.1" not in row["version_string"]:
@@ -93,7 +99,7 @@ def machine(look: Look) -> None:
 
 def shares(look: Look) -> None:
     asked = ["hidden", "recyclebin", "share_quota", "enable_share_cow"]
-    answer = look.read("SYNO.Core.Share", "list", 1, {"shareType": "all", "additional": asked})
+    answer = look.read(calls.SHARE_LIST, {"shareType": "all", "additional": asked})
     if answer is None:
         return
     rows = look.each(
@@ -117,7 +123,7 @@ def shares(look: Look) -> None:
 
 
 def nfs(look: Look) -> None:
-    service = look.read("SYNO.Core.FileServ.NFS", "get", 2)
+    service = look.read(calls.NFS_GET)
     if service is not None:
         kinds = {
             "enable_nfs": boolean,
@@ -128,12 +134,12 @@ def nfs(look: Look) -> None:
         if look.expect("FileServ.NFS", service, **kinds):
             state = "on" if service["enable_nfs"] in (True, 1) else "off"
             look.said.append(f"NFS is {state}, up to 4.{service['support_minor_ver']}")
-    newer = look.read("SYNO.Core.FileServ.NFS", "get", 3)
+    newer = look.read(NEWER_NFS)
     if newer is not None:
         look.said.append("version 3 answers as well")
     rules = 0
     for name in look.info("shares", "nfs").get("shares", {}):
-        answer = look.read("SYNO.Core.FileServ.NFS.SharePrivilege", "load", 1, {"share_name": name})
+        answer = look.read(calls.NFS_RULES_LOAD, {"share_name": name})
         for row in look.each(
             "an NFS rule",
             (answer or {}).get("rule"),
@@ -155,14 +161,14 @@ def nfs(look: Look) -> None:
 
 def accounts(look: Look) -> None:
     asked = {**_ALL, "type": "local", "additional": ["description", "email", "expired"]}
-    users = look.read("SYNO.Core.User", "list", 1, asked)
+    users = look.read(calls.USER_LIST, asked)
     if users is not None:
         rows = look.each("a user", users.get("users"), name=text, description=text, email=text, expired=text)
         look.said.append(counted(len(rows), "user"))
     found = look.info("accounts").get("accounts", {})
     if found:
         look.said.append(counted(len(found["groups"]), "group"))
-    policy = look.read("SYNO.Core.User.PasswordPolicy", "get", 1)
+    policy = look.read(PASSWORD_POLICY)
     if policy is not None and look.expect("PasswordPolicy", policy, strong_password=named):
         strong = policy["strong_password"]
         look.expect("strong_password", strong, min_length=whole, min_length_enable=boolean, exclude_username=boolean)
@@ -176,7 +182,7 @@ def permissions(look: Look) -> None:
     for name in names[:1]:
         for kind in ("local_user", "local_group"):
             asked = {**_ALL, "name": name, "user_group_type": kind, "action": "enum", "with_inherit": True}
-            answer = look.read("SYNO.Core.Share.Permission", "list", 1, asked)
+            answer = look.read(calls.PERMISSION_LIST, asked)
             flags = dict.fromkeys(("is_readonly", "is_writable", "is_deny", "is_custom", "is_admin"), boolean)
             inherit = {"-", "rw", "ro", "na", "cu"}
             rows += len(look.each(f"a {kind}", (answer or {}).get("items"), name=text, inherit_=inherit, **flags))
@@ -190,13 +196,13 @@ def snapshots(look: Look) -> None:
     found = look.info("snapshots").get("snapshots", {})
     running = 0
     for name in found:
-        schedule = look.read("SYNO.Core.Share.Snapshot", "get_schedule", 1, {"name": name})
+        schedule = look.read(calls.SNAPSHOT_SCHEDULE_GET, {"name": name})
         look.expect("a schedule", schedule, task_id_=whole, enable_snapshot_schedule_=boolean, schedule_=named)
         if schedule and schedule.get("schedule"):
             hours = dict.fromkeys(("hour", "min", "repeat_hour", "repeat_min", "last_work_hour"), whole)
             look.expect("a schedule's times", schedule["schedule"], week_name=text, **hours)
             running += 1
-        retention = look.read("SYNO.DisasterRecovery.Retention", "get", 1, {"type": "Share", "name": name})
+        retention = look.read(calls.RETENTION_GET, {"type": "Share", "name": name})
         kept = dict.fromkeys(("advHourly", "advDaily", "advWeekly", "advMonthly", "advYearly"), whole)
         look.expect("a retention", retention, tid=whole, policyType=whole, recently=whole, **kept)
     taken = sum(len(each["taken"]) for each in found.values())
@@ -210,15 +216,15 @@ def snapshots(look: Look) -> None:
 
 def firewall(look: Look) -> None:
     look.info("firewall")
-    switch = look.read("SYNO.Core.Security.Firewall", "get", 1)
-    adapters = look.read("SYNO.Core.Security.Firewall.Adapter", "list", 1)
+    switch = look.read(calls.FIREWALL_GET)
+    adapters = look.read(calls.FIREWALL_ADAPTERS)
     if switch is None or not look.expect("Firewall", switch, enable_firewall=boolean, profile_name=text):
         return
     state = "on" if switch["enable_firewall"] in (True, 1) else "off"
     look.said.append(f"{state}, profile {switch['profile_name']}")
     if look.expect("Firewall.Adapter", adapters, adapter_names=many):
         look.said.append(f"adapters {listed(adapters['adapter_names'])}")
-    profile = look.read("SYNO.Core.Security.Firewall.Profile", "get", 1, {"name": switch["profile_name"] or "default"})
+    profile = look.read(calls.FIREWALL_PROFILE_GET, {"name": switch["profile_name"] or "default"})
     if profile is None or not look.expect("a profile", profile, name=text):
         return
     rules = 0
@@ -234,7 +240,7 @@ def firewall(look: Look) -> None:
 
 def certificates(look: Look) -> None:
     look.info("certificates")
-    answer = look.read("SYNO.Core.Certificate.CRT", "list", 1)
+    answer = look.read(calls.CERTIFICATE_LIST)
     if answer is None:
         return
     rows = look.each(
@@ -255,21 +261,21 @@ def certificates(look: Look) -> None:
 
 
 def settings(look: Look) -> None:
-    general = look.read("SYNO.Core.Network", "get", 2)
+    general = look.read(calls.NETWORK_GET)
     kept = dict.fromkeys(
         ("dns_manual", "arp_ignore", "ipv4_first", "multi_gateway", "enable_ip_conflict_detect"), boolean
     )
     if general is not None:
         look.expect("Core.Network", general, server_name=text, gateway=text, dns_primary=text, **kept)
-    ports = look.read("SYNO.Core.Network.Ethernet", "list", 2)
+    ports = look.read(calls.ETHERNET_LIST)
     if ports is not None:
         rows = look.each("an interface", ports, ifname=text, ip=text, mask=text, use_dhcp=boolean, mtu=whole)
         look.said.append(f"interfaces {listed(row.get('ifname') for row in rows)}")
-    there = look.read("SYNO.DSM.Network", "list", 2)
+    there = look.read(calls.INTERFACES)
     if there is not None:
         look.each("an interface of DSM.Network", there.get("interfaces"), id=text, ip=many)
-    clock = look.read("SYNO.Core.Region.NTP", "get", 1)
-    zones = look.read("SYNO.Core.Region.NTP", "listzone", 1)
+    clock = look.read(calls.TIME_GET)
+    zones = look.read(calls.TIME_ZONES)
     if clock is not None and look.expect("NTP", clock, timezone=text, enable_ntp={"ntp", "manual"}, server=text):
         known = [row.get("value") for row in (zones or {}).get("zonedata") or []]
         if zones is not None and clock["timezone"] not in known:
@@ -283,12 +289,12 @@ def settings(look: Look) -> None:
 def tasks(look: Look) -> None:
     look.info("tasks")
     look.info("packages")
-    scheduled = look.read("SYNO.Core.TaskScheduler", "list", 3)
+    scheduled = look.read(calls.TASK_LIST)
     if scheduled is not None:
         rows = look.each("a task", scheduled.get("tasks"), name=text, owner=text, type=text, enable=boolean, id_=whole)
         look.said.append(counted(len(rows), "scheduled task"))
     asked = {"additional": ["status", "startable"]}
-    packages = look.read("SYNO.Core.Package", "list", 2, asked)
+    packages = look.read(calls.PACKAGE_LIST, asked)
     if packages is not None:
         rows = look.each("a package", packages.get("packages"), id=text, version=text, additional=named)
         for row in rows[:1]:

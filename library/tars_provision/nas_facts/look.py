@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from tars_provision.nas_facts.bridge import ApiError, Client, DsmError, info
+from tars_provision.nas_facts.bridge import ApiError, Call, Client, DsmError, info
 
 Verdict = Literal["as assumed", "differs", "not available"]
 ABSENT = frozenset({102, 103, 104})
@@ -57,12 +57,12 @@ class Look:
     def verdict(self) -> Verdict:
         return "differs" if self.differs else "as assumed" if self.said else "not available"
 
-    def read(self, api: str, method: str, version: int, params: dict[str, Any] | None = None) -> Any:
+    def read(self, call: Call, params: dict[str, Any] | None = None) -> Any:
         """The data of a call, or nothing where DSM refuses it, which is noted."""
         try:
-            return self.client.read(api, method, version, params)
+            return self.client.read(call, params)
         except ApiError as error:
-            self.refused(f"{api} {method} in version {version}", error)
+            self.refused(f"{call} in version {call.version}", error)
         except DsmError as error:
             self.differs.append(str(error))
         return None

@@ -11,7 +11,7 @@ from typing import Any
 from tars_provision.controller import setup, trust, vault
 from tars_provision.errors import ProvisionError
 from tars_provision.nas_facts import recording, replay
-from tars_provision.nas_facts.bridge import Client, DsmError, connected
+from tars_provision.nas_facts.bridge import Client, DsmError, calls, connected
 from tars_provision.nas_facts.checks import CHECKS, Check
 from tars_provision.nas_facts.look import Look, Verdict
 from tars_provision.nas_facts.recorder import Exchange, Recorder
@@ -72,7 +72,7 @@ def ask(options: dict[str, Any], progress: Progress, *, live: bool) -> tuple[lis
     recorder = Recorder(client)
     try:
         with client:
-            client.read("SYNO.DSM.Info", "getinfo", 2)
+            client.read(calls.SYSTEM_INFO)
             own = client.transport.addresses()[0] if live else None
             facts = list(_look(client, own, CHECKS, progress))
     except DsmError as error:

@@ -19,7 +19,7 @@ import pytest
 from tars_lab.layout import Lab
 from tars_provision.errors import ProvisionError
 from tars_provision.nas_facts import recording, replay, run
-from tars_provision.nas_facts.bridge import PARTS, Client, connected
+from tars_provision.nas_facts.bridge import PARTS, Call, Client, connected
 from tars_provision.nas_facts.recorder import COMPOUND, READS, Exchange, NotARead, Recorder
 
 from ...conftest import tars
@@ -41,24 +41,26 @@ HIDDEN = {
 def furnish(client: Client) -> None:
     """Give the NAS a household's things, so that there is something to hide and every reader has something to read."""
     share = {"name": "Letters_1998", "vol_path": "/volume1", "name_org": "", "desc": "What grandmother wrote"}
-    client.write("SYNO.Core.Share", "create", 1, {"name": share["name"], "shareinfo": {**share, "share_quota": 2048}})
     client.write(
-        "SYNO.Core.FileServ.NFS", "set", 2, {"enable_nfs": True, "enable_nfs_v4": True, "enabled_minor_ver": 1}
+        Call("SYNO.Core.Share", "create", 1), {"name": share["name"], "shareinfo": {**share, "share_quota": 2048}}
+    )
+    client.write(
+        Call("SYNO.Core.FileServ.NFS", "set", 2), {"enable_nfs": True, "enable_nfs_v4": True, "enabled_minor_ver": 1}
     )
     rules = [{**RULE, "client": name, "security_flavor": FLAVOR} for name in HIDDEN["machines"][:3:2]]
-    client.write("SYNO.Core.FileServ.NFS.SharePrivilege", "save", 1, {"share_name": share["name"], "rule": rules})
+    client.write(Call("SYNO.Core.FileServ.NFS.SharePrivilege", "save", 1), {"share_name": share["name"], "rule": rules})
     user = {"name": "annabel", "password": "Sing4Supper!", "description": "A daughter", "email": "annabel@example.com"}
-    client.write("SYNO.Core.User", "create", 1, user)
-    client.write("SYNO.Core.Group", "create", 1, {"name": "cousins", "description": "Those of the coast"})
-    client.write("SYNO.Core.Group.Member", "add", 1, {"group": "cousins", "name": ["annabel"]})
+    client.write(Call("SYNO.Core.User", "create", 1), user)
+    client.write(Call("SYNO.Core.Group", "create", 1), {"name": "cousins", "description": "Those of the coast"})
+    client.write(Call("SYNO.Core.Group.Member", "add", 1), {"group": "cousins", "name": ["annabel"]})
     access = [{"name": "annabel", "is_readonly": True, "is_writable": False, "is_deny": False, "is_custom": False}]
     asked = {"name": share["name"], "user_group_type": "local_user", "permissions": access}
-    client.write("SYNO.Core.Share.Permission", "set", 1, asked)
+    client.write(Call("SYNO.Core.Share.Permission", "set", 1), asked)
     schedule = {"date_type": 0, "week_name": "0,1,2,3,4,5,6", **HOURS}
     asked = {"name": share["name"], "task_id": -1, "enable_snapshot_schedule": True, "schedule": schedule}
-    client.write("SYNO.Core.Share.Snapshot", "set_schedule", 1, asked)
+    client.write(Call("SYNO.Core.Share.Snapshot", "set_schedule", 1), asked)
     letter = {"desc": "before the move", "lock": True}
-    client.write("SYNO.Core.Share.Snapshot", "create", 1, {"name": share["name"], "snapinfo": letter})
+    client.write(Call("SYNO.Core.Share.Snapshot", "create", 1), {"name": share["name"], "snapinfo": letter})
     rule = {
         "name": "annabel may come in",
         "enable": True,
@@ -73,7 +75,7 @@ def furnish(client: Client) -> None:
     }
     profile = {"name": "default", "global": {"policy": "none", "rules": [rule]}}
     asked = {"profile": profile, "profile_applying": False}
-    client.write("SYNO.Core.Security.Firewall.Profile", "set", 1, asked)
+    client.write(Call("SYNO.Core.Security.Firewall.Profile", "set", 1), asked)
 
 
 def options(twin: Any) -> dict[str, Any]:
@@ -119,14 +121,14 @@ def test_twelve_looks_change_nothing_and_keep_nothing_of_the_household(furnished
 def test_a_write_is_never_sent(twin: Any) -> None:
     with connected(**options(twin)) as client:
         Recorder(client)
-        client.read("SYNO.DSM.Info", "getinfo", 2)
+        client.read(Call("SYNO.DSM.Info", "getinfo", 2))
         with pytest.raises(NotARead):
-            client.write("SYNO.Core.FileServ.NFS", "set", 2, {})
+            client.write(Call("SYNO.Core.FileServ.NFS", "set", 2), {})
         several = [{"api": "SYNO.Core.FileServ.NFS", "method": "set", "version": 2}]
         with pytest.raises(NotARead):
-            client.read(COMPOUND, "request", 1, {"mode": "sequential", "compound": several})
+            client.read(Call(COMPOUND, "request", 1), {"mode": "sequential", "compound": several})
         with pytest.raises(NotARead):
-            client.upload("SYNO.Core.Certificate", "import", 1, {"key": b""}, {}, "x")
+            client.upload(Call("SYNO.Core.Certificate", "import", 1), {"key": b""}, {}, "x")
     assert not [call for call in twin.calls if call.endswith((".set", ".import", ".request"))]
 
 

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What of an answer stays in a recording, what counts as the assumed shape, and which calls a source file makes."""
+"""What of an answer stays in a recording, and what counts as the assumed shape."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,7 +11,6 @@ import pytest
 from tars_provision.errors import ProvisionError
 from tars_provision.nas_facts import recording
 from tars_provision.nas_facts.bridge import Client
-from tars_provision.nas_facts.calls import Unknown, calls
 from tars_provision.nas_facts.look import Look, boolean, text, whole
 from tars_provision.nas_facts.recorder import Exchange, parameters
 from tars_provision.nas_facts.redact import Redaction
@@ -114,35 +112,3 @@ def test_a_shape_that_differs_is_named(row: Any, objection: str) -> None:
     assert look.expect("a row", row, on=boolean, port=whole, kind={"ro", "rw"}, note_=text) == (not objection)
     assert look.differs == ([objection] if objection else [])
     assert look.verdict == ("differs" if objection else "not available")
-
-
-SOURCE = """
-API = "SYNO.A"
-TABLE = {"x": ("SYNO.B", 2, "it"), "y": ("SYNO.C", 3, "that")}
-
-def one(client):
-    client.read(API, "get", 1)
-    method = "create" if client else "set"
-    client.write(API, method, 4, {})
-
-def all(client):
-    return [client.read(api, "get", version) for api, version, words in TABLE.values()]
-
-def each(client, change):
-    api, version, words = TABLE[change]
-    client.write(api, "set", version)
-"""
-
-
-def test_calls_are_told_from_their_source(tmp_path: Path) -> None:
-    (tmp_path / "some.py").write_text(SOURCE)
-    found = {(call.api, call.method, call.version) for call in calls([tmp_path / "some.py"])}
-    assert found == {
-        ("SYNO.A", "get", 1),
-        ("SYNO.A", "create", 4),
-        ("SYNO.A", "set", 4),
-        *{(api, method, version) for api, version in (("SYNO.B", 2), ("SYNO.C", 3)) for method in ("get", "set")},
-    }
-    (tmp_path / "some.py").write_text(SOURCE.replace('API, "get"', "API, named()"))
-    with pytest.raises(Unknown, match=re.escape("some.py:6: client.read(API, named(), 1)")):
-        calls([tmp_path / "some.py"])

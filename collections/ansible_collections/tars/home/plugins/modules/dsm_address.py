@@ -122,19 +122,8 @@ from typing import Any
 
 from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client
 from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import nas_task
-from ansible_collections.tars.home.plugins.module_utils.dsm.errors import ApiError
-from ansible_collections.tars.home.plugins.module_utils.dsm.nas.address import Watch, numeric, send, settle
-from ansible_collections.tars.home.plugins.module_utils.dsm.plans.address import (
-    SILENT,
-    Desired,
-    Place,
-    carrier,
-    choose,
-    plan,
-    predict,
-    to_dict,
-)
-from ansible_collections.tars.home.plugins.module_utils.resource.errors import unknown
+from ansible_collections.tars.home.plugins.module_utils.dsm.nas.address import Observer, address_resource
+from ansible_collections.tars.home.plugins.module_utils.resource.converge import converge
 from ansible_collections.tars.home.plugins.module_utils.resource.module_task import Module
 
 OPTIONS = {
@@ -150,39 +139,10 @@ OPTIONS = {
 
 
 def ensure(client: Client, module: Module) -> dict[str, Any]:
-    with closing(Watch(module.params, client)) as look:
-        return move(look, module.params, module.check_mode)
-
-
-def move(look: Watch, wished: dict[str, Any], check_mode: bool) -> dict[str, Any]:
-    wish = Desired(wished["address"], wished["prefix"], wished["gateway"], wished["interface"] or "")
-    view = look(wished["host"])
-    elsewhere = look(wished["found_at"]) if view.sighting.kind == SILENT and wished["found_at"] else None
-    at = choose(view.sighting, elsewhere.sighting if elsewhere else None, wished["serial"]).address
-    if elsewhere and at == elsewhere.sighting.address:
-        view = elsewhere
-
-    place = Place(carrier(view.ports, view.peer), numeric(wished["host"]), wished["move_connection"])
-    changes = plan(view.ports, wish, place)
-    after = predict(view.ports, changes)
-    if changes and not check_mode:
-        change, old = changes[0], at
-        send(look.client(old), change)
-        look.forget(old)
-        if change.port.name == (place.carrier or change.port.name):
-            at = wished["host"]
-        try:
-            after = dict(settle(look, change, wish, wished["serial"], at, old, wished["deadline"]))
-        except ApiError as error:
-            # The login at the new place was refused.
-            raise unknown(str(error), [str(change)]) from error
-    return {
-        "changed": bool(changes),
-        "changes": [str(change) for change in changes],
-        "answers_at": at,
-        "interfaces": to_dict(after),
-        "diff": {"before": to_dict(view.ports), "after": to_dict(after)},
-    }
+    """Give the interface its address, and return the result."""
+    with closing(Observer(module.params, client)) as observer:
+        outcome = converge(address_resource(observer, module.params), module.check_mode)
+        return {**outcome.result("interfaces"), "answers_at": outcome.after.address}
 
 
 TASK = nas_task(OPTIONS, ensure)

@@ -293,7 +293,7 @@ def snapshots(client: Client) -> dict[str, Any]:
 
 
 PARTS: dict[str, Read] = {
-    "system": dsm_nas.system,
+    "system": dsm_nas_system.identity,
     "settings": lambda client: dsm_system_plan.to_dict(dsm_nas_system.settings(client)),
     "volumes": dsm_nas.volumes,
     "shares": shares,

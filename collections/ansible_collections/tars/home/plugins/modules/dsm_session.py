@@ -67,14 +67,14 @@ from typing import Any
 
 from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client
 from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import nas_task
-from ansible_collections.tars.home.plugins.module_utils.dsm.nas import storage as dsm_nas
+from ansible_collections.tars.home.plugins.module_utils.dsm.nas.system import identity
 from ansible_collections.tars.home.plugins.module_utils.resource.module_task import Module
 
 
 def ensure(client: Client, module: Module) -> dict[str, Any]:
     if module.params["state"] == "absent":
         return {"changed": False, "ended": client.logout()}
-    dsm_nas.system(client)
+    identity(client)
     return {"changed": False}
 
 

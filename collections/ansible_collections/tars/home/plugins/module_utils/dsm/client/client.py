@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Calls of the DSM Web API: bounded patience, one new login, and no blind repetition of a change."""
+"""Calls of the DSM Web API: bounded retries, at most one new login, and no change is repeated blindly."""
 
 from __future__ import annotations
 
@@ -10,27 +10,24 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Optional, TypeVar
 
+from ..calls import COMPOUND, CONFIRM_PASSWORD, Call
 from ..errors import BUSY_READ_CODES, BUSY_WRITE_CODES, SESSION_CODES, ApiError, ConnectionLost, DsmError, Unreachable
 from .link import Link
 from .second_factor import SecondFactor
 from .session import SessionStore
 from .transport import Transport
 
-CONFIRM = "SYNO.Core.User.PasswordConfirm"
-COMPOUND = "SYNO.Entry.Request"
-# Seconds between attempts while DSM says that it is busy: a share just created took several to become exportable.
+# Seconds between attempts while DSM reports that it is busy: a new share took several seconds to become exportable.
 PAUSES_S = (1.0, 2.0, 4.0, 8.0)
 _NO_SUCH_CALL = frozenset({102, 103, 104})
 Key = TypeVar("Key")
 
 
 @dataclass(frozen=True)
-class _Call:
-    """One call as its caller means it: `version` is the newest this client speaks, `params` are native values."""
+class _Request:
+    """One request: `params` are native values; `fresh` opens a connection; `confirmed` sends the password with it."""
 
-    api: str
-    method: str
-    version: int
+    call: Call
     params: dict[str, Any]
     subject: str
     fresh: bool = False
@@ -40,11 +37,9 @@ class _Call:
 
 @dataclass(frozen=True)
 class Read:
-    """One of several calls that change nothing: the arguments of `Client.read`. A code of `absent` gives None."""
+    """The arguments of `Client.read`, for reading several things at once. A code in `absent` gives None."""
 
-    api: str
-    method: str
-    version: int
+    call: Call
     params: dict[str, Any] = field(default_factory=dict)
     subject: str = ""
     busy: frozenset[int] = frozenset()
@@ -52,7 +47,10 @@ class Read:
 
 
 class Client:
-    """A NAS as one account sees it. Use as a context manager: a session that no file keeps is logged out at the end."""
+    """A NAS as one account sees it.
+
+    Use it as a context manager: it ends a session that is kept in no file.
+    """
 
     def __init__(
         self,
@@ -88,95 +86,106 @@ class Client:
 
     def read(
         self,
-        api: str,
-        method: str,
-        version: int,
+        call: Call,
         params: Optional[dict[str, Any]] = None,
         subject: str = "",
         busy: frozenset[int] = frozenset(),
     ) -> Any:
-        """The data of a call that changes nothing; repeated while DSM is busy (the codes `busy` as well) or lost.
+        """Return the data of a call that changes nothing.
 
-        `version` is the newest this client speaks, `params` are native values, `subject` names the object in errors.
+        It is repeated while DSM is busy (also for the error codes in `busy`) and where the answer was lost.
+
+        Args:
+            call: what to call.
+            params: the call's parameters as native values.
+            subject: the object that the call is about, for error messages.
+            busy: further error codes that mean "not now".
+
+        Raises:
+            DsmError: DSM refused the call, or does not answer.
         """
-        call = _Call(api, method, version, params or {}, subject)
-        return self._patiently(call, BUSY_READ_CODES | busy, (ConnectionLost, Unreachable))
+        request = _Request(call, params or {}, subject)
+        return self._retry(request, BUSY_READ_CODES | busy, (ConnectionLost, Unreachable))
 
     def read_all(self, reads: Mapping[Key, Read]) -> dict[Key, Any]:
-        """The data of each read under its key, by one request where DSM takes several at once; as `read` otherwise.
+        """Return the data of each read under its key, by one request where DSM supports compound requests.
 
-        A part that failed is asked again by itself, which brings patience, a new login, or the error to raise.
+        A part that failed is asked for again by itself, with the retries, the new login or the error of `read`.
         """
         answers = iter(self._compound(list(reads.values())) if len(reads) > 1 else [])
-        found: dict[Key, Any] = {}
-        for key, one in reads.items():
+        data: dict[Key, Any] = {}
+        for key, read in reads.items():
             answer = next(answers, {})
-            found[key] = answer.get("data") if answer.get("success") else self.get(one)
-        return found
+            data[key] = answer.get("data") if answer.get("success") else self.get(read)
+        return data
 
-    def get(self, one: Read) -> Any:
-        """The data of one read."""
+    def get(self, read: Read) -> Any:
+        """Return the data of one read."""
         try:
-            return self.read(one.api, one.method, one.version, one.params, one.subject, one.busy)
+            return self.read(read.call, read.params, read.subject, read.busy)
         except ApiError as error:
-            if error.code not in one.absent:
+            if error.code not in read.absent:
                 raise
             return None
 
     def write(
         self,
-        api: str,
-        method: str,
-        version: int,
+        call: Call,
         params: Optional[dict[str, Any]] = None,
         subject: str = "",
         busy: frozenset[int] = frozenset(),
         confirmed: bool = False,
     ) -> Any:
-        """The data of a change; repeated only where DSM said, or the connection proves, that nothing was done.
+        """Return the data of a change; it is repeated only where DSM or the connection proves that nothing was done.
 
-        `confirmed` sends the password once more beforehand, which DSM asks for where something gets all rights.
+        The arguments are those of `read`. `confirmed` sends the password once more beforehand, which DSM requires
+        where something gets all rights.
 
-        Raises ConnectionLost where the outcome is unknown: the caller reads back and decides.
+        Raises:
+            ConnectionLost: the outcome is unknown, so the caller has to read back.
+            DsmError: DSM refused the call, or does not answer.
         """
-        call = _Call(api, method, version, params or {}, subject, fresh=True, confirmed=confirmed)
+        request = _Request(call, params or {}, subject, fresh=True, confirmed=confirmed)
         with self.store.exclusive():
-            return self._patiently(call, BUSY_WRITE_CODES | busy, (Unreachable,))
+            return self._retry(request, BUSY_WRITE_CODES | busy, (Unreachable,))
 
-    def upload(
-        self, api: str, method: str, version: int, files: dict[str, bytes], fields: dict[str, str], subject: str
-    ) -> Any:
-        """As `write`, with files; the fields go as they are, since DSM does not decode those of such a form."""
-        call = _Call(api, method, version, dict(fields), subject, fresh=True, files=files)
+    def upload(self, call: Call, files: dict[str, bytes], fields: dict[str, str], subject: str) -> Any:
+        """Send files; as `write`, but the fields are sent unencoded, since DSM does not decode those of such a form."""
+        request = _Request(call, dict(fields), subject, fresh=True, files=files)
         with self.store.exclusive():
-            return self._patiently(call, BUSY_WRITE_CODES, (Unreachable,))
+            return self._retry(request, BUSY_WRITE_CODES, (Unreachable,))
 
     def logout(self) -> bool:
-        """End the session on the NAS and forget it; False when there was none, or the NAS did not answer any more."""
+        """End the session on the NAS and forget it. Returns False if there was none or the NAS does not answer."""
         return self.link.logout()
 
     def _compound(self, reads: Sequence[Read]) -> list[dict[str, Any]]:
-        """What DSM says to each part of one request, in order; nothing where it lacks such requests, or an API."""
-        if not all(self.link.has(api) for api in (COMPOUND, *(one.api for one in reads))):
+        """Return DSM's answer to each part of one compound request; nothing where DSM lacks these, or an API."""
+        if not all(self.link.has(call.api) for call in (COMPOUND, *(read.call for read in reads))):
             return []
         parts = [
-            {**one.params, "api": one.api, "method": one.method, "version": self.link.version(one.api, one.version)}
-            for one in reads
+            {
+                **read.params,
+                "api": read.call.api,
+                "method": read.call.method,
+                "version": self.link.version(read.call),
+            }
+            for read in reads
         ]
         try:
-            asked = {"stop_when_error": False, "mode": "sequential", "compound": parts}
-            answers: list[dict[str, Any]] = self.read(COMPOUND, "request", 1, asked)["result"]
+            params = {"stop_when_error": False, "mode": "sequential", "compound": parts}
+            answers: list[dict[str, Any]] = self.read(COMPOUND, params)["result"]
         except ApiError as error:
             if error.code not in _NO_SUCH_CALL:
                 raise
-            self.link.session.apis.pop(COMPOUND, None)
+            self.link.session.apis.pop(COMPOUND.api, None)
             return []
         return answers
 
-    def _patiently(self, call: _Call, busy: frozenset[int], harmless: tuple[type[DsmError], ...]) -> Any:
+    def _retry(self, request: _Request, busy: frozenset[int], harmless: tuple[type[DsmError], ...]) -> Any:
         for pause in PAUSES_S:
             try:
-                return self._call(call)
+                return self._send(request)
             except ApiError as error:
                 if error.code not in busy:
                     raise
@@ -185,40 +194,44 @@ class Client:
                 if not self.link.answered:
                     raise
             self.sleep(pause)
-        return self._call(call)
+        return self._send(request)
 
-    def _call(self, call: _Call) -> Any:
+    def _send(self, request: _Request) -> Any:
         try:
-            return self._ask(call)
+            return self._send_once(request)
         except ApiError as error:
             if error.code in SESSION_CODES and not self._logged_in_again:
                 self._logged_in_again = True
                 self.link.login(refused=self.link.session.sid)
-            elif error.code == 104 and error.api == call.api:
+            elif error.code == 104 and error.api == request.call.api:
                 # The table in the session file is older than the DSM that answers now.
                 self.link.session.apis.clear()
             else:
                 raise
-        return self._ask(call)
+        return self._send_once(request)
 
-    def _ask(self, call: _Call) -> Any:
-        version = self.link.version(call.api, call.version)
+    def _send_once(self, request: _Request) -> Any:
+        call = request.call
+        version = self.link.version(call)
         if not self.link.session.sid:
             self.link.login()
         form = {"api": call.api, "method": call.method, "version": str(version)}
-        params = {**call.params, **(self._confirmation() if call.confirmed else {})}
-        form.update(encode(params, self.link.entry(call.api).get("requestFormat") == "JSON" and not call.files))
+        params = {**request.params, **(self._confirmation() if request.confirmed else {})}
+        as_json = self.link.entry(call.api).get("requestFormat") == "JSON" and not request.files
+        form.update(encode(params, as_json))
         session = self.link.session
-        return self.link.post(call.api, form, session.sid, session.synotoken, call.subject, call.fresh, call.files)
+        return self.link.post(
+            call.api, form, session.sid, session.synotoken, request.subject, request.fresh, request.files
+        )
 
     def _confirmation(self) -> dict[str, Any]:
-        """The parameter that proves the password again. Each attempt gets its own: nobody knows how long one holds."""
-        data = self.read(CONFIRM, "auth", 2, {"password": self.link.password}, f"account {self.link.owner}")
+        """Return the parameter that proves the password again. Its lifetime is unknown, so each attempt gets one."""
+        data = self.read(CONFIRM_PASSWORD, {"password": self.link.password}, f"account {self.link.owner}")
         return {"SynoConfirmPWToken": data["SynoConfirmPWToken"]}
 
 
 def encode(params: dict[str, Any], as_json: bool) -> dict[str, str]:
-    """Form values as the API wants them: JSON text each (strings quoted), or bare where it has no requestFormat."""
+    """Return form values as the API expects them: JSON (texts quoted), or bare where it has no requestFormat."""
     if as_json:
         return {name: json.dumps(value, separators=(",", ":")) for name, value in params.items()}
     return {name: value if isinstance(value, str) else json.dumps(value) for name, value in params.items()}

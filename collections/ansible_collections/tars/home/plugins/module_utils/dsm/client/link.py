@@ -1,25 +1,23 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One NAS and one session with it: what its APIs are, who logs in and when, and a single request with its answer."""
+"""One NAS and one session with it: its APIs, the login, and a single request with its answer."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, Optional
 
-from ..calls import NAMES
+from ..calls import API_INFO, APIS, LOGIN, LOGOUT, Call
 from ..errors import ApiError, DsmError
 from .second_factor import SecondFactor
 from .session import Session, SessionStore
 from .transport import Transport
 
-AUTH = "SYNO.API.Auth"
-# Login 7 is what DSM 7.3 wants for privileged changes, 6 is enough for 7.1.
-LOGIN_VERSIONS = (7, 6)
+LOGIN_VERSIONS = (LOGIN.version, 6)
 _NO_SUCH_LOGIN = frozenset({101, 103, 104})
 
 
 class Link:
-    """`session` is the play's, or empty before the first call; `answered` tells whether the NAS ever said anything."""
+    """A connection with its session, which is empty before the first call; `answered`: the NAS has answered before."""
 
     def __init__(
         self, transport: Transport, store: SessionStore, account: str, password: str, second_factor: SecondFactor
@@ -34,20 +32,20 @@ class Link:
         self.answered = False
         self._refused: Optional[DsmError] = None
 
-    def version(self, api: str, newest: int) -> int:
-        """The newest version that both sides speak."""
-        entry = self.entry(api)
-        if newest < entry["minVersion"]:
+    def version(self, call: Call) -> int:
+        """Return the newest version of the call's API that both sides speak."""
+        entry = self.entry(call.api)
+        if call.version < entry["minVersion"]:
             raise DsmError(
-                f"{self.transport.endpoint} speaks {api} from version {entry['minVersion']} on, this client up to "
-                f"{newest}. Update the collection."
+                f"{self.transport.endpoint} supports {call.api} from version {entry['minVersion']} on, this client up "
+                f"to {call.version}. Update the collection."
             )
-        return min(newest, int(entry["maxVersion"]))
+        return min(call.version, int(entry["maxVersion"]))
 
     def entry(self, api: str) -> dict[str, Any]:
-        """What SYNO.API.Info says about an API."""
+        """Return the API's entry in the answer of SYNO.API.Info."""
         if not self.has(api):
-            # It may have come with a package since.
+            # A package may have added it since.
             self._negotiate([api])
         if api not in self.session.apis:
             raise ApiError(api, "(any)", 102, subject=str(self.transport.endpoint))
@@ -55,26 +53,31 @@ class Link:
         return entry
 
     def has(self, api: str) -> bool:
-        """Whether the NAS had the API when the session began; all that the collection calls is asked about at once."""
+        """Tell whether the NAS had the API when the session began, when all APIs of the collection are asked for."""
         if not self.session.apis:
-            self._negotiate(sorted({*NAMES, api}))
+            self._negotiate(sorted({*APIS, api}))
         return api in self.session.apis
 
     def _negotiate(self, names: Sequence[str]) -> None:
-        form = {"api": "SYNO.API.Info", "method": "query", "version": "1", "query": ",".join(names)}
-        self.session.apis.update(self.post("SYNO.API.Info", form))
+        form = {
+            "api": API_INFO.api,
+            "method": API_INFO.method,
+            "version": str(API_INFO.version),
+            "query": ",".join(names),
+        }
+        self.session.apis.update(self.post(API_INFO.api, form))
         if self.session.sid:
             self.store.save(self.session)
 
     def login(self, refused: str = "") -> None:
-        """Take over the play's session, or make one where there is none or only the `refused` one."""
+        """Take over the session in the session file, or log in if there is none or only the `refused` one."""
         with self.store.exclusive():
             shared = self.store.load(self.owner)
             if shared.sid and shared.sid != refused:
                 self.session = shared
                 return
             if self._refused is not None:
-                # A failed login counts towards auto block, whoever asks for it.
+                # Every failed login counts towards auto block, so there is no second attempt.
                 raise self._refused
             with self.second_factor.exclusive():
                 data = self._authenticate()
@@ -82,11 +85,11 @@ class Link:
             self.store.save(self.session)
 
     def _authenticate(self) -> dict[str, Any]:
-        newest = self.entry(AUTH)["maxVersion"]
+        newest = self.entry(LOGIN.api)["maxVersion"]
         versions = [version for version in LOGIN_VERSIONS if version <= newest] or [newest]
         form = {
-            "api": AUTH,
-            "method": "login",
+            "api": LOGIN.api,
+            "method": LOGIN.method,
             "account": self.account,
             "passwd": self.password,
             "session": "DSM",
@@ -96,8 +99,8 @@ class Link:
         factor = self.second_factor.fields()
         for version in versions:
             try:
-                asked = {**form, **factor, "version": str(version)}
-                data: dict[str, Any] = self.post(AUTH, asked, subject=f"account {self.owner}")
+                request = {**form, **factor, "version": str(version)}
+                data: dict[str, Any] = self.post(LOGIN.api, request, subject=f"account {self.owner}")
             except ApiError as error:
                 if error.code in _NO_SUCH_LOGIN and version != versions[-1]:
                     continue
@@ -108,18 +111,18 @@ class Link:
         raise AssertionError("the last version returns or raises")
 
     def logout(self) -> bool:
-        """End the session on the NAS and forget it; False when there was none, or the NAS did not answer any more."""
+        """End the session on the NAS and forget it. Returns False if there was none or the NAS does not answer."""
         with self.store.exclusive():
             self.store.forget()
             sid, self.session.sid = self.session.sid, ""
             if not sid:
                 return False
             try:
-                version = min(LOGIN_VERSIONS[0], self.entry(AUTH)["maxVersion"])
-                form = {"api": AUTH, "method": "logout", "version": str(version), "session": "DSM"}
-                self.post(AUTH, form, sid, self.session.synotoken)
+                version = str(self.version(LOGOUT))
+                form = {"api": LOGOUT.api, "method": LOGOUT.method, "version": version, "session": "DSM"}
+                self.post(LOGOUT.api, form, sid, self.session.synotoken)
             except DsmError:
-                # Nothing to repair: the session is unknown to the NAS already, or ends there by its own timeout.
+                # Nothing to repair: the NAS has forgotten the session already, or its timeout ends it.
                 return False
             return True
 
@@ -133,7 +136,7 @@ class Link:
         fresh: bool = False,
         files: Optional[dict[str, bytes]] = None,
     ) -> Any:
-        """The data of one answer; ApiError for a refusal. `form` holds the values as they go out."""
+        """Send a form of encoded values and return the data of the answer. Raises ApiError for a refusal."""
         path = self.session.apis[api]["path"] if api in self.session.apis else "query.cgi"
         query = {"_sid": sid} if sid else {}
         headers = {}
@@ -149,7 +152,8 @@ class Link:
         self.answered = True
         if not isinstance(answer, dict) or "success" not in answer:
             raise DsmError(
-                f"{self.transport.endpoint} answered {api} {form['method']} with something that is not DSM's."
+                f"{self.transport.endpoint}: the answer to {api} {form['method']} is not one of DSM's. Check host and "
+                "port: another web server may answer there."
             )
         if not answer["success"]:
             error = answer.get("error") or {}

@@ -1,148 +1,151 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A NAS's firewall as the planner's values: reading it, storing a profile, and bringing it into force."""
+"""The firewall of a NAS: read it as the planner's values, store a profile, and apply it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
+from .. import calls
 from ..client.client import Client, Read
 from ..errors import ApiError, ConnectionLost, DsmError
 from ..plans import firewall as firewall_plan
 
-FIREWALL = "SYNO.Core.Security.Firewall"
-ADAPTER = "SYNO.Core.Security.Firewall.Adapter"
-PROFILE = "SYNO.Core.Security.Firewall.Profile"
-APPLY = "SYNO.Core.Security.Firewall.Profile.Apply"
-CONNECTIONS = "SYNO.Core.CurrentConnection"
-NETWORK = "SYNO.DSM.Network"
-TERMINAL = "SYNO.Core.Terminal"
-# Seconds between two looks at the task that applies a profile; about two minutes in all.
+# Seconds between two reads of the job that applies a profile; about two minutes in all.
 PAUSES_S = (0.5, 1.0, *([2.0] * 60))
 
 
 class NasFirewall:
-    """One profile of the firewall; remembers what was in force while what this run stored is not."""
+    """One profile of the firewall, and the profile before, as long as what this run stored is not in force."""
 
     def __init__(self, client: Client, profile: str) -> None:
         self.client = client
         self.profile = profile
         self._before: Optional[dict[str, Any]] = None
 
+    @property
+    def _subject(self) -> str:
+        return f"the firewall's profile {self.profile}"
+
     def read(self) -> firewall_plan.Firewall:
-        found = self.client.read_all(
+        """Return the profile, the switch and the adapters."""
+        answers = self.client.read_all(
             {
-                "switch": Read(FIREWALL, "get", 1),
-                "adapters": Read(ADAPTER, "list", 1),
-                "profile": Read(PROFILE, "get", 1, {"name": self.profile}, f"the firewall's profile {self.profile}"),
+                "switch": Read(calls.FIREWALL_GET),
+                "adapters": Read(calls.FIREWALL_ADAPTERS),
+                "profile": Read(calls.FIREWALL_PROFILE_GET, {"name": self.profile}, self._subject),
             }
         )
-        switch = found["switch"]
-        on = bool(switch.get("enable_firewall"))
+        switch = answers["switch"]
+        enabled = bool(switch.get("enable_firewall"))
         return firewall_plan.Firewall(
-            enabled=on,
+            enabled=enabled,
             profile=self.profile,
-            sections=firewall_plan.sections_from_api(found["profile"]),
-            adapters=found["adapters"].get("adapter_names") or [],
-            pending=self._stored(found["profile"]) or (on and switch.get("profile_name") != self.profile),
+            sections=firewall_plan.sections_from_api(answers["profile"]),
+            adapters=answers["adapters"].get("adapter_names") or [],
+            pending=self._differs(answers["profile"]) or (enabled and switch.get("profile_name") != self.profile),
         )
 
     def change(self, change: firewall_plan.Change) -> None:
+        """Store the profile, apply it, or turn the firewall off."""
         if isinstance(change, firewall_plan.StoreChange):
             self._store(change)
         elif isinstance(change, firewall_plan.ApplyChange):
             self._apply()
         else:
-            self.client.write(FIREWALL, "set", 1, {"set_type": "disable"}, "the firewall")
+            self.client.write(calls.FIREWALL_SET, {"set_type": "disable"}, "the firewall")
             self._before = None
 
     def undo(self) -> None:
-        """Store what was there before, so that the next run finds the difference again. The best that can be done."""
+        """Store the profile from before again, so that the next run finds the difference."""
         try:
-            if self._before is not None and self._stored(self._profile()):
-                self._write(self._before)
+            if self._before is not None and self._differs(self._read_profile()):
+                self._write_profile(self._before)
         except DsmError:
-            # What is left to do is read back and told in any case.
+            # The failure that led here is reported in any case, with what is left to do.
             return
 
-    def _stored(self, found: dict[str, Any]) -> bool:
-        return self._before is not None and found != self._before
+    def _differs(self, profile: dict[str, Any]) -> bool:
+        return self._before is not None and profile != self._before
 
     def _store(self, change: firewall_plan.StoreChange) -> None:
-        found = self._profile()
+        current = self._read_profile()
         if self._before is None:
-            self._before = found
-        self._write(firewall_plan.profile_to_api(found, change.sections))
-        kept = firewall_plan.sections_from_api(self._profile())
+            self._before = current
+        self._write_profile(firewall_plan.profile_to_api(current, change.sections))
+        stored = firewall_plan.sections_from_api(self._read_profile())
         for name, section in change.sections.items():
-            if kept.get(name) != section:
-                # Never bring rules into force that are not the wanted ones.
+            if stored.get(name) != section:
+                # Never apply rules other than the desired ones.
                 raise DsmError(
-                    f"section {name} of the firewall's profile {self.profile}: DSM answered that it is stored, but "
-                    f"reading back shows otherwise (found {len(kept[name].rules) if name in kept else 0} rules, wanted "
-                    f"{len(section.rules)}). Nothing was brought into force. Make the change once in Control Panel > "
-                    "Security > Firewall to see what DSM objects to."
+                    f"section {name} of {self._subject}: DSM answered that it is stored, but reading back shows "
+                    f"{len(stored[name].rules) if name in stored else 0} rules, expected {len(section.rules)}. Nothing "
+                    "was applied. Make the change once in Control Panel > Security > Firewall to see why it fails."
                 )
 
     def _apply(self) -> None:
-        subject = f"the firewall's profile {self.profile}"
         begin = {"name": self.profile, "profile_applying": False}
-        task = {"task_id": self.client.write(APPLY, "start", 1, begin, subject)["task_id"]}
+        job = {"task_id": self.client.write(calls.FIREWALL_APPLY_START, begin, self._subject)["task_id"]}
         try:
             for pause in PAUSES_S:
-                answer = self.client.read(APPLY, "status", 1, task, subject)
+                answer = self.client.read(calls.FIREWALL_APPLY_STATUS, job, self._subject)
                 if answer.get("finish"):
                     break
                 self.client.sleep(pause)
             else:
-                raise DsmError(f"{subject} is not in force after two minutes. Look at Control Panel > Security.")
+                raise DsmError(
+                    f"{self._subject} is not in force after two minutes. Check Control Panel > Security > Firewall."
+                )
         finally:
-            self._stop(task, subject)
+            self._stop(job)
         if answer.get("success") is False:
             errors = answer.get("errors") or answer.get("error") or {}
-            raise ApiError(APPLY, "status", int(errors.get("code", 1101)), subject=subject)
+            call = calls.FIREWALL_APPLY_STATUS
+            raise ApiError(call.api, call.method, int(errors.get("code", 1101)), subject=self._subject)
         self._before = None
 
-    def _stop(self, task: dict[str, Any], subject: str) -> None:
+    def _stop(self, job: dict[str, Any]) -> None:
         try:
-            self.client.write(APPLY, "stop", 1, task, subject)
+            self.client.write(calls.FIREWALL_APPLY_STOP, job, self._subject)
         except (ApiError, ConnectionLost):
-            # DSM forgets the task by itself; whether the profile is in force is read from elsewhere.
+            # DSM forgets the job by itself; whether the profile is in force is read from elsewhere.
             return
 
-    def _profile(self) -> dict[str, Any]:
-        subject = f"the firewall's profile {self.profile}"
-        found: dict[str, Any] = self.client.read(PROFILE, "get", 1, {"name": self.profile}, subject)
-        return found
+    def _read_profile(self) -> dict[str, Any]:
+        profile: dict[str, Any] = self.client.read(calls.FIREWALL_PROFILE_GET, {"name": self.profile}, self._subject)
+        return profile
 
-    def _write(self, profile: dict[str, Any]) -> None:
-        subject = f"the firewall's profile {self.profile}"
-        self.client.write(PROFILE, "set", 1, {"profile": profile, "profile_applying": False}, subject)
+    def _write_profile(self, profile: dict[str, Any]) -> None:
+        payload = {"profile": profile, "profile_applying": False}
+        self.client.write(calls.FIREWALL_PROFILE_SET, payload, self._subject)
 
 
 def chosen(client: Client) -> firewall_plan.Firewall:
-    """The profile that counts while the firewall is on."""
-    name = client.read(FIREWALL, "get", 1).get("profile_name") or "default"
+    """Return the profile that is in force while the firewall is on."""
+    name = client.read(calls.FIREWALL_GET).get("profile_name") or "default"
     return NasFirewall(client, str(name)).read()
 
 
 def access(client: Client, address: Optional[str], ports: Optional[Sequence[int]]) -> firewall_plan.Access:
-    """Who must still get in; what is not given is this machine as DSM sees it, to DSM and to SSH where that is on."""
-    reads = {"network": Read(NETWORK, "list", 2)}
+    """Return which connections must stay possible.
+
+    By default: from this machine as DSM sees it, to DSM's port, and to SSH's if SSH is on.
+    """
+    reads = {"network": Read(calls.INTERFACES)}
     if ports is None:
-        reads["terminal"] = Read(TERMINAL, "get", 3)
+        reads["terminal"] = Read(calls.TERMINAL_GET)
     if address is None:
-        # Whatever DSM says instead, this end of the connection tells nearly as well.
-        reads["connections"] = Read(CONNECTIONS, "list", 1, absent=range(100, 10_000))
-    found = client.read_all(reads)
-    here, there = client.transport.addresses()
+        # If DSM refuses this for any reason, the address of this end of the connection does nearly as well.
+        reads["connections"] = Read(calls.CONNECTIONS, absent=range(100, 10_000))
+    answers = client.read_all(reads)
+    own_address, nas_address = client.transport.addresses()
     if ports is None:
         ports = [client.transport.endpoint.port]
-        if found["terminal"].get("enable_ssh"):
-            ports.append(int(found["terminal"].get("ssh_port") or 22))
+        if answers["terminal"].get("enable_ssh"):
+            ports.append(int(answers["terminal"].get("ssh_port") or 22))
     if address is None:
-        address = _own_address(found["connections"] or {}) or here
-    return firewall_plan.Access(address, ports, _adapter(found["network"], there))
+        address = _own_address(answers["connections"] or {}) or own_address
+    return firewall_plan.Access(address, ports, _adapter(answers["network"], nas_address))
 
 
 def _own_address(connections: Mapping[str, Any]) -> str:
@@ -153,7 +156,7 @@ def _own_address(connections: Mapping[str, Any]) -> str:
 
 
 def _adapter(network: Mapping[str, Any], address: str) -> Optional[str]:
-    """The adapter with the address that this connection reaches; None where DSM does not list it."""
+    """Return the adapter with the address that this connection reaches, None if DSM does not list it."""
     for row in network.get("interfaces") or []:
         if address in [entry.get("address") for entry in row.get("ip") or []]:
             return str(row["id"])

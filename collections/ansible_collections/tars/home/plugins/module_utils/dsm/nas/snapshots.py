@@ -1,38 +1,42 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Snapshot schedules and retention as the planner's values: reading them, and carrying out one change."""
+"""Snapshot schedules and retention: read them as the planner's values, and write one change."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
+from .. import calls
 from ..client.client import Client, Read
-from ..plans import snapshot as plan
-from . import storage as dsm_nas
-
-SNAPSHOT = "SYNO.Core.Share.Snapshot"
-RETENTION = "SYNO.DisasterRecovery.Retention"
+from ..plans import snapshot as snapshot_plan
+from .storage import storage
 
 
-def nas(client: Client, shares: Iterable[str]) -> plan.Nas:
-    """The file systems of all shares, and the settings of these, where they exist on btrfs."""
-    storage = dsm_nas.storage(client)
-    file_systems = {name: storage.volumes.get(share.volume, "") for name, share in storage.shares.items()}
+def nas(client: Client, shares: Iterable[str]) -> snapshot_plan.Nas:
+    """Return the file systems of all shares, and the settings of the named ones that exist on btrfs."""
+    stored = storage(client)
+    file_systems = {name: stored.volumes.get(share.volume, "") for name, share in stored.shares.items()}
     names = [share for share in dict.fromkeys(shares) if file_systems.get(share) == "btrfs"]
     reads = {}
     for name in names:
         subject = f"the snapshots of share {name}"
-        reads[name, "schedule"] = Read(SNAPSHOT, "get_schedule", 1, {"name": name}, subject)
-        reads[name, "retention"] = Read(RETENTION, "get", 1, {"type": "Share", "name": name}, subject)
-    found = client.read_all(reads)
-    settings = {name: plan.from_api(found[name, "schedule"] or {}, found[name, "retention"] or {}) for name in names}
-    return plan.Nas(file_systems, settings)
+        reads[name, "schedule"] = Read(calls.SNAPSHOT_SCHEDULE_GET, {"name": name}, subject)
+        reads[name, "retention"] = Read(calls.RETENTION_GET, {"type": "Share", "name": name}, subject)
+    answers = client.read_all(reads)
+    settings = {
+        name: snapshot_plan.from_api(answers[name, "schedule"] or {}, answers[name, "retention"] or {})
+        for name in names
+    }
+    return snapshot_plan.Nas(file_systems, settings)
 
 
 def taken(client: Client, share: str) -> list[dict[str, Any]]:
-    """The snapshots there are: name (their time on the NAS's clock), description, whether locked, whether scheduled."""
-    asked = {"name": share, "additional": ["desc", "lock", "schedule_snapshot"], "offset": 0, "limit": -1}
-    data = client.read(SNAPSHOT, "list", 2, asked, f"the snapshots of share {share}")
+    """Return the snapshots of a share.
+
+    Each has a name (its time on the NAS's clock), a description, and whether it is locked and was scheduled.
+    """
+    params = {"name": share, "additional": ["desc", "lock", "schedule_snapshot"], "offset": 0, "limit": -1}
+    data = client.read(calls.SNAPSHOT_LIST, params, f"the snapshots of share {share}")
     return [
         {
             "name": row["time"],
@@ -44,9 +48,10 @@ def taken(client: Client, share: str) -> list[dict[str, Any]]:
     ]
 
 
-def change(client: Client, wanted: plan.Change) -> None:
-    subject = f"the snapshots of share {wanted.share}"
-    if wanted.schedule is not None:
-        client.write(SNAPSHOT, "set_schedule", 1, plan.to_schedule(wanted), subject)
+def change(client: Client, planned: snapshot_plan.Change) -> None:
+    """Write the schedule or the retention of a share."""
+    subject = f"the snapshots of share {planned.share}"
+    if planned.schedule is not None:
+        client.write(calls.SNAPSHOT_SCHEDULE_SET, snapshot_plan.to_schedule(planned), subject)
     else:
-        client.write(RETENTION, "set", 1, plan.to_retention(wanted), subject)
+        client.write(calls.RETENTION_SET, snapshot_plan.to_retention(planned), subject)

@@ -1,57 +1,40 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shares, volumes and NFS of a NAS as the planners' values: reading them, and carrying out one change."""
+"""Shares, volumes and NFS of a NAS: read them as the planners' values, and write one change."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from .. import calls
 from ..client.client import Client, Read
 from ..plans import nfs as nfs_plan
 from ..plans import share as share_plan
 
-SHARE = "SYNO.Core.Share"
-NFS = "SYNO.Core.FileServ.NFS"
-RULES = "SYNO.Core.FileServ.NFS.SharePrivilege"
-VOLUME = "SYNO.Core.Storage.Volume"
-INFO = "SYNO.DSM.Info"
 _SHARE_FIELDS = ["hidden", "recyclebin", "share_quota", "enable_share_compress", "enable_share_cow"]
-# A share that was just made is unknown to the NFS side for some seconds.
+# For some seconds the NFS service does not know a share that was just created.
 _NOT_READY = frozenset({2370})
 # USB disks and other places that NFS cannot export.
 _NEVER_EXPORTED = frozenset({2371, 2372})
-_VOLUMES = Read(VOLUME, "list", 1, {"offset": 0, "limit": -1, "location": "internal"})
-_SHARES = Read(SHARE, "list", 1, {"shareType": "all", "additional": _SHARE_FIELDS})
-_SERVICE = Read(NFS, "get", 2)
-
-
-def system(client: Client) -> dict[str, Any]:
-    """Model, serial number, DSM version, memory in MiB, temperature in °C and uptime in seconds."""
-    data = client.read(INFO, "getinfo", 2)
-    return {
-        "model": data.get("model"),
-        "serial": data.get("serial"),
-        "version": data.get("version_string"),
-        "build": data.get("version"),
-        "ram_mib": data.get("ram"),
-        "temperature_c": data.get("temperature"),
-        "uptime_s": data.get("uptime"),
-    }
+_VOLUMES = Read(calls.VOLUME_LIST, {"offset": 0, "limit": -1, "location": "internal"})
+_SHARES = Read(calls.SHARE_LIST, {"shareType": "all", "additional": _SHARE_FIELDS})
+_SERVICE = Read(calls.NFS_GET)
 
 
 def volumes(client: Client) -> list[dict[str, Any]]:
-    """Every internal volume: path, file system, status, size and free space in bytes."""
+    """Return every internal volume: path, file system, status, size and free space in bytes."""
     return _volumes(client.get(_VOLUMES))
 
 
 def storage(client: Client) -> share_plan.Storage:
-    found = client.read_all({"volumes": _VOLUMES, "shares": _SHARES})
-    file_systems = {volume["path"]: volume["file_system"] for volume in _volumes(found["volumes"])}
-    return share_plan.Storage(file_systems, _shares(found["shares"]))
+    """Return the volumes and all shares that the account sees."""
+    answers = client.read_all({"volumes": _VOLUMES, "shares": _SHARES})
+    file_systems = {volume["path"]: volume["file_system"] for volume in _volumes(answers["volumes"])}
+    return share_plan.Storage(file_systems, _shares(answers["shares"]))
 
 
 def shares(client: Client) -> dict[str, share_plan.Share]:
-    """Every share that the account sees."""
+    """Return every share that the account sees, by name."""
     return _shares(client.get(_SHARES))
 
 
@@ -69,35 +52,40 @@ def _volumes(data: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _shares(data: Mapping[str, Any]) -> dict[str, share_plan.Share]:
-    found = [share_plan.from_row(row) for row in data["shares"]]
-    return {share.name: share for share in found}
+    shares = [share_plan.from_row(row) for row in data["shares"]]
+    return {share.name: share for share in shares}
 
 
 def change_share(client: Client, change: share_plan.Change) -> None:
+    """Create, change or delete a share."""
     name = change.share.name
     subject = f"share {name}"
     if change.action == "delete":
-        client.write(SHARE, "delete", 1, {"name": [name]}, subject)
+        client.write(calls.SHARE_DELETE, {"name": [name]}, subject)
     else:
-        method = "create" if change.action == "create" else "set"
-        client.write(SHARE, method, 1, {"name": name, "shareinfo": share_plan.to_shareinfo(change)}, subject)
+        call = calls.SHARE_CREATE if change.action == "create" else calls.SHARE_SET
+        client.write(call, {"name": name, "shareinfo": share_plan.to_shareinfo(change)}, subject)
 
 
 def nfs(client: Client, names: Iterable[str]) -> nfs_plan.Nfs:
-    """The service, and the NFS rules of existing shares; one that cannot be exported at all has none."""
+    """Return the service and the rules of the named shares, which must exist.
+
+    A share that cannot be exported at all has no rules.
+    """
     reads = {
-        name: Read(RULES, "load", 1, {"share_name": name}, f"share {name}", _NOT_READY, _NEVER_EXPORTED)
+        name: Read(calls.NFS_RULES_LOAD, {"share_name": name}, f"share {name}", _NOT_READY, _NEVER_EXPORTED)
         for name in names
     }
-    found = client.read_all({"": _SERVICE, **reads})
-    service = nfs_plan.service_from_api(found.pop(""))
-    rules = {name: (answer or {}).get("rule") or [] for name, answer in found.items()}
+    answers = client.read_all({"": _SERVICE, **reads})
+    service = nfs_plan.service_from_api(answers.pop(""))
+    rules = {name: (answer or {}).get("rule") or [] for name, answer in answers.items()}
     return nfs_plan.Nfs(service, {name: tuple(map(nfs_plan.rule_from_api, rows)) for name, rows in rules.items()})
 
 
 def change_nfs(client: Client, change: nfs_plan.Change) -> None:
+    """Change the service, or replace the rules of a share."""
     if isinstance(change, nfs_plan.ServiceChange):
-        client.write(NFS, "set", 2, nfs_plan.service_to_api(change.service), "the NFS service")
+        client.write(calls.NFS_SET, nfs_plan.service_to_api(change.service), "the NFS service")
     else:
         payload = {"share_name": change.share, "rule": [nfs_plan.rule_to_api(rule) for rule in change.rules]}
-        client.write(RULES, "save", 1, payload, f"the NFS rules of share {change.share}", busy=_NOT_READY)
+        client.write(calls.NFS_RULES_SAVE, payload, f"the NFS rules of share {change.share}", busy=_NOT_READY)

@@ -1,38 +1,50 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Name, gateway, resolvers, clock, SSH and SFTP as the planner's values: reading them, and changing one group."""
+"""Name, gateway, resolvers, clock, SSH and SFTP of a NAS: read them as the planner's values, and write one group."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from .. import calls
 from ..client.client import Client, Read
 from ..plans import system as system_plan
 
-NETWORK = "SYNO.Core.Network"
-TIME = "SYNO.Core.Region.NTP"
-TERMINAL = "SYNO.Core.Terminal"
-SFTP = "SYNO.Core.FileServ.FTP.SFTP"
-# API, version and the words of an error for each group of settings.
+# For each group of settings: the calls that read and write it, and its name in errors.
 _GROUPS = {
-    "network": (NETWORK, 2, "the network's general settings"),
-    "time": (TIME, 1, "the time settings"),
-    "terminal": (TERMINAL, 3, "the SSH service"),
-    "sftp": (SFTP, 1, "the SFTP service"),
+    "network": (calls.NETWORK_GET, calls.NETWORK_SET, "the network's general settings"),
+    "time": (calls.TIME_GET, calls.TIME_SET, "the time settings"),
+    "terminal": (calls.TERMINAL_GET, calls.TERMINAL_SET, "the SSH service"),
+    "sftp": (calls.SFTP_GET, calls.SFTP_SET, "the SFTP service"),
 }
 
 
+def identity(client: Client) -> dict[str, Any]:
+    """Return model, serial number, DSM version, memory in MiB, temperature in °C and uptime in seconds."""
+    data = client.read(calls.SYSTEM_INFO)
+    return {
+        "model": data.get("model"),
+        "serial": data.get("serial"),
+        "version": data.get("version_string"),
+        "build": data.get("version"),
+        "ram_mib": data.get("ram"),
+        "temperature_c": data.get("temperature"),
+        "uptime_s": data.get("uptime"),
+    }
+
+
 def settings(client: Client) -> system_plan.System:
-    found = client.read_all(
-        {group: Read(api, "get", version, subject=subject) for group, (api, version, subject) in _GROUPS.items()}
-    )
-    return system_plan.from_api(*(found[group] for group in _GROUPS))
+    """Return the current settings."""
+    answers = client.read_all({group: Read(get, subject=subject) for group, (get, _set, subject) in _GROUPS.items()})
+    return system_plan.from_api(*(answers[group] for group in _GROUPS))
 
 
 def limits(client: Client) -> system_plan.Limits:
-    found = client.read_all({"network": Read(NETWORK, "get", 2), "zones": Read(TIME, "listzone", 1)})
-    return system_plan.limits_from_api(found["network"], found["zones"])
+    """Return the values that this DSM accepts."""
+    answers = client.read_all({"network": Read(calls.NETWORK_GET), "zones": Read(calls.TIME_ZONES)})
+    return system_plan.limits_from_api(answers["network"], answers["zones"])
 
 
 def change_settings(client: Client, change: system_plan.Change) -> None:
-    """DSM takes the group whole: read now, so that what others set in the meantime stays."""
-    api, version, subject = _GROUPS[change.group]
-    body = system_plan.to_api(change, client.read(api, "get", version))
-    client.write(api, "set", version, body, subject)
+    """Write a group of settings, which DSM accepts only as a whole: over what it has at this moment."""
+    get_call, set_call, subject = _GROUPS[change.group]
+    client.write(set_call, system_plan.to_api(change, client.read(get_call)), subject)

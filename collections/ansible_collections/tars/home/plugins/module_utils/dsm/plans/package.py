@@ -12,7 +12,7 @@ from ..values import PlanError, boolean, text
 
 RUNNING = "running"
 # Not there yet: DSM is still at it.
-PASSING = frozenset({"downloading", "installing", "loading", "queueing", "repairing"}) | frozenset(
+TRANSITIONAL = frozenset({"downloading", "installing", "loading", "queueing", "repairing"}) | frozenset(
     {"starting", "stopping", "uninstalling", "upgrading"}
 )
 
@@ -82,7 +82,7 @@ def plan(current: Mapping[str, Package], desired: Sequence[Mapping[str, Any]]) -
                 "through the Web API is not proven. Install it in Package Center, or correct the name, which is DSM's "
                 "own, such as SynoFinder for Universal Search."
             )
-        elif package.status in PASSING:
+        elif package.status in TRANSITIONAL:
             problems.append(
                 f"package {name} has been {package.status} for as long as this run waited. Look at Package Center, and "
                 "run again when it is done."

@@ -8,14 +8,15 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from ansible_collections.tars.home.plugins.module_utils.dsm.calls import Call
 from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client, Read
 from ansible_collections.tars.home.plugins.module_utils.dsm.errors import ApiError
 
 Connect = Callable[..., Client]
 Nas = Any
 COMPOUND = "SYNO.Entry.Request"
-INFO = Read("SYNO.DSM.Info", "getinfo", 2)
-SERVICE = Read("SYNO.Core.FileServ.NFS", "get", 9, {"verbose": True})
+INFO = Read(Call("SYNO.DSM.Info", "getinfo", 2))
+SERVICE = Read(Call("SYNO.Core.FileServ.NFS", "get", 9), {"verbose": True})
 READS = {"info": INFO, "service": SERVICE}
 SERIAL, ON = {"serial": "1"}, {"enable_nfs": True}
 
@@ -92,7 +93,7 @@ def test_a_session_lost_on_the_way_is_renewed_once(nas: Nas, connect: Connect, c
 def test_a_part_that_fails_is_named(nas: Nas, connect: Connect, compound: Any) -> None:
     compound(SERIAL, 2370)
     nas.answers["SYNO.Core.FileServ.NFS.get"] = [2370]
-    refused = Read("SYNO.Core.FileServ.NFS", "get", 2, subject="share docs")
+    refused = Read(Call("SYNO.Core.FileServ.NFS", "get", 2), subject="share docs")
     with connect() as client, pytest.raises(ApiError, match=r"share docs: .*code 2370 of SYNO.Core.FileServ.NFS get"):
         client.read_all({"info": INFO, "service": refused})
 
@@ -100,7 +101,7 @@ def test_a_part_that_fails_is_named(nas: Nas, connect: Connect, compound: Any) -
 def test_an_answer_that_means_absence_is_none(nas: Nas, connect: Connect, compound: Any) -> None:
     compound(SERIAL, 2372)
     nas.answers["SYNO.Core.FileServ.NFS.get"] = [2372]
-    absent = Read("SYNO.Core.FileServ.NFS", "get", 2, absent={2372})
+    absent = Read(Call("SYNO.Core.FileServ.NFS", "get", 2), absent={2372})
     with connect() as client:
         assert client.read_all({"info": INFO, "service": absent}) == {"info": SERIAL, "service": None}
 
@@ -109,7 +110,7 @@ def test_an_api_that_is_missing_is_named_or_absent(nas: Nas, connect: Connect, c
     compound()
     with connect() as client:
         with pytest.raises(ApiError, match="this DSM does not have the API"):
-            client.read_all({"info": INFO, "zones": Read("SYNO.DNSServer.Zone", "list", 1)})
-        absent = Read("SYNO.DNSServer.Zone", "list", 1, absent=range(100, 200))
+            client.read_all({"info": INFO, "zones": Read(Call("SYNO.DNSServer.Zone", "list", 1))})
+        absent = Read(Call("SYNO.DNSServer.Zone", "list", 1), absent=range(100, 200))
         assert client.read_all({"info": INFO, "zones": absent}) == {"info": {}, "zones": None}
     assert nas.asked(f"{COMPOUND}.request") == []

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.tars.home.plugins.module_utils.dsm.calls import Call
 from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client
 from ansible_collections.tars.home.plugins.module_utils.dsm.client.second_factor import SecondFactor, one_time_code
 from ansible_collections.tars.home.plugins.module_utils.dsm.errors import ApiError, DsmError
@@ -70,7 +71,7 @@ def guarded(connect: Connect, tmp_path: Path, time: Time) -> Callable[..., Clien
 
 def info(client: Client) -> Any:
     with client:
-        return client.read("SYNO.DSM.Info", "getinfo", 2)
+        return client.read(Call("SYNO.DSM.Info", "getinfo", 2))
 
 
 def sent(nas: Nas) -> list[dict[str, str]]:
@@ -153,7 +154,7 @@ def test_a_client_logs_in_once_whatever_asks_it_again(nas: Nas, guarded: Any) ->
     with guarded() as client:
         for _call in range(2):
             with pytest.raises(ApiError, match="code 404"):
-                client.read("SYNO.DSM.Info", "getinfo", 2)
+                client.read(Call("SYNO.DSM.Info", "getinfo", 2))
     assert len(sent(nas)) == 1
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.tars.home.plugins.module_utils.dsm.calls import Call
 from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client
 from ansible_collections.tars.home.plugins.module_utils.dsm.client.transport import (
     Endpoint,
@@ -22,7 +23,7 @@ OTHER = "ab" * 32
 
 
 def info(client: Client) -> Any:
-    return client.read("SYNO.DSM.Info", "getinfo", 2)
+    return client.read(Call("SYNO.DSM.Info", "getinfo", 2))
 
 
 def test_either_proof_is_enough(nas: Nas, connect: Connect, stranger: str, tmp_path: Path) -> None:
@@ -83,7 +84,7 @@ def test_a_proof_that_held_is_tried_first(nas: Nas, connect: Connect, stranger: 
     with connect(ca_path=stranger, fingerprint=nas.fingerprint) as client:
         info(client)
         assert nas.connections == 2
-        client.write("SYNO.Core.Share", "create", 1)
+        client.write(Call("SYNO.Core.Share", "create", 1))
         assert nas.connections == 3
 
 
