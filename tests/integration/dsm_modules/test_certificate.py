@@ -89,5 +89,5 @@ def signed_by_household(folder: Path) -> dict[str, str]:
 def test_files_that_do_not_belong_together_are_never_sent(twin: Twin, wish: dict[str, Any], tmp_path: Path) -> None:
     make_certificate(tmp_path / "other.crt", tmp_path / "other.key", "other", [])
     result = twin.run("dsm_certificate", **{**wish, "private_key_path": str(tmp_path / "other.key")})
-    assert "are no certificate with its key" in result["msg"]
+    assert "expected the unencrypted key of" in result["msg"]
     assert twin.calls == []

@@ -217,9 +217,8 @@ def settle(
     unchanged = stayed and before.ports.get(change.before.name) == change.before
     views = [view] if old_address == address else [view, before]
     raise Incomplete(
-        f"{change.port.name} of the NAS with serial number {serial}: found "
-        f"{'; '.join(_describe(item, change) for item in views)}; expected {change.port.ip} within {deadline_s:.0f} s. "
-        f"{_next_step(unchanged, stayed)}",
+        f"{change.port.name} of the NAS {serial}: expected {change.port.ip} within {deadline_s:.0f} s, "
+        f"found {'; '.join(_describe(item, change) for item in views)}. {_next_step(unchanged, stayed)}",
         [] if unchanged else [str(change)],
     )
 

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.tars.home.plugins.action import verify_results
 
 PACKAGE = "ansible_collections.tars.home.plugins.modules"
 MODULES = Path(__file__).parents[4] / "plugins" / "modules"
-# This one is an action alone and takes nothing.
-NAMES = sorted({path.stem for path in MODULES.glob("[!_]*.py") if not path.stem.startswith("dsm_")} - {"os_release"})
+# Actions without a module.
+ACTIONS = {"os_release", "verify_results"}
+NAMES = sorted({path.stem for path in MODULES.glob("[!_]*.py") if not path.stem.startswith("dsm_")} - ACTIONS)
 
 
 class Taken(Exception):
@@ -44,6 +46,11 @@ def test_documented_options_are_the_taken_ones(name: str, monkeypatch: pytest.Mo
     with pytest.raises(Taken) as taken:
         module.main()
     assert shape(yaml.safe_load(module.DOCUMENTATION)["options"]) == shape(taken.value.args[0])
+
+
+def test_documented_options_of_an_action_are_those_it_takes() -> None:
+    documentation = importlib.import_module(f"{PACKAGE}.verify_results").DOCUMENTATION
+    assert shape(yaml.safe_load(documentation)["options"]) == shape(verify_results.OPTIONS)
 
 
 @pytest.mark.parametrize("name", NAMES)
