@@ -154,7 +154,7 @@ def test_verify_goes_on_after_what_cannot_be_compared(twin: Twin, play_nas: Any)
     stats, output = play()
     assert (stats["failures"], stats["changed"]) == (1, 0), output
     packages, tasks, _next_step = report(output)
-    assert packages.startswith("the packages: expected a comparison, found no answer: package NoSuchPackage")
+    assert packages.startswith("the packages: expected a comparison, found an error: package NoSuchPackage")
     assert tasks.startswith("the scheduled tasks: prune: expected name 'prune'")
     assert twin.count("SYNO.API.Auth.login") == 1
 

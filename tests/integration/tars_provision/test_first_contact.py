@@ -19,7 +19,7 @@ from tars_provision.controller import trust, vault
 pytestmark = pytest.mark.integration
 
 NOW = datetime.now(UTC)
-ROOT = authority.Wish("root", authority.scope(["home.arpa"], ["127.0.0.0/24"]), 30)
+ROOT = authority.Desired("root", authority.scope(["home.arpa"], ["127.0.0.0/24"]), 30)
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def issued(folder: Path) -> authority_files.Issued:
     root = authority_files.open_root(str(folder), "secret", NOW)
     assert root is not None
     scope = authority.scope(["nas.home.arpa"], ["127.0.0.20"])
-    one = authority_files.Issued(str(folder), "nas", authority.Wish("server", scope, 10))
+    one = authority_files.Issued(str(folder), "nas", authority.Desired("server", scope, 10))
     one.issue(root, NOW)
     return one
 

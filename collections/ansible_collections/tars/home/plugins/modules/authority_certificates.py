@@ -5,29 +5,29 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: authority_certificates
-short_description: Certificates from a household's authority
+short_description: Issue certificates by a private certificate authority
 description:
-  - Issues the certificates that are missing, speak for other names or addresses than wanted, belong to another key, or
-    have less than a third of their life left. All others stay as they are.
-  - Runs on the controller, beside the authority that M(tars.home.authority) made. Files lie below C(issued/) in its
+  - Issues the certificates that are missing, are for other names or addresses or for another key than desired, or have
+    less than a third of their lifetime left. All others stay as they are.
+  - Runs on the controller, with the authority that M(tars.home.authority) created. Files are below C(issued/) in its
     folder.
   - C(community.crypto) needs four tasks for each certificate, and its C(ownca) provider takes names and uses from the
-    request; here a request from a machine counts for its key alone.
+    request; this module takes nothing but the key from the request of a machine.
 attributes:
   check_mode:
     support: full
-    description: Reports what would be issued.
+    description: Reports which certificates would be issued.
   diff_mode:
     support: full
-    description: Shows each certificate before, and why it is issued anew.
+    description: Shows each certificate before, and why it is issued.
   idempotent:
     support: full
     description: A second run changes nothing until a certificate is due.
 options:
   folder: {description: Folder of the authority., type: path, required: true}
-  passphrase: {description: What opens its key., type: str, required: true}
+  passphrase: {description: Passphrase of its key., type: str, required: true}
   certificates:
-    description: The wanted certificates.
+    description: The desired certificates.
     type: list
     elements: dict
     required: true
@@ -36,18 +36,18 @@ options:
       kind:
         description:
           - V(server) is a server's own certificate.
-          - V(issuer) lets its holder sign certificates for these names and addresses by itself, and for no others.
+          - V(issuer) lets its holder sign certificates for these names and addresses, and for no others.
         type: str
         choices: [server, issuer]
         default: server
       names: {description: DNS names., type: list, elements: str, required: true}
       addresses: {description: Addresses., type: list, elements: str, required: true}
-      days: {description: Lifetime., type: int, default: 397}
+      days: {description: Lifetime in days., type: int, default: 397}
       request:
         description:
-          - PEM certificate signing request of a key that stays on another machine. Without it a key is made and kept
-            beside the certificate, in the clear and readable by its owner alone.
-          - Empty in check mode where the key does not exist yet.
+          - PEM certificate signing request for a key that stays on another machine. Without it a key is created beside
+            the certificate, unencrypted and readable by its owner only.
+          - Empty in check mode if the key does not exist yet.
         type: str
 requirements:
   - cryptography
@@ -57,7 +57,7 @@ author:
 
 EXAMPLES = r"""
 ---
-- name: Have a certificate for the NAS
+- name: Issue a certificate for the NAS
   tars.home.authority_certificates:
     folder: "{{ inventory_dir }}/authority"
     passphrase: "{{ authority_passphrase }}"
@@ -67,17 +67,23 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+changes:
+  description: Which certificates were issued (in check mode, which would be), one sentence each with the reasons.
+  returned: success
+  type: list
+  elements: str
+  sample: ["issue the certificate nas: it does not exist"]
 issued:
-  description: Why each certificate that was issued had to be, by name.
+  description: The reasons to issue each of them, by name.
   returned: success
   type: dict
-  sample: {nas: [there is none]}
+  sample: {nas: [it does not exist]}
 certificates:
-  description: The certificates by name, as PEM. Empty in check mode where there is none yet.
+  description: The certificates by name, as PEM. Empty in check mode if there is none yet.
   returned: success
   type: dict
 root:
-  description: The authority's certificate, as PEM. Empty in check mode where there is none yet.
+  description: The authority's certificate, as PEM. Empty in check mode if there is none yet.
   returned: success
   type: str
 """
@@ -87,9 +93,9 @@ from typing import Any
 
 from ansible.module_utils.basic import missing_required_lib
 from ansible_collections.tars.home.plugins.module_utils.authority import certificates as authority
-from ansible_collections.tars.home.plugins.module_utils.authority import files as authority_files
-from ansible_collections.tars.home.plugins.module_utils.resource.module_task import Module, ModuleTask
-from ansible_collections.tars.home.plugins.module_utils.system import files as file_set
+from ansible_collections.tars.home.plugins.module_utils.authority.files import Issued, issue_diff, issued_resource
+from ansible_collections.tars.home.plugins.module_utils.resource.converge import converge
+from ansible_collections.tars.home.plugins.module_utils.resource.module_task import Module, ModuleTask, failing_typed
 
 CERTIFICATE_OPTIONS = {
     "name": {"type": "str", "required": True},
@@ -101,65 +107,48 @@ CERTIFICATE_OPTIONS = {
 }
 
 
-def wanted(module: Module) -> list:
-    """The certificates out of the module's parameters. Raises AuthorityError."""
-    found = []
+def desired_certificates(module: Module) -> list[Issued]:
+    """Return the certificates that the module's parameters describe. Raises AuthorityError."""
+    certificates = []
     for item in module.params["certificates"]:
-        limits = authority.scope(item["names"], item["addresses"])
-        # A certificate without addresses could not limit an issuer to none, and one without names has no subject.
-        if not limits.names or not limits.networks:
-            raise authority.AuthorityError(f"{item['name']}: wanted names and addresses, found {limits}. Give both.")
+        scope = authority.scope(item["names"], item["addresses"])
+        # Without addresses an issuer could not be constrained to none, and without names a certificate has no subject.
+        if not scope.names or not scope.networks:
+            raise authority.AuthorityError(
+                f"certificate {item['name']}: expected names and addresses, found {scope}. Set both."
+            )
         if item["request"] == "" and not module.check_mode:
-            raise authority.AuthorityError(f"{item['name']}: the request is empty. Make it on the machine first.")
-        wish = authority.Wish(item["kind"], limits, item["days"])
-        found.append(authority_files.Issued(module.params["folder"], item["name"], wish, item["request"]))
-    return found
+            raise authority.AuthorityError(
+                f"certificate {item['name']}: the request is empty. Create it on the machine first."
+            )
+        desired = authority.Desired(item["kind"], scope, item["days"])
+        certificates.append(Issued(module.params["folder"], item["name"], desired, item["request"]))
+    return certificates
 
 
-def ensure(module: Module, certificates: list, now: datetime) -> dict:
-    """Issue what has to be, outside check mode; return why, by name."""
-    root = authority_files.open_root(module.params["folder"], module.params["passphrase"], now)
-    if root is None and module.check_mode:
-        return {one.name: ("there is no authority yet",) for one in certificates}
-    if root is None:
-        raise authority.AuthorityError(
-            f"{module.params['folder']}: wanted an authority, found none. Run the role tars.home.authority first."
-        )
-    due = {one.name: why for one in certificates if (why := one.reasons(root, now))}
-    if not module.check_mode:
-        for one in certificates:
-            if one.name in due:
-                one.issue(root, now)
-    return due
+def ensure(module: Module) -> dict[str, Any]:
+    """Issue the certificates that have a reason to be."""
+    params = module.params
+    resource = issued_resource(
+        params["folder"],
+        params["passphrase"],
+        desired_certificates(module),
+        datetime.now(timezone.utc),
+        module.check_mode,
+    )
+    outcome = converge(resource, module.check_mode)
+    return {
+        **outcome.result(),
+        "issued": {change.certificate.name: list(change.reasons) for change in outcome.changes},
+        "diff": [issue_diff(outcome.before, change) for change in outcome.changes],
+    }
 
 
 def run(module: Module) -> dict[str, Any]:
+    """Return the result, or fail if the library is missing or the authority cannot be used."""
     if authority.IMPORT_ERROR:
         module.fail_json(msg=missing_required_lib("cryptography"), exception=authority.IMPORT_ERROR)
-    try:
-        certificates = wanted(module)
-        before = {one.name: authority_files.described(one.pem) for one in certificates}
-        due = ensure(module, certificates, datetime.now(timezone.utc))
-        after = {one.name: one.pem for one in certificates}
-        root = authority_files.content(authority_files.root_path(module.params["folder"]))
-    except (authority.AuthorityError, file_set.FileSetError, OSError) as error:
-        module.fail_json(msg=str(error))
-    return {
-        "changed": bool(due),
-        "issued": {name: list(why) for name, why in due.items()},
-        "certificates": {name: pem.decode() for name, pem in after.items()},
-        "root": root.decode(),
-        "diff": [
-            {
-                "before_header": one.path,
-                "after_header": one.path,
-                "before": "".join(f"{line}\n" for line in before[one.name]),
-                "after": f"{one.wish.kind} for {one.wish.scope}, issued anew: {'; '.join(due[one.name])}\n",
-            }
-            for one in certificates
-            if one.name in due
-        ],
-    }
+    return failing_typed(module, lambda: ensure(module))
 
 
 TASK = ModuleTask(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A household's certificate authority: certificates as values, which of them have to be made anew, and the making.
+"""A private certificate authority: certificates as values, the reasons to issue them again, and their creation.
 
 Runs on the controller, with the cryptography library that ansible-core itself requires. Times are in UTC.
 Extensions are those of RFC 5280; a name constraint on a zone allows the zone and everything below it (4.2.1.10).
@@ -10,9 +10,12 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, List, Optional, Sequence, Tuple
+from typing import Any
+
+from ..resource.errors import ResourceError
 
 try:
     from cryptography import x509
@@ -25,26 +28,29 @@ try:
 except ImportError:
     IMPORT_ERROR = traceback.format_exc()
 
-# A device whose clock is a little slow shall not meet a certificate that is not valid yet.
+# For devices whose clock is a little slow, to which a new certificate would not be valid yet.
 HEAD_START = timedelta(hours=1)
 
 
-class AuthorityError(Exception):
-    """The authority is not what it must be. The message names it and the next step."""
+class AuthorityError(ResourceError):
+    """The authority, or a certificate by it, cannot be used or issued. The message names it and the next step."""
 
 
 @dataclass(frozen=True)
 class Scope:
-    """What a certificate speaks for: DNS names (of an authority, zones) and networks; an address is one of its own."""
+    """Subject alternative names of a server, or permitted name constraints of a certificate authority (CA).
 
-    names: Tuple[str, ...]
-    networks: Tuple[str, ...]
+    `names` are DNS names, for a CA zones. `networks` are in CIDR notation; an address is a network of its own.
+    """
+
+    names: tuple[str, ...]
+    networks: tuple[str, ...]
 
     def __str__(self) -> str:
         return ", ".join((*self.names, *self.networks)) or "nothing"
 
-    def holds(self, other: Scope) -> bool:
-        """Whether everything the other one speaks for lies inside this one."""
+    def contains(self, other: Scope) -> bool:
+        """Tell whether all names and networks of the other scope lie inside this one."""
         zones = tuple(f".{zone}" for zone in self.names)
         return all(f".{name}".endswith(zones) for name in other.names) and all(
             any(_inside(network, whole) for whole in self.networks) for network in other.networks
@@ -52,19 +58,19 @@ class Scope:
 
 
 def scope(names: Sequence[str], networks: Sequence[str]) -> Scope:
-    """The scope of names and of networks or addresses, in one spelling and order. Raises AuthorityError."""
+    """Return the scope of names and of networks or addresses, in one spelling and order. Raises AuthorityError."""
     try:
         spelled = {str(ipaddress.ip_network(network)) for network in networks}
     except ValueError as error:
         raise AuthorityError(
-            f"{error}. Give addresses such as 192.168.1.20, networks such as 192.168.1.0/24."
+            f"{error}. Use addresses such as 192.168.1.20 and networks such as 192.168.1.0/24."
         ) from None
     return Scope(tuple(sorted({name.lower() for name in names})), tuple(sorted(spelled)))
 
 
 @dataclass(frozen=True)
-class Wish:
-    """A certificate as it shall be. `kind` is root, issuer (signs for its own scope alone) or server."""
+class Desired:
+    """A certificate in its desired state. `kind` is root, issuer (signs inside its own scope only) or server."""
 
     kind: str
     scope: Scope
@@ -73,7 +79,7 @@ class Wish:
 
 @dataclass(frozen=True)
 class Certificate:
-    """A certificate as it is. `key` names its public key; `signed`: the authority in question vouches for it."""
+    """A certificate in its current state. `key` identifies its public key; `signed`: the authority's key signed it."""
 
     kind: str
     scope: Scope
@@ -83,39 +89,40 @@ class Certificate:
     end: datetime
 
     def is_due(self, now: datetime) -> bool:
-        """Whether less than a third of its life is left."""
+        """Tell whether less than a third of its lifetime is left."""
         return now > self.end - (self.end - self.start) / 3
 
 
 def reasons(
-    found: Optional[Certificate], wish: Wish, key: Optional[str], limit: datetime, now: datetime
-) -> Tuple[str, ...]:
-    """Why a certificate has to be issued anew; empty where it does not.
+    current: Certificate | None, desired: Desired, key: str | None, limit: datetime, now: datetime
+) -> tuple[str, ...]:
+    """Return why a certificate has to be issued again, nothing if it does not.
 
-    `key` names the public key it is wanted for, None where that cannot be known yet. `limit` is the end of the
-    authority: nothing outlasts it, so a certificate that ends with it is not renewed.
+    `key` identifies the public key that it is for, None if that is not known yet. `limit` is the end of the authority:
+    no certificate outlasts it, so one that ends with it is not renewed.
     """
-    if found is None:
-        return ("there is none",)
+    if current is None:
+        return ("it does not exist",)
     why = []
-    if not found.signed:
+    if not current.signed:
         why.append("another authority signed it")
-    if found.kind != wish.kind:
-        why.append(f"it is for the use as {found.kind}")
-    if found.scope != wish.scope:
-        why.append(f"it speaks for {found.scope}")
-    if key is not None and found.key != key:
-        why.append("it belongs to another key")
-    if found.end != limit:
-        if found.end - found.start != timedelta(days=wish.days):
-            why.append(f"it lasts {(found.end - found.start).days} days")
-        if found.is_due(now):
-            why.append(f"it ends on {found.end:%Y-%m-%d}, with less than a third of its life left")
+    if current.kind != desired.kind:
+        why.append(f"it is of the kind {current.kind}, expected {desired.kind}")
+    if current.scope != desired.scope:
+        why.append(f"it is for {current.scope}, expected {desired.scope}")
+    if key is not None and current.key != key:
+        why.append("it is for another key")
+    if current.end != limit:
+        lifetime = current.end - current.start
+        if lifetime != timedelta(days=desired.days):
+            why.append(f"its lifetime is {lifetime.days} days, expected {desired.days}")
+        if current.is_due(now):
+            why.append(f"it ends on {current.end:%Y-%m-%d}, with less than a third of its lifetime left")
     return tuple(why)
 
 
-def read(pem: bytes, authority: Optional[Any] = None) -> Certificate:
-    """The certificate in a PEM text, judged by an authority's certificate; by itself where none is given."""
+def read(pem: bytes, authority: Any = None) -> Certificate:
+    """Return the certificate in a PEM text; `signed` refers to the given authority's certificate, else to itself."""
     certificate = load(pem)
     constraints = next((e.value for e in certificate.extensions if isinstance(e.value, x509.NameConstraints)), None)
     if constraints is not None:
@@ -136,46 +143,46 @@ def read(pem: bytes, authority: Optional[Any] = None) -> Certificate:
         kind,
         scope(names, networks),
         key_name(certificate.public_key()),
-        _vouches(authority or certificate, certificate),
+        _is_signed_by(certificate, authority or certificate),
         certificate.not_valid_before_utc,
         certificate.not_valid_after_utc,
     )
 
 
-def make_root(key: Any, name: str, wish: Wish, now: datetime) -> bytes:
-    """A self-signed certificate (PEM) that can vouch for servers inside its scope, and for issuers of such."""
+def make_root(key: Any, name: str, desired: Desired, now: datetime) -> bytes:
+    """Return a self-signed CA certificate (PEM) for servers inside its scope, and for issuers of such."""
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     start = now.replace(microsecond=0) - HEAD_START
-    builder = _builder(subject, subject, key.public_key(), start, start + timedelta(days=wish.days))
-    return _signed(_authority(builder, wish.scope, path_length=1), key)
+    builder = _builder(subject, subject, key.public_key(), start, start + timedelta(days=desired.days))
+    return _signed(_authority(builder, desired.scope, path_length=1), key)
 
 
-def issue(root: Any, root_key: Any, public_key: Any, name: str, wish: Wish, now: datetime) -> bytes:
-    """A certificate (PEM) for a public key, by a root. It ends with the root at the latest."""
-    common_name = f"T.A.R.S. issuer {name}" if wish.kind == "issuer" else wish.scope.names[0]
+def issue(root: Any, root_key: Any, public_key: Any, name: str, desired: Desired, now: datetime) -> bytes:
+    """Return a certificate (PEM) for a public key, signed by a root. It ends with the root at the latest."""
+    common_name = f"T.A.R.S. issuer {name}" if desired.kind == "issuer" else desired.scope.names[0]
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name[:64])])
     start = now.replace(microsecond=0) - HEAD_START
-    end = min(start + timedelta(days=wish.days), root.not_valid_after_utc)
+    end = min(start + timedelta(days=desired.days), root.not_valid_after_utc)
     above = root.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     builder = _builder(subject, root.subject, public_key, start, end).add_extension(
         x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(above), critical=False
     )
-    if wish.kind == "issuer":
-        return _signed(_authority(builder, wish.scope, path_length=0), root_key)
-    addresses = [ipaddress.ip_network(network).network_address for network in wish.scope.networks]
-    alternative = [*map(x509.DNSName, wish.scope.names), *map(x509.IPAddress, addresses)]
+    if desired.kind == "issuer":
+        return _signed(_authority(builder, desired.scope, path_length=0), root_key)
+    addresses = [ipaddress.ip_network(network).network_address for network in desired.scope.networks]
+    alternative = [*map(x509.DNSName, desired.scope.names), *map(x509.IPAddress, addresses)]
     builder = builder.add_extension(x509.SubjectAlternativeName(alternative), critical=False)
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     return _signed(builder.add_extension(_usage("digital_signature", "key_encipherment"), critical=True), root_key)
 
 
 def make_key(kind: str) -> Any:
-    """A new private key: of a root on the curve P-256, of a server RSA of 2048 bits, which every device takes."""
+    """Return a new private key: for a root on the curve P-256, else RSA with 2048 bits, which all devices accept."""
     return ec.generate_private_key(ec.SECP256R1()) if kind == "root" else rsa.generate_private_key(65537, 2048)
 
 
-def key_pem(key: Any, passphrase: Optional[str] = None) -> bytes:
-    """A private key as PKCS #8, encrypted where there is a passphrase."""
+def key_pem(key: Any, passphrase: str | None = None) -> bytes:
+    """Return a private key as PKCS #8 (PEM), encrypted if there is a passphrase."""
     encryption: Any = serialization.NoEncryption()
     if passphrase:
         encryption = serialization.BestAvailableEncryption(passphrase.encode())
@@ -185,35 +192,41 @@ def key_pem(key: Any, passphrase: Optional[str] = None) -> bytes:
 
 
 def load(pem: bytes) -> Any:
-    """The first certificate in a PEM text. Raises ValueError."""
+    """Return the first certificate in a PEM text. Raises ValueError."""
     return x509.load_pem_x509_certificate(pem)
 
 
-def load_key(pem: bytes, passphrase: Optional[str] = None) -> Any:
-    """The private key in a PEM text. Raises ValueError; TypeError where it is encrypted and there is no passphrase, or
-    the other way round."""
+def load_key(pem: bytes, passphrase: str | None = None) -> Any:
+    """Return the private key in a PEM text.
+
+    Raises:
+        ValueError: the text or the passphrase is wrong.
+        TypeError: the key is encrypted and there is no passphrase, or the other way round.
+    """
     return serialization.load_pem_private_key(pem, passphrase.encode() if passphrase else None)
 
 
 def requested_key(pem: str) -> Any:
-    """The public key of a certificate signing request. What else the request asks for does not count."""
+    """Return the public key of a certificate signing request; its other contents are ignored. Raises AuthorityError."""
     try:
         request = x509.load_pem_x509_csr(pem.encode())
     except ValueError as error:
-        raise AuthorityError(f"the request is no PEM certificate signing request ({error}). Make it anew.") from None
+        raise AuthorityError(
+            f"the request: expected a PEM certificate signing request ({error}). Create it again."
+        ) from None
     if not request.is_signature_valid:
-        raise AuthorityError("the request is not signed by its own key. Make it anew.")
+        raise AuthorityError("the request is not signed by its own key. Create it again.")
     return request.public_key()
 
 
 def key_name(public_key: Any) -> str:
-    """What a public key is known by: SHA-256 (hex) of its SubjectPublicKeyInfo."""
+    """Return the identity of a public key: SHA-256 (hex) of its SubjectPublicKeyInfo."""
     form = serialization.PublicFormat.SubjectPublicKeyInfo
     return hashlib.sha256(public_key.public_bytes(serialization.Encoding.DER, form)).hexdigest()
 
 
 def fingerprint(pem: bytes) -> str:
-    """SHA-256 (hex) of a certificate, as every device shows it."""
+    """Return the SHA-256 (hex) of a certificate, as devices show it; empty for an empty text."""
     return load(pem).fingerprint(hashes.SHA256()).hex() if pem else ""
 
 
@@ -222,7 +235,7 @@ def _inside(network: str, whole: str) -> bool:
     return inner.version == outer.version and inner.subnet_of(outer)  # type: ignore[arg-type]  # of one version by now
 
 
-def _vouches(authority: Any, certificate: Any) -> bool:
+def _is_signed_by(certificate: Any, authority: Any) -> bool:
     try:
         certificate.verify_directly_issued_by(authority)
     except (ValueError, TypeError, InvalidSignature):  # another issuer, another kind of key, another key
@@ -231,7 +244,7 @@ def _vouches(authority: Any, certificate: Any) -> bool:
 
 
 def _builder(subject: Any, issuer: Any, public_key: Any, start: datetime, end: datetime) -> Any:
-    """What every certificate has. It vouches for servers, whatever a device would otherwise take it for."""
+    """Return a builder with what every certificate has, such as the extended key usage for servers."""
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -246,10 +259,10 @@ def _builder(subject: Any, issuer: Any, public_key: Any, start: datetime, end: d
 
 
 def _authority(builder: Any, limits: Scope, path_length: int) -> Any:
-    """Make an authority of it, for its scope alone."""
+    """Add the extensions of a certificate authority that is constrained to its scope."""
     networks = [ipaddress.ip_network(network) for network in limits.networks]
-    permitted: List[Any] = [*map(x509.DNSName, limits.names), *map(x509.IPAddress, networks)]
-    # Devices differ in whether limits on addresses of one version say anything about the other.
+    permitted: list[Any] = [*map(x509.DNSName, limits.names), *map(x509.IPAddress, networks)]
+    # Devices differ in whether constraints on IPv4 addresses also restrict IPv6, and the other way round.
     others = {4: "0.0.0.0/0", 6: "::/0"}
     for network in networks:
         others.pop(network.version, None)

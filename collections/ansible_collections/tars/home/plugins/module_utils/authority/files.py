@@ -1,25 +1,27 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The files of a household's authority on the controller.
+"""The files of a private certificate authority on the controller, and both as resources.
 
-`root.pem` and `root.key` (encrypted) are the authority. What it issued lies below `issued/` and can be lost: the next
-run issues it anew.
+`root.pem` and `root.key` (encrypted) are the authority. What it issued is below `issued/` and may be lost: the next run
+issues it again.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, List, Optional, Tuple
+from typing import Any, Optional
 
+from ..resource.converge import Resource
 from ..system import files as file_set
 from . import certificates as authority
-from .certificates import AuthorityError, Wish
+from .certificates import AuthorityError, Desired
 
 
 @dataclass(frozen=True)
 class Root:
-    """An authority that was opened: its certificate as PEM and as an object, and its key."""
+    """An opened authority: its certificate as PEM and as an object, and its key."""
 
     pem: bytes
     certificate: Any
@@ -27,137 +29,240 @@ class Root:
 
     @property
     def facts(self) -> authority.Certificate:
+        """The certificate as a value."""
         return authority.read(self.pem)
 
 
 def root_path(folder: str) -> str:
-    """Where the authority's certificate lies."""
+    """Return the path of the authority's certificate."""
     return os.path.join(folder, "root.pem")
 
 
-def open_root(folder: str, passphrase: str, now: datetime) -> Optional[Root]:
-    """The authority in a folder, None where there is none.
+def open_root(folder: str, passphrase: str, now: datetime) -> Root | None:
+    """Return the authority in a folder, None if there is none.
 
     Raises:
-        AuthorityError: a part is missing, the passphrase does not fit, the key is not encrypted, or its time is over.
+        AuthorityError: a part is missing, the passphrase does not fit, the key is not encrypted, or it has expired.
     """
     paths = root_path(folder), os.path.join(folder, "root.key")
     pem, key_pem = map(content, paths)
     if not pem and not key_pem:
         return None
     if not pem or not key_pem:
+        missing, present = paths if key_pem else paths[::-1]
         raise AuthorityError(
-            f"{paths[1 if pem else 0]}: wanted both parts of the authority, found only the other one. Put it back "
-            f"from your backup, or move {folder} away to have a new authority, which every device has to trust anew."
+            f"{missing}: expected both parts of the authority, found only {present}. Put the file back from your "
+            f"backup, or move {folder} away to get a new authority, which every device has to trust again."
         )
     try:
         certificate = authority.load(pem)
         key = authority.load_key(key_pem, passphrase)
     except TypeError:
         raise AuthorityError(
-            f"{paths[1]}: wanted a key that is encrypted, found one that is not. Encrypt it with the passphrase in the "
+            f"{paths[1]}: expected an encrypted key, found an unencrypted one. Encrypt it with the passphrase in the "
             "vault (openssl pkcs8 -topk8 -v2 aes-256-cbc)."
         ) from None
     except ValueError as error:
         raise AuthorityError(
-            f"{folder}: wanted root.pem, and a root.key that the passphrase opens, found something else ({error}). Put "
-            "back the files and the passphrase that belong together."
+            f"{folder}: expected root.pem, and a root.key that the passphrase opens ({error}). Put back the files and "
+            "the passphrase that belong together."
         ) from None
     if authority.key_name(certificate.public_key()) != authority.key_name(key.public_key()):
         raise AuthorityError(f"{folder}: root.key is not the key of root.pem. Put back the files that belong together.")
     if now > certificate.not_valid_after_utc:
         raise AuthorityError(
-            f"{paths[0]}: wanted an authority whose time is not over, found that it ended on "
-            f"{certificate.not_valid_after_utc:%Y-%m-%d}. Move {folder} away to have a new one, which every "
-            "device has to trust anew."
+            f"{paths[0]}: expected a valid authority, found one that ended on "
+            f"{certificate.not_valid_after_utc:%Y-%m-%d}. Move {folder} away to get a new one, which every device has "
+            "to trust again."
         )
     return Root(pem, certificate, key)
 
 
-def make_root(folder: str, passphrase: str, name: str, wish: Wish, now: datetime) -> None:
-    """Make an authority. Its key is on the disk, encrypted, before its certificate is."""
+def make_root(folder: str, passphrase: str, name: str, desired: Desired, now: datetime) -> None:
+    """Create an authority. Its encrypted key is on the disk before its certificate is."""
     key = authority.make_key("root")
     file_set.make_folder(folder, 0o700)
-    _write(os.path.join(folder, "root.key"), authority.key_pem(key, passphrase), 0o600)
-    _write(root_path(folder), authority.make_root(key, name, wish, now), 0o644)
+    file_set.write_file(os.path.join(folder, "root.key"), authority.key_pem(key, passphrase), 0o600)
+    file_set.write_file(root_path(folder), authority.make_root(key, name, desired, now), 0o644)
+
+
+def root_resource(
+    folder: str, passphrase: str, name: str, desired: Desired, now: datetime
+) -> Resource[Optional[Root], str]:
+    """Return the authority in a folder as a resource. It is created if missing, and never replaced."""
+
+    def plan(root: Root | None) -> list[str]:
+        if root is None:
+            return [f"create the certificate authority {root_path(folder)} for {desired.scope}"]
+        if root.facts.scope != desired.scope:
+            raise AuthorityError(
+                f"{root_path(folder)}: found an authority for {root.facts.scope}, expected {desired.scope}; this "
+                f"cannot be changed. Move {folder} away to get a new one, which every device has to trust again."
+            )
+        return []
+
+    def diff(before: Root | None, after: Root | None) -> dict[str, str]:
+        return {
+            "before": _text(before.pem if before else b""),
+            "after": _text(after.pem) if after else "a new authority\n",
+        }
+
+    return Resource(
+        read=lambda: open_root(folder, passphrase, now),
+        plan=plan,
+        predict=lambda root, changes: root,
+        write=lambda changes: make_root(folder, passphrase, name, desired, now),
+        show=lambda root: {"path": root_path(folder), "fingerprint": authority.fingerprint(root.pem) if root else ""},
+        diff=diff,
+    )
 
 
 @dataclass(frozen=True)
 class Issued:
-    """A certificate that an authority issued, or shall issue. Its key lies beside it, unless a request came with it."""
+    """A certificate to issue. Its key is beside it, unless a request came with it."""
 
     folder: str
     name: str
-    wish: Wish
-    request: Optional[str] = None
+    desired: Desired
+    request: str | None = None
 
     @property
     def path(self) -> str:
+        """Path of the certificate."""
         return os.path.join(self.folder, "issued", f"{self.name}.pem")
 
     @property
     def key_path(self) -> str:
+        """Path of the key."""
         return os.path.join(self.folder, "issued", f"{self.name}.key")
 
     @property
     def pem(self) -> bytes:
-        """The certificate; empty where there is none."""
+        """The certificate; empty if there is none."""
         return content(self.path)
 
-    def reasons(self, root: Root, now: datetime) -> Tuple[str, ...]:
-        """Why it has to be issued anew; empty where it does not. Raises AuthorityError where it must not be."""
-        if not root.facts.scope.holds(self.wish.scope):
+    def reasons(self, root: Root, now: datetime) -> tuple[str, ...]:
+        """Return why it has to be issued, nothing if it does not. Raises AuthorityError if it must not be issued."""
+        if not root.facts.scope.contains(self.desired.scope):
             raise AuthorityError(
-                f"{self.name}: wanted a certificate for {self.wish.scope}, found that the authority vouches for "
-                f"{root.facts.scope} alone. Correct names and addresses."
+                f"certificate {self.name}: found {self.desired.scope}, expected names and addresses inside those of "
+                f"the authority, {root.facts.scope}. Use names and addresses inside them."
             )
         try:
-            found = authority.read(self.pem, root.certificate) if self.pem else None
+            current = authority.read(self.pem, root.certificate) if self.pem else None
             key = self._public_key()
         except (ValueError, TypeError) as error:
             return (f"it cannot be read ({error})",)
-        missing = ("its key is not there",) if key is None and self.request is None else ()
+        missing = ("its key does not exist",) if key is None and self.request is None else ()
         name = None if key is None else authority.key_name(key)
-        return missing + authority.reasons(found, self.wish, name, root.certificate.not_valid_after_utc, now)
+        return missing + authority.reasons(current, self.desired, name, root.certificate.not_valid_after_utc, now)
 
     def issue(self, root: Root, now: datetime) -> None:
-        """Issue it, for the key that is there; make that first where there is none."""
+        """Issue it for its key, which is created first if there is none."""
         try:
             key = self._public_key()
         except (ValueError, TypeError):
             key = None
         file_set.make_folder(os.path.dirname(self.path), 0o700)
         if key is None:
-            private = authority.make_key(self.wish.kind)
-            _write(self.key_path, authority.key_pem(private), 0o600)
+            private = authority.make_key(self.desired.kind)
+            file_set.write_file(self.key_path, authority.key_pem(private), 0o600)
             key = private.public_key()
-        _write(self.path, authority.issue(root.certificate, root.key, key, self.name, self.wish, now), 0o644)
+        pem = authority.issue(root.certificate, root.key, key, self.name, self.desired, now)
+        file_set.write_file(self.path, pem, 0o644)
 
     def _public_key(self) -> Any:
-        """The key it is wanted for; None where there is none yet. An empty request stands for one that comes later."""
+        """Return the key that it is for, None if there is none yet, as with the empty request of check mode."""
         if self.request is not None:
             return authority.requested_key(self.request) if self.request else None
         pem = content(self.key_path)
         return authority.load_key(pem).public_key() if pem else None
 
 
-def described(pem: bytes) -> List[str]:
-    """A certificate in lines for people; nothing where there is none."""
-    if not pem:
-        return []
-    facts = authority.read(pem)
-    return [
-        f"{facts.kind} for {facts.scope}",
-        f"from {facts.start:%Y-%m-%d} to {facts.end:%Y-%m-%d}",
-        f"SHA-256 {authority.fingerprint(pem)}",
-    ]
+@dataclass(frozen=True)
+class Issue:
+    """A certificate that has to be issued, and why."""
+
+    certificate: Issued
+    reasons: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"issue the certificate {self.certificate.name}: {'; '.join(self.reasons)}"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """The authority, None if there is none, and the certificates (PEM) by name."""
+
+    root: Root | None
+    certificates: Mapping[str, bytes]
+
+
+def issued_resource(
+    folder: str, passphrase: str, certificates: Sequence[Issued], now: datetime, check_mode: bool
+) -> Resource[Stored, Issue]:
+    """Return certificates of an authority as a resource. In check mode the authority need not exist yet."""
+
+    def read() -> Stored:
+        root = open_root(folder, passphrase, now)
+        return Stored(root, {certificate.name: certificate.pem for certificate in certificates})
+
+    def opened(root: Root | None) -> Root:
+        if root is None:
+            raise AuthorityError(
+                f"{folder}: expected an authority, found none. Run the role tars.home.authority first."
+            )
+        return root
+
+    def plan(stored: Stored) -> list[Issue]:
+        if stored.root is None and check_mode:
+            return [Issue(certificate, ("the authority does not exist yet",)) for certificate in certificates]
+        root = opened(stored.root)
+        changes = [Issue(certificate, certificate.reasons(root, now)) for certificate in certificates]
+        return [change for change in changes if change.reasons]
+
+    def write(changes: Sequence[Issue]) -> None:
+        root = opened(open_root(folder, passphrase, now))
+        for change in changes:
+            change.certificate.issue(root, now)
+
+    return Resource(
+        read=read,
+        plan=plan,
+        predict=lambda stored, changes: stored,
+        write=write,
+        show=lambda stored: {
+            "certificates": {name: pem.decode() for name, pem in stored.certificates.items()},
+            "root": stored.root.pem.decode() if stored.root else "",
+        },
+    )
+
+
+def issue_diff(stored: Stored, change: Issue) -> dict[str, str]:
+    """Return Ansible's diff of a certificate: the one before, and the reasons to issue it."""
+    certificate = change.certificate
+    return {
+        "before_header": certificate.path,
+        "after_header": certificate.path,
+        "before": _text(stored.certificates[certificate.name]),
+        "after": f"{certificate.desired.kind} for {certificate.desired.scope}: {'; '.join(change.reasons)}\n",
+    }
 
 
 def content(path: str) -> bytes:
-    """What a file holds; empty where there is none."""
+    """Return the content of a file; empty if there is none."""
     entry = file_set.read(path)
     return (entry and entry.content) or b""
 
 
-def _write(path: str, content: bytes, mode: int) -> None:
-    file_set.write_file(path, content, mode)
+def _text(pem: bytes) -> str:
+    """Return a certificate in lines for people; nothing if there is none."""
+    if not pem:
+        return ""
+    facts = authority.read(pem)
+    lines = [
+        f"{facts.kind} for {facts.scope}",
+        f"from {facts.start:%Y-%m-%d} to {facts.end:%Y-%m-%d}",
+        f"SHA-256 {authority.fingerprint(pem)}",
+    ]
+    return "".join(f"{line}\n" for line in lines)

@@ -29,7 +29,7 @@ def differences(subject: str, result: Mapping[str, Any]) -> list[Difference]:
     """
     # A task whose `failed_when` is false keeps the message of the module.
     if result.get("failed") or (result.get("failed_when_result") is False and "msg" in result):
-        return [Difference(subject, f"no answer: {result.get('msg') or 'it failed without a message'}", "a comparison")]
+        return [Difference(subject, f"an error: {result.get('msg') or 'it failed without a message'}", "a comparison")]
     changes = [str(change) for change in result.get("changes") or ()]
     if not changes:
         return []
@@ -41,7 +41,7 @@ def differences(subject: str, result: Mapping[str, Any]) -> list[Difference]:
         ]
         if compared:
             return compared
-    return [Difference(subject, f"a need to {change}", "no change") for change in changes]
+    return [Difference(subject, f"pending: {change}", "no pending change") for change in changes]
 
 
 def words(value: Any) -> str:

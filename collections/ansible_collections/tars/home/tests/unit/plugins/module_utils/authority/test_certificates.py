@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from ansible_collections.tars.home.plugins.module_utils.authority import certificates as authority
 from ansible_collections.tars.home.plugins.module_utils.authority import files as authority_files
-from ansible_collections.tars.home.plugins.module_utils.authority.certificates import AuthorityError, Wish, scope
+from ansible_collections.tars.home.plugins.module_utils.authority.certificates import AuthorityError, Desired, scope
 
 NOW = datetime.now(timezone.utc)
 PASSPHRASE = "opens it"
-ROOT = Wish("root", scope(["home.arpa"], ["10.77.0.0/24"]), 3650)
-NAS = Wish("server", scope(["nas.home.arpa", "ds1515plus.home.arpa"], ["10.77.0.20"]), 397)
-DESKTOP = Wish("issuer", scope(["tars.home.arpa"], ["10.77.0.10"]), 1095)
+ROOT = Desired("root", scope(["home.arpa"], ["10.77.0.0/24"]), 3650)
+NAS = Desired("server", scope(["nas.home.arpa", "ds1515plus.home.arpa"], ["10.77.0.20"]), 397)
+DESKTOP = Desired("issuer", scope(["tars.home.arpa"], ["10.77.0.10"]), 1095)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def opened(folder: Path) -> authority_files.Root:
     return root
 
 
-def signed(folder: Path, name: str, wish: Wish, above: Any = None) -> Path:
+def signed(folder: Path, name: str, wish: Desired, above: Any = None) -> Path:
     """A certificate of a new key, whatever the authority's limits say."""
     certificate, key = above or (opened(folder).certificate, opened(folder).key)
     path = folder / f"{name}.pem"
@@ -75,8 +75,8 @@ def test_the_root_is_limited_to_the_zone_and_the_network(made: Path) -> None:
     assert after == ["Permitted:", "DNS:home.arpa", "IP:10.77.0.0/255.255.255.0", *outside], shown
 
 
-@pytest.mark.parametrize("wish", [NAS, Wish("server", scope(["home.arpa"], ["10.77.0.254"]), 1)])
-def test_a_server_of_the_household_is_vouched_for(folder: Path, wish: Wish) -> None:
+@pytest.mark.parametrize("wish", [NAS, Desired("server", scope(["home.arpa"], ["10.77.0.254"]), 1)])
+def test_a_server_of_the_household_is_vouched_for(folder: Path, wish: Desired) -> None:
     judged = verified(folder, signed(folder, "server", wish))
     assert judged.returncode == 0, judged.stderr
 
@@ -84,35 +84,35 @@ def test_a_server_of_the_household_is_vouched_for(folder: Path, wish: Wish) -> N
 @pytest.mark.parametrize(
     "wish",
     [
-        Wish("server", scope(["bank.example"], ["10.77.0.20"]), 397),
-        Wish("server", scope(["nothome.arpa"], ["10.77.0.20"]), 397),
-        Wish("server", scope(["nas.home.arpa"], ["192.0.2.1"]), 397),
-        Wish("server", scope(["nas.home.arpa"], ["fd00::1"]), 397),
+        Desired("server", scope(["bank.example"], ["10.77.0.20"]), 397),
+        Desired("server", scope(["nothome.arpa"], ["10.77.0.20"]), 397),
+        Desired("server", scope(["nas.home.arpa"], ["192.0.2.1"]), 397),
+        Desired("server", scope(["nas.home.arpa"], ["fd00::1"]), 397),
     ],
     ids=lambda wish: str(wish.scope),
 )
-def test_a_server_outside_is_refused_by_others_and_not_issued(folder: Path, wish: Wish) -> None:
+def test_a_server_outside_is_refused_by_others_and_not_issued(folder: Path, wish: Desired) -> None:
     judged = verified(folder, signed(folder, "outside", wish))
     assert judged.returncode != 0 and "subtree violation" in judged.stderr.lower(), judged.stderr
-    with pytest.raises(AuthorityError, match=r"vouches for home\.arpa, 10\.77\.0\.0/24 alone"):
+    with pytest.raises(AuthorityError, match=r"inside those of the authority, home\.arpa, 10\.77\.0\.0/24"):
         authority_files.Issued(str(folder), "outside", wish).reasons(opened(folder), NOW)
 
 
 def test_an_issuer_signs_for_itself_and_for_nobody_else(folder: Path) -> None:
     issuer = signed(folder, "desktop", DESKTOP)
     above = authority.load(issuer.read_bytes()), authority.load_key((folder / "desktop.key").read_bytes())
-    own = signed(folder, "own", Wish("server", DESKTOP.scope, 30), above)
+    own = signed(folder, "own", Desired("server", DESKTOP.scope, 30), above)
     assert verified(folder, own, issuer).returncode == 0
     assert "permitted subtree" in verified(folder, signed(folder, "nas", NAS, above), issuer).stderr
     below = signed(folder, "below", DESKTOP, above)
     deeper = authority.load(below.read_bytes()), authority.load_key((folder / "below.key").read_bytes())
-    judged = verified(folder, signed(folder, "deep", Wish("server", DESKTOP.scope, 30), deeper), issuer, below)
+    judged = verified(folder, signed(folder, "deep", Desired("server", DESKTOP.scope, 30), deeper), issuer, below)
     assert "path length" in judged.stderr, judged
 
 
 def test_issued_once_and_again_only_for_a_reason(folder: Path) -> None:
     one, root = authority_files.Issued(str(folder), "nas", NAS), opened(folder)
-    assert set(one.reasons(root, NOW)) == {"there is none", "its key is not there"}
+    assert set(one.reasons(root, NOW)) == {"it does not exist", "its key does not exist"}
     one.issue(root, NOW)
     assert one.reasons(root, NOW) == ()
     assert stat.S_IMODE(Path(one.key_path).stat().st_mode) == 0o600
@@ -180,10 +180,10 @@ LIMIT = NOW + timedelta(days=3650)
         ({}, 265, "less than a third"),
         ({}, 500, "less than a third"),
         ({"signed": False}, 0, "another authority"),
-        ({"kind": "issuer"}, 0, "use as issuer"),
-        ({"scope": DESKTOP.scope}, 0, "speaks for tars.home.arpa"),
+        ({"kind": "issuer"}, 0, "of the kind issuer, expected server"),
+        ({"scope": DESKTOP.scope}, 0, "it is for tars.home.arpa, 10.77.0.10"),
         ({"key": "other"}, 0, "another key"),
-        ({"end": NOW + timedelta(days=90)}, 0, "lasts 90 days"),
+        ({"end": NOW + timedelta(days=90)}, 0, "lifetime is 90 days"),
         ({"end": LIMIT}, 3640, None),
     ],
 )
@@ -224,11 +224,11 @@ def no_passphrase(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("harm", "said"),
     [
-        (lose_key, "root.key: wanted both parts"),
-        (lose_certificate, "root.pem: wanted both parts"),
+        (lose_key, "root.key: expected both parts"),
+        (lose_certificate, "root.pem: expected both parts"),
         (other_key, "root.key is not the key of root.pem"),
         (other_passphrase, "a root.key that the passphrase opens"),
-        (no_passphrase, "root.key: wanted a key that is encrypted"),
+        (no_passphrase, "root.key: expected an encrypted key"),
     ],
 )
 def test_a_damaged_authority_is_said_and_left_alone(folder: Path, harm: Any, said: str) -> None:
@@ -241,5 +241,5 @@ def test_a_damaged_authority_is_said_and_left_alone(folder: Path, harm: Any, sai
 
 
 def test_an_authority_whose_time_is_over_is_said(made: Path) -> None:
-    with pytest.raises(AuthorityError, match="whose time is not over"):
+    with pytest.raises(AuthorityError, match="expected a valid authority"):
         authority_files.open_root(str(made), PASSPHRASE, NOW + timedelta(days=3651))

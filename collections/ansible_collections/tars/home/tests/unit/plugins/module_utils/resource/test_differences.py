@@ -33,15 +33,15 @@ def result(before: Any, after: Any, **more: Any) -> dict[str, Any]:
         ),
         (result({"rules": []}, {"rules": [{"name": "a"}]}), ["it: rules.a: expected name 'a', found none"]),
         # Neither state shows it.
-        (result({"a": 1}, {"a": 1}), ["it: expected no change, found a need to set it"]),
-        ({"changes": ["set it"]}, ["it: expected no change, found a need to set it"]),
-        (result("one text", "another text"), ["it: expected no change, found a need to set it"]),
-        ({"failed": True, "msg": "why"}, ["it: expected a comparison, found no answer: why"]),
+        (result({"a": 1}, {"a": 1}), ["it: expected no pending change, found pending: set it"]),
+        ({"changes": ["set it"]}, ["it: expected no pending change, found pending: set it"]),
+        (result("one text", "another text"), ["it: expected no pending change, found pending: set it"]),
+        ({"failed": True, "msg": "why"}, ["it: expected a comparison, found an error: why"]),
         (
             {"failed": False, "failed_when_result": False, "msg": "why"},
-            ["it: expected a comparison, found no answer: why"],
+            ["it: expected a comparison, found an error: why"],
         ),
-        ({"failed": True}, ["it: expected a comparison, found no answer: it failed without a message"]),
+        ({"failed": True}, ["it: expected a comparison, found an error: it failed without a message"]),
     ],
 )
 def test_each_difference_is_one_line_with_object_expected_and_found(
