@@ -103,8 +103,7 @@ def inventory_option(command: Command) -> Command:
         type=click.Path(path_type=Path),
         default=lambda: project.default_inventory(),
         callback=lambda _context, _option, value: project.inventory_dir(value),
-        help="The site: its folder, or the tars.yml in it.  [default: $TARS_INVENTORY, inventories/home once it was "
-        "initialised, inventories/lab]",
+        help=f"The site: its folder, or the tars.yml in it.  [default: $TARS_INVENTORY, {project.DEFAULT_SITE}]",
     )(command)
 
 
@@ -119,7 +118,7 @@ verbose_option = click.option(
 
 @click.group(
     cls=Commands,
-    epilog="`./tars test` runs the test suite.",
+    epilog=None if project.INSTALLED else "`./tars test` runs the test suite.",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(package_name=None, version=__version__, prog_name="tars-provision")
@@ -127,7 +126,7 @@ def main() -> None:
     """Provision a private assistant that answers from your documents, on a GPU desktop and a Synology NAS.
 
     Begin with `demo`, which needs nothing but this computer. For your own machines: `init`, edit
-    inventories/home/tars.yml, `plan`, `site`, `verify`, `ask`.
+    the tars.yml that it names, `plan`, `site`, `verify`, `ask`.
     """
 
 

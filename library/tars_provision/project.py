@@ -41,6 +41,9 @@ COLLECTION_PATHS = (
 PROGRAM = Path(sys.executable).with_name("tars-provision") if INSTALLED else ROOT / "tars"
 """The command that a timer runs."""
 
+DEFAULT_SITE = "the current folder" if INSTALLED else "inventories/home once it was initialised, inventories/lab"
+"""The site meant if none is named, as help texts state it."""
+
 LAB_SITE = Path("/var/lib/tars-lab/site")
 """Site of the lab where there is no checkout to hold it."""
 

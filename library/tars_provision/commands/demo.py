@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
 
+from tars_provision import next_step
 from tars_provision.ansible.events import Result
 from tars_provision.ansible.report import as_json, clock, summarise
 from tars_provision.assistant import client
@@ -28,6 +31,7 @@ class Demonstration:
 
     result: Result
     seconds: float
+    inventory: Path
     answer: dict[str, Any] = field(default_factory=dict)
     endpoint: client.Endpoint | None = None
 
@@ -44,13 +48,16 @@ class Demonstration:
         """Print what to try next, and how to remove the lab."""
         if self.endpoint is None:
             return
+        program = next_step.program()
+        site = self.inventory.relative_to(Path.cwd()) if self.inventory.is_relative_to(Path.cwd()) else self.inventory
         rows = {
-            './tars ask -i inventories/lab "How do I refill the boiler?"': "another question",
+            f'{program} ask -i {shlex.quote(str(site))} "How do I refill the boiler?"': "another question",
             f"https://{self.endpoint.address}/": f"the page; its certificate authority is {self.endpoint.authority}",
-            "./tars lab shell client": "a shell on a client machine",
-            "./tars lab down": "removes everything, and lists what it removed",
+            f"{program} lab shell client": "a shell on a client machine",
+            f"{program} lab down": "removes everything, and lists what it removed",
         }
-        lines = "\n".join(f"  {what:<58}  {meaning}" for what, meaning in rows.items())
+        width = max(map(len, rows))
+        lines = "\n".join(f"  {what:<{width}}  {meaning}" for what, meaning in rows.items())
         line(console, f"\nTotal time: {clock(self.seconds)}. The lab is still running:\n{lines}")
 
 
@@ -73,7 +80,7 @@ def demo(question: str | None, console: Console) -> Demonstration:
     result = run("site", site, inventory, console)
     summarise(result, console)
     if result.exit_code:
-        return Demonstration(result, time.monotonic() - started)
+        return Demonstration(result, time.monotonic() - started, inventory)
     machine = next(name for name in site.shares[SHARE].clients if name in site.machines)
     headline(console, 3, f"Documents for the NAS, written from {machine} over NFS")
     samples = sorted(SAMPLES.iterdir())
@@ -85,7 +92,7 @@ def demo(question: str | None, console: Console) -> Demonstration:
     headline(console, 4, f"A question: {question or QUESTION}")
     write: Callable[[str], None] = lambda text: click.echo(text, nl=False, err=console.stderr)  # noqa: E731 - one line
     answer = client.show(client.ask(endpoint, question or QUESTION), write)
-    return Demonstration(result, time.monotonic() - started, answer, endpoint)
+    return Demonstration(result, time.monotonic() - started, inventory, answer, endpoint)
 
 
 def headline(console: Console, number: int, text: str) -> None:

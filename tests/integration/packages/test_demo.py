@@ -16,4 +16,5 @@ def test_the_demo_answers_from_the_sample_documents(installed: Installation, bef
     finally:
         installed.run("tars-provision", "lab", "down")
     assert "E15" in done.stdout and "dishwasher" in done.stdout, done.stdout
+    assert "tars-provision ask -i /var/lib/tars-lab/site" in done.stdout
     assert not list(installed.folder.iterdir()), "the demonstration left files in the current folder"
