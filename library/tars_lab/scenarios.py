@@ -57,6 +57,17 @@ def _machine(platform: dict[str, Any]) -> Machine:
     )
 
 
+def parse(text: str) -> list[dict[str, Any]]:
+    """Return the platforms of a JSON text. Raises LabError if it is not a list of objects with name and address."""
+    try:
+        platforms = json.loads(text)
+    except ValueError as error:
+        raise LabError(f"PLATFORMS: invalid JSON: {error}") from error
+    if isinstance(platforms, list) and all(isinstance(p, dict) and {"name", "address"} <= p.keys() for p in platforms):
+        return platforms
+    raise LabError(f"PLATFORMS: found {text}, expected a JSON list of objects with name and address")
+
+
 def up(platforms: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Create the machines, replacing existing ones; return how Molecule connects to them. Raises LabError."""
     wanted = lab(platforms)
@@ -90,7 +101,7 @@ if __name__ == "__main__":
     try:
         match sys.argv[1:]:
             case ["up", platforms]:
-                print(json.dumps(up(json.loads(platforms)), indent=1))
+                print(json.dumps(up(parse(platforms)), indent=1))
             case ["down"]:
                 down()
             case _:

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The machines that the platforms of a Molecule scenario describe."""
 
+import pytest
+
 from tars_lab import layout, scenarios
+from tars_lab.commands import LabError
 from tars_lab.layout import Machine
 
 
@@ -31,3 +34,9 @@ def test_images_are_served_only_to_scenarios_that_need_them() -> None:
     machine = {"name": "trixie", "address": "10.78.0.13"}
     assert scenarios.lab([machine]).images == {}
     assert "ollama" in scenarios.lab([machine | {"images": True}]).images
+
+
+@pytest.mark.parametrize("text", ["{", "1", "{}", "[1]", '[{"name": "a"}]'])
+def test_invalid_platforms_are_rejected(text: str) -> None:
+    with pytest.raises(LabError, match="PLATFORMS: "):
+        scenarios.parse(text)
