@@ -5,13 +5,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: image_digests
-short_description: Pull container images once and hold them to the digest met then
+short_description: Pull container images and pin them to their recorded digests
 description:
-  - Pulls the images that are missing or not recorded, and compares each with its recorded digest. A tag that was moved
-    fails.
+  - Pulls the images that are absent or not recorded, and compares each with its recorded digest. Fails for a tag that
+    was moved.
   - Digests that are not recorded yet are written to O(record) on the controller.
-  - Each pull is a systemd unit C(tars-pull-IMAGE.service). It goes on if the connection breaks; the next run finds it.
-attributes:
+  - Each pull is a systemd unit C(tars-pull-IMAGE.service). It continues if the connection breaks; the next run finds
+it. attributes:
   check_mode:
     support: full
     description: Reports which images would be pulled.
@@ -20,7 +20,7 @@ attributes:
     description: Shows the images with their digests before and after.
   idempotent:
     support: full
-    description: A second run changes nothing and asks no registry.
+    description: A second run changes nothing and contacts no registry.
 options:
   images:
     description: Images by name and exact version, such as V(postgres:17.6).
@@ -28,20 +28,20 @@ options:
     elements: str
     required: true
   record:
-    description: YAML file on the controller with the digest of each image. Is created.
+    description: YAML file on the controller with the digest of each image. It is created if needed.
     type: path
     required: true
   recorded:
-    description: What O(record) holds. Filled in by the action plugin.
+    description: The content of O(record). Filled in by the action plugin.
     type: dict
     default: {}
-  room:
-    description: Free space that has to be there, in every run, before anything is pulled or recorded.
+  disk_space:
+    description: Free disk space that is required in every run, before anything is pulled or recorded.
     type: dict
     suboptions:
-      places:
-        description: Folders whose file systems need it. One that is not there yet will lie where the next one above
-          it does.
+      folders:
+        description: Folders whose file systems need it. For a folder that does not exist yet, the next one above it
+          counts.
         type: list
         elements: path
         required: true
@@ -56,10 +56,16 @@ EXAMPLES = r"""
   tars.home.image_digests:
     images: ["postgres:17.6", "redis:8.0.2"]
     record: "{{ inventory_dir }}/recorded/images.yml"
-    room: {places: [/var/lib/docker], mib: 4096}
+    disk_space: {folders: [/var/lib/docker], mib: 4096}
 """
 
 RETURN = r"""
+changes:
+  description: The images that were, or in check mode would be, pulled.
+  returned: success
+  type: list
+  elements: str
+  sample: ["pull postgres:17.6"]
 digests:
   description: The digest of each image that is on the machine.
   returned: success
@@ -72,63 +78,42 @@ pinned:
   sample: {"postgres:17.6": "postgres:17.6@sha256:00bc86618629af00d2937fdc5a5d63db3ff8450acf52f0636ec813c7f4902929"}
 """
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.tars.home.plugins.module_utils.docker import images
-from ansible_collections.tars.home.plugins.module_utils.system import jobs
+from collections.abc import Mapping
+from typing import Any
 
-ARGUMENTS = {
-    "images": {"type": "list", "elements": "str", "required": True},
-    "record": {"type": "path", "required": True},
-    "recorded": {"type": "dict", "default": {}},
-    "room": {
-        "type": "dict",
-        "options": {
-            "places": {"type": "list", "elements": "path", "required": True},
-            "mib": {"type": "int", "required": True},
+from ansible_collections.tars.home.plugins.module_utils.docker.images import Change, Goal, State
+from ansible_collections.tars.home.plugins.module_utils.docker.pull import Images
+from ansible_collections.tars.home.plugins.module_utils.resource.converge import Resource
+from ansible_collections.tars.home.plugins.module_utils.resource.module_task import managing
+
+
+def resource(params: Mapping[str, Any]) -> Resource[State, Change]:
+    """Return the images as a resource."""
+    goal = Goal(list(dict.fromkeys(params["images"])), params["recorded"], params["record"])
+    space = params["disk_space"] or {"folders": [], "mib": 0}
+    return Images(goal, space["folders"], space["mib"]).resource()
+
+
+TASK = managing(
+    {
+        "images": {"type": "list", "elements": "str", "required": True},
+        "record": {"type": "path", "required": True},
+        "recorded": {"type": "dict", "default": {}},
+        "disk_space": {
+            "type": "dict",
+            "options": {
+                "folders": {"type": "list", "elements": "path", "required": True},
+                "mib": {"type": "int", "required": True},
+            },
         },
     },
-}
+    resource,
+)
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    names, recorded = list(dict.fromkeys(module.params["images"])), module.params["recorded"]
-
-    def read() -> dict:
-        if module.get_bin_path("docker") is None:
-            return {}
-        return images.present(names, module.run_command(images.query(names))[1])
-
-    present = before = read()
-    wanted = images.wanted(names, before, recorded)
-    pending, units = [], []
-    if wanted and not module.check_mode:
-        pulls = [jobs.Job(images.unit(name), ("docker", "pull", name)) for name in wanted]
-        try:
-            for job in pulls:
-                jobs.begin(module.run_command, job)
-            running = jobs.attend(module.run_command, pulls)
-        except jobs.JobError as error:
-            module.fail_json(
-                msg=f"{error}\nNext: check that the registry (or mirror) has this version, then run again."
-            )
-        units = [job.unit for job in running]
-        pending = [images.progress(job.command[-1], jobs.tail(job, 1000)) for job in running]
-        present = read()
-        absent = [name for name in names if name not in present]
-        if absent and not running:
-            module.fail_json(
-                msg=f"Pulled, yet no digest is known of {', '.join(absent)}. Next: docker image inspect {absent[0]}"
-            )
-
-    moved = images.contradictions(recorded, present)
-    if moved:
-        module.fail_json(
-            msg="\n".join(moved)
-            + f"\nNext: where the new image is meant, delete its line in {module.params['record']} and run again; "
-            "where not, ask for the version you had by another tag, and remove the image here with docker image rm."
-        )
-    module.exit_json(pending=pending, units=units, **images.report(names, recorded, before, present))
+    """Run as a module."""
+    TASK.main()
 
 
 if __name__ == "__main__":

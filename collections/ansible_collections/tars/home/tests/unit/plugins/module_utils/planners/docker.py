@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ansible_collections.tars.home.plugins.module_utils.docker import compose, daemon_plan, installation
+from ansible_collections.tars.home.plugins.module_utils.docker import compose, daemon_plan, images, installation
 from ansible_collections.tars.home.plugins.module_utils.docker.service import Service
 from ansible_collections.tars.home.plugins.module_utils.system import apt_sources
 from ansible_collections.tars.home.tests.unit.plugins.module_utils.planners.planner import Case, Planner
@@ -61,9 +61,23 @@ def _project(case: Case) -> compose.State:
     return compose.State(case["desired"], [compose.Container(**container) for container in case["current"]])
 
 
+Images = tuple[images.State, images.Goal]
+
+
+def _images(case: Case) -> Images:
+    desired = case["desired"]
+    goal = images.Goal(desired["images"], desired.get("recorded", {}), "recorded/images.yml")
+    return images.State(case["current"]["present"], full=case["current"].get("full", "")), goal
+
+
 PLANNERS: dict[str, Planner] = {
     "docker/compose": Planner(_project, lambda case, state: compose.plan(state, "tars"), compose.predict),
     "docker/daemon": Planner(_daemon, lambda case, current: daemon_plan.plan(*current), _predict_daemon),
+    "docker/images": Planner(
+        _images,
+        lambda case, current: images.plan(*current),
+        lambda current, changes: (images.predict(current[0], changes, current[1]), current[1]),
+    ),
     "docker/installation": Planner(
         _installation, lambda case, current: installation.plan(*current), _predict_installation
     ),
