@@ -94,6 +94,7 @@ class State:
 
     Attributes:
         installed, held: packages, and those that apt-mark holds.
+        unpacked: packages whose installation has not ended, because it still runs or was interrupted.
         plugins: `compose` and `buildx`, as far as docker finds their programs.
         dockerd, owner: path of a daemon, and the package it belongs to.
         snap: file of a snap.
@@ -108,6 +109,7 @@ class State:
 
     installed: frozenset[str] = frozenset()
     held: frozenset[str] = frozenset()
+    unpacked: frozenset[str] = frozenset()
     plugins: frozenset[str] = frozenset()
     dockerd: str = ""
     owner: str = ""
@@ -140,7 +142,7 @@ def choose(state: State, goal: Goal) -> tuple[str, list[str]]:
         InstallationError: the present Docker can neither be used nor be completed without removing packages.
     """
     _refuse_other_kinds(state)
-    engine = next((name for name in ENGINES if name in state.installed), None)
+    engine = next((name for name in ENGINES if name in state.installed | state.unpacked), None)
     if engine is None and state.dockerd:
         owner = f"comes from the package {state.owner}" if state.owner else "does not belong to a package"
         raise InstallationError(

@@ -87,6 +87,7 @@ def parse(output: str, goal: Goal) -> State:
     return State(
         installed=apt.installed(packages),
         held=apt.held(packages),
+        unpacked=apt.unpacked(packages),
         plugins=frozenset(plugins.split()),
         dockerd=dockerd.strip(),
         snap=snap.partition("\n")[0],
@@ -152,7 +153,7 @@ def write(changes: Sequence[Change], goal: Goal, run: jobs.Run = attempt) -> Opt
     job = jobs.Job(JOB, tuple(install), apt.ENVIRONMENT)
     try:
         if not jobs.begin(run, job):
-            return Pending({"pending": [jobs.EARLIER], "units": [job.unit]})
+            return Pending({"pending": jobs.tail(job, 1) or [jobs.EARLIER], "units": [job.unit]})
         if jobs.attend(run, [job]):
             return Pending({"pending": jobs.tail(job, 1) or ["apt-get starts"], "units": [job.unit]})
     except jobs.JobError as error:

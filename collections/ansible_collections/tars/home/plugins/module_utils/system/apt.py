@@ -89,6 +89,12 @@ def installed(output: str) -> frozenset[str]:
     return frozenset(name for name, status, _ in _rows(output) if status == "installed")
 
 
+def unpacked(output: str) -> frozenset[str]:
+    """Return the packages whose files are present, but whose installation has not ended, by dpkg-query's output."""
+    ended = ("installed", "config-files", "not-installed")
+    return frozenset(name for name, status, _ in _rows(output) if status not in ended)
+
+
 def held(output: str) -> frozenset[str]:
     """Return the packages that apt-mark holds by dpkg-query's output, installed or not."""
     return frozenset(name for name, _, want in _rows(output) if want == "hold")

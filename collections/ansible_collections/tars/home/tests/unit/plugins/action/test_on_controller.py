@@ -175,12 +175,15 @@ def test_files_that_are_as_wanted_are_no_work_for_a_module(tmp_path: Path) -> No
         assert end.startswith("FAILED") and "/nonexistent/python3" in str(result), (name, result)
 
 
-def test_room_is_asked_for_before_any_module(tmp_path: Path) -> None:
+def test_free_disk_space_is_read_without_a_module_and_missing_space_reported_by_it(tmp_path: Path) -> None:
     wanted = {"images": [], "record": str(tmp_path / "record.yml")}
-    end, result = run("image_digests", {**wanted, "room": {"places": [str(tmp_path)], "mib": 10**9}})
+    interpreter = f"-eansible_python_interpreter={sys.executable}"
+    end, result = run(
+        "image_digests", {**wanted, "disk_space": {"folders": [str(tmp_path)], "mib": 10**9}}, interpreter
+    )
     assert end.startswith("FAILED")
-    assert f"{10**9} MiB free are wanted" in result["msg"] and str(tmp_path) in result["msg"]
-    end, result = run("image_digests", {**wanted, "room": {"places": [str(tmp_path / "to come")], "mib": 1}})
+    assert f"{10**9} MiB free" in result["msg"] and str(tmp_path) in result["msg"]
+    end, result = run("image_digests", {**wanted, "disk_space": {"folders": [str(tmp_path / "to come")], "mib": 1}})
     assert (end, result["changed"], result["pinned"]) == ("SUCCESS", False, {})
 
 

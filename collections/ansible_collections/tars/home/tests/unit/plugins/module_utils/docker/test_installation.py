@@ -9,7 +9,7 @@ GOAL = Goal("docker", {"distribution": DEBIAN, "docker": DOCKER}, "Debian 13", R
 OWN = "/etc/apt/sources.list.d/tars-docker.sources"
 THEIRS = "/etc/apt/sources.list.d/docker.list"
 SECTIONS = [
-    "docker-ce\tinstalled\thold\ndocker-ce-cli\tconfig-files\tinstall\n",
+    "docker-ce\tinstalled\thold\ndocker-ce-cli\tconfig-files\tinstall\ncontainerd.io\thalf-configured\tinstall\n",
     "compose\n",
     "/usr/bin/dockerd\n",
     "",
@@ -23,6 +23,7 @@ SECTIONS = [
 READ = State(
     installed=frozenset({"docker-ce"}),
     held=frozenset({"docker-ce"}),
+    unpacked=frozenset({"containerd.io"}),
     plugins=frozenset({"compose"}),
     dockerd="/usr/bin/dockerd",
     rootless=("/home/a/.config/systemd/user/docker.service",),

@@ -47,7 +47,7 @@ def _installation(case: Case) -> Installation:
     if current.get("entry") == "own":
         current["entry"] = REPOSITORY.text
     sets: dict[str, Any] = {
-        key: frozenset(current.pop(key, ())) for key in ("installed", "held", "plugins", "lost_keys")
+        key: frozenset(current.pop(key, ())) for key in ("installed", "held", "unpacked", "plugins", "lost_keys")
     }
     rootless = tuple(current.pop("rootless", ()))
     return installation.State(**sets, rootless=rootless, sources=sources, **current), goal
