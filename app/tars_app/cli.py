@@ -20,7 +20,7 @@ OLDEST_HEARTBEAT_S = 300.0
 
 
 def main() -> None:
-    """Entry of the command."""
+    """Run the command."""
     parser = argparse.ArgumentParser(prog="tars-app", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("serve", help="answer over HTTP")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One JSON object a line on stderr. Questions, answers and the content of documents are never logged."""
+"""Log one JSON object per line to stderr. Questions, answers and the content of documents are never logged."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ _QUIETER = ("httpx", "httpx2", "httpcore", "chromadb", "alembic", "dramatiq", "u
 
 
 class JsonFormatter(logging.Formatter):
-    """Fields given as `extra={"fields": {...}}` join the object."""
+    """Format a record as a JSON object; fields passed as `extra={"fields": {...}}` become part of it."""
 
     def format(self, record: logging.LogRecord) -> str:
+        """Return the record as one line."""
         entry: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
@@ -30,11 +31,11 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure_logging(level: str) -> None:
-    """Send the whole process's log to stderr as JSON lines."""
+    """Send the log of the whole process to stderr as JSON lines."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in _QUIETER:
         logging.getLogger(name).setLevel(logging.WARNING)
-    # Each failed job as a traceback, at every attempt; the worker has said in a line what is wrong.
+    # It logs a traceback for every attempt at a failed job; the job has logged the reason already.
     logging.getLogger("dramatiq.worker.WorkerThread").setLevel(logging.CRITICAL)

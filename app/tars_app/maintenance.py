@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The rounds of the worker: follow the shares, queue what is new, and keep both stores in line."""
+"""The passes of the worker: follow the shares, queue what is new, and keep both stores in line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tars_app.dependencies import Dependencies
 from tars_app.documents.reconcile import queue_waiting, reconcile
 from tars_app.documents.repository import forget_queued
 from tars_app.documents.sweep import remove_unclaimed, sweep
-from tars_app.health import rounds
+from tars_app.health import passes
 from tars_app.kit.errors import Unavailable, summarize
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ PROGRESS_INTERVAL_S = 30.0
 
 
 class MaintenanceLoop:
-    """The work that is repeated. A step that fails is logged and repeated in the next round; the others are done."""
+    """The work that is repeated. A step that fails is logged and repeated in the next pass; the others are done."""
 
     def __init__(self, dependencies: Dependencies, send: Callable[[UUID], None]) -> None:
         self._dependencies = dependencies
@@ -35,22 +35,22 @@ class MaintenanceLoop:
         self._took_over = False
         self._problems: list[str] = []
 
-    def run_round(self) -> None:
-        """Do one round, unless another worker is doing one. Raises nothing."""
+    def run_pass(self) -> None:
+        """Do one pass, unless another worker is doing one. Raises nothing."""
         try:
             self._touch_heartbeat()
             with try_lock(self._dependencies.pool, RECONCILE_LOCK) as held:
                 if held:
                     self._run_steps()
         except Unavailable as error:
-            log.error("Round failed", extra={"fields": {"reason": str(error), "next_step": error.next_step}})
+            log.error("Pass failed", extra={"fields": {"reason": str(error), "next_step": error.next_step}})
         except Exception:
-            log.exception("Round failed")
+            log.exception("Pass failed")
 
     def _run_steps(self) -> None:
         pool, settings = self._dependencies.pool, self._dependencies.settings
         self._problems = []
-        rounds.start_round(pool)
+        passes.start_pass(pool)
         self._step("reading the shares", lambda: reconcile(pool, settings, self._progress))
         self._took_over = self._took_over or self._step("taking over the queue", lambda: forget_queued(pool))
         self._step("queueing documents", lambda: queue_waiting(pool, self._send))
@@ -59,13 +59,13 @@ class MaintenanceLoop:
             "comparing the stores", lambda: sweep(self._dependencies, self._progress)
         ):
             self._next_sweep = time.monotonic() + SWEEP_INTERVAL_S
-        rounds.finish_round(pool, "; ".join(self._problems) or None)
+        passes.finish_pass(pool, "; ".join(self._problems) or None)
 
     def _step(self, name: str, step: Callable[[], object]) -> bool:
         """Do one step; return whether it succeeded.
 
         What a dependency causes is reported by that dependency's own check. Any other failure is a problem of the
-        round.
+        pass.
         """
         fields = {"step": name}
         try:
@@ -86,7 +86,7 @@ class MaintenanceLoop:
         self._touch_heartbeat()
         if time.monotonic() >= self._next_progress:
             self._next_progress = time.monotonic() + PROGRESS_INTERVAL_S
-            rounds.note_progress(self._dependencies.pool)
+            passes.note_progress(self._dependencies.pool)
 
     def _touch_heartbeat(self) -> None:
         """Tell the health check of the container that the worker makes progress."""

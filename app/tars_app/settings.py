@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every setting of the application, from TARS_* environment variables and files in /run/secrets."""
+"""Settings of the application, from TARS_* environment variables and files in /run/secrets."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 SMALLEST_PROMPT_TOKENS = 768
-"""Rules, a question of ordinary length and two passages need about this much of the context."""
+"""Tokens that the rules, a question of ordinary length and two passages need, about."""
 
 
 class Settings(BaseSettings):
-    """Names are those of the environment, less the prefix; passwords are files `tars_<name>` in the secrets folder."""
+    """The names are those of the environment variables without the prefix; passwords are files `tars_<name>`."""
 
     model_config = SettingsConfigDict(env_prefix="TARS_", frozen=True)
 
@@ -38,9 +38,9 @@ class Settings(BaseSettings):
     seed: int = 0
 
     documents: Annotated[list[Path], NoDecode] = [Path("/documents")]
-    require_mount: bool = Field(True, description="A folder of documents counts as present only while it is a mount")
+    require_mount: bool = Field(True, description="A folder of documents is read only while it is a mount point")
     scan_interval_s: float = Field(60, gt=0)
-    settle_s: float = Field(2, ge=0, description="A file modified less than this ago is left for the next round")
+    settle_s: float = Field(2, ge=0, description="A file modified less than this ago is left for the next pass")
     max_file_bytes: int = Field(50 * 1024 * 1024, gt=0)
     worker_threads: int = Field(2, ge=1, le=32)
     heartbeat: Path = Field(Path("/tmp/tars-worker"), description="Touched by the worker; read by its health check")
@@ -49,15 +49,21 @@ class Settings(BaseSettings):
         Path("/authority/root.pem"), description="Root certificate that devices are offered to trust"
     )
 
-    chunk_words: int = Field(180, ge=20, description="all-minilm reads 256 tokens; more words would not be embedded")
+    chunk_words: int = Field(
+        180, ge=20, description="Most words of a chunk; all-minilm reads 256 tokens and ignores the rest"
+    )
     chunk_characters: int = Field(1000, ge=200)
     text_search: str = Field("english", pattern=r"^[a-z_]+$", description="PostgreSQL text search configuration")
     sources_per_answer: int = Field(5, ge=1, le=20)
     relevant_share: float = Field(
         0.5, ge=0, le=1, description="Share of the best passage's score below which one would only distract the model"
     )
-    min_similarity: float = Field(0.25, ge=0, le=1, description="Cosine below which a passage is no evidence")
-    min_coverage: float = Field(0.34, ge=0, le=1, description="Share of the question's words below which it is none")
+    min_similarity: float = Field(
+        0.25, ge=0, le=1, description="Cosine similarity below which a passage is not evidence"
+    )
+    min_coverage: float = Field(
+        0.34, ge=0, le=1, description="Share of the question's words below which it is not evidence"
+    )
 
     host: str = "0.0.0.0"
     port: int = 8000
@@ -69,7 +75,7 @@ class Settings(BaseSettings):
         return [Path(part) for part in value.split(":") if part] if isinstance(value, str) else value
 
     @model_validator(mode="after")
-    def _room_for_passages(self) -> Self:
+    def _leave_context_for_passages(self) -> Self:
         if self.context_tokens - self.answer_tokens < SMALLEST_PROMPT_TOKENS:
             raise ValueError(
                 f"context_tokens ({self.context_tokens}) leaves {self.context_tokens - self.answer_tokens} tokens "

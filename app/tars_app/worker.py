@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The worker: it runs the maintenance rounds, and reads the documents in the queue."""
+"""The worker: it runs the maintenance passes, and reads the documents in the queue."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def run_worker(settings: Settings) -> None:
     maintenance = MaintenanceLoop(dependencies, send)
     try:
         while not stop.is_set():
-            maintenance.run_round()
+            maintenance.run_pass()
             stop.wait(settings.scan_interval_s)
     finally:
         worker.stop(timeout=STOP_WITHIN_MS)

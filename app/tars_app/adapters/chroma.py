@@ -58,7 +58,7 @@ class VectorIndex:
         return [(chunk_id, 1 - distance) for i, distance in pairs if (chunk_id := as_uuid(i))]
 
     def remove(self, ids: Iterable[object]) -> None:
-        """Remove vectors. An id without a vector is no error."""
+        """Remove vectors. An id without a vector is ignored."""
         if names := [str(i) for i in ids]:
             self._post("delete", {"ids": names})
 
@@ -89,7 +89,7 @@ class VectorIndex:
             return self._request("POST", f"/collections/{collection}/{action}", json=body)
 
     def _current_collection(self, lost: str | None = None) -> str:
-        """Return the id of the collection; `lost` is one that no longer exists. Only one thread looks it up."""
+        """Return the id of the collection; `lost` is one that no longer exists. One thread at a time requests it."""
         with self._lock:
             if self._collection is None or self._collection == lost:
                 settings = {"hnsw": {"space": "cosine"}}

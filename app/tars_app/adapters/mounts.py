@@ -72,7 +72,7 @@ def _is_skipped(name: str) -> bool:
 def _is_text(name: str) -> bool:
     try:
         name.encode()
-    except UnicodeEncodeError:  # bytes that are no UTF-8 cannot be stored as a path
+    except UnicodeEncodeError:  # bytes that are not UTF-8 cannot be stored as a path
         return False
     return True
 
@@ -125,7 +125,7 @@ def list_share(root: Path, require_mount: bool = True, progress: Callable[[], No
             _report(root, folder, error, listing)
         progress()
     if require_mount and _mount_of(root) != mount:
-        raise ShareUnavailable(f"{root} was mounted again while it was being read; the next round reads it")
+        raise ShareUnavailable(f"{root} was mounted again while it was being read; the next pass reads it")
     return listing
 
 

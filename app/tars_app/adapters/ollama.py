@@ -53,7 +53,7 @@ def embed(client: ollama.Client, model: str, texts: Sequence[str]) -> list[Vecto
 def embed_passages(client: ollama.Client, model: str, texts: Sequence[str]) -> list[Vector | None]:
     """Return one vector per text, in order; None for a text on which the model fails.
 
-    A batch that fails is halved until the text at fault is alone. Then a sample tells whether the model fails on
+    A batch that fails is halved until the text at fault is alone. Then a sample shows whether the model fails on
     everything.
 
     Raises:

@@ -36,7 +36,7 @@ def as_unavailable(error: psycopg.Error) -> Unavailable | None:
     """Return what is wrong with the database as a whole, None where only this statement failed.
 
     psycopg raises OperationalError for both: a server that is down, and a value that exceeds one of its limits. The
-    SQLSTATE tells them apart (PostgreSQL documentation, appendix A).
+    SQLSTATE distinguishes them (PostgreSQL documentation, appendix A).
     """
     code = error.sqlstate
     if code is None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The prompt, within the tokens there are."""
+"""Build a prompt within a limit of tokens."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tars_app.retrieval.service import Passage
 CHARACTERS_PER_TOKEN = 3.0
 """Conservative for European languages: 3.6 to 4.6 were counted with the tokenizers of SmolLM2, Llama 3 and Mistral."""
 TOKENS_PER_MESSAGE = 12
-"""What a chat template adds around a message, and some."""
+"""Upper bound of what a chat template adds around a message."""
 
 RULES = (
     "You answer questions about the documents of a household. "
@@ -23,17 +23,17 @@ RULES = (
     "If they do not answer the question, say that the documents do not say."
 )
 CLOSING = "Using only the text above, answer in one sentence: "
-"""With the order of the passages, the shape that the smallest model answers best: of thirteen, on seven questions."""
+"""Together with the order of the passages, the best of thirteen forms for the smallest model, on seven questions."""
 _FENCE = "```"
 
 
 class QuestionTooLong(Exception):
-    """Not even the first passage fits beside the question."""
+    """No passage fits into the prompt beside the question."""
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """Messages for the model, the passages they hold, and how many tokens that is at most."""
+    """Messages for the model, the passages they contain, and an upper estimate of their tokens."""
 
     messages: list[Message]
     passages: list[Passage]
@@ -41,22 +41,22 @@ class Prompt:
 
 
 def estimate_tokens(text: str) -> int:
-    """An upper estimate of a text's tokens: a third of its ASCII characters, and one for every other."""
+    """Return an upper estimate of a text's tokens: a third of its ASCII characters, plus all other characters."""
     plain = sum(character.isascii() for character in text)
     return ceil(plain / CHARACTERS_PER_TOKEN) + (len(text) - plain)
 
 
 def fence(number: int, passage: Passage) -> str:
-    """A passage between marks that its own text cannot close."""
+    """Return a passage between marks that its own text cannot close."""
     title = re.sub(r"[^\w .,()+&-]", "_", passage.title)
     text = passage.text.replace(_FENCE, "'''")
     return f"[{number}] {title}\n{_FENCE}\n{text}\n{_FENCE}"
 
 
 def build_prompt(question: str, passages: Sequence[Passage], most_tokens: int) -> Prompt:
-    """The rules, as many whole passages as fit, the best served first, and the question.
+    """Return a prompt of the rules, as many whole passages as fit, the best ones first, and the question.
 
-    In the prompt the best passage stands last, next to the question: a small model answers from what is near.
+    In the text, the best passage is the last, next to the question: a small model answers from what is near.
 
     Raises:
         QuestionTooLong: nothing fits.

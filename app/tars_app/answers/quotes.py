@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Finding the sentence of a passage that supports an answer. A quote is a piece of the passage, to the letter."""
+"""Find the sentence of a passage that supports an answer. A quote is a piece of the passage, letter for letter."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ LONGEST_QUOTE = 300
 _MARKER = re.compile(r"\[(\d{1,2})\]")
 _WORD = re.compile(r"\w+")
 _RIVAL = 0.75
-"""A passage no marker names is cited too, if its sentence fits at least this well compared to the best."""
+"""A passage without a marker is cited too if the score of its sentence is at least this share of the best."""
 MOST_CITATIONS = 3
 _TWO_SENTENCES = 0.9
-"""Two sentences are quoted only if they fit clearly better than either alone."""
+"""Two sentences are quoted only if they score clearly higher than either alone."""
 
 
 @dataclass(frozen=True)
@@ -33,17 +33,15 @@ class Quote:
 
 
 def find_quotes(question: str, answer: str, texts: Sequence[str], scores: Sequence[float]) -> list[Quote]:
-    """The best sentence, or two neighbours, of each passage that the answer rests on, the best first.
+    """Return the best sentence, or two neighbours, of each passage that supports the answer, the best first.
 
-    At least one if there is a passage.
-
-    `scores` (0..1) are what retrieval thought of the passages: a small model's answer alone is a poor guide.
-    A passage counts as used if the answer names it ([1]) and shares words with it, or shares about as many rare words
-    with it as with the best.
+    There is at least one if there is a passage. `scores` (0 to 1) are those of retrieval: a small model's answer alone
+    is a poor guide. A passage counts as used if the answer names it ([1]) and shares words with it, or shares about as
+    many rare words with it as with the best.
     """
     spans = [sentences(text) for text in texts]
-    singles = [[text[span.start : span.end] for span in found] for text, found in zip(texts, spans, strict=True)]
-    pairs = [_pairs(text, found) for text, found in zip(texts, spans, strict=True)]
+    singles = [[text[span.start : span.end] for span in of_text] for text, of_text in zip(texts, spans, strict=True)]
+    pairs = [_pairs(text, of_text) for text, of_text in zip(texts, spans, strict=True)]
     weights = _weights(question, answer, [piece for of_text in singles for piece in of_text])
     best = [
         max(
@@ -65,14 +63,14 @@ def find_quotes(question: str, answer: str, texts: Sequence[str], scores: Sequen
     return used[:MOST_CITATIONS] or best[:1]
 
 
-def _pairs(text: str, found: Sequence[Span]) -> list[str]:
-    """Neighbouring sentences of one paragraph that fit into a quote together: "it" points to the one before."""
-    neighbours = [(first, second) for first, second in pairwise(found) if not second.opens]
+def _pairs(text: str, spans: Sequence[Span]) -> list[str]:
+    """Return neighbouring sentences of one paragraph that fit into a quote: "it" refers to the sentence before."""
+    neighbours = [(first, second) for first, second in pairwise(spans) if not second.opens]
     return [text[a.start : b.end] for a, b in neighbours if b.end - a.start <= LONGEST_QUOTE]
 
 
 def cut(sentence: str, weights: Mapping[str, float]) -> str:
-    """The sentence, or where it is long the stretch of whole words with the most weight."""
+    """Return the sentence, or of a long one the stretch of whole words with the highest weight."""
     if len(sentence) <= LONGEST_QUOTE:
         return sentence
     words = [(match.start(), match.end(), weights.get(_stem(match[0]), 0.0)) for match in _WORD.finditer(sentence)]
@@ -88,17 +86,17 @@ def cut(sentence: str, weights: Mapping[str, float]) -> str:
 
 
 def _stem(word: str) -> str:
-    """Enough for "service", "services" and "serviced" to meet, in any language that inflects at the end."""
+    """Return a prefix that "service", "services" and "serviced" share, in any language with inflected endings."""
     return word.casefold()[:5]
 
 
 def _words(text: str) -> list[str]:
-    """Without words of two letters, which say little and are rare among few sentences by chance."""
+    """Return the stems of a text without words of two letters, which are rare among few sentences by chance."""
     return [_stem(word) for word in _WORD.findall(_MARKER.sub(" ", text)) if len(word) > 2 or not word.isalpha()]
 
 
 def _weights(question: str, answer: str, pieces: Sequence[str]) -> dict[str, float]:
-    """Rarity, among the sentences at hand, of each word of question or answer; twice that of a word of both."""
+    """Return the rarity, among these sentences, of each word of question or answer; double for words of both."""
     frequency = Counter(word for piece in pieces for word in set(_words(piece)))
     asked, answered = set(_words(question)), set(_words(answer))
     both = asked & answered

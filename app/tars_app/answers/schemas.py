@@ -9,14 +9,14 @@ from tars_app.retrieval.schemas import PassagePlace, PlainText
 
 
 class Question(BaseModel):
-    """What is asked."""
+    """A question."""
 
     question: PlainText = Field(min_length=1, max_length=2000, pattern=r"\S")
     limit: int | None = Field(None, ge=1, le=20, description="Most passages to answer from")
 
 
 class SourceEntry(PassagePlace):
-    """A passage that the model is given."""
+    """A passage in the prompt."""
 
     id: int = Field(description="Number in this answer, from 1, as in citations")
     score: float = Field(ge=0, le=1)
@@ -24,7 +24,7 @@ class SourceEntry(PassagePlace):
 
 
 class Sources(BaseModel):
-    """Event `sources`, the first: what the answer is made from. Empty where nothing in the documents fits."""
+    """Event `sources`, the first: the passages that the answer is based on. Empty where none matches."""
 
     sources: list[SourceEntry]
 
@@ -36,7 +36,7 @@ class Token(BaseModel):
 
 
 class Citation(BaseModel):
-    """A quote that was looked up: it occurs to the letter on that page of the version that was answered from."""
+    """A verified quote: it occurs, letter for letter, on that page of the version that the answer is based on."""
 
     source: int = Field(description="`id` of the source")
     quote: str
@@ -44,7 +44,7 @@ class Citation(BaseModel):
 
 
 class Done(BaseModel):
-    """Event `done`, the last of an answer."""
+    """Event `done`, the last one of an answer."""
 
     answer: str
     citations: list[Citation]
@@ -55,7 +55,7 @@ class Done(BaseModel):
 
 
 class Failure(BaseModel):
-    """Event `error`, the last of a stream that failed. It may come after tokens."""
+    """Event `error`, the last one of an answer that failed. Tokens may precede it."""
 
     message: str
     next_step: str

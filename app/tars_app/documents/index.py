@@ -68,7 +68,7 @@ def announce(pool: Pool, count: int) -> list[UUID]:
 
 
 def abandon(pool: Pool, ids: Sequence[UUID]) -> None:
-    """Have the vectors of these ids removed at once."""
+    """Mark the vectors of these ids for removal at once."""
     with pool.connection() as connection:
         connection.execute("UPDATE unclaimed_vectors SET remove_after = now() WHERE chunk_id = ANY(%s)", (list(ids),))
 
@@ -151,6 +151,6 @@ def note_error(pool: Pool, version_id: UUID, error: str) -> None:
 
 
 def observe_again(pool: Pool, document_id: UUID) -> None:
-    """Have the next round read the file again, because it differs from its record."""
+    """Mark a file that differs from its record for the next pass to read again."""
     with pool.connection() as connection:
         connection.execute("UPDATE documents SET mtime_ns = NULL WHERE id = %s", (document_id,))

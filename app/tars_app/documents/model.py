@@ -44,7 +44,7 @@ class FileObservation:
     """The result of reading a file for its SHA-256, or the reason why it cannot be read.
 
     `settled` is False where the reason may go away without the file's time changing (permissions, a faulty disk): the
-    file is read again in every round.
+    file is read again in every pass.
     """
 
     file: FileStatus

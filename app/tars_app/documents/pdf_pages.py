@@ -27,7 +27,7 @@ def clean(text: str) -> str:
 
 
 def read(content: bytes) -> dict[str, object]:
-    """All pages' text, or one sentence that says why there is none."""
+    """Return the text of all pages, or one sentence with the reason why there is none."""
     try:
         document = pdfium.PdfDocument(content)
     except pdfium.PdfiumError as error:

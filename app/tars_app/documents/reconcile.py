@@ -170,7 +170,7 @@ class _ShareReconciler:
 
 
 def observe_file(settings: Settings, root: Path, path: str, file: FileStatus) -> FileObservation | None:
-    """Read a file; return None where it is still being written, or vanished, and the next round has to read it.
+    """Read a file; return None where it is still being written, or vanished, and the next pass has to read it.
 
     Raises:
         ShareUnavailable: the share does not answer.

@@ -156,6 +156,6 @@ def note_queued(pool: Pool, version_id: UUID) -> None:
 
 
 def forget_queued(pool: Pool) -> None:
-    """Have every waiting version queued again: the last worker may have died while reading it. Twice does no harm."""
+    """Mark every waiting version as not queued: the last worker may have died while reading it. Twice does no harm."""
     with pool.connection() as connection:
         connection.execute("UPDATE versions SET queued_at = NULL WHERE state = 'pending' AND seen_to IS NULL")

@@ -12,13 +12,13 @@ from pydantic import BaseModel
 
 from tars_app.adapters.postgres import current_schema, required_schema
 from tars_app.dependencies import Dependencies
-from tars_app.health.rounds import last_round
+from tars_app.health.passes import last_pass
 from tars_app.kit.errors import MAX_SUMMARY_CHARACTERS, Unavailable, summarize
 
 TIMEOUT_S = 3.0
 MAX_IDLE_S = 600.0
-"""A worker that makes no progress for this long, and five intervals between rounds, has a problem."""
-MAX_UNFINISHED_ROUNDS = 3
+"""A worker that makes no progress for this long, and five intervals between passes, has a problem."""
+MAX_UNFINISHED_PASSES = 3
 
 
 class Check(BaseModel):
@@ -102,18 +102,18 @@ def _ollama(dependencies: Dependencies) -> str:
 def _documents(dependencies: Dependencies) -> str:
     with dependencies.pool.connection(timeout=TIMEOUT_S) as connection:
         rows = connection.execute("SELECT name, available, detail FROM sources ORDER BY name").fetchall()
-        record = last_round(connection)
+        record = last_pass(connection)
     if record is None or not rows:
         raise Problem("no share was found yet: the worker has not read any, or nothing is mounted")
     unavailable = [f"{row['name']}: {row['detail']}" for row in rows if not row["available"]]
     if unavailable:
         raise Problem("; ".join(unavailable))
     if record.problem:
-        raise Problem(f"the last round of the worker failed: {record.problem}; check the log of the worker container")
-    if record.unfinished >= MAX_UNFINISHED_ROUNDS:
-        raise Problem(f"the worker ended in {record.unfinished} rounds in succession: check the log of its container")
-    # A round that reads many new files takes long, but makes progress.
+        raise Problem(f"the last pass of the worker failed: {record.problem}; check the log of the worker container")
+    if record.unfinished >= MAX_UNFINISHED_PASSES:
+        raise Problem(f"the worker ended in {record.unfinished} passes in succession: check the log of its container")
+    # A pass that reads many new files takes long, but makes progress.
     if record.idle_s > MAX_IDLE_S + 5 * dependencies.settings.scan_interval_s:
         raise Problem(f"the worker has made no progress for {record.idle_s:.0f} s: check that its container is running")
     names = ", ".join(row["name"] for row in rows)
-    return names if record.ever_finished else f"{names} (the first round is running)"
+    return names if record.ever_finished else f"{names} (the first pass is running)"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Alive, ready, and metrics."""
+"""Liveness, readiness, and metrics."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from tars_app.kit.metrics import Metrics
 
 
 def make_router(dependencies: Dependencies, metrics: Metrics) -> APIRouter:
-    """Routes for whoever watches over the service."""
+    """Return the routes for monitoring the service."""
     metrics.registry.register(IndexCollector(dependencies.pool))
     router = APIRouter(tags=["health"])
 
     @router.get("/health")
     def health() -> dict[str, str]:
-        """This process is alive. Says nothing about what it depends on."""
+        """Whether this process is alive; its dependencies may not be."""
         return {"status": "ok", "version": __version__}
 
     @router.get("/ready", responses={503: {"model": Readiness, "description": "Something it depends on is missing"}})
     async def ready(response: Response) -> Readiness:
-        """Every dependency, asked just now."""
+        """The state of every dependency, checked now."""
         result = await check_all(dependencies)
         response.status_code = 200 if result.ready else 503
         return result
 
     @router.get("/metrics", response_class=Response)
     def prometheus() -> Response:
-        """Prometheus' text format."""
+        """The metrics in Prometheus' text format."""
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     return router

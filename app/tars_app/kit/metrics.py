@@ -15,7 +15,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         self.ask_seconds = Histogram(
             "tars_ask_seconds",
-            "Whole answer, from question to last event",
+            "From question to last event of an answer",
             ["outcome"],
             buckets=_SECONDS,
             registry=self.registry,

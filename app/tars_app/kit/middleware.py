@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What holds for every request: a bounded size, headers that forbid what the page does not need, a line in the log."""
+"""Limit the size of every request, add security headers to its response, and log it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 log = logging.getLogger(__name__)
 
-MOST_BODY_BYTES = 64 * 1024
-TOO_LARGE = f"The request is larger than {MOST_BODY_BYTES} bytes. Ask in fewer words."
+MAX_BODY_BYTES = 64 * 1024
+TOO_LARGE = f"The request is larger than {MAX_BODY_BYTES} bytes. Ask in fewer words."
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
@@ -31,7 +31,7 @@ _QUIET = frozenset({"/health", "/ready", "/metrics"})
 
 
 class RequestGuard:
-    """ASGI middleware; it passes streams through as they come."""
+    """ASGI middleware; it passes streams on without buffering."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -50,7 +50,7 @@ class RequestGuard:
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers[name] = value
-                # The page is asked for again each time, so that no browser mixes the files of two releases.
+                # Browsers revalidate the page each time, so that they never mix the files of two releases.
                 headers["Cache-Control"] = "no-store" if scope["path"].startswith("/api/") else "no-cache"
             await send(message)
 
@@ -60,13 +60,13 @@ class RequestGuard:
             nonlocal arrived
             message = await receive()
             arrived += len(message.get("body", b""))
-            if arrived > MOST_BODY_BYTES:
+            if arrived > MAX_BODY_BYTES:
                 raise HTTPException(413, TOO_LARGE)
             return message
 
         try:
             announced = Headers(scope=scope).get("content-length", "0")
-            if announced.isdigit() and int(announced) > MOST_BODY_BYTES:
+            if announced.isdigit() and int(announced) > MAX_BODY_BYTES:
                 await JSONResponse({"detail": TOO_LARGE}, 413)(scope, receive, guarded_send)
             else:
                 await self._app(scope, guarded_receive, guarded_send)
@@ -74,7 +74,7 @@ class RequestGuard:
             if scope["path"] not in _QUIET:
                 fields = {
                     "method": scope["method"],
-                    "path": scope["path"],  # without the query: what people look for is theirs
+                    "path": scope["path"],  # without the query, which is private
                     "status": status,
                     "seconds": round(time.monotonic() - started, 3),
                 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Full text search in PostgreSQL, ranked by BM25 (Robertson and Zaragoza 2009; k1 = 1.2, b = 0.75).
+"""Full-text search in PostgreSQL, ranked by BM25 (Robertson and Zaragoza 2009; k1 = 1.2, b = 0.75).
 
 PostgreSQL's own ts_rank knows nothing of how rare a word is: a question's "need" would weigh as much as its "boiler".
 """
@@ -47,12 +47,12 @@ class TextHit:
 
 
 def search_text(pool: Pool, language: str, question: str, limit: int) -> list[TextHit]:
-    """The chunks that fit the question's words best, best first. Raises psycopg.Error."""
+    """Return the chunks that match the question's words best, best first."""
     with pool.connection() as connection:
         rows = connection.execute(_SEARCH, {"language": language, "question": question, "limit": limit})
         return [TextHit(row["id"], float(row["coverage"])) for row in rows]
 
 
 def has_operators(question: str) -> bool:
-    """Whether the question uses web search syntax ("a phrase", -without, OR), which results then have to satisfy."""
+    """Return whether the question uses web search syntax ("a phrase", -without, OR), which results have to match."""
     return bool(_OPERATORS.search(question))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One ranking out of two."""
+"""Fuse two rankings into one."""
 
 from __future__ import annotations
 
@@ -22,11 +22,10 @@ class Fused(Generic[K]):
 
 
 def fuse(lexical: Mapping[K, float], dense: Mapping[K, float], limit: int) -> list[Fused[K]]:
-    """Reciprocal rank fusion of two mappings from result to strength (0..1), each in the order of its ranking.
+    """Fuse two mappings from result to strength (0 to 1), each in the order of its ranking, by reciprocal ranks.
 
-    Ranks order the results, as the two strengths are not comparable. But ranks say nothing about how good a result is
-    (the first of nothing useful is a first), so the score shown is the strength of the evidence:
-    1 - (1 - lexical)(1 - dense).
+    Ranks order the results, as the two strengths are not comparable. A rank does not measure how good a result is, so
+    the score is the strength of the evidence: 1 - (1 - lexical)(1 - dense).
     """
     ranks: dict[K, float] = {}
     for ranking in (lexical, dense):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What retrieval says over HTTP."""
+"""Passages in the HTTP API."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pydantic import AfterValidator, BaseModel, Field
 EXCERPT_CHARACTERS = 300
 
 PlainText = Annotated[str, AfterValidator(lambda text: text.replace("\x00", " "))]
-"""Text that PostgreSQL takes: it has no NUL."""
+"""Text without NUL, which PostgreSQL does not accept."""
 
 
 class PassagePlace(BaseModel):
-    """A passage and where it stands."""
+    """A passage and its place."""
 
     chunk_id: UUID
     document_id: UUID
@@ -28,7 +28,7 @@ class PassagePlace(BaseModel):
 
 
 class SearchResult(PassagePlace):
-    """A passage that fits a query."""
+    """A passage that matches a query."""
 
     id: int = Field(description="Number within this answer, from 1")
     score: float = Field(ge=0, le=1, description="Strength of the evidence")

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The household's authority, for devices that are to trust it."""
+"""Offer the certificate of the household's certificate authority to devices."""

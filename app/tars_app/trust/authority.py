@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The authority's certificate in the forms that devices take."""
+"""The certificate of the household's certificate authority, in the formats that devices accept."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ NAME = "T.A.R.S. household authority"
 
 @dataclass(frozen=True)
 class Authority:
-    """A root certificate: PEM as Linux takes it, and DER as everything else does."""
+    """A root certificate: PEM for Linux, DER for all other systems."""
 
     pem: str
     der: bytes
 
     @property
     def fingerprint(self) -> bytes:
-        """SHA-256 of the DER form, which is what devices show."""
+        """SHA-256 of the DER format, which is the fingerprint that devices show."""
         return hashlib.sha256(self.der).digest()
 
     @property
@@ -31,7 +31,7 @@ class Authority:
         return [self.fingerprint[start : start + 8].hex(":").upper() for start in range(0, 32, 8)]
 
     def profile(self) -> bytes:
-        """A configuration profile for Apple's devices (payload types Configuration and com.apple.security.root).
+        """Return a configuration profile for Apple devices (payload types Configuration and com.apple.security.root).
 
         The same certificate always gives the same identifiers, so that installing it again replaces it.
         """
@@ -52,14 +52,14 @@ class Authority:
                 "PayloadIdentifier": identifier,
                 "PayloadUUID": str(uuid.uuid5(uuid.NAMESPACE_OID, identifier)).upper(),
                 "PayloadDisplayName": NAME,
-                "PayloadDescription": "Lets this device know the servers of the household. It vouches for no others.",
+                "PayloadDescription": "Lets this device trust the servers of the household, and no others.",
                 "PayloadContent": [root],
             }
         )
 
 
 def load(path: Path) -> Authority | None:
-    """The authority whose certificate lies at a path; None where none lies there."""
+    """Return the authority whose certificate is at a path, None where there is none."""
     try:
         pem = path.read_text("ascii")
         return Authority(pem, ssl.PEM_cert_to_DER_cert(pem))

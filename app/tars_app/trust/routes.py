@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a device learns to trust this service: a page that tells it, and the certificate to download."""
+"""The page with instructions to trust this service, and the certificate to download."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ FORMS: dict[str, tuple[str, Callable[[Authority], bytes]]] = {
     "pem": ("application/x-pem-file", lambda authority: authority.pem.encode()),
     "mobileconfig": ("application/x-apple-aspen-config", Authority.profile),
 }
-"""File name extension -> media type and content; by its media type a phone offers to install it."""
+"""File name extension -> media type and content. Phones offer to install a file of these media types."""
 
 
 def make_router(settings: Settings) -> APIRouter:
-    """Routes for devices that do not trust this service yet."""
+    """Return the routes for devices that do not trust this service yet."""
     router = APIRouter(tags=["trust"])
 
     def authority() -> Authority:
-        found = load(settings.authority)
-        if found is None:
-            raise HTTPException(404, "This service was given no authority to show.")
-        return found
+        loaded = load(settings.authority)
+        if loaded is None:
+            raise HTTPException(404, "This service has no certificate authority to show.")
+        return loaded
 
     @router.get("/trust", response_class=HTMLResponse)
     def page() -> str:
-        """What to do on each kind of device, and the fingerprint to compare."""
+        """Instructions for each kind of device, and the fingerprint to compare."""
         return PAGE.substitute(dict(zip("abcd", authority().fingerprint_groups, strict=True)))
 
     @router.get("/trust/tars-household.{form}", response_class=Response)
     def certificate(form: str) -> Response:
-        """The authority's certificate: crt (DER), pem, or mobileconfig for Apple's devices."""
+        """The certificate: crt (DER), pem, or mobileconfig for Apple devices."""
         if form not in FORMS:
             raise HTTPException(404, f"There is no such form; there are {', '.join(FORMS)}.")
         media_type, content = FORMS[form]

@@ -35,7 +35,7 @@ function setBusy(busy) {
   const focused = document.activeElement;
   send.hidden = busy;
   stop.hidden = !busy;
-  // A button that vanishes under the focus would drop it to the top of the page.
+  // Hiding the focused button would move the focus to the top of the page.
   if (focused === send || focused === stop) box.focus();
 }
 
@@ -79,7 +79,7 @@ box.addEventListener("keydown", (event) => {
 });
 
 document.addEventListener("keydown", (event) => {
-  // An open sheet takes Esc for itself.
+  // An open sheet handles Esc itself.
   if (event.key === "Escape" && !document.querySelector("dialog[open]")) running?.stop();
 });
 

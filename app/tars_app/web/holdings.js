@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What there is to ask: the documents and shares, the notice when one is away, the sheet that lists them.
+// The documents and shares: their count, the notice about a share with a problem, the sheet that lists them.
 
 import { Failure, listDocuments } from "./service.js";
 import { day, element, plural } from "./text.js";
@@ -38,13 +38,7 @@ export async function refresh() {
 }
 
 function show({ documents, sources }) {
-  const away = sources.filter((source) => !source.available);
-  announce(
-    away.map(({ name, detail }) => [
-      `${name} is away${detail ? `: ${detail}` : "."}`,
-      "Answers come from what was read before. Check that the NAS is on; this notice leaves by itself.",
-    ]),
-  );
+  announce(sources.filter((source) => !source.available || source.detail).map(describeProblem));
   const count = (state) => documents.filter((document) => document.state === state).length;
   const [ready, pending, failed] = ["indexed", "pending", "failed"].map(count);
   button.hidden = false;
@@ -53,24 +47,32 @@ function show({ documents, sources }) {
   fillSheet(documents, [`${plural(ready, "document")} ready`, ...remarks(pending, failed)].join(" · "));
 }
 
+function describeProblem({ name, available, detail }) {
+  if (available) return [`${name}: ${detail}.`, "Everything else in it is read. Check the named file on the NAS."];
+  return [
+    `${name} is unavailable${detail ? `: ${detail}` : ""}.`,
+    "Answers come from what was read before. Check that the NAS is on. This notice disappears when the share is back.",
+  ];
+}
+
 function remarks(pending, failed) {
   return [pending && `${pending} being read`, failed && `${failed} not readable`].filter(Boolean);
 }
 
 function describe(ready, pending, failed, total, sources) {
   const names = sources.map((source) => source.name).join(", ");
-  if (!sources.length) return ["No share with documents is connected yet. Name one under shares in tars.yml."];
-  if (!total) return [`There are no documents in ${names} yet. Put some there; they are read within a minute.`];
+  if (!sources.length) return ["No share with documents is connected yet. Add one under shares in tars.yml."];
+  if (!total) return [`There are no documents in ${names} yet. Copy some into it; they are read within a minute.`];
   const rest = remarks(pending, failed);
   return [
     element("strong", "", plural(ready, "document")),
     ` from ${names} ${ready === 1 ? "is" : "are"} ready`,
     rest.length ? ` (${rest.join(", ")}). ` : ". ",
-    "Every answer names its passages, so you can check it.",
+    "Every answer cites its passages, so that you can check it.",
   ];
 }
 
-// Replaced only when it changes, or a screen reader would hear the same notice again and again.
+// Replaced only when it changes, so that a screen reader does not read the same notice repeatedly.
 function announce(messages) {
   const text = messages.flat().join("\n");
   if (notice.dataset.text === text) return;
@@ -83,11 +85,11 @@ function announce(messages) {
 function fillSheet(documents, summary) {
   sheet.querySelector(".where").textContent = summary;
   const list = element("ul", "documents");
-  for (const { source, path, state, error, modified, pages } of documents) {
+  for (const { source, path, state, error, note, modified, pages } of documents) {
     const facts = [source, day(modified), pages ? plural(pages, "page") : "", STATES[state] ?? ""];
     const item = element("li", state, element("span", "path", path));
     item.append(element("span", "where", facts.filter(Boolean).join(" · ")));
-    if (error) item.append(element("span", "why", error));
+    for (const reason of [error, note]) if (reason) item.append(element("span", "why", reason));
     list.append(item);
   }
   sheet.querySelector(".body").replaceChildren(documents.length ? list : element("p", "hint", "None yet."));

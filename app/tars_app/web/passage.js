@@ -10,7 +10,7 @@ const title = sheet.querySelector("h2");
 const place = sheet.querySelector(".where");
 
 sheet.querySelector(".close").addEventListener("click", () => sheet.close());
-// The sheet fills its own box, so a click on the dialog itself is one on the backdrop.
+// The content fills the dialog, so a click on the dialog itself is one on the backdrop.
 sheet.addEventListener("click", (event) => event.target === sheet && sheet.close());
 
 let latest = 0;

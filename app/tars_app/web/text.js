@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Text into elements. Everything that comes from a model or a document goes through textContent, never through HTML.
+// Turn text into elements. Text of a model or a document is set as textContent, never as HTML.
 
 const DATE = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium" });
 
@@ -12,7 +12,7 @@ export function element(tag, className, ...children) {
 
 export const plural = (count, one, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
 
-// "page 3 · 14 Mar 2021 · LLM_docs/house", what is not known left out.
+// "page 3 · 14 Mar 2021 · LLM_docs/house", without the parts that are unknown.
 export function where(place) {
   const folder = [place.source, ...place.path.split("/").slice(0, -1)].join("/");
   return [place.page ? `page ${place.page}` : "", day(place.modified), folder].filter(Boolean).join(" · ");
@@ -20,7 +20,7 @@ export function where(place) {
 
 export const day = (iso) => (iso ? DATE.format(new Date(iso)) : "");
 
-// An answer: paragraphs, lists, **strong**, `code`, and [1] as makeMarker(1) gives it (or the text itself, for null).
+// Render an answer: paragraphs, lists, **strong**, `code`, and [1] as makeMarker(1), or as text where that is null.
 export function renderAnswer(text, makeMarker) {
   const blocks = text.trim().split(/\n\s*\n/).filter(Boolean);
   return blocks.flatMap((block) => renderBlock(block.split("\n"), makeMarker));
@@ -59,7 +59,7 @@ function renderInline(text, makeMarker) {
   });
 }
 
-// Where quote stands in text: [start, end], white space counted alike; null where it does not occur.
+// Return [start, end] of a quote in a text, ignoring differences in white space; null where it does not occur.
 export function locate(text, quote) {
   const words = quote.trim().split(/\s+/).filter(Boolean);
   if (!words.length) return null;

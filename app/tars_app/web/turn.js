@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// One question and its answer: searching, writing, and how it ended.
+// One question and its answer, from the search to its end or failure.
 
 import { openDocuments } from "./holdings.js";
 import { showPassage } from "./passage.js";
@@ -9,7 +9,7 @@ import { element, plural, renderAnswer, where } from "./text.js";
 const template = (id) => document.getElementById(id).content.firstElementChild.cloneNode(true);
 const spoken = document.getElementById("spoken");
 
-// Appends the turn to thread and runs it. askAgain(question) is what the button in an error does.
+// Append the turn to thread and run it. The button of an error calls askAgain(question).
 export function startTurn(question, thread, askAgain) {
   const turn = template("turn");
   turn.querySelector(".question").textContent = question;
@@ -70,7 +70,7 @@ function startClock(target) {
   }, 500);
 }
 
-// A passage's number inside the answer: a button where there is such a passage.
+// The number of a passage in the answer: a button, or null where there is no such passage.
 function marker(sources, quotes, number) {
   const source = sources.find((candidate) => candidate.id === number);
   if (!source) return null;
@@ -101,10 +101,10 @@ function finish(turn, sources, done) {
       `${done.model} · ${plural(sources.length, "passage")} · ${done.duration_s.toFixed(1)} s`;
   } else {
     turn.classList.add("nothing");
-    const list = element("button", "quiet", "See what there is");
+    const list = element("button", "quiet", "Show the documents");
     list.type = "button";
     list.addEventListener("click", openDocuments);
-    turn.querySelector(".made").replaceChildren("Other words may find it. ", list);
+    turn.querySelector(".made").replaceChildren("Try other words. ", list);
   }
   spoken.textContent = `${done.answer} ${cited.length ? `${plural(cited.length, "citation")}.` : ""}`;
 }
@@ -132,8 +132,8 @@ function fail(turn, error, again) {
   const known = error instanceof Failure;
   if (!known) console.error(error);
   const trouble = template("trouble");
-  trouble.querySelector(".message").textContent = known ? error.message : "This page ran into an error of its own.";
-  trouble.querySelector(".next-step").textContent = known ? error.nextStep : "Load it again, then ask again.";
+  trouble.querySelector(".message").textContent = known ? error.message : "An unexpected error occurred in this page.";
+  trouble.querySelector(".next-step").textContent = known ? error.nextStep : "Reload the page, then ask again.";
   trouble.querySelector(".again").addEventListener("click", again);
   turn.querySelector(".answer").after(trouble);
   turn.classList.add("failed");

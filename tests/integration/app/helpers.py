@@ -29,18 +29,18 @@ def write_pdf(path: Path, pages: list[str], password: str | None = None) -> None
 
 
 def document(stack: Stack, path: str) -> dict[str, Any] | None:
-    found = [entry for entry in stack.get("/api/documents")["documents"] if entry["path"] == path]
-    assert len(found) < 2
-    return found[0] if found else None
+    entries = [entry for entry in stack.get("/api/documents")["documents"] if entry["path"] == path]
+    assert len(entries) < 2
+    return entries[0] if entries else None
 
 
 def wait_for_state(stack: Stack, path: str, state: str) -> dict[str, Any]:
-    def there() -> dict[str, Any]:
-        found = document(stack, path)
-        assert found and found["state"] == state, f"it is {found}"
-        return found
+    def entry_in_state() -> dict[str, Any]:
+        entry = document(stack, path)
+        assert entry and entry["state"] == state, f"it is {entry}"
+        return entry
 
-    result: dict[str, Any] = wait_for(there, f"{path} to be {state}", 60)
+    result: dict[str, Any] = wait_for(entry_in_state, f"{path} to be {state}", 60)
     return result
 
 

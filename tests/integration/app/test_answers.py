@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An answer is streamed, and what it cites stands where it says."""
+"""An answer is streamed, and its citations occur on the cited pages."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_the_cited_passage_opens_with_what_stands_around_it(heating: Stack) -> N
     assert whole == squeezed(HEATING[2])
 
 
-def test_a_question_that_the_documents_do_not_answer_is_told_so(heating: Stack) -> None:
+def test_a_question_that_the_documents_do_not_answer_has_no_citation(heating: Stack) -> None:
     events = ask(heating, "Who won the football championship in Brazil?")
     assert [name for name, _ in events] == ["sources", "done"]
     assert events[0][1] == {"sources": []}

@@ -273,7 +273,7 @@ def test_an_entry_that_cannot_be_read_is_reported_and_the_rest_is_read(
     assert found_paths(stack, f"healthy file beside {error} greenhouse")[0] == "healthy.txt"
     wait_for(lambda: f"list-{error}" in str(share(stack, "Faulty")["detail"]), "the report", 60)
     assert share(stack, "Faulty")["available"]
-    if error != "ENOENT":  # a file that vanished is no failure
+    if error != "ENOENT":  # a file that vanished is not a failure
         assert "and 1 more" in str(share(stack, "Faulty")["detail"])
         for call in ("open", "read"):
             failed = wait_for_state(stack, f"{call}-{error}.txt", "failed")

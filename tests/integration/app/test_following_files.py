@@ -129,7 +129,7 @@ def test_a_bad_file_fails_with_one_sentence_and_disturbs_nothing(
     assert stack.sql("SELECT count(*) FROM versions WHERE document_id = %s", entry["document_id"]) == [(queued,)]
 
 
-def test_an_encrypted_pdf_says_so(stack: Stack) -> None:
+def test_an_encrypted_pdf_fails_with_that_reason(stack: Stack) -> None:
     write_pdf(stack.share / "locked.pdf", ["Nobody reads this."], password="secret")
     assert "encrypted" in wait_for_state(stack, "locked.pdf", "failed")["error"]
 
@@ -167,5 +167,5 @@ def test_nothing_is_deleted_while_a_source_is_away(stack: Stack) -> None:
 
 
 def source(stack: Stack, name: str) -> dict[str, object]:
-    [found] = [entry for entry in stack.get("/api/documents")["sources"] if entry["name"] == name]
-    return found
+    [share] = [entry for entry in stack.get("/api/documents")["sources"] if entry["name"] == name]
+    return dict(share)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Readiness tells the truth about each dependency, and the service outlives all of them."""
+"""Readiness reports the state of each dependency, and the service survives the failure of each."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_metrics_and_headers(stack: Stack) -> None:
 
 
 def test_the_log_holds_no_content(stack: Stack) -> None:
-    (stack.share / "private.txt").write_text("The diary says Zanzibar.")
+    (stack.share / "private.txt").write_text("The diary mentions Zanzibar.")
     wait_for_state(stack, "private.txt", "indexed")
     stack.get("/api/search", q="diary Zanzibar")
     ask(stack, "What does the diary say of Zanzibar?")

@@ -137,7 +137,7 @@ class Script:
                 await asyncio.sleep(0.03)
         if "away" in question:
             yield Token(text="The filter ")
-            yield Failure(message="The model does not answer.", next_step="Look at the model server on the desktop.")
+            yield Failure(message="The model does not answer.", next_step="Check the model server on the desktop.")
             return
         if "broken" in question:
             yield Token(text="The filter ")

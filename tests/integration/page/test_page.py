@@ -30,7 +30,7 @@ def asked(page: Page) -> Page:
     return page
 
 
-def test_empty_page_tells_what_there_is(open_page: OpenPage) -> None:
+def test_empty_page_lists_the_documents(open_page: OpenPage) -> None:
     page = open_page()
     expect(page.get_by_role("heading", name="Ask your documents.")).to_be_visible()
     expect(page.locator("#holdings")).to_contain_text("2 documents from LLM_docs are ready (1 not readable).")
@@ -103,19 +103,19 @@ def test_nothing_found(open_page: OpenPage) -> None:
     ask(page, "nothing of the kind")
     expect(page.locator(".answer")).to_have_text("Nothing in the documents answers this question.")
     expect(page.locator(".evidence")).to_be_hidden()
-    page.get_by_role("button", name="See what there is").click()
+    page.get_by_role("button", name="Show the documents").click()
     expect(page.get_by_role("dialog", name="Documents")).to_be_visible()
 
 
 @pytest.mark.parametrize(
     ("question", "message", "next_step", "kept"),
     [
-        ("away", "The model does not answer.", "FileObservation at the model server on the desktop.", "The filter"),
+        ("away", "The model does not answer.", "Check the model server on the desktop.", "The filter"),
         ("broken", "The answer broke off before its end.", "Ask again.", "The filter"),
         ("down", "The index does not answer.", "Wait a minute.", ""),
     ],
 )
-def test_failures_say_what_and_what_next(
+def test_failures_are_shown_with_a_next_step(
     open_page: OpenPage, server: Server, question: str, message: str, next_step: str, kept: str
 ) -> None:
     page = open_page()
@@ -138,15 +138,26 @@ def test_service_gone(open_page: OpenPage, server: Server) -> None:
     expect(page.locator("#notice")).to_contain_text("Check that the desktop is on")
 
 
-def test_nas_away_and_back(open_page: OpenPage, server: Server) -> None:
+def test_share_unavailable_and_back(open_page: OpenPage, server: Server) -> None:
     server.script.sources = [Source(name="LLM_docs", available=False, detail="not mounted")]
     page = open_page()
     notice = page.locator("#notice")
-    expect(notice).to_contain_text("LLM_docs is away: not mounted")
+    expect(notice).to_contain_text("LLM_docs is unavailable: not mounted.")
     expect(notice).to_contain_text("Check that the NAS is on")
     server.script.sources = [Source(name="LLM_docs", available=True, detail=None)]
     asked(page)
     expect(notice).to_be_empty()
+
+
+def test_problems_with_single_files_are_shown(open_page: OpenPage, server: Server) -> None:
+    server.script.sources = [Source(name="LLM_docs", available=True, detail="cannot read a/b.txt (Input/output error)")]
+    note = "The file is dated 2300-01-01, which cannot be; 2026-05-04 is used instead."
+    server.script.documents[0] = server.script.documents[0].model_copy(update={"note": note})
+    page = open_page()
+    expect(page.locator("#notice")).to_contain_text("LLM_docs: cannot read a/b.txt (Input/output error).")
+    expect(page.locator("#notice")).to_contain_text("Everything else in it is read.")
+    page.get_by_role("button", name="3 documents").click()
+    expect(page.get_by_role("dialog", name="Documents")).to_contain_text(note)
 
 
 @pytest.mark.parametrize("key", ["Escape", "button"])
@@ -164,7 +175,7 @@ def test_stopping_keeps_what_is_there(open_page: OpenPage, server: Server, key: 
     asked_before = page.locator(".turn").count()
     ask(page, "nothing")
     expect(page.locator(".turn")).to_have_count(asked_before + 1)
-    assert server.script.left == 1, "the server was not told that nobody reads on"
+    assert server.script.left == 1, "the server kept writing although nobody reads on"
 
 
 def test_questions_of_this_session_stay(open_page: OpenPage) -> None:
@@ -247,18 +258,18 @@ def test_accessible(open_page: OpenPage, server: Server, dark: bool, width: int)
     ask(page, "away")
     expect(page.get_by_role("alert")).to_be_visible()
     ask(page, "nothing")
-    expect(page.get_by_role("button", name="See what there is")).to_be_visible()
+    expect(page.get_by_role("button", name="Show the documents")).to_be_visible()
     check(page)
     page.locator(".evidence").first.get_by_role("button").click()
     expect(page.locator("#passage mark")).to_be_visible()
     check(page)
     page.keyboard.press("Escape")
-    page.get_by_role("button", name="See what there is").click()
+    page.get_by_role("button", name="Show the documents").click()
     expect(page.locator("#documents li")).to_have_count(3)
     check(page)
 
 
 def check(page: Page) -> None:
     tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-    found = Axe().run(page, options={"runOnly": {"type": "tag", "values": tags}})
-    assert found.violations_count == 0, found.generate_report()
+    results = Axe().run(page, options={"runOnly": {"type": "tag", "values": tags}})
+    assert results.violations_count == 0, results.generate_report()

@@ -66,7 +66,7 @@ def test_every_form_holds_the_same_certificate(server: Server, authority: Path, 
     assert get(server, "tars-household.mobileconfig").content == profile.content, "the same profile replaces itself"
 
 
-def test_a_service_without_an_authority_says_so(tmp_path: Path) -> None:
+def test_a_service_without_an_authority_answers_404(tmp_path: Path) -> None:
     server = Server(tmp_path / "none.pem").start()
     try:
         for path in ("trust", "trust/tars-household.crt"):

@@ -29,7 +29,7 @@ def split(text: str) -> list[str]:
         ("It is 1.5 bar. Then 1.8 bar.", ["It is 1.5 bar.", "Then 1.8 bar."]),
         ("Am 3. Mai kommt J. Weiß, z. B. um acht.", ["Am 3. Mai kommt J. Weiß, z. B. um acht."]),
         ("Built in 2019. Then sold.", ["Built in 2019.", "Then sold."]),
-        ('He said "Stop." Then he left.', ['He said "Stop."', "Then he left."]),
+        ('He cried "Stop." Then he left.', ['He cried "Stop."', "Then he left."]),
         ("# Title\n\nBody text.", ["# Title", "Body text."]),
         ("A line\nthat goes on.", ["A line\nthat goes on."]),
         ("- milk\n- bread\n- eggs", ["- milk", "- bread", "- eggs"]),

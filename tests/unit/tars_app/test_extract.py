@@ -44,7 +44,7 @@ def test_pages_without_text_keep_the_numbers_of_the_others() -> None:
         ("a.txt", bytes(range(32)) * 10, "binary data"),
     ],
 )
-def test_what_cannot_be_read_says_why(name: str, content: bytes, reason: str) -> None:
+def test_an_unreadable_file_has_a_reason(name: str, content: bytes, reason: str) -> None:
     with pytest.raises(Unreadable, match=reason):
         extract(name, content)
 

@@ -29,7 +29,7 @@ def test_the_order_is_that_of_reciprocal_ranks() -> None:
     assert keys(lexical, dense) == sorted(by_hand, key=lambda key: -by_hand[key])
 
 
-def test_the_score_tells_strength_not_rank() -> None:
+def test_the_score_is_the_strength_not_the_rank() -> None:
     [weak] = fuse({}, {"a": 0.3}, 5)
     [strong] = fuse({"a": 0.8}, {"a": 0.7}, 5)
     assert round(weak.score, 6) == 0.3 and round(strong.score, 6) == 0.94

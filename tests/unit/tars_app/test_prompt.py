@@ -42,7 +42,7 @@ def test_a_prompt_never_exceeds_its_tokens(texts: list[str], question: str, most
     assert sum(estimate_tokens(str(message.content)) for message in prompt.messages) <= prompt.tokens <= most
 
 
-def test_a_question_without_room_for_a_passage_is_refused() -> None:
+def test_a_question_that_leaves_no_space_for_a_passage_is_refused() -> None:
     with pytest.raises(QuestionTooLong):
         build_prompt("why " * 500, [passage("x" * 900)], 700)
 

@@ -37,8 +37,8 @@ def test_compare(
     new: list[str],
     missing: list[str],
 ) -> None:
-    found = ShareListing(
+    listing = ShareListing(
         {path: FileStatus(*file) for path, file in files.items()}, dict.fromkeys(unreadable, "Input/output error")
     )
-    result = compare({path: known(*entry) for path, entry in record.items()}, found)
+    result = compare({path: known(*entry) for path, entry in record.items()}, listing)
     assert (result.changed, result.new, result.missing) == (changed, new, missing)

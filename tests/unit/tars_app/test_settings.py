@@ -30,7 +30,7 @@ def test_several_roots(environment: pytest.MonkeyPatch) -> None:
     assert load_settings().documents == [Path("/documents"), Path("/more")]
 
 
-def test_a_context_without_room_for_passages_is_refused(environment: pytest.MonkeyPatch) -> None:
+def test_a_context_too_small_for_passages_is_refused(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("TARS_CONTEXT_TOKENS", "1024")
     environment.setenv("TARS_ANSWER_TOKENS", "800")
     with pytest.raises(ValidationError, match="leaves 224 tokens"):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Allow any file time and any path; record attempts and notes of versions, and the rounds of the worker."""
+"""Allow any file time and any path; record attempts and notes of versions, and the passes of the worker."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ COMMENT ON COLUMN versions.attempts IS 'How often reading it began without an en
 COMMENT ON COLUMN versions.time_note IS 'Why modified is not the time of the file';
 COMMENT ON COLUMN versions.index_note IS 'What is missing from the index of this version';
 
-CREATE TABLE rounds (
+CREATE TABLE passes (
     id boolean PRIMARY KEY DEFAULT true CHECK (id),
     started_at timestamptz NOT NULL,
     progress_at timestamptz NOT NULL,
@@ -32,13 +32,13 @@ CREATE TABLE rounds (
     unfinished integer NOT NULL DEFAULT 0,
     problem text
 );
-COMMENT ON TABLE rounds IS 'One row: the current round of the worker, and the outcome of the last one that finished';
-COMMENT ON COLUMN rounds.unfinished IS 'How many rounds in succession began and did not finish before this one';
+COMMENT ON TABLE passes IS 'One row: the current pass of the worker, and the outcome of the last one that finished';
+COMMENT ON COLUMN passes.unfinished IS 'How many passes in succession began and did not finish before this one';
 """
 
 # Times after 2262 do not fit into the old column; NULL makes the worker observe these files again.
 DOWNGRADE = """
-DROP TABLE rounds;
+DROP TABLE passes;
 ALTER TABLE versions DROP COLUMN attempts, DROP COLUMN time_note, DROP COLUMN index_note;
 DROP INDEX documents_living, documents_deleted;
 ALTER TABLE documents ALTER COLUMN mtime_ns TYPE bigint
