@@ -42,7 +42,7 @@ def make_router(settings: Settings) -> APIRouter:
     def certificate(form: str) -> Response:
         """The certificate: crt (DER), pem, or mobileconfig for Apple devices."""
         if form not in FORMS:
-            raise HTTPException(404, f"There is no such form; there are {', '.join(FORMS)}.")
+            raise HTTPException(404, f"The certificate has no format {form!r}. Use one of {', '.join(FORMS)}.")
         media_type, content = FORMS[form]
         return Response(content(authority()), media_type=media_type)
 

@@ -89,7 +89,8 @@ function fillSheet(documents, summary) {
     const facts = [source, day(modified), pages ? plural(pages, "page") : "", STATES[state] ?? ""];
     const item = element("li", state, element("span", "path", path));
     item.append(element("span", "where", facts.filter(Boolean).join(" · ")));
-    for (const reason of [error, note]) if (reason) item.append(element("span", "why", reason));
+    if (error) item.append(element("span", "why", error));
+    if (note) item.append(element("span", "where", note));
     list.append(item);
   }
   sheet.querySelector(".body").replaceChildren(documents.length ? list : element("p", "hint", "None yet."));
