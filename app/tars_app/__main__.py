@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+"""Run the command as `python -m tars_app`."""
 
 from __future__ import annotations
 

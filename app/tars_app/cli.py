@@ -14,7 +14,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from tars_app.logs import configure_logging
-from tars_app.settings import Settings, load_settings
+from tars_app.settings import HEARTBEAT, Settings, load_settings
 
 OLDEST_HEARTBEAT_S = 300.0
 
@@ -89,7 +89,7 @@ def _healthcheck_serve() -> int:
 
 def _healthcheck_worker() -> int:
     try:
-        age_s = time.time() - Path(os.environ.get("TARS_HEARTBEAT", "/tmp/tars-worker")).stat().st_mtime
+        age_s = time.time() - Path(os.environ.get("TARS_HEARTBEAT", HEARTBEAT)).stat().st_mtime
     except OSError:
         return 1
     return 0 if age_s < OLDEST_HEARTBEAT_S else 1

@@ -17,7 +17,7 @@ from tars_app.answers.routes import make_router as answers_router
 from tars_app.dependencies import make_dependencies
 from tars_app.documents.routes import make_router as documents_router
 from tars_app.health.routes import make_router as health_router
-from tars_app.kit.errors import Unavailable
+from tars_app.kit.errors import UnavailableError
 from tars_app.kit.metrics import Metrics
 from tars_app.kit.middleware import RequestGuard
 from tars_app.retrieval.routes import make_router as retrieval_router
@@ -54,8 +54,8 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.add_middleware(RequestGuard)
 
-    @app.exception_handler(Unavailable)
-    def unavailable(_: Request, error: Unavailable) -> JSONResponse:
+    @app.exception_handler(UnavailableError)
+    def unavailable(_: Request, error: UnavailableError) -> JSONResponse:
         return JSONResponse({"message": str(error), "next_step": error.next_step}, 503)
 
     @app.exception_handler(RequestValidationError)

@@ -16,7 +16,7 @@ from tars_app.documents.reconcile import queue_waiting, reconcile
 from tars_app.documents.repository import forget_queued
 from tars_app.documents.sweep import remove_unclaimed, sweep
 from tars_app.health import passes
-from tars_app.kit.errors import Unavailable, summarize
+from tars_app.kit.errors import UnavailableError, summarize
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class MaintenanceLoop:
             with try_lock(self._dependencies.pool, RECONCILE_LOCK) as held:
                 if held:
                     self._run_steps()
-        except Unavailable as error:
+        except UnavailableError as error:
             log.error("Pass failed", extra={"fields": {"reason": str(error), "next_step": error.next_step}})
         except Exception:
             log.exception("Pass failed")
@@ -71,7 +71,7 @@ class MaintenanceLoop:
         try:
             step()
             return True
-        except Unavailable as error:
+        except UnavailableError as error:
             log.error("Step failed", extra={"fields": {**fields, "reason": str(error), "next_step": error.next_step}})
         except redis.RedisError as error:
             reason = f"The queue does not answer: {error}"

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+HEARTBEAT = "/tmp/tars-worker"  # noqa: S108  the only writable folder of the container
 SMALLEST_PROMPT_TOKENS = 768
 """Tokens that the rules, a question of ordinary length and two passages need, about."""
 
@@ -43,7 +44,7 @@ class Settings(BaseSettings):
     settle_s: float = Field(2, ge=0, description="A file modified less than this ago is left for the next pass")
     max_file_bytes: int = Field(50 * 1024 * 1024, gt=0)
     worker_threads: int = Field(2, ge=1, le=32)
-    heartbeat: Path = Field(Path("/tmp/tars-worker"), description="Touched by the worker; read by its health check")
+    heartbeat: Path = Field(Path(HEARTBEAT), description="Touched by the worker; read by its health check")
 
     authority: Path = Field(
         Path("/authority/root.pem"), description="Root certificate that devices are offered to trust"
@@ -65,7 +66,7 @@ class Settings(BaseSettings):
         0.34, ge=0, le=1, description="Share of the question's words below which it is not evidence"
     )
 
-    host: str = "0.0.0.0"
+    host: str = "0.0.0.0"  # noqa: S104  in a container without published ports, behind caddy
     port: int = 8000
     log_level: str = "INFO"
 

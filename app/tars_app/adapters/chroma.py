@@ -16,7 +16,7 @@ from uuid import UUID
 
 import httpx
 
-from tars_app.kit.errors import Unavailable
+from tars_app.kit.errors import UnavailableError
 
 _PREFIX = "tars-"
 _DATABASE = "/api/v2/tenants/default_tenant/databases/default_database"
@@ -25,7 +25,7 @@ TIMEOUT = httpx.Timeout(60, connect=5)
 """In seconds. The exact scan of a large collection, read from the disk for the first time, takes its time."""
 
 
-class RequestRefused(Exception):
+class RequestRefusedError(Exception):
     """Chroma refuses this request; others may succeed. The message is what it reported."""
 
 
@@ -33,7 +33,7 @@ class VectorIndex:
     """One collection per embedding model, with cosine distance. It may be used by many threads at a time.
 
     The collection is looked up at the first use, and again when it was deleted or restored meanwhile. Every method
-    raises Unavailable where Chroma does not answer, and RequestRefused where it refuses this request.
+    raises UnavailableError where Chroma does not answer, and RequestRefusedError where it refuses this request.
     """
 
     def __init__(self, url: str, model: str, timeout: httpx.Timeout = TIMEOUT) -> None:
@@ -84,7 +84,7 @@ class VectorIndex:
         collection = self._current_collection()
         try:
             return self._request("POST", f"/collections/{collection}/{action}", json=body)
-        except _NotFound:  # deleted or restored meanwhile, and has another id now
+        except _NotFoundError:  # deleted or restored meanwhile, and has another id now
             collection = self._current_collection(lost=collection)
             return self._request("POST", f"/collections/{collection}/{action}", json=body)
 
@@ -106,18 +106,19 @@ class VectorIndex:
             raise _unavailable(str(error) or type(error).__name__) from error
         reason = f"status {answer.status_code}: {answer.text[:300]}"
         if answer.status_code == HTTPStatus.NOT_FOUND:
-            raise _NotFound(reason)
+            raise _NotFoundError(reason)
         if answer.is_server_error or answer.status_code == HTTPStatus.TOO_MANY_REQUESTS:
             raise _unavailable(reason)
-        raise RequestRefused(f"The vector store refuses a request: {reason}")
+        raise RequestRefusedError(f"The vector store refuses a request: {reason}")
 
 
-class _NotFound(RequestRefused):
+class _NotFoundError(RequestRefusedError):
     """The collection does not exist."""
 
 
-def _unavailable(reason: str) -> Unavailable:
-    return Unavailable(f"The vector store does not answer: {reason}", "Check that the chroma container is running.")
+def _unavailable(reason: str) -> UnavailableError:
+    message = f"The vector store does not answer: {reason}"
+    return UnavailableError(message, "Check that the chroma container is running.")
 
 
 def as_uuid(text: str) -> UUID | None:

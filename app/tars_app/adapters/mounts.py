@@ -2,8 +2,8 @@
 """Reading the mounted shares: their folders, their files, and the content of a file.
 
 A NAS that is down must never be taken for a NAS whose files were deleted. So a share that is not mounted or does not
-answer raises `ShareUnavailable`, and nothing is concluded from it. An entry that cannot be read on a share that answers
-is reported, and the rest is read.
+answer raises `ShareUnavailableError`, and nothing is concluded from it. An entry that cannot be read on a share that
+answers is reported, and the rest is read.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _UNREACHABLE = frozenset(
 """Errors of the connection to the NAS, whichever entry was asked for."""
 
 
-class ShareUnavailable(Exception):
+class ShareUnavailableError(Exception):
     """The folder does not exist, is not mounted, or does not answer."""
 
 
@@ -104,13 +104,13 @@ def list_share(root: Path, require_mount: bool = True, progress: Callable[[], No
     """Return every document below `root`. Symbolic links are not followed; `progress` is called after each folder.
 
     Raises:
-        ShareUnavailable: it is not mounted, was mounted again meanwhile, or does not answer.
+        ShareUnavailableError: it is not mounted, was mounted again meanwhile, or does not answer.
     """
     try:
         os.listdir(root)  # before anything else: this is what makes an automount mount
         mount = _mount_of(root) if require_mount else None
     except OSError as error:
-        raise ShareUnavailable(f"{error.filename or root}: {reason(error)}") from error
+        raise ShareUnavailableError(f"{error.filename or root}: {reason(error)}") from error
     listing = ShareListing({}, {})
     folders = [""]
     while folders:
@@ -121,11 +121,11 @@ def list_share(root: Path, require_mount: bool = True, progress: Callable[[], No
                     folders.extend(_list_entry(root, folder, entry, listing))
         except OSError as error:
             if not folder:
-                raise ShareUnavailable(f"{root}: {reason(error)}") from error
+                raise ShareUnavailableError(f"{root}: {reason(error)}") from error
             _report(root, folder, error, listing)
         progress()
     if require_mount and _mount_of(root) != mount:
-        raise ShareUnavailable(f"{root} was mounted again while it was being read; the next pass reads it")
+        raise ShareUnavailableError(f"{root} was mounted again while it was being read; the next pass reads it")
     return listing
 
 
@@ -151,14 +151,14 @@ def _report(root: Path, path: str, error: OSError, listing: ShareListing) -> Non
 
 
 def require_answer(root: Path, error: OSError) -> None:
-    """Raise ShareUnavailable if an error of one entry is one of its whole share; return if the share answers."""
+    """Raise ShareUnavailableError if an error of one entry is one of its whole share; return if the share answers."""
     if error.errno in _UNREACHABLE:
-        raise ShareUnavailable(f"{root}: {reason(error)}") from error
+        raise ShareUnavailableError(f"{root}: {reason(error)}") from error
     try:
         with os.scandir(root) as entries:
             next(entries, None)
     except OSError as failure:
-        raise ShareUnavailable(f"{root}: {reason(failure)}") from failure
+        raise ShareUnavailableError(f"{root}: {reason(failure)}") from failure
 
 
 def reason(error: OSError) -> str:
@@ -176,9 +176,9 @@ def _mount_of(root: Path) -> str:
             if _unescape(fields[4]) == str(root):
                 mount = fields[0], right.split(" ")[0]  # the last one listed lies on top
     if mount is None:
-        raise ShareUnavailable(f"{root} is not mounted")
+        raise ShareUnavailableError(f"{root} is not mounted")
     if mount[1] == "autofs":
-        raise ShareUnavailable(f"{root}: its automount has not mounted it; is the NAS on?")
+        raise ShareUnavailableError(f"{root}: its automount has not mounted it; is the NAS on?")
     return mount[0]
 
 

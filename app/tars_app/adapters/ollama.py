@@ -10,17 +10,18 @@ from math import isfinite
 import httpx
 import ollama
 
-from tars_app.kit.errors import Unavailable
+from tars_app.kit.errors import UnavailableError
 
 TIMEOUT = httpx.Timeout(300, connect=5)
 """In seconds. Loading a model takes long; a server that is down is noticed when connecting."""
 BUSY = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE})
+_CHECK_LOG = "Check the log of the ollama container."
 _SAMPLE = "A short text that every embedding model takes."
 
 Vector = Sequence[float]
 
 
-class ModelFailed(Unavailable):
+class ModelFailedError(UnavailableError):
     """The server answered this request with an error. Another text may succeed."""
 
 
@@ -38,15 +39,15 @@ def embed(client: ollama.Client, model: str, texts: Sequence[str]) -> list[Vecto
     """Return one vector per text, in order.
 
     Raises:
-        ModelFailed: the model fails on these texts.
-        Unavailable: Ollama does not answer or does not have the model.
+        ModelFailedError: the model fails on these texts.
+        UnavailableError: Ollama does not answer or does not have the model.
     """
     try:
         vectors: list[Vector] = list(client.embed(model=model, input=list(texts)).embeddings)
     except (ollama.ResponseError, httpx.HTTPError, ConnectionError, ValueError) as error:
         raise explain(error, model) from error
     if len(vectors) != len(texts) or not all(map(_is_usable, vectors)):
-        raise ModelFailed(f"The model {model} returned unusable vectors.", "Check the log of the ollama container.")
+        raise ModelFailedError(f"The model {model} returned unusable vectors.", _CHECK_LOG)
     return vectors
 
 
@@ -57,11 +58,11 @@ def embed_passages(client: ollama.Client, model: str, texts: Sequence[str]) -> l
     everything.
 
     Raises:
-        Unavailable: Ollama does not answer, does not have the model, or the model fails on the sample too.
+        UnavailableError: Ollama does not answer, does not have the model, or the model fails on the sample too.
     """
     try:
         return [*embed(client, model, texts)]
-    except ModelFailed:
+    except ModelFailedError:
         if len(texts) > 1:
             middle = len(texts) // 2
             return [
@@ -72,16 +73,17 @@ def embed_passages(client: ollama.Client, model: str, texts: Sequence[str]) -> l
         return [None]
 
 
-def explain(error: Exception, model: str) -> Unavailable:
+def explain(error: Exception, model: str) -> UnavailableError:
     """Return a failure of Ollama as one sentence and the next step."""
     if isinstance(error, ollama.ResponseError):
         if error.status_code == HTTPStatus.NOT_FOUND:
-            return Unavailable(f"The model {model} is not installed.", f"Install it: ollama pull {model}")
-        kind = Unavailable if error.status_code in BUSY else ModelFailed
-        return kind(f"The model {model} failed: {error.error}", "Check the log of the ollama container.")
+            return UnavailableError(f"The model {model} is not installed.", f"Install it: ollama pull {model}")
+        kind = UnavailableError if error.status_code in BUSY else ModelFailedError
+        return kind(f"The model {model} failed: {error.error}", _CHECK_LOG)
     if isinstance(error, httpx.TimeoutException):
-        return Unavailable(f"The model {model} did not answer in time.", "Try again; a large model takes long to load.")
-    return Unavailable("The model server does not answer.", "Check that the ollama container is running.")
+        message = f"The model {model} did not answer in time."
+        return UnavailableError(message, "Try again; a large model takes long to load.")
+    return UnavailableError("The model server does not answer.", "Check that the ollama container is running.")
 
 
 def _is_usable(vector: Vector) -> bool:

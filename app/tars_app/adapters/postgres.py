@@ -20,7 +20,7 @@ from psycopg_pool import ConnectionPool
 from sqlalchemy import URL, create_engine, text
 from sqlalchemy.pool import NullPool
 
-from tars_app.kit.errors import Unavailable
+from tars_app.kit.errors import UnavailableError
 from tars_app.settings import Settings
 
 MIGRATION_LOCK = 0x7A525301
@@ -32,7 +32,7 @@ _UNREACHABLE = frozenset({"57P01", "57P02", "57P03", "57P04", "57P05", "53300"})
 """SQLSTATE codes of a server that shuts down, starts, dropped the connection, or has none left."""
 
 
-def as_unavailable(error: psycopg.Error) -> Unavailable | None:
+def as_unavailable(error: psycopg.Error) -> UnavailableError | None:
     """Return what is wrong with the database as a whole, None where only this statement failed.
 
     psycopg raises OperationalError for both: a server that is down, and a value that exceeds one of its limits. The
@@ -44,15 +44,15 @@ def as_unavailable(error: psycopg.Error) -> Unavailable | None:
     else:
         away = code in _UNREACHABLE or code.startswith(("08", "28"))
     if away:
-        return Unavailable("The database does not answer.", "Check that the postgres container is running.")
+        return UnavailableError("The database does not answer.", "Check that the postgres container is running.")
     if isinstance(error, DiskFull | IoError):
-        return Unavailable("The disk of the database is full or faulty.", "Free disk space on the desktop.")
+        return UnavailableError("The disk of the database is full or faulty.", "Free disk space on the desktop.")
     if isinstance(error, UndefinedTable | UndefinedColumn):
-        return Unavailable(
+        return UnavailableError(
             "The database schema is older than this program.", "Wait for the worker to start, or check its log."
         )
     if isinstance(error, ReadOnlySqlTransaction):
-        return Unavailable("The database accepts no changes.", "Check the log of the postgres container.")
+        return UnavailableError("The database accepts no changes.", "Check the log of the postgres container.")
     return None
 
 
@@ -67,7 +67,7 @@ class Pool(ConnectionPool[Connection[dict[str, Any]]]):
         """Lend a connection for one transaction, which is committed at the end of the block.
 
         Raises:
-            Unavailable: the database cannot be used; every statement would fail.
+            UnavailableError: the database cannot be used; every statement would fail.
             psycopg.Error: this statement failed; others may succeed.
         """
         try:

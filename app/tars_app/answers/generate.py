@@ -12,7 +12,7 @@ import httpx
 import ollama
 
 from tars_app.adapters.ollama import BUSY, explain
-from tars_app.kit.errors import Unavailable
+from tars_app.kit.errors import UnavailableError
 from tars_app.settings import Settings
 
 ATTEMPTS = 2
@@ -36,7 +36,7 @@ async def generate(
     first.
 
     Raises:
-        Unavailable: the model failed, or its answer broke off.
+        UnavailableError: the model failed, or its answer broke off.
     """
     model = settings.chat_model
     for attempt in range(1, ATTEMPTS + 1):
@@ -63,10 +63,11 @@ async def generate(
                     if part.done:
                         yield Usage(part.prompt_eval_count or 0, part.eval_count or 0)
                         return
-            raise Unavailable("The model's answer broke off before its end.", "Ask again.")
+            raise UnavailableError("The model's answer broke off before its end.", "Ask again.")
         except (ollama.ResponseError, httpx.HTTPError, ConnectionError, ValueError) as error:
             if started:
-                raise Unavailable(f"The model's answer broke off: {explain(error, model)}", "Ask again.") from error
+                reason = explain(error, model)
+                raise UnavailableError(f"The model's answer broke off: {reason}", "Ask again.") from error
             if attempt == ATTEMPTS or not _may_pass(error):
                 raise explain(error, model) from error
             await asyncio.sleep(RETRY_AFTER_S)

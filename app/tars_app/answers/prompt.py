@@ -27,7 +27,7 @@ CLOSING = "Using only the text above, answer in one sentence: "
 _FENCE = "```"
 
 
-class QuestionTooLong(Exception):
+class QuestionTooLongError(Exception):
     """No passage fits into the prompt beside the question."""
 
 
@@ -59,7 +59,7 @@ def build_prompt(question: str, passages: Sequence[Passage], most_tokens: int) -
     In the text, the best passage is the last, next to the question: a small model answers from what is near.
 
     Raises:
-        QuestionTooLong: nothing fits.
+        QuestionTooLongError: nothing fits.
     """
     closing = f"{CLOSING}{question}"
     tokens = 2 * TOKENS_PER_MESSAGE + estimate_tokens(RULES) + estimate_tokens(closing)
@@ -73,6 +73,6 @@ def build_prompt(question: str, passages: Sequence[Passage], most_tokens: int) -
             used.append(passage)
             tokens += cost
     if not used:
-        raise QuestionTooLong
+        raise QuestionTooLongError
     content = "\n\n".join([*reversed(fenced), closing])
     return Prompt([Message(role="system", content=RULES), Message(role="user", content=content)], used, tokens)

@@ -11,12 +11,12 @@ from anyio.to_thread import run_sync
 
 from tars_app.adapters.postgres import Pool
 from tars_app.answers.generate import Usage, generate
-from tars_app.answers.prompt import Prompt, QuestionTooLong, build_prompt
+from tars_app.answers.prompt import Prompt, QuestionTooLongError, build_prompt
 from tars_app.answers.quotes import Quote, find_quotes
 from tars_app.answers.schemas import Citation, Done, Failure, SourceEntry, Sources, Token
 from tars_app.dependencies import Dependencies
 from tars_app.documents.model import NO_PAGE
-from tars_app.kit.errors import Unavailable
+from tars_app.kit.errors import UnavailableError
 from tars_app.kit.metrics import Metrics
 from tars_app.retrieval.service import Passage, excerpt, place, search
 
@@ -43,10 +43,10 @@ async def ask(dependencies: Dependencies, metrics: Metrics, question: str, limit
         async for event in _answer(dependencies, metrics, question, limit, started):
             yield event
         outcome = "done"
-    except QuestionTooLong:
+    except QuestionTooLongError:
         outcome = "error"
         yield Failure(message="The question is too long for this model.", next_step="Ask in fewer words.")
-    except Unavailable as error:
+    except UnavailableError as error:
         outcome = "error"
         log.error("A question was not answered", extra={"fields": {"reason": str(error)}})
         yield Failure(message=str(error), next_step=error.next_step)

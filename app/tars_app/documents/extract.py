@@ -11,7 +11,7 @@ from pathlib import Path
 
 from charset_normalizer import from_bytes
 
-from tars_app.documents.model import NO_PAGE, Page, Unreadable
+from tars_app.documents.model import NO_PAGE, Page, UnreadableError
 from tars_app.kit.errors import summarize
 from tars_app.kit.text import storable
 
@@ -22,18 +22,18 @@ def extract(path: str, content: bytes) -> list[Page]:
     """Return the pages of a file that have text.
 
     Raises:
-        Unreadable: the file is damaged, encrypted, or has no text.
+        UnreadableError: the file is damaged, encrypted, or has no text.
         MemoryError, OSError: this computer is short of something; try again later.
     """
     try:
         pages = _pdf_pages(content) if path.lower().endswith(".pdf") else [Page(NO_PAGE, decode(content))]
         pages = [Page(page.number, text) for page in pages if (text := storable(page.text)).strip()]
-    except (Unreadable, MemoryError, OSError):
+    except (UnreadableError, MemoryError, OSError):
         raise
     except Exception as error:
-        raise Unreadable(f"The file is damaged: its reader failed ({summarize(error)}).") from error
+        raise UnreadableError(f"The file is damaged: its reader failed ({summarize(error)}).") from error
     if not pages:
-        raise Unreadable("The file has no text. Scanned pages have to go through text recognition first.")
+        raise UnreadableError("The file has no text. Scanned pages have to go through text recognition first.")
     return pages
 
 
@@ -41,17 +41,17 @@ def decode(content: bytes) -> str:
     """Return the text of a plain file: UTF-8 where it is valid, else in the encoding that fits best.
 
     Raises:
-        Unreadable: the content is not text.
+        UnreadableError: the content is not text.
     """
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         best = from_bytes(content).best()
         if best is None:
-            raise Unreadable("The file is not text in any known encoding.") from None
+            raise UnreadableError("The file is not text in any known encoding.") from None
         text = str(best)
     if text.count("\x00") > len(text) // 100:
-        raise Unreadable("The file is not text: it holds binary data.")
+        raise UnreadableError("The file is not text: it holds binary data.")
     return text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "")
 
 
@@ -68,10 +68,10 @@ def _pdf_pages(content: bytes) -> list[Page]:
             env={"PYTHONPATH": os.pathsep.join(sys.path)},
         )
     except subprocess.TimeoutExpired:
-        raise Unreadable(f"The PDF could not be read within {PDF_TIMEOUT_S} s.") from None
+        raise UnreadableError(f"The PDF could not be read within {PDF_TIMEOUT_S} s.") from None
     if done.returncode != 0:
-        raise Unreadable(f"The PDF is damaged: its reader ended with code {done.returncode}.")
+        raise UnreadableError(f"The PDF is damaged: its reader ended with code {done.returncode}.")
     answer = json.loads(done.stdout)
     if "error" in answer:
-        raise Unreadable(answer["error"])
+        raise UnreadableError(answer["error"])
     return [Page(number, text) for number, text in enumerate(answer["pages"], 1)]

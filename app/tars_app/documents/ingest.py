@@ -9,15 +9,15 @@ import time
 from collections.abc import Sequence
 from uuid import UUID
 
-from tars_app.adapters.mounts import ShareUnavailable, read_file, require_answer
+from tars_app.adapters.mounts import ShareUnavailableError, read_file, require_answer
 from tars_app.adapters.ollama import embed_passages
 from tars_app.dependencies import Dependencies
 from tars_app.documents import index
 from tars_app.documents.chunks import Chunk, chunk_page
 from tars_app.documents.extract import extract
 from tars_app.documents.index import MAX_ATTEMPTS, Task
-from tars_app.documents.model import NO_PAGE, Unreadable
-from tars_app.kit.errors import Unavailable, summarize
+from tars_app.documents.model import NO_PAGE, UnreadableError
+from tars_app.kit.errors import UnavailableError, summarize
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ def ingest(dependencies: Dependencies, version_id: UUID) -> None:
     worker, `MAX_ATTEMPTS` times.
 
     Raises:
-        Unavailable: a dependency cannot be used; try again later. Nothing has changed.
+        UnavailableError: a dependency cannot be used; try again later. Nothing has changed.
         Exception: any other failure, recorded and logged with the path; try again later.
     """
     pool = dependencies.pool
@@ -43,12 +43,12 @@ def ingest(dependencies: Dependencies, version_id: UUID) -> None:
     try:
         if task.attempts > MAX_ATTEMPTS:
             last = task.error or "The worker ended while it read the file."
-            raise Unreadable(f"Reading the file failed {MAX_ATTEMPTS} times. {last}")
+            raise UnreadableError(f"Reading the file failed {MAX_ATTEMPTS} times. {last}")
         _ingest(dependencies, task)
-    except Unreadable as error:
+    except UnreadableError as error:
         log.warning("Not readable", extra={"fields": {**fields, "reason": str(error)}})
         index.fail(pool, version_id, str(error))
-    except Unavailable as error:
+    except UnavailableError as error:
         details = {"reason": str(error), "next_step": error.next_step}
         log.warning("A document is read later", extra={"fields": {**fields, **details}})
         index.note_waiting(pool, version_id, f"Waiting: {error}")
@@ -94,8 +94,8 @@ def _read(dependencies: Dependencies, task: Task) -> bytes | None:
     except OSError as error:
         try:
             require_answer(task.root, error)
-        except ShareUnavailable as failure:
-            raise Unavailable(str(failure), "Check that the NAS is on and its share is mounted.") from error
+        except ShareUnavailableError as failure:
+            raise UnavailableError(str(failure), "Check that the NAS is on and its share is mounted.") from error
         return None
     return content if hashlib.sha256(content).hexdigest() == task.sha256 else None
 

@@ -17,7 +17,7 @@ MAX_CLOCK_SKEW = timedelta(days=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Unreadable(Exception):
+class UnreadableError(Exception):
     """The file holds no text that can be used; the message is one sentence for the household."""
 
 

@@ -14,7 +14,7 @@ from uuid import UUID
 from tars_app.adapters.mounts import (
     FileStatus,
     ShareListing,
-    ShareUnavailable,
+    ShareUnavailableError,
     find_shares,
     fingerprint,
     list_share,
@@ -24,7 +24,7 @@ from tars_app.adapters.mounts import (
 from tars_app.adapters.postgres import Pool
 from tars_app.documents import repository
 from tars_app.documents.model import FileObservation, KnownDocument
-from tars_app.kit.errors import Unavailable, summarize
+from tars_app.kit.errors import UnavailableError, summarize
 from tars_app.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ def reconcile(pool: Pool, settings: Settings, progress: Callable[[], None]) -> N
     recorded with the reason and logged, and the others are read. `progress` is called after each folder and each file.
 
     Raises:
-        Unavailable: the database cannot be used.
+        UnavailableError: the database cannot be used.
     """
     known_roots = repository.source_roots(pool)
     present, problems = find_shares(settings.documents)
@@ -72,10 +72,10 @@ def reconcile(pool: Pool, settings: Settings, progress: Callable[[], None]) -> N
     for name, root in sorted((known_roots | present).items()):
         try:
             _ShareReconciler(pool, settings, name, root, progress).run()
-        except ShareUnavailable as error:
+        except ShareUnavailableError as error:
             log.warning("A share is unavailable", extra={"fields": {"source": name, "detail": str(error)}})
             repository.note_source(pool, name, root, available=False, detail=str(error))
-        except Unavailable:
+        except UnavailableError:
             raise
         except Exception as error:
             log.exception("Reading a share failed", extra={"fields": {"source": name}})
@@ -97,7 +97,7 @@ class _ShareReconciler:
         self._unsettled_sizes: set[int] = set()
 
     def run(self) -> None:
-        """Record the differences between the share and its record. Raises ShareUnavailable and Unavailable."""
+        """Record the differences between the share and its record. Raises as `reconcile`."""
         listing = list_share(self._root, self._settings.require_mount, self._progress)
         self._problems |= listing.unreadable
         # The root goes on record first: the worker reads documents as soon as they are recorded.
@@ -118,7 +118,7 @@ class _ShareReconciler:
         """Run an action on one file; a failure of that file alone is logged and noted."""
         try:
             action()
-        except (ShareUnavailable, Unavailable):
+        except (ShareUnavailableError, UnavailableError):
             raise
         except Exception as error:
             fields = {"source": self._source, "path": path}
@@ -141,7 +141,7 @@ class _ShareReconciler:
         document_id = document.document_id if document else None
         try:
             repository.observe(self._pool, self._source, path, document_id, observation)
-        except (ShareUnavailable, Unavailable):
+        except (ShareUnavailableError, UnavailableError):
             raise
         except Exception as error:
             refused = f"The file cannot be recorded: {summarize(error)}."
@@ -173,7 +173,7 @@ def observe_file(settings: Settings, root: Path, path: str, file: FileStatus) ->
     """Read a file; return None where it is still being written, or vanished, and the next pass has to read it.
 
     Raises:
-        ShareUnavailable: the share does not answer.
+        ShareUnavailableError: the share does not answer.
     """
     age_s = time.time() - file.mtime_ns / 1e9
     if 0 <= age_s < settings.settle_s:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The record of sources, documents and versions in PostgreSQL.
 
-Each function is one transaction. It raises Unavailable where the database cannot be used, and psycopg.Error where the
-database refuses the statement. A document is a path in a source (a share), and keeps its id when it is renamed. A
+Each function is one transaction. It raises UnavailableError where the database cannot be used, and psycopg.Error where
+the database refuses the statement. A document is a path in a source (a share), and keeps its id when it is renamed. A
 version is one content
 of it, with the time from and to which it was seen. Nothing is overwritten: a change closes a version, a deletion leaves
 a tombstone.
@@ -91,19 +91,17 @@ def observe(pool: Pool, source: str, path: str, document_id: UUID | None, observ
 
 
 def _create_or_revive(connection: Connection[dict[str, Any]], source: str, path: str) -> UUID:
-    row = connection.execute(
+    rows = connection.execute(
         """UPDATE documents SET deleted_at = NULL WHERE id = (
                SELECT id FROM documents WHERE source = %s AND md5(path) = md5(%s) AND path = %s
                AND deleted_at IS NOT NULL ORDER BY deleted_at DESC LIMIT 1)
            RETURNING id""",
         (source, path, path),
-    ).fetchone()
-    if row is None:
-        row = connection.execute(
-            "INSERT INTO documents (source, path) VALUES (%s, %s) RETURNING id", (source, path)
-        ).fetchone()
-    assert row is not None  # RETURNING of a single INSERT
-    return UUID(str(row["id"]))
+    ).fetchall()
+    if not rows:
+        insert = "INSERT INTO documents (source, path) VALUES (%s, %s) RETURNING id"
+        rows = connection.execute(insert, (source, path)).fetchall()
+    return UUID(str(rows[0]["id"]))
 
 
 def rename(pool: Pool, document_id: UUID, path: str) -> None:

@@ -99,7 +99,7 @@ def sweep(dependencies: Dependencies, progress: Callable[[], None]) -> None:
     """Compare both stores in full.
 
     Raises:
-        Unavailable: a store or the embedding model cannot be used.
+        UnavailableError: a store or the embedding model cannot be used.
     """
     restored = restore_missing(dependencies, progress)
     removed = remove_unknown(dependencies, progress)

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from tars_app.adapters.postgres import current_schema, required_schema
 from tars_app.dependencies import Dependencies
 from tars_app.health.passes import last_pass
-from tars_app.kit.errors import MAX_SUMMARY_CHARACTERS, Unavailable, summarize
+from tars_app.kit.errors import MAX_SUMMARY_CHARACTERS, UnavailableError, summarize
 
 TIMEOUT_S = 3.0
 MAX_IDLE_S = 600.0
@@ -35,7 +35,7 @@ class Readiness(BaseModel):
     checks: dict[str, Check]
 
 
-class Problem(Exception):
+class CheckFailedError(Exception):
     """A check failed; the message states why."""
 
 
@@ -56,7 +56,7 @@ async def check_all(dependencies: Dependencies) -> Readiness:
                 results[name] = Check(ok=True, detail=await run_sync(check, dependencies, abandon_on_cancel=True))
         except TimeoutError:
             results[name] = Check(ok=False, detail=f"no answer within {TIMEOUT_S:g} s")
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  whatever a client raises, the dependency is not usable
             results[name] = Check(ok=False, detail=_describe(error))
 
     async with anyio.create_task_group() as group:
@@ -67,14 +67,17 @@ async def check_all(dependencies: Dependencies) -> Readiness:
 
 def _describe(error: Exception) -> str:
     """Return the message of an expected error, and the type too of any other."""
-    return str(error)[:MAX_SUMMARY_CHARACTERS] if isinstance(error, Problem | Unavailable) else summarize(error)
+    if isinstance(error, CheckFailedError | UnavailableError):
+        return str(error)[:MAX_SUMMARY_CHARACTERS]
+    return summarize(error)
 
 
 def _postgres(dependencies: Dependencies) -> str:
     with dependencies.pool.connection(timeout=TIMEOUT_S) as connection:
         current = current_schema(connection)
     if current != (required := required_schema()):
-        raise Problem(f"schema is {current or 'empty'}, expected {required}: the worker upgrades it at its start")
+        reason = f"schema is {current or 'empty'}, expected {required}"
+        raise CheckFailedError(f"{reason}: the worker upgrades it at its start")
     return f"schema {current}"
 
 
@@ -95,7 +98,7 @@ def _ollama(dependencies: Dependencies) -> str:
     required = (dependencies.settings.chat_model, dependencies.settings.embedding_model)
     missing = [name for name in required if (name if ":" in name else f"{name}:latest") not in installed]
     if missing:
-        raise Problem(f"not installed: {', '.join(missing)}")
+        raise CheckFailedError(f"not installed: {', '.join(missing)}")
     return ", ".join(required)
 
 
@@ -104,16 +107,20 @@ def _documents(dependencies: Dependencies) -> str:
         rows = connection.execute("SELECT name, available, detail FROM sources ORDER BY name").fetchall()
         record = last_pass(connection)
     if record is None or not rows:
-        raise Problem("no share was found yet: the worker has not read any, or nothing is mounted")
+        raise CheckFailedError("no share was found yet: the worker has not read any, or nothing is mounted")
     unavailable = [f"{row['name']}: {row['detail']}" for row in rows if not row["available"]]
     if unavailable:
-        raise Problem("; ".join(unavailable))
+        raise CheckFailedError("; ".join(unavailable))
     if record.problem:
-        raise Problem(f"the last pass of the worker failed: {record.problem}; check the log of the worker container")
+        raise CheckFailedError(f"the worker's last pass failed: {record.problem}; check its container's log")
     if record.unfinished >= MAX_UNFINISHED_PASSES:
-        raise Problem(f"the worker ended in {record.unfinished} passes in succession: check the log of its container")
+        raise CheckFailedError(
+            f"the worker ended in {record.unfinished} passes in succession: check its container's log"
+        )
     # A pass that reads many new files takes long, but makes progress.
     if record.idle_s > MAX_IDLE_S + 5 * dependencies.settings.scan_interval_s:
-        raise Problem(f"the worker has made no progress for {record.idle_s:.0f} s: check that its container is running")
+        raise CheckFailedError(
+            f"the worker made no progress for {record.idle_s:.0f} s: check that its container is running"
+        )
     names = ", ".join(row["name"] for row in rows)
     return names if record.ever_finished else f"{names} (the first pass is running)"

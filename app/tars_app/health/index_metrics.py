@@ -12,7 +12,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric, SummaryMetricFamil
 from prometheus_client.registry import Collector
 
 from tars_app.adapters.postgres import Pool
-from tars_app.kit.errors import Unavailable
+from tars_app.kit.errors import UnavailableError
 
 
 class IndexCollector(Collector):
@@ -41,7 +41,7 @@ class IndexCollector(Collector):
                               (SELECT count(ingest_s) FROM versions) AS ingests,
                               (SELECT coalesce(sum(ingest_s), 0) FROM versions) AS ingest_s"""
                 ).fetchone()
-        except Unavailable:
+        except UnavailableError:
             return
         documents = GaugeMetricFamily("tars_documents", "Documents by state", labels=["state"])
         counts = {row["state"]: row["count"] for row in states}

@@ -8,7 +8,7 @@ from tars_app.kit.text import storable
 MAX_SUMMARY_CHARACTERS = 300
 
 
-class Unavailable(Exception):
+class UnavailableError(Exception):
     """A dependency cannot be used right now. `str(error)` states which, `next_step` what a person can do."""
 
     def __init__(self, message: str, next_step: str) -> None:

@@ -58,7 +58,7 @@ def search(dependencies: Dependencies, question: str, limit: int) -> list[Passag
     """Return the passages that are evidence for the question, best first.
 
     Raises:
-        Unavailable: a store or the embedding model does not answer. Never an empty list instead.
+        UnavailableError: a store or the embedding model does not answer. Never an empty list instead.
     """
     settings = dependencies.settings
     candidates = max(4 * limit, 40)

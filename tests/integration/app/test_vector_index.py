@@ -15,8 +15,8 @@ import chromadb
 import httpx
 import pytest
 
-from tars_app.adapters.chroma import RequestRefused, VectorIndex
-from tars_app.kit.errors import Unavailable
+from tars_app.adapters.chroma import RequestRefusedError, VectorIndex
+from tars_app.kit.errors import UnavailableError
 
 from .conftest import Server, start_chroma
 
@@ -133,7 +133,7 @@ def test_failures_under_many_threads_are_always_unavailable(proxy: FaultyProxy, 
             try:
                 index.add([UUID(int=100 * number + attempt)], [[1.0, number]], [UUID(int=0)])
                 assert index.nearest([1.0, 0.0], 3)
-            except Unavailable as error:
+            except UnavailableError as error:
                 assert "chroma container" in error.next_step
                 failures += 1
         return failures
@@ -148,7 +148,7 @@ def test_failures_under_many_threads_are_always_unavailable(proxy: FaultyProxy, 
 def test_a_server_that_does_not_reply_is_unavailable_in_time(proxy: FaultyProxy, model: str) -> None:
     index = VectorIndex(proxy.url, model, timeout=httpx.Timeout(0.5))
     proxy.faults = ["hang"]
-    with pytest.raises(Unavailable, match="does not answer"):
+    with pytest.raises(UnavailableError, match="does not answer"):
         index.nearest([1.0], 1)
     proxy.faults = [None]
     assert index.nearest([1.0], 1) == []
@@ -166,7 +166,7 @@ def test_a_collection_that_was_deleted_is_created_again_by_one_thread(proxy: Fau
 def test_a_request_that_chroma_refuses_is_not_taken_for_a_server_that_is_down(proxy: FaultyProxy, model: str) -> None:
     index = VectorIndex(proxy.url, model)
     index.add([UUID(int=1)], [[1.0, 0.0]], [UUID(int=1)])
-    with pytest.raises(RequestRefused, match="dimension"):
+    with pytest.raises(RequestRefusedError, match="dimension"):
         index.add([UUID(int=2)], [[1.0, 0.0, 0.0]], [UUID(int=2)])
     assert index.nearest([1.0, 0.0], 1) == [(UUID(int=1), pytest.approx(1.0))]
 
@@ -187,7 +187,7 @@ def test_collections_of_other_models_are_dropped(proxy: FaultyProxy, model: str)
     for index in (old, new):
         index.add([UUID(int=1)], [[1.0, 0.0]], [UUID(int=1)])
     proxy.faults = [500]
-    with pytest.raises(Unavailable):
+    with pytest.raises(UnavailableError):
         new.drop_other_models()
     proxy.faults = [None]
     assert old.name in new.drop_other_models()

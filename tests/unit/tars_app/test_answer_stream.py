@@ -13,7 +13,7 @@ from tars_app.answers import service
 from tars_app.answers.schemas import Failure
 from tars_app.answers.service import Event, ask
 from tars_app.dependencies import make_dependencies
-from tars_app.kit.errors import Unavailable
+from tars_app.kit.errors import UnavailableError
 from tars_app.kit.metrics import Metrics
 from tars_app.settings import Settings
 
@@ -55,6 +55,6 @@ async def test_every_exception_becomes_an_event(
 
 
 async def test_a_dependency_that_is_down_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    error = Unavailable("The vector store does not answer.", "Start it.")
+    error = UnavailableError("The vector store does not answer.", "Start it.")
     [event] = await events_of(error, monkeypatch, Metrics())
     assert event == Failure(message="The vector store does not answer.", next_step="Start it.")

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tars_app.adapters.ollama import ModelFailed, embed, embed_passages, make_client
-from tars_app.kit.errors import Unavailable
+from tars_app.adapters.ollama import ModelFailedError, embed, embed_passages, make_client
+from tars_app.kit.errors import UnavailableError
 
 
 class ScriptedModel(ThreadingHTTPServer):
@@ -82,7 +82,7 @@ def test_a_passage_on_which_the_model_fails_costs_only_itself(
 
 def test_a_model_that_fails_on_everything_is_unavailable(model: ScriptedModel) -> None:
     model.bad = ""
-    with pytest.raises(Unavailable, match="The model m failed"):
+    with pytest.raises(UnavailableError, match="The model m failed"):
         embed_passages(make_client(model.url), "m", [f"text {number}" for number in range(32)])
     assert model.requests < 10
 
@@ -90,16 +90,16 @@ def test_a_model_that_fails_on_everything_is_unavailable(model: ScriptedModel) -
 @pytest.mark.parametrize(
     ("failure", "kind", "words"),
     [
-        ((404, {"error": "model 'm' not found"}), Unavailable, "m is not installed"),
-        ((503, {"error": "busy"}), Unavailable, "busy"),
-        ((500, {"error": "broken"}), ModelFailed, "broken"),
-        ((200, b"<html>"), Unavailable, "does not answer"),
+        ((404, {"error": "model 'm' not found"}), UnavailableError, "m is not installed"),
+        ((503, {"error": "busy"}), UnavailableError, "busy"),
+        ((500, {"error": "broken"}), ModelFailedError, "broken"),
+        ((200, b"<html>"), UnavailableError, "does not answer"),
     ],
 )
 def test_failures_are_named(
-    model: ScriptedModel, failure: tuple[int, Any], kind: type[Unavailable], words: str
+    model: ScriptedModel, failure: tuple[int, Any], kind: type[UnavailableError], words: str
 ) -> None:
     model.failure = failure
-    with pytest.raises(Unavailable, match=words) as caught:
+    with pytest.raises(UnavailableError, match=words) as caught:
         embed(make_client(model.url), "m", ["bad"])
     assert type(caught.value) is kind and caught.value.next_step

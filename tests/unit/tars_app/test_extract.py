@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reportlab.pdfgen.canvas import Canvas
 
-from tars_app.documents.extract import Unreadable, decode, extract
+from tars_app.documents.extract import UnreadableError, decode, extract
 from tars_app.documents.model import NO_PAGE, Page
 
 
@@ -45,7 +45,7 @@ def test_pages_without_text_keep_the_numbers_of_the_others() -> None:
     ],
 )
 def test_an_unreadable_file_has_a_reason(name: str, content: bytes, reason: str) -> None:
-    with pytest.raises(Unreadable, match=reason):
+    with pytest.raises(UnreadableError, match=reason):
         extract(name, content)
 
 
@@ -62,7 +62,7 @@ def test_encodings_of_households(encoding: str) -> None:
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=500))
 def test_any_bytes_are_a_text_or_unreadable(content: bytes) -> None:
-    with suppress(Unreadable):
+    with suppress(UnreadableError):
         assert "\x00" not in decode(content)
 
 
@@ -71,5 +71,5 @@ def test_a_damaged_pdf_takes_nothing_with_it(tmp_path: Path) -> None:
     for cut in range(50, len(whole), len(whole) // 6):
         try:
             assert all(isinstance(page, Page) for page in extract("a.pdf", whole[:cut] + b"\xff" * 50))
-        except Unreadable as error:
+        except UnreadableError as error:
             assert str(error).endswith(".")

@@ -14,7 +14,7 @@ import pytest
 
 from tars_app.answers import generate as module
 from tars_app.answers.generate import Usage, generate
-from tars_app.kit.errors import Unavailable
+from tars_app.kit.errors import UnavailableError
 from tars_app.settings import Settings
 
 Reply = tuple[int, list[dict[str, Any]]]
@@ -98,7 +98,7 @@ async def test_pieces_then_usage_and_the_window_is_always_sent(server: ScriptedS
 )
 async def test_a_failure_after_the_first_piece_is_never_tried_again(server: ScriptedServer) -> None:
     parts: list[str | Usage] = []
-    with pytest.raises(Unavailable, match="broke off"):
+    with pytest.raises(UnavailableError, match="broke off"):
         await answer(server, parts)
     assert parts == ["A"] and len(server.requests) == 1
 
@@ -112,6 +112,6 @@ async def test_a_busy_server_is_asked_once_more(server: ScriptedServer) -> None:
 
 @pytest.mark.parametrize("server", [[(404, [{"error": "model 'm' not found"}])]], indirect=True)
 async def test_a_model_that_is_missing_is_named(server: ScriptedServer) -> None:
-    with pytest.raises(Unavailable, match="m is not installed") as caught:
+    with pytest.raises(UnavailableError, match="m is not installed") as caught:
         await answer(server, [])
     assert "ollama pull m" in caught.value.next_step and len(server.requests) == 1

@@ -10,7 +10,7 @@ import pytest
 
 from tars_app.adapters.mounts import (
     FileStatus,
-    ShareUnavailable,
+    ShareUnavailableError,
     find_shares,
     fingerprint,
     is_document,
@@ -70,9 +70,9 @@ def test_a_file_that_became_a_link_out_is_not_read(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_not_mounted_is_unavailable_not_empty(tmp_path: Path) -> None:
-    with pytest.raises(ShareUnavailable, match="is not mounted"):
+    with pytest.raises(ShareUnavailableError, match="is not mounted"):
         list_share(tmp_path, require_mount=True)
-    with pytest.raises(ShareUnavailable, match="No such file"):
+    with pytest.raises(ShareUnavailableError, match="No such file"):
         list_share(tmp_path / "gone", require_mount=False)
 
 

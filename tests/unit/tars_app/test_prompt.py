@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tars_app.answers.prompt import QuestionTooLong, build_prompt, estimate_tokens, fence
+from tars_app.answers.prompt import QuestionTooLongError, build_prompt, estimate_tokens, fence
 from tars_app.retrieval.service import Passage
 
 
@@ -37,13 +37,13 @@ def test_the_best_passages_fill_the_budget_and_stand_next_to_the_question() -> N
 def test_a_prompt_never_exceeds_its_tokens(texts: list[str], question: str, most: int) -> None:
     try:
         prompt = build_prompt(question, [passage(text) for text in texts], most)
-    except QuestionTooLong:
+    except QuestionTooLongError:
         return
     assert sum(estimate_tokens(str(message.content)) for message in prompt.messages) <= prompt.tokens <= most
 
 
 def test_a_question_that_leaves_no_space_for_a_passage_is_refused() -> None:
-    with pytest.raises(QuestionTooLong):
+    with pytest.raises(QuestionTooLongError):
         build_prompt("why " * 500, [passage("x" * 900)], 700)
 
 
