@@ -4,9 +4,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import httpx
 import pytest
+
+from tars_app.adapters.postgres import Pool, make_pool
+from tars_app.health import passes
+from tars_app.settings import Settings
 
 from .conftest import Stack, wait_for
 from .helpers import ask, assert_stores_agree, readiness, wait_for_state
@@ -63,6 +68,55 @@ def test_a_killed_worker_loses_nothing(stack: Stack) -> None:
     stack.worker.start()
     wait_for_state(stack, "long.txt", "indexed")
     assert_stores_agree(stack)
+
+
+@pytest.fixture
+def pool(stack: Stack) -> Iterator[Pool]:
+    """The application's own connections to the database, while no worker runs."""
+    wait_for(lambda: readiness(stack) == (200, ALL), "readiness", 60)
+    stack.worker.stop()
+    options = {name.removeprefix("TARS_").lower(): value for name, value in stack.settings.items()}
+    with make_pool(Settings.model_validate({k: v for k, v in options.items() if k in Settings.model_fields})) as pool:
+        yield pool
+    stack.worker.start()
+    wait_for(lambda: readiness(stack) == (200, ALL), "readiness", 60)
+
+
+def documents_check(stack: Stack) -> str:
+    answer = httpx.get(f"{stack.url}/ready", timeout=30, trust_env=False).json()["checks"]["documents"]
+    return str(answer["detail"] if answer["ok"] else f"not ready: {answer['detail']}")
+
+
+def test_a_worker_that_never_finishes_a_pass_is_reported(stack: Stack, pool: Pool) -> None:
+    passes.finish_pass(pool, None)
+    for _ in range(3):
+        passes.start_pass(pool)
+    assert not documents_check(stack).startswith("not ready")
+    passes.start_pass(pool)
+    assert documents_check(stack).startswith("not ready: the worker ended in 3 passes in succession")
+    passes.finish_pass(pool, None)
+    assert not documents_check(stack).startswith("not ready")
+
+
+def test_a_worker_without_progress_is_reported(stack: Stack, pool: Pool) -> None:
+    passes.finish_pass(pool, None)
+    passes.start_pass(pool)
+    past = (
+        "UPDATE passes SET finished_at = finished_at - interval '1 hour', progress_at = progress_at - interval '1 hour'"
+    )
+    stack.sql(f"{past} RETURNING 1")
+    assert documents_check(stack).startswith("not ready: the worker made no progress for 36")
+    passes.note_progress(pool)
+    assert not documents_check(stack).startswith("not ready"), "a long pass that makes progress is not a problem"
+
+
+def test_the_first_pass_is_named(stack: Stack, pool: Pool) -> None:
+    stack.sql("DELETE FROM passes RETURNING 1")
+    assert documents_check(stack).startswith("not ready: no share was found yet")
+    passes.start_pass(pool)
+    assert "(the first pass is running)" in documents_check(stack)
+    passes.finish_pass(pool, "reading the shares: ValueError: invented")
+    assert "last pass failed: reading the shares: ValueError: invented" in documents_check(stack)
 
 
 def test_vectors_that_were_lost_are_made_again(stack: Stack) -> None:

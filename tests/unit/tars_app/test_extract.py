@@ -59,7 +59,7 @@ def test_encodings_of_households(encoding: str) -> None:
     assert decode(text.encode(encoding)) == text
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=500))
 def test_any_bytes_are_a_text_or_unreadable(content: bytes) -> None:
     with suppress(UnreadableError):
