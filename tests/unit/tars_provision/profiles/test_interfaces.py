@@ -81,12 +81,18 @@ def test_variables_are_plain_data_without_secrets(root: Path, name: str) -> None
         assert not [name for name in variables if re.search("password|passphrase|secret", name)]
 
 
-def test_roles_know_neither_the_spec_nor_a_playbook(root: Path) -> None:
-    pattern = re.compile(r"tars_site|tars\.yml|playbooks/|tars-provision")
-    folders = [root / "roles", root / "collections/ansible_collections/tars/home/roles"]
-    files = [path for folder in folders for path in folder.rglob("*") if path.suffix in (".yml", ".j2", ".py")]
-    assert files
+def test_roles_and_plugins_know_neither_the_spec_nor_a_playbook(root: Path) -> None:
+    # Keys of the spec that no option of a role or module has in this form.
+    pattern = re.compile(
+        r"tars_site|\btars\.yml|\bplaybooks/|tars-provision"
+        r"|\bdocker\.source\b|\bmodels\.(chat|embedding|benchmark)\b|\bfirewall\.(manage|use)\b"
+    )
+    collection = root / "collections/ansible_collections/tars/home"
+    files = [path for folder in (root / "roles", collection / "roles") for path in folder.rglob("*.*")]
+    files += [path for path in (collection / "plugins").rglob("*.py") if path.parent.name != "inventory"]
+    texts = {path: path.read_text() for path in files if path.suffix in (".yml", ".j2", ".py")}
+    assert texts
     mentions = [
-        f"{path.relative_to(root)}: {match[0]}" for path in files if (match := pattern.search(path.read_text()))
+        f"{path.relative_to(root)}: {match[0]}" for path, text in texts.items() for match in pattern.finditer(text)
     ]
     assert not mentions

@@ -47,9 +47,11 @@ class ActionModule(ActionBase):
             names = ", ".join(card["name"] for card in loaded["gpus"]) or "no card"
             self._display.warning(
                 f"How fast the memory of {names} is, is not known here, so the speed is compared with the floor alone. "
-                "Next: set models.benchmark.memory_bandwidth_gb_s to what its maker says."
+                "Next: set memory_bandwidth_gb_s to the value in its data sheet."
             )
-        objections = benchmark.objections(run, given["floor_tokens_per_s"], bandwidth, given["gpu"])
+        objections = benchmark.objections(
+            run, given["floor_tokens_per_s"], bandwidth, gpu=given["gpu"], container=given["container"]
+        )
         add(history, {**run, "objections": objections})
         result |= {"changed": False, "run": run, "comparison": comparison, "objections": objections}
         if objections:

@@ -105,22 +105,28 @@ def bandwidth(given: float | None, cards: Sequence[Mapping[str, Any]]) -> float 
     return given or (BANDWIDTH_GB_S.get(str(cards[0]["name"])) if cards else None)
 
 
-def objections(run: Mapping[str, Any], floor_tps: float, bandwidth_gb_s: float | None, gpu: bool) -> list[str]:
-    """Why a run does not pass; none where it does."""
+def objections(
+    run: Mapping[str, Any], floor_tps: float, bandwidth_gb_s: float | None, *, gpu: bool, container: str | None
+) -> list[str]:
+    """Return the reasons why a run does not pass; empty if it passes.
+
+    `floor_tps` is in tokens per second, `bandwidth_gb_s` in GB/s; `container` is the model server's, if it runs in one.
+    """
     found = []
+    command = f"docker exec {container} " if container else ""
     decode = run["summary"]["decode_tps"]["mean"]
     resident = run["resident"] or {"size_bytes": 0, "size_vram_bytes": 0}
     away = resident["size_bytes"] - resident["size_vram_bytes"]
     if gpu and away > 0:
         found.append(
             f"fall-back to the processor: of {run['model']}'s {resident['size_bytes'] / 1e9:.1f} GB only "
-            f"{resident['size_vram_bytes'] / 1e9:.1f} GB lie in the GPU's memory. Next: nvidia-smi in the container "
-            "(docker exec tars-ollama-1 nvidia-smi), a smaller model or context, or what else uses the card"
+            f"{resident['size_vram_bytes'] / 1e9:.1f} GB lie in the GPU's memory. Next: see what else uses the "
+            f"card ({command}nvidia-smi), or choose a smaller model or context"
         )
     if decode < floor_tps:
         found.append(
             f"too slow: {run['model']} decodes {decode:.1f} tok/s, wanted at least {floor_tps:g}. Next: see whether it "
-            "runs on the GPU (docker exec tars-ollama-1 ollama ps), or set models.benchmark.floor_tokens_per_s"
+            f"runs on the GPU ({command}ollama ps), or lower floor_tokens_per_s"
         )
     if gpu and bandwidth_gb_s:
         predicted = REACHED * bandwidth_gb_s * 1e9 / run["identity"]["weights_bytes"]

@@ -79,16 +79,16 @@ def test_another_driver_is_named() -> None:
 
 
 def test_a_good_run_has_no_objection() -> None:
-    assert benchmark.objections(run(*STEADY), 20, 360, gpu=True) == []
+    assert benchmark.objections(run(*STEADY), 20, 360, gpu=True, container="ollama") == []
 
 
 def test_a_fall_back_to_the_processor_is_caught_by_name() -> None:
     half = run(*STEADY, resident={"size_bytes": 6 * GIB, "size_vram_bytes": 2 * GIB})
-    assert "fall-back to the processor" in benchmark.objections(half, 20, 360, gpu=True)[0]
+    assert "fall-back to the processor" in benchmark.objections(half, 20, 360, gpu=True, container="ollama")[0]
     # Where no GPU is meant to be used, it is no objection.
-    assert benchmark.objections(half, 20, None, gpu=False) == []
+    assert benchmark.objections(half, 20, None, gpu=False, container="ollama") == []
     on_cpu = run(9.0, 9.1, resident={"size_bytes": 6 * GIB, "size_vram_bytes": 0})
-    names = [line.split(":")[0] for line in benchmark.objections(on_cpu, 20, 360, gpu=True)]
+    names = [line.split(":")[0] for line in benchmark.objections(on_cpu, 20, 360, gpu=True, container="ollama")]
     assert names == ["fall-back to the processor", "too slow", "slower than the memory allows"]
 
 
@@ -100,10 +100,10 @@ def test_published_speeds_pass(bandwidth: float, size: float, decode: float) -> 
     """Llama 3 8B Q4_K_M on the RTX 3070, 3080 and 3090."""
     good = run(decode, decode)
     good["identity"] = {**good["identity"], "weights_bytes": int(size * 1e9)}
-    assert benchmark.objections(good, 20, bandwidth, gpu=True) == []
+    assert benchmark.objections(good, 20, bandwidth, gpu=True, container="ollama") == []
     bad = copy.deepcopy(good)
     bad["summary"]["decode_tps"]["mean"] = 0.4 * bandwidth / size
-    assert "slower than the memory allows" in benchmark.objections(bad, 20, bandwidth, gpu=True)[0]
+    assert "slower than the memory allows" in benchmark.objections(bad, 20, bandwidth, gpu=True, container="ollama")[0]
 
 
 def test_bandwidth_is_known_by_name_and_can_be_given() -> None:
