@@ -5,9 +5,9 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: health_checks
-short_description: Check a machine and show what was found
+short_description: Check a machine and show the results
 description:
-  - Runs read-only checks side by side, shows them as a table, and fails where one does not hold, with what to do then.
+  - Runs read-only checks side by side, shows them as a table, and fails if one of them fails, with the next step.
   - Each check has a name, a fix, and one of O(checks[].command), O(checks[].url), O(checks[].tcp),
     O(checks[].dns), O(checks[].result).
 attributes:
@@ -16,7 +16,7 @@ attributes:
     description: Changes nothing at any time.
   diff_mode:
     support: none
-    description: There is nothing to differ.
+    description: Nothing is changed.
   idempotent:
     support: full
     description: Changes nothing at any time.
@@ -27,19 +27,19 @@ options:
     elements: dict
     required: true
     suboptions:
-      name: {description: What holds., type: str, required: true}
-      fix: {description: What to do where it does not., type: str, required: true}
+      name: {description: The condition that must hold., type: str, required: true}
+      fix: {description: The next step if it does not., type: str, required: true}
       command: {description: A program that has to end with 0., type: list, elements: str}
       url: {description: A page that has to answer with a status below 400., type: str}
-      ca: {description: "The only authority trusted for O(checks[].url).", type: path}
+      ca: {description: "The only certificate authority trusted for O(checks[].url).", type: path}
       tcp: {description: "A port that has to be open, as host:port.", type: str}
-      dns: {description: "A name whose IPv4 address has to be known, or an address whose name.", type: str}
+      dns: {description: "A name that must have an IPv4 address, or an address that must have a name.", type: str}
       result:
         description: The registered result of a task in check mode, which must have changed nothing and not failed. Its
           C(changes), or its C(msg), is what was found.
         type: dict
       server: {description: "Address of the name server to ask for O(checks[].dns).", type: str}
-      expect: {description: Regular expression that what is found has to match., type: str}
+      expect: {description: Regular expression that the output must match., type: str}
   timeout_s:
     description: Seconds a check may take.
     type: int
@@ -53,7 +53,7 @@ EXAMPLES = r"""
 - name: Check the web server
   tars.home.health_checks:
     checks:
-      - {name: it answers, url: "http://127.0.0.1/health", fix: systemctl status nginx}
+      - {name: the web server answers, url: "http://127.0.0.1/health", fix: systemctl status nginx}
 """
 
 RETURN = r"""
@@ -62,14 +62,16 @@ checks:
   returned: always
   type: list
   elements: dict
-  sample: [{name: it answers, ok: true, found: ready, fix: systemctl status nginx}]
+  sample: [{name: the web server answers, ok: true, found: ready, fix: systemctl status nginx}]
 """
 
+
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.tars.home.plugins.module_utils.checks import health as health_checks
+from ansible_collections.tars.home.plugins.module_utils.checks import health
 
 
 def main() -> None:
+    """Run the module."""
     module = AnsibleModule(
         argument_spec={
             "checks": {
@@ -96,7 +98,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    results = health_checks.run(module.params["checks"], module.params["timeout_s"])
+    results = health.run(module.params["checks"], module.params["timeout_s"])
     failed = [result["name"] for result in results if not result["ok"]]
     if failed:
         module.fail_json(msg=f"{len(failed)} of {len(results)} checks failed: {'; '.join(failed)}", checks=results)

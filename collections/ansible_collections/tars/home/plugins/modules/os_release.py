@@ -3,10 +3,10 @@
 # GNU General Public License v3.0+ (see https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-# The action plugin of this name does the work; a module's own interpreter is not worth one small file.
+# The action plugin of this name does the work: one small file is not worth an interpreter on the machine.
 DOCUMENTATION = r"""
 module: os_release
-short_description: Which distribution a machine runs
+short_description: Read the distribution of a machine
 description:
   - Reads C(/etc/os-release) into facts of the names that M(ansible.builtin.setup) uses, in a twentieth of its time.
     Needs no Python on the machine.
@@ -27,14 +27,14 @@ attributes:
 
 EXAMPLES = r"""
 ---
-- name: Read which distribution this is
+- name: Read the distribution
   tars.home.os_release:
   when: ansible_facts['distribution'] is not defined
 """
 
 RETURN = r"""
 ansible_facts:
-  description: What the distribution says of itself.
+  description: The distribution, as its os-release file describes it.
   returned: success
   type: dict
   contains:

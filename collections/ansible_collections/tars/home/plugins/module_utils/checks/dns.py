@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One question to one DNS server (RFC 1035), past whatever resolver this machine has."""
+"""One query to one DNS server (RFC 1035), without the resolver of this machine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import ipaddress
 import secrets
 import socket
 import struct
-from typing import List, Tuple
 
 TYPES = {"A": 1, "PTR": 12, "AAAA": 28}
 NAMES = {number: name for name, number in TYPES.items()}
@@ -16,7 +15,7 @@ CODES = {0: "NOERROR", 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 
 
 
 def question(name: str, number: int) -> bytes:
-    """A query for the addresses of a name, or for the name of an address."""
+    """Return a query for the addresses of a name, or for the name of an address."""
     kind = "A"
     with contextlib.suppress(ValueError):
         name, kind = ipaddress.ip_address(name).reverse_pointer, "PTR"
@@ -24,30 +23,34 @@ def question(name: str, number: int) -> bytes:
     return struct.pack(">HHHHHH", number, 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack(">HH", TYPES[kind], 1)
 
 
-def answer(message: bytes) -> Tuple[str, List[str]]:
-    """The response code and the addresses and names in a reply. Raises ValueError for what is none."""
+def answer(message: bytes) -> tuple[str, list[str]]:
+    """Return the response code and the addresses and names in a reply. Raises ValueError for an invalid message."""
     try:
         _, flags, questions, answers = struct.unpack_from(">HHHH", message)
-        place = 12
+        offset = 12
         for _ in range(questions):
-            place = _name(message, place)[1] + 4
-        found = []
+            offset = _name(message, offset)[1] + 4
+        records = []
         for _ in range(answers):
-            place = _name(message, place)[1]
-            kind, _, _, length = struct.unpack_from(">HHIH", message, place)
-            place += 10
+            offset = _name(message, offset)[1]
+            kind, _, _, length = struct.unpack_from(">HHIH", message, offset)
+            offset += 10
             if NAMES.get(kind) == "PTR":
-                found.append(_name(message, place)[0])
+                records.append(_name(message, offset)[0])
             elif kind in NAMES:
-                found.append(str(ipaddress.ip_address(message[place : place + length])))
-            place += length
+                records.append(str(ipaddress.ip_address(message[offset : offset + length])))
+            offset += length
     except (struct.error, IndexError) as error:
-        raise ValueError(f"no DNS reply: {error}") from None
-    return CODES.get(flags & 15, str(flags & 15)), found
+        raise ValueError(f"invalid DNS reply: {error}") from None
+    return CODES.get(flags & 15, str(flags & 15)), records
 
 
-def ask(server: str, name: str, timeout_s: float, attempts: int = 3) -> Tuple[str, List[str]]:
-    """Ask over UDP, as often as `attempts` within the time. Raises OSError where nobody answers."""
+def ask(server: str, name: str, timeout_s: float, attempts: int = 3) -> tuple[str, list[str]]:
+    """Ask over UDP, `attempts` times within the time, and return what `answer` returns.
+
+    Raises:
+        OSError: no answer came.
+    """
     number = secrets.randbelow(1 << 16)
     family = socket.AF_INET6 if ":" in server else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as sock:
@@ -66,19 +69,19 @@ def ask(server: str, name: str, timeout_s: float, attempts: int = 3) -> Tuple[st
     raise OSError("a reply to another question")
 
 
-def _name(message: bytes, place: int) -> Tuple[str, int]:
-    """A name at a place, and the place after it. A pointer leads to where the rest stands; pointers only lead back."""
+def _name(message: bytes, offset: int) -> tuple[str, int]:
+    """Return the name at an offset, and the offset after it. A pointer is the offset of the rest, an earlier one."""
     labels = []
     end = 0
-    limit = place + 1
-    while message[place]:
-        if message[place] >= 0xC0:
-            end = end or place + 2
-            target = struct.unpack_from(">H", message, place)[0] & 0x3FFF
+    limit = offset + 1
+    while message[offset]:
+        if message[offset] >= 0xC0:
+            end = end or offset + 2
+            target = struct.unpack_from(">H", message, offset)[0] & 0x3FFF
             if target >= limit:
-                raise ValueError("no DNS reply: a name that leads forward")
-            place = limit = target
+                raise ValueError("invalid DNS reply: a name that points forward")
+            offset = limit = target
             continue
-        labels.append(message[place + 1 : place + 1 + message[place]].decode("ascii", "replace"))
-        place += 1 + message[place]
-    return ".".join(labels), end or place + 1
+        labels.append(message[offset + 1 : offset + 1 + message[offset]].decode("ascii", "replace"))
+        offset += 1 + message[offset]
+    return ".".join(labels), end or offset + 1

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A page of this machine or of the household, asked for as a client would, but never through a proxy."""
+"""Request a page of this machine or of the household as a client would, but never through a proxy."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ import ssl
 import time
 import urllib.error
 import urllib.request
-from typing import List, Optional, Tuple
 
 
-def read(address: str, ca: Optional[str], timeout_s: float) -> Tuple[bool, str]:
-    """Whether a page answers with a status below 400, and what it says.
+def read(address: str, ca: str | None, timeout_s: float) -> tuple[bool, str]:
+    """Return whether a page answers with a status below 400, and the start of its text.
 
-    A given CA file is the only authority trusted.
+    A given CA file is the only certificate authority trusted.
     """
-    handlers: List[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
+    handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
     try:
         if address.startswith("https:"):
             handlers.append(urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=ca)))
@@ -29,12 +28,12 @@ def read(address: str, ca: Optional[str], timeout_s: float) -> Tuple[bool, str]:
 
 
 def settled(
-    address: str, ca: Optional[str], times: int = 5, pause_s: float = 2, timeout_s: float = 30
-) -> Tuple[bool, str]:
-    """The same of a page that may need some moments yet: asked for again until it answers, so many times at most."""
-    ok, found = read(address, ca, timeout_s)
+    address: str, ca: str | None, times: int = 5, pause_s: float = 2, timeout_s: float = 30
+) -> tuple[bool, str]:
+    """Request a page that may still be starting until it answers, at most `times` times. Return what `read` returns."""
+    ok, text = read(address, ca, timeout_s)
     while not ok and times > 1:
         time.sleep(pause_s)
         times -= 1
-        ok, found = read(address, ca, timeout_s)
-    return ok, found
+        ok, text = read(address, ca, timeout_s)
+    return ok, text

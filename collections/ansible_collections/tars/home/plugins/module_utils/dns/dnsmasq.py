@@ -217,22 +217,24 @@ def probe(zone: Zone) -> Probe[Machine]:
 
 def parse(zone: Zone, output: str) -> Machine | None:
     """Return the machine by the output of the probe; None if systemctl failed."""
-    found = parts(output)
-    if len(found) != 8 or found[6].status:
+    results = parts(output)
+    if len(results) != 8 or results[6].status:
         return None
-    resolv_conf, real, from_resolved = (file_text(part) for part in found[:3])
-    resolved, configuration = (_texts(part.output) for part in found[3:5])
-    lines = found[6].output.split("\n")
-    others = {path: said for path, said in configuration.items() if path != DROP_IN and not path.endswith(LEFT_OVER)}
+    resolv_conf, real, from_resolved = (file_text(part) for part in results[:3])
+    resolved, configuration = (_texts(part.output) for part in results[3:5])
+    lines = results[6].output.split("\n")
+    others = {
+        path: content for path, content in configuration.items() if path != DROP_IN and not path.endswith(LEFT_OVER)
+    }
     return Machine(
         drop_in=configuration.get(DROP_IN, ""),
-        unit=file_text(found[5]),
+        unit=file_text(results[5]),
         resolver=resolver(zone.address, resolv_conf, real.strip() or RESOLV_CONF, from_resolved, resolved),
         running="ActiveState=active" in lines,
         at_boot="UnitFileState=enabled" in lines,
         installed=any(line.startswith("FragmentPath=/") for line in lines),
         others=others,
-        refusal=found[7].output.strip() if found[7].status else "",
+        refusal=results[7].output.strip() if results[7].status else "",
     )
 
 
@@ -276,9 +278,9 @@ def global_servers(resolved: Mapping[str, str]) -> list[str]:
     Of two drop-ins of one name the later folder's counts; they are read in the order of their names.
     """
     drop_ins = {
-        os.path.basename(path): said
+        os.path.basename(path): content
         for folder in RESOLVED_FOLDERS
-        for path, said in resolved.items()
+        for path, content in resolved.items()
         if path.startswith(f"{folder}/resolved.conf.d/") and path != RESOLVED_DROP_IN
     }
     ordered = [resolved.get("/etc/systemd/resolved.conf", ""), *(drop_ins[name] for name in sorted(drop_ins))]

@@ -118,7 +118,7 @@ def resource(policy: Policy, deadline_s: int = 60, token: str = "") -> Resource[
     return Resource(
         read=lambda: read(policy),
         plan=plan,
-        predict=lambda firewall, changes: dataclasses.replace(firewall, current=firewall.desired),
+        predict=predict,
         write=lambda changes: write(policy, changes, deadline_s, token),
         show=lambda firewall: {},
         refused="nft and systemctl reported success, but the firewall differs.",
@@ -133,6 +133,12 @@ def plan(firewall: Firewall) -> list[Change]:
     current, desired = firewall.current, firewall.desired
     names = [field.name for field in dataclasses.fields(State)]
     return [Change(name, firewall) for name in names if getattr(current, name) != getattr(desired, name)]
+
+
+def predict(firewall: Firewall, changes: Sequence[Change]) -> Firewall:
+    """Return the firewall after the changes."""
+    fields = {change.field: getattr(firewall.desired, change.field) for change in changes}
+    return dataclasses.replace(firewall, current=dataclasses.replace(firewall.current, **fields))
 
 
 def diff(before: Firewall, after: Firewall) -> list[dict[str, str]]:
@@ -173,10 +179,10 @@ def probe(policy: Policy) -> Probe[Firewall]:
 
 def parse(policy: Policy, output: str) -> Firewall | None:
     """Return the firewall by the output of the probe; None where the rules on disk are not the desired ones."""
-    found = parts(output)
-    if len(found) != 7 or found[0].status or found[5].status or found[6].status:
+    results = parts(output)
+    if len(results) != 7 or results[0].status or results[5].status or results[6].status:
         return None
-    link, table, *texts, unit, listed = found
+    link, table, *texts, unit, listed = results
     state = _state(file_text(table), [file_text(part) for part in texts], unit.output)
     text = policy.text(link.output)
     if state.rules != text:

@@ -12,14 +12,14 @@ class ResourceError(Exception):
 
 
 class OutcomeUnknown(ResourceError):
-    """The answer to a change was lost: only reading back tells whether it was made."""
+    """The answer to a change was lost: only reading back shows whether it was made."""
 
 
 class Incomplete(ResourceError):
     """A run failed between its first and its last change.
 
-    `done` names the changes that were made. `changed` tells whether the resource differs from before, also by half a
-    change; it is true where that is not known, and the message says so.
+    `done` names the changes that were made. `changed` is whether the resource differs from before, also by half a
+    change; it is true if that is not known, and then the message states that.
     """
 
     def __init__(self, message: str, done: Sequence[str], changed: Optional[bool] = None) -> None:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Long work on a machine as a systemd unit: it outlives the connection that started it, and the next run finds it.
 
-A module starts or finds its job, stays with it for a slice of time and reports where it stands. The action plugin
-(plugin_utils/progress.py) shows that and calls again. Whether the work is done is never read here: the module reads
-the state that the job was to bring about.
+A module starts or finds its job, waits for it for a few seconds and reports the progress. The action plugin
+(plugin_utils/progress.py) shows it and calls again. A job's success proves nothing: the module reads the state of the
+machine afterwards.
 """
 
 from __future__ import annotations
@@ -11,23 +11,24 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Callable, Dict, List, Optional, Tuple
+from typing import List, Tuple
 
 from ..resource.errors import ResourceError
 from . import files
 
-EARLIER = "an earlier run's work of the same kind ends first"
-"""What is shown while a job of the same name has to be waited for."""
+EARLIER = "waiting until the same kind of work of an earlier run has ended"
+"""The progress shown while another job of the same name runs."""
 
 SLICE_S = 4.0
-"""Seconds a module stays with running jobs before it reports."""
+"""Seconds that a module waits for running jobs before it reports."""
 
 LOG_FOLDER = "/run/tars-jobs"
-"""Where the jobs' output lies, until the next boot."""
+"""Folder of the jobs' output, until the next boot."""
 
 Run = Callable[[List[str]], Tuple[int, str, str]]
-"""Runs a command: arguments to (exit status, stdout, stderr). `AnsibleModule.run_command` is one."""
+"""Runs a command: arguments to (exit status, stdout, stderr), such as `process.attempt`."""
 
 
 class JobError(ResourceError):
@@ -39,22 +40,23 @@ class Job:
     """A command under a unit name. Of one name, one job runs at a time."""
 
     unit: str
-    command: Tuple[str, ...]
-    environment: Tuple[Tuple[str, str], ...] = ()
-    stdin: Optional[str] = None
+    command: tuple[str, ...]
+    environment: tuple[tuple[str, str], ...] = ()
+    stdin: str | None = None
 
     @property
     def log(self) -> str:
+        """Return the path of the job's output."""
         return f"{LOG_FOLDER}/{self.unit}.log"
 
     @property
     def mark(self) -> str:
-        """What tells a job from another one of its name: a digest over everything that makes it."""
+        """Return what distinguishes a job from another one of its name: a digest over all its fields."""
         return hashlib.sha256(repr((self.command, self.environment, self.stdin)).encode()).hexdigest()[:16]
 
 
-def start_command(job: Job) -> List[str]:
-    """The systemd-run call that starts a job and returns once its program runs."""
+def start_command(job: Job) -> list[str]:
+    """Return the systemd-run command that starts a job and ends once its program runs."""
     properties = ["StandardOutput=truncate:" + job.log, "StandardError=inherit"]
     if job.stdin is not None:
         properties.append("StandardInput=file:" + job.stdin)
@@ -68,8 +70,8 @@ def start_command(job: Job) -> List[str]:
 
 
 def parse_state(show: str) -> str:
-    """`systemctl show` of a unit to `running`, `failed` or `idle` (never started, or ended well)."""
-    values: Dict[str, str] = dict(line.split("=", 1) for line in show.splitlines() if "=" in line)
+    """Return `running`, `failed` or `idle` (never started, or successful) by `systemctl show` of a unit."""
+    values: dict[str, str] = dict(line.split("=", 1) for line in show.splitlines() if "=" in line)
     active = values.get("ActiveState", "inactive")
     if active in ("active", "activating", "deactivating", "reloading"):
         return "running"
@@ -77,12 +79,12 @@ def parse_state(show: str) -> str:
 
 
 def state(run: Run, job: Job) -> str:
-    """`running`, `failed` or `idle`, as systemd has it now."""
+    """Return `running`, `failed` or `idle`, the current state of the unit."""
     return parse_state(run(["systemctl", "show", "--property=ActiveState", job.unit + ".service"])[1])
 
 
-def tail(job: Job, lines: int = 20) -> List[str]:
-    """The last lines of a job's output, without blank ones."""
+def tail(job: Job, lines: int = 20) -> list[str]:
+    """Return the last lines of a job's output, without blank ones."""
     try:
         with open(job.log, "rb") as log:
             log.seek(max(0, os.fstat(log.fileno()).st_size - 16384))
@@ -93,10 +95,10 @@ def tail(job: Job, lines: int = 20) -> List[str]:
 
 
 def begin(run: Run, job: Job, seconds: float = SLICE_S) -> bool:
-    """Start a job that does not run. What a failed one of its name left behind is cleared first.
+    """Start a job that does not run. The state of a failed one of its name is reset first.
 
     Returns:
-        Whether it runs. Not so while another job of its name, left by an interrupted run, has not ended in time.
+        Whether it runs. False if another job of its name, of an interrupted run, has not ended in time.
     """
     deadline = time.monotonic() + seconds
     while (now := state(run, job)) == "running":
@@ -114,8 +116,8 @@ def begin(run: Run, job: Job, seconds: float = SLICE_S) -> bool:
     return True
 
 
-def attend(run: Run, jobs: List[Job], seconds: float = SLICE_S) -> List[Job]:
-    """Stay with jobs until none runs or the time is over.
+def attend(run: Run, jobs: list[Job], seconds: float = SLICE_S) -> list[Job]:
+    """Wait for jobs until none runs or the time is over.
 
     Returns:
         The jobs that still run.

@@ -266,12 +266,12 @@ def probe(mounts: Sequence[Mount], masked: Sequence[str], folder: str) -> Probe[
 
 def parse(named: set[str], status: int, output: str) -> Units | None:
     """Return the units by the output of the probe; None where systemctl failed."""
-    found = parts(output)
-    if status or len(found) != 2 or any(part.status for part in found):
+    results = parts(output)
+    if status or len(results) != 2 or any(part.status for part in results):
         return None
-    texts = dict(item.partition("\n")[::2] for item in found[0].output.split("\x1d")[1:])
+    texts = dict(item.partition("\n")[::2] for item in results[0].output.split("\x1d")[1:])
     ours = {name: text for name, text in texts.items() if name in named or text.startswith(MARKER)}
-    return Units(ours, *parse_states(found[1].output))
+    return Units(ours, *parse_states(results[1].output))
 
 
 def parse_states(output: str) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:

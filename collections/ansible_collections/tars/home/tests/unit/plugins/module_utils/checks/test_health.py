@@ -1,21 +1,24 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
 import socket
+from typing import Any
 
 import pytest
-from ansible_collections.tars.home.plugins.module_utils.checks import health as health_checks
+from ansible_collections.tars.home.plugins.module_utils.checks import health
 
 
-def check(**how):
+def check(**how: Any) -> dict[str, Any]:
     return {"name": "it", "fix": "do this", **how}
 
 
 CASES = {
-    "a program that ends well": (check(command=["echo", "ready"]), True, "ready"),
-    "what it prints matches": (check(command=["printf", "a\nready\n"], expect="^ready$"), True, "a · ready"),
-    "what it prints does not match": (check(command=["echo", "no"], expect="^ready$"), False, "no"),
+    "a program that succeeds": (check(command=["echo", "ready"]), True, "ready"),
+    "output that matches": (check(command=["printf", "a\nready\n"], expect="^ready$"), True, "a · ready"),
+    "output that does not match": (check(command=["echo", "no"], expect="^ready$"), False, "no"),
     "a program that fails": (check(command=["sh", "-c", "echo broken >&2; exit 3"]), False, "broken"),
     "a program that fails silently": (check(command=["false"]), False, "exit status 1"),
-    "a program that is not there": (check(command=["no-such-program"]), False, "no-such-program is not installed"),
+    "a program that is not installed": (check(command=["no-such-program"]), False, "no-such-program is not installed"),
     "a program that hangs": (check(command=["sleep", "60"]), False, "sleep gave no answer in 0.2 s"),
     "a page that is away": (check(url="http://127.0.0.1:1/"), False, "[Errno 111] Connection refused"),
     "a task that found nothing to do": (check(result={"changes": [], "changed": False}), True, "as desired"),
@@ -31,20 +34,20 @@ CASES = {
 
 
 @pytest.mark.parametrize(("wanted", "ok", "found"), CASES.values(), ids=CASES)
-def test_run(wanted, ok, found):
-    assert health_checks.run([wanted], 0.2) == [{"name": "it", "ok": ok, "found": found, "fix": "do this"}]
+def test_run(wanted: dict[str, Any], ok: bool, found: str) -> None:
+    assert health.run([wanted], 0.2) == [{"name": "it", "ok": ok, "found": found, "fix": "do this"}]
 
 
-def test_a_port_that_is_open():
+def test_a_port_that_is_open() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        assert health_checks.run([check(tcp=f"127.0.0.1:{port}")], 5)[0]["ok"]
+        assert health.run([check(tcp=f"127.0.0.1:{port}")], 5)[0]["ok"]
 
 
-def test_the_table_tells_what_to_do():
+def test_the_table_has_the_next_step() -> None:
     results = [
         {"name": "a", "ok": True, "found": "fine", "fix": "-"},
         {"name": "longer", "ok": False, "found": "", "fix": "do this"},
     ]
-    assert health_checks.table(results) == ["ok    a       fine", "FAIL  longer", "      next: do this"]
-    assert health_checks.table([]) == []
+    assert health.table(results) == ["ok    a       fine", "FAIL  longer", "      next: do this"]
+    assert health.table([]) == []

@@ -7,7 +7,7 @@ import pytest
 from ansible_collections.tars.home.plugins.module_utils.network import address as host_address
 from ansible_collections.tars.home.plugins.module_utils.network import network_manager
 from ansible_collections.tars.home.plugins.module_utils.network import networkd as networkd_module
-from ansible_collections.tars.home.plugins.module_utils.network.address import Interface, plan, predict
+from ansible_collections.tars.home.plugins.module_utils.network.address import Interface
 from ansible_collections.tars.home.plugins.module_utils.network.interfaces import InterfaceError
 from ansible_collections.tars.home.plugins.module_utils.network.renderer import AddressError, Configured, Desired
 from ansible_collections.tars.home.plugins.module_utils.network.renderer import sections as sections_of
@@ -16,32 +16,6 @@ DESIRED = Desired("192.168.1.10/24", "192.168.1.1")
 AS_DESIRED = Configured(frozenset([DESIRED.address]), frozenset([DESIRED.gateway]))
 DYNAMIC = Interface("eth0", "02:00:5e:00:00:0a", ("192.168.1.77/24",), "192.168.1.1")
 STATIC = dataclasses.replace(DYNAMIC, addresses=("192.168.1.10/24",))
-
-CASES = {
-    "a DHCP address": (DYNAMIC, ["address 192.168.1.77/24 -> 192.168.1.10/24"]),
-    "as desired": (STATIC, []),
-    "another address as well": (
-        dataclasses.replace(STATIC, addresses=("192.168.1.10/24", "192.168.1.77/24")),
-        ["address 192.168.1.10/24, 192.168.1.77/24 -> 192.168.1.10/24"],
-    ),
-    "another network": (
-        dataclasses.replace(STATIC, addresses=("192.168.1.10/16",)),
-        ["address 192.168.1.10/16 -> 192.168.1.10/24"],
-    ),
-    "another router": (
-        dataclasses.replace(DYNAMIC, gateway=""),
-        ["address 192.168.1.77/24 -> 192.168.1.10/24", "gateway none -> 192.168.1.1"],
-    ),
-    "never written to disk": (dataclasses.replace(STATIC, unconfirmed=True), [host_address.UNWRITTEN]),
-}
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_plan(name: str) -> None:
-    current, expected = CASES[name]
-    changes = plan(current, DESIRED)
-    assert changes == expected
-    assert plan(predict(current, DESIRED, changes), DESIRED) == []
 
 
 def test_an_interface_is_parsed_from_the_output_of_ip() -> None:

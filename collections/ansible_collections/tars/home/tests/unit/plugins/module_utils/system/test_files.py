@@ -14,38 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 ME, MINE = str(os.getuid()), str(os.getgid())
-FILE = Entry("/a", "root", "root", 0o644, b"x")
-FOLDER = Entry("/a", "root", "root", 0o755)
-
-CASES: dict[str, tuple[Entry | None, Entry, tuple[str, ...]]] = {
-    "absent": (None, FILE, ("create",)),
-    "same": (FILE, FILE, ()),
-    "content": (Entry("/a", "root", "root", 0o644, b"y"), FILE, ("content",)),
-    "emptied": (Entry("/a", "root", "root", 0o644, b""), FILE, ("content",)),
-    "owner": (Entry("/a", "1", "root", 0o644, b"x"), FILE, ("owner",)),
-    "group": (Entry("/a", "root", "1", 0o644, b"x"), FILE, ("owner",)),
-    "mode and content": (Entry("/a", "root", "root", 0o600, b"y"), FILE, ("content", "mode")),
-    "folder's mode": (Entry("/a", "root", "root", 0o700), FOLDER, ("mode",)),
-}
-
-
-@pytest.mark.parametrize(("present", "wanted", "expected"), CASES.values(), ids=CASES)
-def test_plan(present: Entry | None, wanted: Entry, expected: tuple[str, ...]) -> None:
-    changes = files.plan({"/a": present}, [wanted])
-    assert changes == ([Change(wanted, expected)] if expected else [])
-
-
-@pytest.mark.parametrize(("present", "wanted"), [(FILE, FOLDER), (FOLDER, FILE)])
-def test_a_file_never_becomes_a_folder(present: Entry, wanted: Entry) -> None:
-    with pytest.raises(files.FileSetError, match=r"/a: found a .*, expected a "):
-        files.plan({"/a": present}, [wanted])
-
-
-def test_a_path_is_listed_once() -> None:
-    with pytest.raises(files.FileSetError, match=r"path /a is listed twice"):
-        files.plan({}, [FOLDER, FILE])
-
-
 entries = st.builds(
     Entry,
     st.sampled_from(["a", "b/c", "b/d"]),

@@ -14,63 +14,6 @@ from hypothesis import strategies as st
 DOCS = Mount("nas:/volume1/docs", "/srv/docs", ("ro", "soft"), 15, 600)
 FILES = nfs_units.unit_files(DOCS)
 UP = Units(FILES, frozenset({"srv-docs.automount"}), frozenset({"srv-docs.automount", "srv-docs.mount"}))
-CHANGED = dataclasses.replace(DOCS, idle_timeout_s=0)
-START = "start srv-docs.automount"
-STOP = ["stop srv-docs.automount", "stop srv-docs.mount"]
-PORT_MAPPER = ("rpcbind.socket", "rpcbind.service")
-
-
-def with_files(present: Units, **files: str) -> Units:
-    return dataclasses.replace(present, files={**present.files, **files})
-
-
-CASES: dict[str, tuple[Units, list[Mount], list[str]]] = {
-    "nothing exists": (
-        Units({}, frozenset(), frozenset()),
-        [DOCS],
-        ["write srv-docs.mount", "write srv-docs.automount", START],
-    ),
-    "as desired": (UP, [DOCS], []),
-    "idle, so only the automount is active": (
-        dataclasses.replace(UP, active=frozenset(["srv-docs.automount"])),
-        [DOCS],
-        [],
-    ),
-    "stopped by hand": (dataclasses.replace(UP, active=frozenset()), [DOCS], [START]),
-    "disabled by hand": (dataclasses.replace(UP, enabled=frozenset()), [DOCS], [START]),
-    "another setting": (UP, [CHANGED], [*STOP, "write srv-docs.automount", START]),
-    "no longer listed": (UP, [], [*STOP, "delete srv-docs.automount", "delete srv-docs.mount"]),
-    "someone else's unit stays": (with_files(UP, **{"mnt-usb.mount": "[Mount]\n"}), [DOCS], []),
-}
-
-
-@pytest.mark.parametrize(("present", "mounts", "expected"), CASES.values(), ids=CASES)
-def test_plan(present: Units, mounts: list[Mount], expected: list[str]) -> None:
-    changes = nfs_units.plan(present, mounts)
-    assert [str(change) for change in changes] == expected
-    assert nfs_units.plan(nfs_units.predict(present, changes), mounts) == []
-
-
-MASKS: dict[str, tuple[Units, tuple[str, ...]]] = {
-    "not installed yet": (UP, PORT_MAPPER),
-    "running": (
-        dataclasses.replace(UP, active=UP.active | set(PORT_MAPPER), enabled=UP.enabled | set(PORT_MAPPER)),
-        PORT_MAPPER,
-    ),
-    "one unmasked by hand": (dataclasses.replace(UP, masked=frozenset({"rpcbind.service"})), ("rpcbind.socket",)),
-    "masked while it ran": (
-        dataclasses.replace(UP, masked=frozenset(PORT_MAPPER), active=UP.active | {"rpcbind.service"}),
-        ("rpcbind.service",),
-    ),
-    "masked": (dataclasses.replace(UP, masked=frozenset(PORT_MAPPER)), ()),
-}
-
-
-@pytest.mark.parametrize(("present", "mask"), MASKS.values(), ids=MASKS)
-def test_units_that_must_not_start_are_masked(present: Units, mask: tuple[str, ...]) -> None:
-    changes = nfs_units.plan(present, [DOCS], PORT_MAPPER)
-    assert [str(change) for change in changes] == [f"mask {unit}" for unit in mask]
-    assert nfs_units.plan(nfs_units.predict(present, changes), [DOCS], PORT_MAPPER) == []
 
 
 def test_the_diff_shows_files_and_states() -> None:
@@ -95,11 +38,6 @@ def test_mounts_without_a_path_of_their_own_are_refused(path: str) -> None:
     other = dataclasses.replace(DOCS, path=path, source="nas:/volume1/work")
     with pytest.raises(nfs_units.NfsUnitError, match=f"given are /srv/docs, {path}. Next: "):
         nfs_units.refuse_contradictions([DOCS, other])
-
-
-def test_someone_elses_unit_of_a_desired_name_is_refused() -> None:
-    with pytest.raises(nfs_units.NfsUnitError, match=r"srv-docs.mount was written by someone else"):
-        nfs_units.plan(with_files(UP, **{"srv-docs.mount": "[Mount]\n"}), [DOCS])
 
 
 paths = st.sampled_from(["/srv/a", "/srv/b", "/srv/c-d"])
