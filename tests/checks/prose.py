@@ -78,8 +78,17 @@ class _Names(ast.NodeVisitor):
             return
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id in self.banned:
             self.places.append((node.lineno, node.id))
-        if isinstance(node, ast.arg) and node.arg in self.banned:
-            self.places.append((node.lineno, node.arg))
+        if isinstance(node, ast.arguments):
+            # A keyword-only argument is explained by its call: message(path, found="a folder", expected="a file").
+            arguments = [argument for argument in (*node.posonlyargs, *node.args) if argument.arg in self.banned]
+            self.places += [(argument.lineno, argument.arg) for argument in arguments]
+        if isinstance(node, ast.ClassDef):
+            # A field is explained by its class and its annotation.
+            fields = [part for part in node.body if isinstance(part, ast.AnnAssign)]
+            for part in node.body:
+                if part not in fields:
+                    self.visit(part)
+            return
         self.generic_visit(node)
 
 

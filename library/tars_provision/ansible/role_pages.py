@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The READMEs of the collection's roles, from their argument specs as ansible-doc reads them.
+"""Generate the READMEs of the collection's roles from their argument specs, as ansible-doc reads them.
 
 `python -m tars_provision.ansible.role_pages` writes them, and the list of roles in the collection's own README.
 """
@@ -40,8 +40,8 @@ def documented() -> dict[str, dict[str, Entry]]:
         capture_output=True,
         text=True,
     )
-    found: dict[str, Any] = json.loads(shown.stdout)
-    return {name: found[f"{NAME}.{name}"]["entry_points"] for name in names}
+    roles: dict[str, Any] = json.loads(shown.stdout)
+    return {name: roles[f"{NAME}.{name}"]["entry_points"] for name in names}
 
 
 def files() -> dict[Path, str]:
@@ -66,14 +66,14 @@ def readme(name: str, points: dict[str, Entry]) -> str:
         "## Variables\n",
         _table(main["options"]),
     ]
-    told = {"main": main["options"]}
+    described = {"main": main["options"]}
     for point, entry in points.items():
         if point != "main":
             heading = f"## `tasks_from: {point}`\n"
             parts += [heading, f"{' '.join([entry['short_description'] + '.', *_paragraphs(entry)])}\n"]
-            same = [known for known, options in told.items() if options == entry["options"]]
+            same = [known for known, options in described.items() if options == entry["options"]]
             parts += [f"Its variables are those of `{same[0]}`.\n"] if same else [_table(entry["options"])]
-            told[point] = entry["options"]
+            described[point] = entry["options"]
     return "\n".join(parts)
 
 

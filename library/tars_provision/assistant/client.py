@@ -85,8 +85,8 @@ def ask(to: Endpoint, question: str) -> Iterator[tuple[str, dict[str, Any]]]:
         if last:
             break
     if last != "done":
-        found = f"a stream that ended after {last or 'no event'}"
-        raise AskError(message(to.url, found=found, expected="a whole answer", next_step="Ask again"))
+        actual = f"a stream that ended after {last or 'no event'}"
+        raise AskError(message(to.url, found=actual, expected="a whole answer", next_step="Ask again"))
 
 
 def _stream(to: Endpoint, question: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -98,8 +98,8 @@ def _stream(to: Endpoint, question: str) -> Iterator[tuple[str, dict[str, Any]]]
             http.stream("POST", "/api/ask", json=body, extensions={"sni_hostname": to.name}) as response,
         ):
             if response.is_error:
-                found = f"HTTP {response.status_code}: {refusal(response)}"
-                raise AskError(message(to.url, found=found, expected="an answer"))
+                actual = f"HTTP {response.status_code}: {refusal(response)}"
+                raise AskError(message(to.url, found=actual, expected="an answer"))
             for name, data in events(response.iter_lines()):
                 if name == "error":
                     raise AskError(" ".join(filter(None, (data.get("message"), data.get("next_step")))))

@@ -32,9 +32,9 @@ def put(site: Site, machine: str, document: Path) -> None:
     done = subprocess.run([*ssh(site, machine), script], input=document.read_bytes(), capture_output=True)
     if done.returncode:
         step = f"{next_step.command('lab', 'logs', site.nas)} shows the log of the NAS"
-        found = done.stderr.decode(errors="replace").strip()
+        actual = done.stderr.decode(errors="replace").strip()
         raise DemoError(
-            message(f"{machine}: {document.name}", found=found, expected=f"{target} written", next_step=step)
+            message(f"{machine}: {document.name}", found=actual, expected=f"{target} written", next_step=step)
         )
 
 
@@ -66,7 +66,7 @@ def wait_until_indexed(endpoint: client.Endpoint, documents: set[str], report: C
             return
         failed = [f"{name}: {entries[name].get('error')}" for name, state in states.items() if state == "failed"]
         if failed or time.monotonic() - started > INDEX_TIMEOUT_S:
-            found = "; ".join(failed) or f"after {INDEX_TIMEOUT_S} s: {line}"
+            actual = "; ".join(failed) or f"after {INDEX_TIMEOUT_S} s: {line}"
             step = f"{next_step.command('verify')} checks every part"
-            raise DemoError(message(endpoint.url, found=found, expected="every document indexed", next_step=step))
+            raise DemoError(message(endpoint.url, found=actual, expected="every document indexed", next_step=step))
         time.sleep(1)

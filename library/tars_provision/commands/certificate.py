@@ -39,7 +39,7 @@ class Fingerprint:
 
 @dataclass(frozen=True)
 class TimerState:
-    """Result of `timer`: `file` is the timer's unit file; `changed` tells whether it was removed."""
+    """Result of `timer`: `file` is the timer's unit file; `changed` is whether it was removed."""
 
     enabled: bool
     changed: bool = True

@@ -96,5 +96,5 @@ def _login(site: Site, folder: Path) -> str:
     if result.exit_code == 0 and result.results:
         return f"{site.desktop} answers over ssh, with root's rights ({result.results[0][1]['stdout']})"
     failures = [reasons.explain(step, site) for step in result.failures]
-    found = "\n".join(step.text for step in failures) or "\n".join(result.output).strip() or result.status
-    raise ProvisionError(message(f"{site.desktop} ({address})", found=found, expected="a login with root's rights"))
+    actual = "\n".join(step.text for step in failures) or "\n".join(result.output).strip() or result.status
+    raise ProvisionError(message(f"{site.desktop} ({address})", found=actual, expected="a login with root's rights"))

@@ -95,8 +95,8 @@ def turn_off() -> bool:
 def _folder() -> Path:
     """Return the folder for units of this account; root's are those of the computer. Raises TimerError."""
     if not _SYSTEMD.is_dir():
-        found = "a computer that was not booted with systemd"
-        raise TimerError(message(f"timer {NAME}", found=found, expected="systemd", next_step=_alternative()))
+        actual = "a computer that was not booted with systemd"
+        raise TimerError(message(f"timer {NAME}", found=actual, expected="systemd", next_step=_alternative()))
     return Path("/etc/systemd/system") if os.geteuid() == 0 else Path("~/.config/systemd/user").expanduser()
 
 
@@ -111,5 +111,5 @@ def _systemctl(*arguments: str) -> None:
 def _run(*command: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
-        found = done.stderr.strip() or f"exit code {done.returncode}"
-        raise TimerError(message(next_step.shell(*command), found=found, expected="success", next_step=_alternative()))
+        actual = done.stderr.strip() or f"exit code {done.returncode}"
+        raise TimerError(message(next_step.shell(*command), found=actual, expected="success", next_step=_alternative()))

@@ -55,7 +55,7 @@ def hardware(site: Site) -> dict[str, str]:
     addresses = [str(host.address) for host in site.hosts.values()]
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         for address in addresses:
-            # A packet to the discard port makes the kernel resolve the neighbour, whatever becomes of the packet.
+            # A packet to the discard port makes the kernel resolve the neighbour; the packet itself is of no use.
             with contextlib.suppress(OSError):
                 sock.sendto(b"", (address, 9))
     deadline = time.monotonic() + NEIGHBOUR_TIMEOUT_S
@@ -115,8 +115,8 @@ def _run(command: list[str]) -> None:
     try:
         status = subprocess.run(command).returncode
     except FileNotFoundError as error:
-        found = f"no program {command[0]}"
-        raise ResolverError(message("this computer", found=found, expected="root, or sudo")) from error
+        actual = f"no program {command[0]}"
+        raise ResolverError(message("this computer", found=actual, expected="root, or sudo")) from error
     if status:
-        found, expected = f"exit code {status}", "0"
-        raise ResolverError(message(shell(*command), found=found, expected=expected))
+        actual, expected = f"exit code {status}", "0"
+        raise ResolverError(message(shell(*command), found=actual, expected=expected))

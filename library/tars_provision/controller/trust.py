@@ -40,8 +40,8 @@ def fingerprint(host: str, port: int = 5001, timeout_s: float = 10) -> str:
             "Check that the NAS is on, that its address in the spec is right, and that HTTPS is enabled in DSM "
             "(Control Panel > Login Portal)"
         )
-        found = f"no HTTPS ({error})"
-        raise TrustError(message(f"{host}:{port}", found=found, expected=expected, next_step=step)) from error
+        actual = f"no HTTPS ({error})"
+        raise TrustError(message(f"{host}:{port}", found=actual, expected=expected, next_step=step)) from error
     if not certificate:
         raise TrustError(message(f"{host}:{port}", found="HTTPS without a certificate", expected=expected))
     return hashlib.sha256(certificate).hexdigest()
@@ -102,8 +102,8 @@ def recorded(inventory_dir: Path) -> dict[str, str]:
     except OSError as error:
         raise TrustError(message(path, found=error.strerror, expected=expected)) from error
     except (YAMLError, AttributeError, LookupError, TypeError, ValueError) as error:
-        found = f"other content ({' '.join(str(error).split())[:200]})"
-        raise TrustError(message(path, found=found, expected=expected, next_step=step)) from error
+        actual = f"other content ({' '.join(str(error).split())[:200]})"
+        raise TrustError(message(path, found=actual, expected=expected, next_step=step)) from error
     for name, value in known.items():
         if not FINGERPRINT.match(value):
             raise TrustError(message(f"{path}: {name}", found=repr(value), expected=expected, next_step=step))

@@ -123,8 +123,8 @@ def ensure_vault_password(*vaults: Path) -> str:
             _create_password(path)
         password = path.read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
-        found = error.strerror if isinstance(error, OSError) else "bytes that are not text"
-        raise VaultError(message(path, found=found, expected=expected)) from error
+        actual = error.strerror if isinstance(error, OSError) else "bytes that are not text"
+        raise VaultError(message(path, found=actual, expected=expected)) from error
     if not password:
         step = "Restore it from your backup, or remove it if no vault was encrypted with it"
         raise VaultError(message(path, found="an empty file", expected=expected, next_step=step))

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a NAS says about what the modules assume of it: twelve looks that change nothing, recorded and replayed."""
+"""Compare a NAS with what the modules assume of DSM: twelve read-only checks, recorded and replayed."""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The collection's own client and readers, for the one command that looks through the modules' eyes.
+"""The collection's own client and readers, for the one command that reads a NAS as the modules do.
 
-The collection lies beside the library, not in Python's path: Ansible finds it by itself, this program has to be told.
+The collection is not in Python's path: Ansible finds it by itself, this program adds the folder.
 Import nothing of it elsewhere in `tars_provision`.
 """
 
@@ -25,7 +25,7 @@ from ansible_collections.tars.home.plugins.module_utils.dsm.errors import ApiErr
 from ansible_collections.tars.home.plugins.modules import dsm_info  # noqa: E402 - as above
 
 PARTS = (*dsm_info.PARTS, *dsm_info.DETAILS)
-"""What `dsm_info` can read."""
+"""Parts that `dsm_info` can read."""
 
 __all__ = ["COLLECTION", "PARTS", "ApiError", "Call", "Client", "DsmError", "Transport", "calls", "connected", "info"]
 
@@ -41,7 +41,7 @@ def info(client: Client, *parts: str) -> dict[str, Any]:
 
 
 class _Asking:
-    """As much of a module as reading needs."""
+    """Stands in for an Ansible module, as far as reading needs one."""
 
     check_mode = True
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Watching a client's calls: what was asked and answered is kept, and whatever is not a read is never sent."""
+"""Record a client's calls and their answers, and refuse to send anything that is not a read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ READS = frozenset(
 """Methods of DSM that change nothing beside the session itself. Any other could run even without arguments."""
 
 SENT_AT_LOGIN = frozenset({"session", "format", "enable_syno_token", "query"})
-"""The bare fields of a login, and of the question which APIs there are, that are kept; the others are secrets."""
+"""Plain fields of a login and of a query of APIs that are kept; the others are secrets."""
 
 
 @dataclass(frozen=True)
@@ -30,15 +30,15 @@ class Exchange:
 
 
 COMPOUND = "SYNO.Entry.Request"
-"""Several calls in one."""
+"""API that takes several calls in one request."""
 
 
-class NotARead(Exception):
-    """A call that could change the NAS was about to be sent: a mistake of this program."""
+class NotAReadError(Exception):
+    """A call that could change the NAS was about to be sent, which is a defect of this program."""
 
 
 class Recorder:
-    """Stands in front of a client's transport."""
+    """Wraps a client's transport."""
 
     def __init__(self, client: Client) -> None:
         self.calls: list[Exchange] = []
@@ -48,25 +48,27 @@ class Recorder:
     def post(
         self, path: str, query: dict[str, str], form: dict[str, str], headers: dict[str, str], fresh: bool = False
     ) -> Any:
+        """Send a form if all its calls are reads, and record the answers. Raises NotAReadError."""
         api, method = form.get("api", ""), form.get("method", "")
         params = parameters(form)
         parts = params.pop("compound", []) if api == COMPOUND else []
         for name, verb in [(part.get("api"), part.get("method")) for part in parts] or [(api, method)]:
             if verb not in READS:
-                raise NotARead(f"{name} {verb} is not a read; nothing was sent")
+                raise NotAReadError(f"{name} {verb} is not a read; nothing was sent")
         answer = whole = self._transport.post(path, query, form, headers, fresh)
         if parts and answer.get("success"):
             # Kept as if asked one by one, so that a recording does not depend on what a client asks together.
             data = answer.get("data") or {}
-            for part, told in zip(parts, data.get("result") or [], strict=False):
-                said = {name: told[name] for name in ("success", "data", "error") if name in told}
-                self.calls.append(Exchange(*split(part), said))
+            for part, result in zip(parts, data.get("result") or [], strict=False):
+                answered = {name: result[name] for name in ("success", "data", "error") if name in result}
+                self.calls.append(Exchange(*split(part), answered))
             answer = {**answer, "data": {"has_fail": data.get("has_fail")}}
         self.calls.append(Exchange(api, method, int(form.get("version", 0)), params, answer))
         return whole
 
     def upload(self, *_: Any, **__: Any) -> Any:
-        raise NotARead("an upload is not a read; nothing was sent")
+        """Refuse every upload."""
+        raise NotAReadError("an upload is not a read; nothing was sent")
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
@@ -87,7 +89,7 @@ def parameters(form: dict[str, str]) -> dict[str, Any]:
 
 
 def native(value: str) -> Any:
-    """Return what a form's value says; bare text where it is not JSON."""
+    """Return a form's value as native data; as text if it is not JSON."""
     try:
         return json.loads(value)
     except ValueError:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A recording without the household: names, addresses and numbers of machines and people become stand-ins.
+"""Replace names, addresses and numbers of machines and people in a recording by stand-ins.
 
-Whatever is not known to be harmless is replaced; the same value by the same stand-in everywhere, so that answers still
-belong together and can be asked again. What stays: the shape of every answer, its numbers, booleans and field names;
-the model and version of DSM; DSM's own words (states, protocols, kinds of things, names of services, packages and time
-zones); times; the names of volumes and interfaces, and of the shares, users and groups that every DSM has.
+Everything that is not known to be harmless is replaced, the same value by the same stand-in everywhere, so that answers
+still fit together and can be requested again. These stay: the shape of every answer, its numbers, booleans and names of
+fields; the model and version of DSM; DSM's own words (states, protocols, kinds of things, names of services, packages
+and time zones); times; the names of volumes and interfaces, and of the shares, users and groups that every DSM has.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tars_provision.nas_facts.recorder import Exchange
 
 
 def words(text: str) -> frozenset[str]:
-    """The words of a text."""
+    """Return the words of a text."""
     return frozenset(text.split())
 
 
@@ -76,21 +76,21 @@ SENT = frozenset({"name", "share_name", "group", "user", "real_owner", "id"})
 
 
 class Redaction:
-    """The stand-ins of one recording."""
+    """Stand-ins of one recording."""
 
     def __init__(self) -> None:
         self._known: dict[str, str] = {}
         self._counts: dict[str, int] = {}
 
     def exchange(self, call: Exchange) -> Exchange:
-        """Return a call without what belongs to the household."""
+        """Return a call with its private values replaced."""
         params = {
             name: self.value(value, call.api, name) if name in SENT else value for name, value in call.params.items()
         }
         return replace(call, params=params, answer=self.value(call.answer, call.api, ""))
 
     def value(self, value: Any, api: str, name: str) -> Any:
-        """Return what stands for a value of a field of an API's answer: of the same type, and of the same shape."""
+        """Return the stand-in for a value of a field of an API's answer, of the same type and shape."""
         if isinstance(value, dict):
             return {self._key(key): self.value(each, api, str(key)) for key, each in value.items()}
         if isinstance(value, list):
@@ -119,10 +119,10 @@ class Redaction:
         return self._stand_in(text, kind(api, name))
 
     def _machines(self, text: str) -> str:
-        """A text with other addresses of machines in it."""
-        text = MAC.sub(lambda found: self._numbered(found[0], "mac", lambda n: mac(n, found[1])), text)
-        text = ADDRESS.sub(lambda found: self._address(found[0]), text)
-        return ADDRESS6.sub(lambda found: self._address6(found[0]), text)
+        """Return a text with the addresses in it replaced."""
+        text = MAC.sub(lambda match: self._numbered(match[0], "mac", lambda n: mac(n, match[1])), text)
+        text = ADDRESS.sub(lambda match: self._address(match[0]), text)
+        return ADDRESS6.sub(lambda match: self._address6(match[0]), text)
 
     def _address(self, text: str) -> str:
         try:
@@ -146,7 +146,7 @@ class Redaction:
         return self._numbered(str(address), "address6", lambda n: f"{start}{n:x}")
 
     def _token(self, text: str) -> str:
-        """Letters and digits of the same form."""
+        """Return letters and digits of the same form."""
         form = re.sub(r"[a-z]", "x", re.sub(r"[A-Z]", "X", re.sub(r"\d", "0", text)))
         return self._numbered(text, "token", lambda n: form[: -len(str(n))] + str(n) if len(form) > 4 else f"x{n}")
 
@@ -161,15 +161,15 @@ class Redaction:
 
 
 def mac(number: int, separator: str) -> str:
-    """A locally administered hardware address."""
+    """Return a locally administered hardware address."""
     return separator.join(f"{byte:02x}" for byte in (2, 0, 0, 0, number // 256, number % 256))
 
 
 def kind(api: str, name: str) -> str:
-    """What a field names: a user, a group, a share, a host, or anything."""
-    for each, names in KINDS.items():
+    """Return the kind of thing that a field names: user, group, share, host, or text."""
+    for name_kind, names in KINDS.items():
         if name in names:
-            return each
+            return name_kind
     if name == "name":
         return NAMES.get(api, "share" if api.startswith("SYNO.Core.Share") else "text")
     return "text"

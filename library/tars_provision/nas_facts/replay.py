@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A NAS that says what another one said: a recording behind HTTPS on loopback, for any client of DSM's Web API."""
+"""Replay a recording as a server: HTTPS on loopback, for any client of DSM's Web API."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from cryptography.x509.oid import NameOID
 from tars_provision.nas_facts.recorder import COMPOUND, Exchange, parameters, split
 
 NOT_RECORDED = 103
-"""What is answered to a call that the recording does not have: as if DSM had no such method."""
+"""Error code for a call that the recording does not have, as if DSM had no such method."""
 
 
 @dataclass(frozen=True)
@@ -98,23 +98,23 @@ def _recorded(calls: Sequence[Exchange], asked: tuple[str, str, int, dict[str, A
 
 
 def _together(calls: Sequence[Exchange], parts: Sequence[dict[str, Any]], missing: list[str]) -> Any:
-    """Several answers in one, unless the NAS refused such questions."""
+    """Return several answers in one, unless the NAS refused compound requests."""
     refused = [call.answer for call in calls if call.api == COMPOUND and not call.answer.get("success")]
     if refused:
         return refused[0]
     named = [{name: part[name] for name in ("api", "method", "version")} for part in parts]
     answers = [{**name, **_recorded(calls, split(part), missing)} for name, part in zip(named, parts, strict=True)]
-    return {"success": True, "data": {"has_fail": not all(each.get("success") for each in answers), "result": answers}}
+    return {"success": True, "data": {"has_fail": not all(part.get("success") for part in answers), "result": answers}}
 
 
 def _apis(calls: Sequence[Exchange], query: str) -> dict[str, Any]:
-    """What was said about APIs, in all answers together."""
-    told: dict[str, Any] = {}
+    """Return the APIs in all recorded answers, limited to those that the query names."""
+    known: dict[str, Any] = {}
     for call in calls:
         if call.api == "SYNO.API.Info" and call.answer.get("success"):
-            told |= call.answer["data"]
-    names = told if query == "all" else [name.strip().strip('"') for name in query.strip('"').split(",")]
-    return {name: told[name] for name in names if name in told}
+            known |= call.answer["data"]
+    names = known if query == "all" else [name.strip().strip('"') for name in query.strip('"').split(",")]
+    return {name: known[name] for name in names if name in known}
 
 
 def _make_certificate(context: ssl.SSLContext) -> str:

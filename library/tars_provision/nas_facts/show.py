@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The twelve facts for people: a line for each while they come, a table at the end where there is a terminal."""
+"""Show the twelve facts: a line for each while they run, and a table at the end on a terminal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COLOURS = {"as assumed": "green", "differs": "yellow", "not available": "bright_
 
 @contextlib.contextmanager
 def progress(console: Console) -> Iterator[Progress]:
-    """Say which check runs, on a terminal in one line that goes again."""
+    """Show which check runs: on a terminal in a status line, elsewhere as lines."""
 
     def line(number: int, check: Check) -> str:
         return f"{number} of {len(CHECKS)}: {check.name}"
@@ -31,39 +31,39 @@ def progress(console: Console) -> Iterator[Progress]:
 
 
 def table(facts: list[Fact]) -> Table:
-    """What was assumed, what the NAS said, and whether that is the same."""
+    """Return what is assumed, what was seen, and the verdict, as a table."""
     shown = Table(box=None, pad_edge=False, padding=(0, 2, 1, 0), header_style="bold")
     shown.add_column("", justify="right")
     shown.add_column("check")
     shown.add_column("verdict", no_wrap=True)
     shown.add_column("the modules assume", ratio=2)
-    shown.add_column("the NAS said", ratio=3, overflow="fold")
+    shown.add_column("seen on the NAS", ratio=3, overflow="fold")
     for number, fact in enumerate(facts, 1):
         colour = COLOURS[fact.verdict]
-        said = [
-            escape("; ".join(fact.said)),
+        cells = [
+            escape("; ".join(fact.seen)),
             *(f"[yellow]{escape(line)}[/yellow]" for line in fact.differs),
             *(f"[bright_black]not seen: {escape(line)}[/bright_black]" for line in fact.unseen),
         ]
         verdict = f"[{colour}]{fact.verdict}[/{colour}]"
-        shown.add_row(str(number), fact.name, verdict, fact.assumed, "\n".join(filter(None, said)))
+        shown.add_row(str(number), fact.name, verdict, fact.assumed, "\n".join(filter(None, cells)))
     return shown
 
 
 def lines(facts: list[Fact]) -> Iterator[str]:
-    """The same without a table, for files and pipes."""
+    """Yield the same as lines, for files and pipes."""
     for number, fact in enumerate(facts, 1):
         yield f"{number:2} {fact.name}: {fact.verdict}"
         yield f"     assumed: {fact.assumed}"
-        if fact.said:
-            yield f"     said: {'; '.join(fact.said)}"
+        if fact.seen:
+            yield f"     seen: {'; '.join(fact.seen)}"
         yield from (f"     differs: {line}" for line in fact.differs)
         yield from (f"     not seen: {line}" for line in fact.unseen)
 
 
 def sentence(facts: list[Fact]) -> str:
-    """The last line: how many of each verdict, and the next step where something differs."""
+    """Return the last line: the number of each verdict, and the next step if something differs."""
     counts = {verdict: sum(fact.verdict == verdict for fact in facts) for verdict in COLOURS}
-    told = "; ".join(f"{verdict}: {count}" for verdict, count in counts.items() if count)
+    summary = "; ".join(f"{verdict}: {count}" for verdict, count in counts.items() if count)
     step = "Do not run `site` on this NAS yet: keep a recording with --save FILE, and report it."
-    return f"{told}. {step}" if counts["differs"] else f"{told}."
+    return f"{summary}. {step}" if counts["differs"] else f"{summary}."

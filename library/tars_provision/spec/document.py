@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import typing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -81,10 +82,10 @@ class Document:
             location = location[:-1]
         return self.lines.get(location, 1)
 
-    def reject(self, location: Location, found: str, expected: str) -> None:
+    def reject(self, location: Location, actual: str, expected: str) -> None:
         """Note a value that is not plain data, which `data` then has as None."""
         self.unreadable.add(location)
-        self.problems.append(Problem(location, found, expected))
+        self.problems.append(Problem(location, actual, expected))
 
 
 def read(path: Path) -> Document:
@@ -95,8 +96,8 @@ def read(path: Path) -> Document:
         root = yaml.compose(text)
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        found = " ".join(part for part in (error.context, error.problem) if part)
-        raise _unusable(path, found, "YAML", line) from error
+        actual = " ".join(part for part in (error.context, error.problem) if part)
+        raise _unusable(path, actual, "YAML", line) from error
     except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise _unusable(path, f"the control character U+{error.character:04X}", "printable text", line) from error
@@ -110,8 +111,8 @@ def read(path: Path) -> Document:
     return document
 
 
-def _unusable(path: Path, found: str, expected: str, line: int = 1) -> SpecError:
-    return SpecError(path, [Mistake(path, line, "", found, expected)])
+def _unusable(path: Path, actual: str, expected: str, line: int = 1) -> SpecError:
+    return SpecError(path, [Mistake(path, line, "", actual, expected)])
 
 
 def _read_text(path: Path) -> str:
@@ -160,8 +161,7 @@ class _Reader:
             return self._scalar(node, location)
         if isinstance(node, SequenceNode):
             return [self.plain(item, (*location, index)) for index, item in enumerate(node.value)]
-        assert isinstance(node, MappingNode)
-        return self._mapping(node, location)
+        return self._mapping(typing.cast(MappingNode, node), location)
 
     def _mapping(self, node: MappingNode, location: Location) -> dict[str, Any]:
         mapping: dict[str, Any] = {}
@@ -181,12 +181,12 @@ class _Reader:
         return mapping
 
     def _scalar(self, node: ScalarNode, location: Location) -> str | int | float | bool | None:
-        found, expected = shortened(node.value), PLAIN_VALUE
+        actual, expected = shortened(node.value), PLAIN_VALUE
         try:
             value = self._yaml.constructor.construct_object(node)
         except (YAMLError, ValueError, LookupError, AttributeError, TypeError, OverflowError):
             # ruamel.yaml does not wrap what int(), float(), datetime() and its own tables raise.
-            self._document.reject(location, found, expected)
+            self._document.reject(location, actual, expected)
             return None
         if isinstance(value, str):
             return _without_surrogates(value)
@@ -197,8 +197,8 @@ class _Reader:
         elif value is None or isinstance(value, bool | int | float):
             return value
         else:
-            found += ", which YAML reads as a date"
-        self._document.reject(location, found, expected)
+            actual += ", which YAML reads as a date"
+        self._document.reject(location, actual, expected)
         return None
 
 

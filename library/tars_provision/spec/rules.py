@@ -26,7 +26,8 @@ NAS_PORTS = {22: "ssh", 80: "HTTP", 111: "rpcbind", 139: "SMB", 443: "HTTPS", 44
 
 SYSTEM_FOLDERS = (
     *("/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/lost+found", "/opt/tars", "/proc"),
-    *("/root", "/run", "/sbin", "/snap", "/sys", "/tmp", "/usr", "/var"),
+    *("/root", "/run", "/sbin", "/snap", "/sys", "/usr", "/var"),
+    "/tmp",  # noqa: S108 - a path to refuse; nothing is written to it
 )
 """Folders that the operating system or the stack uses: a mount on them, or anywhere below, would hide their files."""
 
@@ -132,11 +133,13 @@ def check_shares(data: Any) -> Iterator[Problem]:
                 yield Problem((*place, "mount"), str(mount), f"no mount: T.A.R.S. changes nothing on {client}")
             elif isinstance(mount, str) and re.match(PATH, mount):
                 if hidden := hides(mount):
-                    found = f"{mount}, where a mount would hide {hidden}"
-                    yield Problem((*place, "mount"), found, "a folder of its own, such as /srv/tars/documents/LLM_docs")
+                    actual = f"{mount}, where a mount would hide {hidden}"
+                    yield Problem(
+                        (*place, "mount"), actual, "a folder of its own, such as /srv/tars/documents/LLM_docs"
+                    )
                 for other in filter(lambda path: _overlap(path, mount), mounts):
-                    found = f"{mount}, which overlaps {mounts[other]}'s {other}"
-                    yield Problem((*place, "mount"), found, "a folder of its own")
+                    actual = f"{mount}, which overlaps {mounts[other]}'s {other}"
+                    yield Problem((*place, "mount"), actual, "a folder of its own")
                 mounts.setdefault(mount, str(share))
 
 

@@ -20,7 +20,7 @@ from tars_lab.layout import Lab
 from tars_provision.errors import ProvisionError
 from tars_provision.nas_facts import recording, replay, run
 from tars_provision.nas_facts.bridge import PARTS, Call, Client, connected
-from tars_provision.nas_facts.recorder import COMPOUND, READS, Exchange, NotARead, Recorder
+from tars_provision.nas_facts.recorder import COMPOUND, READS, Exchange, NotAReadError, Recorder
 
 from ...conftest import tars
 
@@ -122,12 +122,12 @@ def test_a_write_is_never_sent(twin: Any) -> None:
     with connected(**options(twin)) as client:
         Recorder(client)
         client.read(Call("SYNO.DSM.Info", "getinfo", 2))
-        with pytest.raises(NotARead):
+        with pytest.raises(NotAReadError):
             client.write(Call("SYNO.Core.FileServ.NFS", "set", 2), {})
         several = [{"api": "SYNO.Core.FileServ.NFS", "method": "set", "version": 2}]
-        with pytest.raises(NotARead):
+        with pytest.raises(NotAReadError):
             client.read(Call(COMPOUND, "request", 1), {"mode": "sequential", "compound": several})
-        with pytest.raises(NotARead):
+        with pytest.raises(NotAReadError):
             client.upload(Call("SYNO.Core.Certificate", "import", 1), {"key": b""}, {}, "x")
     assert not [call for call in twin.calls if call.endswith((".set", ".import", ".request"))]
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""First contact with a NAS, over real TLS: whose certificate is taken without a question, and whose is not."""
+"""First contact with a NAS, over real TLS: which certificates are recorded without a question."""
 
 import ssl
 import threading
@@ -24,7 +24,7 @@ ROOT = authority.Desired("root", authority.scope(["home.arpa"], ["127.0.0.0/24"]
 
 @pytest.fixture
 def site(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A site with its secrets and an authority, whose NAS is at 127.0.0.20."""
+    """Return a site with its secrets and an authority, whose NAS is at 127.0.0.20."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     folder = tmp_path / "site"
     folder.mkdir()
@@ -36,18 +36,18 @@ def site(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def issued(folder: Path) -> authority_files.Issued:
-    """A certificate for the NAS by the authority in a folder."""
+    """Return a certificate for the NAS by the authority in a folder."""
     root = authority_files.open_root(str(folder), "secret", NOW)
     assert root is not None
     scope = authority.scope(["nas.home.arpa"], ["127.0.0.20"])
-    one = authority_files.Issued(str(folder), "nas", authority.Desired("server", scope, 10))
-    one.issue(root, NOW)
-    return one
+    leaf = authority_files.Issued(str(folder), "nas", authority.Desired("server", scope, 10))
+    leaf.issue(root, NOW)
+    return leaf
 
 
 @pytest.fixture
 def serve(site: Path) -> Iterator[ssl.SSLContext]:
-    """Something at the NAS's address that shows what is loaded into this context."""
+    """Serve TLS at the NAS's address with the certificate that a test loads into this context."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     listener = create_server(("127.0.0.20", 5001))
 
@@ -59,7 +59,7 @@ def serve(site: Path) -> Iterator[ssl.SSLContext]:
                 return
             try:
                 context.wrap_socket(connection, server_side=True).close()
-            except OSError:  # who came did not like the certificate
+            except OSError:  # the client refused the certificate
                 connection.close()
 
     thread = threading.Thread(target=answer)
@@ -71,18 +71,18 @@ def serve(site: Path) -> Iterator[ssl.SSLContext]:
 
 
 def test_a_certificate_of_the_authority_needs_no_question(site: Path, serve: ssl.SSLContext) -> None:
-    one = issued(site / "authority")
-    serve.load_cert_chain(one.path, one.key_path)
+    leaf = issued(site / "authority")
+    serve.load_cert_chain(leaf.path, leaf.key_path)
     trust.record(site, "ds1515plus", "ab" * 32)
     done = CliRunner().invoke(main, ["init", "-i", str(site)])
     assert done.exit_code == 0 and "that the site's authority signed; recorded" in done.output, done.output
-    assert trust.recorded(site) == {"ds1515plus": authority.fingerprint(one.pem)}
+    assert trust.recorded(site) == {"ds1515plus": authority.fingerprint(leaf.pem)}
 
 
 def test_a_certificate_of_another_authority_is_refused(site: Path, tmp_path: Path, serve: ssl.SSLContext) -> None:
     authority_files.make_root(str(tmp_path / "other"), "secret", "Household", ROOT, NOW)
-    one = issued(tmp_path / "other")
-    serve.load_cert_chain(one.path, one.key_path)
+    leaf = issued(tmp_path / "other")
+    serve.load_cert_chain(leaf.path, leaf.key_path)
     trust.record(site, "ds1515plus", "ab" * 32)
     done = CliRunner().invoke(main, ["init", "-i", str(site)])
     assert done.exit_code == 1 and "another machine answers at this address" in done.output, done.output

@@ -66,7 +66,7 @@ def test_ansible_shows_every_mistake_of_a_spec(root: Path, tmp_path: Path) -> No
         assert f"{spec}:{line}: " in read.stderr
 
 
-def test_the_desktop_is_reached_as_its_spec_says(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_desktop_is_reached_as_in_the_spec(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/owner")
     text = (root / "inventories/home/tars.yml").read_text()
     (tmp_path / "tars.yml").write_text(
@@ -85,9 +85,11 @@ def test_the_desktop_is_reached_as_its_spec_says(root: Path, tmp_path: Path, mon
     assert desktop["tars_profile"] == "xps8950"
 
 
-@pytest.mark.parametrize(("says", "where"), [(b"SSH-2.0-OpenSSH_10.0\r\n", "127.0.0.1"), (b"HTTP/1.1 400\r\n", None)])
+@pytest.mark.parametrize(
+    ("greeting", "address"), [(b"SSH-2.0-OpenSSH_10.0\r\n", "127.0.0.1"), (b"HTTP/1.1 400\r\n", None)]
+)
 def test_a_desktop_that_has_moved_is_found_at_its_own_address(
-    root: Path, tmp_path: Path, says: bytes, where: str | None
+    root: Path, tmp_path: Path, greeting: bytes, address: str | None
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         text = (root / "inventories/home/tars.yml").read_text()
@@ -97,10 +99,10 @@ def test_a_desktop_that_has_moved_is_found_at_its_own_address(
         text = text.replace("192.168.1.", "127.0.1.")
         (tmp_path / "tars.yml").write_text(text)
         site = load(tmp_path / "tars.yml")
-        caller = threading.Thread(target=lambda: server.accept()[0].sendall(says))
+        caller = threading.Thread(target=lambda: server.accept()[0].sendall(greeting))
         caller.start()
         addresses = answering(site)
         caller.join()
-    assert addresses.get("xps8950") == where
+    assert addresses.get("xps8950") == address
     hostvars = inventory(site, {}, addresses)["_meta"]["hostvars"]
-    assert hostvars["xps8950"]["ansible_host"] == (where or "192.0.2.77")
+    assert hostvars["xps8950"]["ansible_host"] == (address or "192.0.2.77")

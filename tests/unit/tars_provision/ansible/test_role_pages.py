@@ -16,24 +16,24 @@ def documented() -> dict[str, dict[str, role_pages.Entry]]:
     return role_pages.documented()
 
 
-def test_the_readmes_are_those_of_the_argument_specs() -> None:
+def test_the_readmes_match_the_argument_specs() -> None:
     stale = [str(path.relative_to(ROOT)) for path, text in role_pages.files().items() if path.read_text() != text]
-    assert not stale, f"{', '.join(stale)}: not what the argument specs say; `{role_pages.REGENERATE}` writes them anew"
+    assert not stale, f"{', '.join(stale)}: out of date; run `{role_pages.REGENERATE}`"
 
 
-def test_the_defaults_told_are_the_defaults_taken(documented: dict[str, dict[str, role_pages.Entry]]) -> None:
+def test_the_documented_defaults_are_the_real_ones(documented: dict[str, dict[str, role_pages.Entry]]) -> None:
     wrong = []
     for name, points in documented.items():
         taken = defaults(role_pages.COLLECTION / "roles" / name)
-        told: dict[str, Any] = {}
+        documented_defaults: dict[str, Any] = {}
         for entry in points.values():
-            told |= {option: found.get("default") for option, found in entry["options"].items()}
+            documented_defaults |= {option: spec.get("default") for option, spec in entry["options"].items()}
         for option, value in taken.items():
-            if option not in told:
+            if option not in documented_defaults:
                 wrong.append(f"{option} has a default and is not documented")
-            # What is computed is told in words.
-            elif "{{" not in str(value) and (value or None) != (told[option] or None):
-                wrong.append(f"{option} is {value!r} and documented as {told[option]!r}")
+            # A computed default is described in words.
+            elif "{{" not in str(value) and (value or None) != (documented_defaults[option] or None):
+                wrong.append(f"{option} is {value!r} and documented as {documented_defaults[option]!r}")
     assert not wrong, "\n".join(wrong)
 
 
@@ -47,8 +47,8 @@ def test_markup_tables_and_nested_options_come_out_as_markdown() -> None:
     option["options"] = {"port": {"type": "int", "required": True, "description": "See O(other)."}}
     main: dict[str, Any] = {"short_description": "Short", "options": {"base_things": option}}
     page = role_pages.readme(
-        "base", {"main": main, "verify": {"short_description": "Look", "options": main["options"]}}
+        "base", {"main": main, "verify": {"short_description": "Compare", "options": main["options"]}}
     )
     assert "| `base_things` | list of dict | `[]` | As `a\\|b`. |" in page
     assert "| `base_things[].port` | int | required | See `other`. |" in page
-    assert "## `tasks_from: verify`\n\nLook.\n\nIts variables are those of `main`." in page
+    assert "## `tasks_from: verify`\n\nCompare.\n\nIts variables are those of `main`." in page

@@ -24,7 +24,7 @@ RUN = {
 }
 
 
-def test_the_table_tells_speed_spread_residency_and_verdict() -> None:
+def test_the_table_shows_speed_spread_residency_and_verdict() -> None:
     text = io.StringIO()
     Console(file=text, width=120).print(benchmark_history.table([RUN]))
     line = text.getvalue().splitlines()[-1]

@@ -11,7 +11,7 @@ import pytest
 from tars_provision.errors import ProvisionError
 from tars_provision.nas_facts import recording
 from tars_provision.nas_facts.bridge import Client
-from tars_provision.nas_facts.look import Look, boolean, text, whole
+from tars_provision.nas_facts.observation import Observation, boolean, text, whole
 from tars_provision.nas_facts.recorder import Exchange, parameters
 from tars_provision.nas_facts.redact import Redaction
 
@@ -55,10 +55,10 @@ def test_what_a_recording_keeps(api: str, field: str, value: str, kept: str) -> 
     assert redaction.value([{field: value}], api, "") == [{field: kept}], "the same again"
 
 
-def test_neighbours_stay_neighbours_and_others_do_not_become_any() -> None:
+def test_addresses_of_one_network_stay_in_one_network() -> None:
     redaction = Redaction()
-    found = redaction.value(["192.168.7.1", "192.168.7.20", "192.168.8.20", "127.0.0.1"], "SYNO.Core.Network", "ip")
-    assert found == ["198.18.1.1", "198.18.1.20", "198.18.2.20", "127.0.0.1"]
+    redacted = redaction.value(["192.168.7.1", "192.168.7.20", "192.168.8.20", "127.0.0.1"], "SYNO.Core.Network", "ip")
+    assert redacted == ["198.18.1.1", "198.18.1.20", "198.18.2.20", "127.0.0.1"]
 
 
 def test_a_field_named_after_an_address_is_hidden_too() -> None:
@@ -85,12 +85,13 @@ def test_a_recording_is_read_back_as_it_was_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "says"), [(None, "no such file"), ("[", "something else"), ('{"format": 2}', "format 2")]
+    ("content", "report"),
+    [(None, "no such file"), ("[", "other content"), ('{"format": 2}', r"other content \(format 2\)")],
 )
-def test_what_is_no_recording_is_named(tmp_path: Path, content: str | None, says: str) -> None:
+def test_a_file_that_is_not_a_recording_is_reported(tmp_path: Path, content: str | None, report: str) -> None:
     if content is not None:
         (tmp_path / "nas.json").write_text(content)
-    with pytest.raises(ProvisionError, match=f"nas.json: wanted a recording.*{says}"):
+    with pytest.raises(ProvisionError, match=f"nas.json: found {report}"):
         recording.load(tmp_path / "nas.json")
 
 
@@ -108,7 +109,7 @@ def test_what_is_no_recording_is_named(tmp_path: Path, content: str | None, says
     ],
 )
 def test_a_shape_that_differs_is_named(row: Any, objection: str) -> None:
-    look = Look(cast(Client, None))
-    assert look.expect("a row", row, on=boolean, port=whole, kind={"ro", "rw"}, note_=text) == (not objection)
-    assert look.differs == ([objection] if objection else [])
-    assert look.verdict == ("differs" if objection else "not available")
+    nas = Observation(cast(Client, None))
+    assert nas.expect("a row", row, on=boolean, port=whole, kind={"ro", "rw"}, note_=text) == (not objection)
+    assert nas.differs == ([objection] if objection else [])
+    assert nas.verdict == ("differs" if objection else "not available")

@@ -20,14 +20,14 @@ def rows(page: str, heading: str) -> Iterator[list[str]]:
 
 def test_the_page_names_every_call_and_no_other(root: Path) -> None:
     page = (root / "docs/tested-against.md").read_text()
-    told = {
+    listed = {
         Call(api, method, int(version))
         for api, methods, version, *_rest in rows(page, "| API | Methods | Version | Source | Run against a real DSM |")
         for method in methods.split(", ")
     }
     made = {*REGISTRY.values(), *checks.CALLS}
-    assert told - made == set(), "docs/tested-against.md names calls that nobody makes"
-    assert made - told == set(), "docs/tested-against.md lacks calls: write them into its table, with their source"
+    assert listed - made == set(), "docs/tested-against.md names calls that nobody makes"
+    assert made - listed == set(), "docs/tested-against.md lacks calls: write them into its table, with their source"
 
     beside = {
         (api, method)

@@ -63,7 +63,7 @@ EXPANDING = "a: &a [1, 2, 3, 4, 5, 6, 7, 8, 9]\n" + "".join(
     ],
     ids=["encoding", "control", "open", "deep", "large", "expanding", "two documents", "version"],
 )
-def test_a_file_that_is_no_spec_at_all_is_one_mistake(tmp_path: Path, content: bytes, report: str) -> None:
+def test_an_unusable_file_is_one_mistake(tmp_path: Path, content: bytes, report: str) -> None:
     path = tmp_path / "tars.yml"
     path.write_bytes(content)
     with pytest.raises(SpecError, match=report) as caught:
@@ -88,7 +88,7 @@ def test_patterns_match_to_the_very_end(root: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["home", "lab"])
-def test_the_specs_of_the_project_are_right(name: str, root: Path) -> None:
+def test_the_specs_of_the_project_have_no_mistakes(name: str, root: Path) -> None:
     site = load(root / "inventories" / name / "tars.yml")
     assert (site.desktop, site.nas) == ("xps8950", "ds1515plus")
 
@@ -101,7 +101,7 @@ def test_committed_schema_and_reference_are_what_the_models_generate(root: Path)
     assert (root / "docs/spec.md").read_text() == reference.reference(), stale.format("reference", "docs/spec.md")
 
 
-def test_the_schema_says_of_a_spec_what_the_models_say(root: Path) -> None:
+def test_the_schema_accepts_and_rejects_like_the_models(root: Path) -> None:
     validator = jsonschema.Draft202012Validator(json.loads(reference.schema()))
     spec = YAML(typ="safe").load(LAB)
     assert list(validator.iter_errors(spec)) == []

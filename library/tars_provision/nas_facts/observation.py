@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One look at a NAS: what was seen, what is otherwise than assumed, what could not be seen."""
+"""Observations of one check: what was seen on a NAS, what differs from the assumption, what could not be seen."""
 
 from __future__ import annotations
 
@@ -44,21 +44,22 @@ Kinds = dict[str, Kind]
 
 
 @dataclass
-class Look:
-    """What one check sees. `own_address` is this machine's, where the NAS can be expected to see the same one."""
+class Observation:
+    """Observations of one check. `own_address` is this computer's, if the NAS should see the same one."""
 
     client: Client
     own_address: str | None = None
-    said: list[str] = field(default_factory=list)
+    seen: list[str] = field(default_factory=list)
     differs: list[str] = field(default_factory=list)
     unseen: list[str] = field(default_factory=list)
 
     @property
     def verdict(self) -> Verdict:
-        return "differs" if self.differs else "as assumed" if self.said else "not available"
+        """Return whether the NAS is as assumed."""
+        return "differs" if self.differs else "as assumed" if self.seen else "not available"
 
     def read(self, call: Call, params: dict[str, Any] | None = None) -> Any:
-        """The data of a call, or nothing where DSM refuses it, which is noted."""
+        """Return the data of a call, or None if DSM refuses it, which is noted."""
         try:
             return self.client.read(call, params)
         except ApiError as error:
@@ -68,7 +69,7 @@ class Look:
         return None
 
     def info(self, *parts: str) -> dict[str, Any]:
-        """What the module `dsm_info` makes of these parts, or nothing where it cannot read what DSM answers."""
+        """Return what the module `dsm_info` reads of these parts, or nothing if it cannot read the answers."""
         try:
             return info(self.client, *parts)
         except ApiError as error:
@@ -81,32 +82,33 @@ class Look:
         return {}
 
     def refused(self, call: str, error: ApiError) -> None:
+        """Note a call that DSM refuses: one that it does not have is not seen, any other refusal differs."""
         if error.code in ABSENT:
             self.unseen.append(f"this DSM has no {call}")
         else:
             self.differs.append(f"{call} is refused with {error.code}")
 
-    def expect(self, what: str, found: Any, **kinds: Kind) -> bool:
-        """Note each named value of an object that is missing or of another kind; whether there was none.
+    def expect(self, what: str, value: Any, /, **kinds: Kind) -> bool:
+        """Note each named value of an object that is missing or of another kind; return whether there was none.
 
         A kind is a predicate, or the texts that are known. Names that end with an underscore may be missing.
         """
         before = len(self.differs)
-        if not isinstance(found, Mapping):
-            self.differs.append(f"{what} is {shown(found)}, not an object")
+        if not isinstance(value, Mapping):
+            self.differs.append(f"{what} is {shown(value)}, not an object")
             return False
         for given, kind in kinds.items():
             name = given.rstrip("_") if given.endswith("_") else given
-            if name not in found:
+            if name not in value:
                 if name == given:
                     self.differs.append(f"{what} has no {name}")
-            elif callable(kind) and not kind(found[name]):
-                self.differs.append(f"{what}: {name} is {shown(found[name])}, not {wanted(kind)}")
-            elif not callable(kind) and found[name] not in kind:
-                self.differs.append(f"{what}: {name} is {shown(found[name])}, not one of {', '.join(sorted(kind))}")
+            elif callable(kind) and not kind(value[name]):
+                self.differs.append(f"{what}: {name} is {shown(value[name])}, not {wanted(kind)}")
+            elif not callable(kind) and value[name] not in kind:
+                self.differs.append(f"{what}: {name} is {shown(value[name])}, not one of {', '.join(sorted(kind))}")
         return len(self.differs) == before
 
-    def each(self, what: str, rows: Any, **kinds: Kind) -> list[Mapping[str, Any]]:
+    def expect_rows(self, what: str, rows: Any, **kinds: Kind) -> list[Mapping[str, Any]]:
         """Expect the same of every row of a list; return the rows that are objects."""
         if not isinstance(rows, list):
             self.differs.append(f"{what}: found {shown(rows)}, not a list")
@@ -118,13 +120,13 @@ class Look:
 
 
 def wanted(kind: Callable[[Any], bool]) -> str:
-    """What a predicate stands for, in words."""
+    """Return the meaning of a predicate, in words."""
     sentence = (kind.__doc__ or "").split(",")[0].rstrip(".")
     return sentence[0].lower() + sentence[1:]
 
 
 def shown(value: Any) -> str:
-    """A value in a sentence: short, and of objects their names alone."""
+    """Return a value for a sentence: shortened, and objects as their names."""
     if isinstance(value, Mapping):
         return f"an object of {listed(value)}" if value else "an empty object"
     if isinstance(value, list):
@@ -134,12 +136,12 @@ def shown(value: Any) -> str:
 
 
 def listed(names: Iterable[object], most: int = 6) -> str:
-    """Names with commas; how many more where there are many."""
+    """Return names with commas, and the number of further ones if there are many."""
     texts = [str(name) for name in names]
     more = f" and {len(texts) - most} more" if len(texts) > most else ""
     return ", ".join(texts[:most]) + more if texts else "none"
 
 
 def counted(number: int, name: str) -> str:
-    """1 share, 2 shares."""
+    """Return a number with its noun: 1 share, 2 shares, no shares."""
     return f"{number or 'no'} {name}{'' if number == 1 else 's'}"
