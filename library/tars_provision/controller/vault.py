@@ -142,6 +142,10 @@ def _create_password(path: Path) -> None:
 
 
 def _vault(password: str) -> Any:
-    from ansible.parsing.vault import VaultLib, VaultSecret
+    from ansible.errors import AnsibleError
 
+    try:
+        from ansible.parsing.vault import VaultLib, VaultSecret
+    except AnsibleError as error:  # importing it creates ~/.ansible/tmp
+        raise VaultError(message("Ansible", found=error, expected="a home folder that it can write to")) from error
     return VaultLib([("default", VaultSecret(password.encode()))])

@@ -148,3 +148,25 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
         write_atomic(path, "not bytes")  # type: ignore[arg-type]  # the failure under test
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+WITHOUT_CAPABILITIES = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
+"""Start of a command for which a folder without write permission is read-only, also for root."""
+
+
+def test_a_home_that_is_read_only_is_one_sentence(tmp_path: Path, home: Path, root: Path) -> None:
+    vault.ensure(tmp_path)
+    (tmp_path / "tars.yml").write_bytes((root / "inventories/lab/tars.yml").read_bytes())
+    program = [sys.executable, "-m", "tars_provision"]
+    environment = {**os.environ, "PYTHONPATH": str(root / "library"), "TARS_INVENTORY": str(tmp_path)}
+    home.chmod(0o555)
+    try:
+        for arguments in (["--help"], ["spec", "check"], ["plan"]):
+            command = [*WITHOUT_CAPABILITIES, *program, *arguments]
+            done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True)
+            assert (done.returncode, done.stderr.count("\n")) == ((1, 1) if arguments == ["plan"] else (0, 0)), (
+                done.stderr
+            )
+    finally:
+        home.chmod(0o755)
+    assert "Ansible: found Unable to create local directories" in done.stderr
