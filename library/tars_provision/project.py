@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from tars_provision import __version__
-from tars_provision.errors import ProvisionError
+from tars_provision.errors import ProvisionError, message
 
 _BUNDLE = Path(__file__).resolve().parent / "bundle"
 
@@ -32,7 +32,7 @@ CONFIG = "ansible.cfg"
 """Name of Ansible's configuration."""
 
 COLLECTION_PATHS = (
-    (Path("~/.ansible/collections").expanduser(), Path("/usr/share/ansible/collections"))
+    (Path(os.path.expanduser("~/.ansible/collections")), Path("/usr/share/ansible/collections"))
     if INSTALLED
     else (ROOT / "collections",)
 )
@@ -43,6 +43,8 @@ PROGRAM = Path(sys.executable).with_name("tars-provision") if INSTALLED else ROO
 
 DEFAULT_SITE = "the current folder" if INSTALLED else "inventories/home once it was initialised, inventories/lab"
 """The site meant if none is named, as help texts state it."""
+
+_ARCHIVE = f"tars-home-{__version__}.tar.gz"
 
 LAB_SITE = Path("/var/lib/tars-lab/site")
 """Site of the lab where there is no checkout to hold it."""
@@ -96,18 +98,17 @@ def inventory_dir(named: Path) -> Path:
 
 def collection() -> Path:
     """Return the folder of the collection tars.home. Raises CollectionError if it is missing or has another version."""
-    for path in COLLECTION_PATHS:
-        folder = path / "ansible_collections" / "tars" / "home"
-        if folder.is_dir():
-            if INSTALLED and (version := _version(folder)) != __version__:
-                raise CollectionError(
-                    f"{folder}: found version {version or 'unknown'}, expected {__version__}. {_install()}"
-                )
-            return folder
-    places = ", ".join(map(str, COLLECTION_PATHS))
-    raise CollectionError(
-        f"collection tars.home: found in none of {places}; expected version {__version__}. {_install()}"
-    )
+    expected = f"version {__version__}"
+    step = f"Install the archive that belongs to it: `ansible-galaxy collection install --force {_ARCHIVE}`"
+    folders = [path / "ansible_collections" / "tars" / "home" for path in COLLECTION_PATHS]
+    folder = next((folder for folder in folders if folder.is_dir()), None)
+    if folder is None:
+        places = " and ".join(map(str, COLLECTION_PATHS))
+        raise CollectionError(message("tars.home", found=f"nothing in {places}", expected=expected, next_step=step))
+    if INSTALLED and (version := _version(folder)) != __version__:
+        found = f"version {version or 'unknown'}"
+        raise CollectionError(message(folder, found=found, expected=expected, next_step=step))
+    return folder
 
 
 def _version(collection_folder: Path) -> str:
@@ -117,8 +118,3 @@ def _version(collection_folder: Path) -> str:
         return str(manifest["collection_info"]["version"])
     except (OSError, ValueError, LookupError, TypeError):
         return ""
-
-
-def _install() -> str:
-    archive = f"tars-home-{__version__}.tar.gz"
-    return f"Next: `ansible-galaxy collection install --force {archive}`, the archive that belongs to this version"

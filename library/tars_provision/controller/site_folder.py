@@ -74,8 +74,9 @@ def _header() -> str:
 
 def _write(path: Path, text: str) -> bool:
     """Write a file unless it is its owner's or unchanged; return whether it was written."""
-    present = path.read_text() if path.exists() else None
-    if present == text or (present is not None and MARK not in present):
+    content = text.encode()
+    present = path.read_bytes() if path.exists() else None
+    if present == content or (present is not None and MARK.encode() not in present):
         return False
-    write_atomic(path, text.encode())
+    write_atomic(path, content)
     return True

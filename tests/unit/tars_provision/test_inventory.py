@@ -56,6 +56,14 @@ def test_ansible_reads_the_inventory_of_the_library(
     assert listed["_meta"]["hostvars"]["ds1515plus"]["nas_fingerprint"] == FINGERPRINT
 
 
+def test_variables_of_a_host_beside_the_spec_take_precedence(root: Path, tmp_path: Path) -> None:
+    shutil.copy(root / "inventories/home/tars.yml", tmp_path)
+    (tmp_path / "host_vars").mkdir()
+    (tmp_path / "host_vars/xps8950.yml").write_text("stack_scan_interval_s: 7\n")
+    listed = json.loads(ansible_inventory(root, tmp_path / "tars.yml", tmp_path / "home").stdout)
+    assert listed["_meta"]["hostvars"]["xps8950"]["stack_scan_interval_s"] == 7
+
+
 def test_ansible_shows_every_mistake_of_a_spec(root: Path, tmp_path: Path) -> None:
     spec = tmp_path / "tars.yml"
     shutil.copy(Path(__file__).parent / "spec/specs/issue.yml", spec)
