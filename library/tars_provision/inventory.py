@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tars_provision import __version__
 from tars_provision.controller import router
 from tars_provision.controller.vault import device_file
 from tars_provision.profiles import role_variables
@@ -37,7 +38,7 @@ def inventory(
         hostvars[name] = {"tars_profile": host.profile, **role_variables(site, name)}
         if isinstance(host, Desktop):
             hostvars[name] |= desktop_connection(host)
-            hostvars[name]["stack_app_sources"] = str(APP_SOURCES)
+            hostvars[name] |= {"stack_app_sources": str(APP_SOURCES), "stack_version": __version__}
             hostvars[name]["tars_router_instructions"] = router.advice(site)
         else:
             hostvars[name] |= nas_connection(host, fingerprints.get(name, ""))
