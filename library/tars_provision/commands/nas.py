@@ -44,7 +44,7 @@ class NasFacts:
 
 def facts(inventory: Path, save: Path | None, replay: Path | None) -> NasFacts:
     """Ask the NAS of a site, or a recording, twelve read-only questions; save the answers if a file is given."""
-    with show.progress(Console(stderr=True)) as progress:
+    with show.progress(Console(stderr=True, emoji=False)) as progress:
         if replay is not None:
             return NasFacts(run.of_recording(replay, progress))
         results, calls = run.of_site(inventory, progress)

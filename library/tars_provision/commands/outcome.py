@@ -36,7 +36,8 @@ class Outcome(Protocol):
 
 def console_of(as_json: bool) -> Console:
     """Return the console for progress: standard output, or standard error beside a JSON object."""
-    return Console(stderr=as_json)
+    # Without emoji: the `:AB:` of a fingerprint is the name of one.
+    return Console(stderr=as_json, emoji=False)
 
 
 def finish(outcome: Outcome, *, as_json: bool) -> int:
