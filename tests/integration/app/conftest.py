@@ -83,7 +83,7 @@ class Server:
         self.process = None
 
     @contextmanager
-    def away(self) -> Iterator[None]:
+    def stopped(self) -> Iterator[None]:
         self.stop()
         try:
             yield

@@ -146,7 +146,7 @@ def test_a_file_that_broke_is_answered_from_as_it_was(stack: Stack) -> None:
     assert_stores_agree(stack)
 
 
-def test_nothing_is_deleted_while_a_source_is_away(stack: Stack) -> None:
+def test_nothing_is_deleted_while_a_share_is_unavailable(stack: Stack) -> None:
     share = stack.documents / "Letters"
     share.mkdir()
     (share / "letter.txt").write_text("Aunt Berta visits in the second week of May.")

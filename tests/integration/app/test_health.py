@@ -32,7 +32,7 @@ def test_ready_when_everything_is_there(stack: Stack) -> None:
 )
 def test_not_ready_while_a_dependency_is_down(stack: Stack, server: str, name: str) -> None:
     wait_for(lambda: readiness(stack) == (200, ALL), "readiness", 60)
-    with getattr(stack, server).away():
+    with getattr(stack, server).stopped():
         status, checks = readiness(stack)
         assert status == 503 and not checks[name]
         expected = ALL | {name: False}
@@ -50,8 +50,8 @@ def test_not_ready_while_a_dependency_is_down(stack: Stack, server: str, name: s
 
 @pytest.mark.parametrize("server", ["redis", "chroma", "model_server", "postgres"])
 def test_a_file_written_while_a_dependency_is_down_is_read_afterwards(stack: Stack, server: str) -> None:
-    with getattr(stack, server).away():
-        (stack.share / f"during-{server}.txt").write_text(f"Written while {server} was away.")
+    with getattr(stack, server).stopped():
+        (stack.share / f"during-{server}.txt").write_text(f"Written while {server} was down.")
     wait_for_state(stack, f"during-{server}.txt", "indexed")
     assert_stores_agree(stack)
 

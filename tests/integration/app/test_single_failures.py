@@ -243,7 +243,7 @@ def test_a_document_that_ends_the_worker_is_given_up(stack: Stack) -> None:
     assert_stores_agree(stack)
 
 
-def test_ready_reports_a_round_that_failed(stack: Stack) -> None:
+def test_ready_reports_a_pass_that_failed(stack: Stack) -> None:
     wait_for(lambda: readiness(stack)[0] == 200, "readiness", 60)
     with psycopg.connect(stack.database, autocommit=True) as connection:
         connection.execute(

@@ -88,7 +88,7 @@ def test_sources_are_the_folders_of_the_roots(tmp_path: Path) -> None:
     assert find_shares([tmp_path / "one", tmp_path / "none", tmp_path / "two"]) == (shares, [problem])
 
 
-def test_a_name_that_is_no_text_is_skipped(tmp_path: Path) -> None:
+def test_a_name_that_is_not_text_is_skipped(tmp_path: Path) -> None:
     put(tmp_path, "good.txt")
     (Path(os.fsdecode(os.fsencode(tmp_path) + b"/bad\xff.txt"))).write_text("x")
     assert list_share(tmp_path, require_mount=False).files.keys() == {"good.txt"}

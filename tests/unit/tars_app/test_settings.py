@@ -37,6 +37,6 @@ def test_a_context_too_small_for_passages_is_refused(environment: pytest.MonkeyP
         load_settings()
 
 
-def test_no_secrets_folder_is_no_error(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_missing_secrets_folder_is_accepted(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
     environment.setenv("TARS_SECRETS_DIR", str(tmp_path / "none"))
     assert load_settings().redis_password.get_secret_value() == ""
