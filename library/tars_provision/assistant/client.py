@@ -75,8 +75,8 @@ def get(to: Endpoint, path: str) -> Any:
 def ask(to: Endpoint, question: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Ask a question and yield the answer's events as they come: sources, token (many), done.
 
-    A stream that ends without a single event is requested once more. Raises :class:`AskError` if the application
-    reports an error, cannot be reached, or ends without an answer.
+    A stream that ends, or is cut, without a single event is requested once more. Raises :class:`AskError` if the
+    application reports an error, cannot be reached, or ends without an answer.
     """
     last = ""
     for _ in range(2):
@@ -92,6 +92,7 @@ def ask(to: Endpoint, question: str) -> Iterator[tuple[str, dict[str, Any]]]:
 def _stream(to: Endpoint, question: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Send a question and yield the events of the response."""
     body = {"question": question}
+    received = False
     try:
         with (
             client(to) as http,
@@ -103,7 +104,11 @@ def _stream(to: Endpoint, question: str) -> Iterator[tuple[str, dict[str, Any]]]
             for name, data in events(response.iter_lines()):
                 if name == "error":
                     raise AskError(" ".join(filter(None, (data.get("message"), data.get("next_step")))))
+                received = True
                 yield name, data
+    except httpx.RemoteProtocolError as error:
+        if received:
+            raise unreachable(to, error) from error
     except (httpx.HTTPError, ValueError) as error:
         raise unreachable(to, error) from error
 

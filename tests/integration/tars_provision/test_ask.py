@@ -81,8 +81,10 @@ async def answer(request: Request) -> Response:
         return JSONResponse({"detail": "question: at most 2000 characters"}, 422)
 
     async def stream() -> AsyncIterator[str]:
-        if question == "silent" or (question == "silent once" and not silences):
+        if question in ("silent", "broken") or (question in ("silent once", "broken once") and not silences):
             silences.append(question)
+            if question.startswith("broken"):
+                raise ConnectionAbortedError("the server cuts the connection, and its log has this")
             return
         source = {"id": 1, "source": "LLM_docs", "path": "boiler.txt"}
         yield event("sources", sources=[source])
@@ -165,13 +167,14 @@ def test_a_response_without_an_answer_is_reported(folder: Path, port: int, quest
         client.show(client.ask(endpoint(folder, port), question), lambda _: None)
 
 
-def test_a_stream_without_an_event_is_requested_once_more(folder: Path, port: int) -> None:
+@pytest.mark.parametrize("fault", ["silent", "broken"])
+def test_a_stream_without_an_event_is_requested_once_more(folder: Path, port: int, fault: str) -> None:
     silences.clear()
-    answer = client.show(client.ask(endpoint(folder, port), "silent once"), lambda _: None)
-    assert answer["answer"] == "silent once" and len(silences) == 1
+    answer = client.show(client.ask(endpoint(folder, port), f"{fault} once"), lambda _: None)
+    assert answer["answer"] == f"{fault} once" and len(silences) == 1
     silences.clear()
     with pytest.raises(client.AskError, match=r"found a stream that ended after no event"):
-        list(client.ask(endpoint(folder, port), "silent"))
+        list(client.ask(endpoint(folder, port), fault))
     assert len(silences) == 2
 
 
