@@ -69,7 +69,7 @@ def test_a_password_is_set_when_asked_and_opens_the_door(twin: Twin) -> None:
 def test_the_account_that_logs_in_is_not_touched(twin: Twin) -> None:
     before = json.dumps(twin.state["users"])
     result = twin.run("dsm_account", users=[BACKUP, {"name": "tars-admin", "state": "absent"}])
-    assert "is the account that this module logs in with, which it never touches" in result["msg"]
+    assert "is the account that this module logs in with, which it never changes" in result["msg"]
     assert json.dumps(twin.state["users"]) == before
 
 

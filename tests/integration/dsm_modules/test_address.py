@@ -58,7 +58,7 @@ def test_the_interface_under_the_connection_needs_leave(twin: Twin) -> None:
 
 def test_another_serial_number_is_another_nas(twin: Twin) -> None:
     message = refused(twin, serial="LAB0000002", interface="eth1")
-    assert "serial number LAB0000001 answers" in message and "wanted the NAS with serial number LAB0000002" in message
+    assert "serial number LAB0000001 answers" in message and "expected the NAS with serial number LAB0000002" in message
 
 
 @pytest.fixture
@@ -73,9 +73,9 @@ def test_an_address_that_another_machine_has_is_left_to_it(twin: Twin, neighbour
     here = {"found_at": "127.0.0.1", "move_connection": True}
     # Nothing listens there, and the machine says so: it exists.
     message = refused(twin, host="127.0.0.2", **here)
-    assert "127.0.0.2: a machine answers, but not as a NAS: the wanted address is taken" in message
+    assert "127.0.0.2: a machine answers, but not as a NAS: the desired address is taken" in message
     message = refused(twin, host=neighbour, address=neighbour, timeout=1, **here)
-    assert "the wanted address is taken" in message
+    assert "the desired address is taken" in message
     assert not twin.calls
 
 

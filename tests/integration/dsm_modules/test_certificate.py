@@ -70,7 +70,7 @@ def test_the_first_fingerprint_and_the_authority_serve_before_and_after(twin: Tw
     refused = twin.run("dsm_info", gather=["system"])
     assert f"shows the certificate {leaf(twin)}" in refused["msg"]
     elsewhere = twin.run("dsm_info", gather=["system"], host="localhost", **trust)
-    assert "does not vouch for it (Hostname mismatch" in elsewhere["msg"]
+    assert "does not verify it (Hostname mismatch" in elsewhere["msg"]
     assert twin.calls == []
 
 

@@ -44,7 +44,7 @@ def test_check_then_run_then_run_again(twin: Twin) -> None:
 
 def test_rules_that_shut_this_machine_out_are_refused_before_the_first_write(twin: Twin) -> None:
     result = twin.run("dsm_firewall", **wish(twin, ("10.77.0.30",)))
-    assert f"would shut this machine (127.0.0.1) out of port {twin.port}" in result["msg"]
+    assert f"would lock this machine (127.0.0.1) out of port {twin.port}" in result["msg"]
     assert "the policy of global drops it" in result["msg"]
     assert twin.count(f"{API}.Profile.set") == 0
     twin.run("dsm_system", ssh=True)
@@ -72,7 +72,7 @@ def test_rules_that_did_not_come_into_force_are_taken_back_and_the_next_run_heal
     rules = wish(twin)
     rules["sections"][0]["rules"][0]["ports"] = [str(twin.port)]
     result = twin.run("dsm_firewall", **rules)
-    assert "would shut this machine out, and took them back (code 1103" in result["msg"]
+    assert "would lock this machine out, and restored the old ones (code 1103" in result["msg"]
     assert kept(twin)["policy"] == "none"
     assert twin.state["firewall"]["applied"] is None
     assert twin.run("dsm_firewall", **wish(twin))["changes"] == [STORE, APPLY]

@@ -97,7 +97,7 @@ def test_an_address_of_another_machine_is_left_to_it(lab: Lab, nas: Machine, run
     here = nas.address if answers(lab, nas.address) else ELSEWHERE
     result = run("dsm_address", **move(lab, taken, here))
     assert (result["failed"], bool(result.get("changed"))) == (True, False)
-    assert f"{taken}: a machine answers, but not as a NAS: the wanted address is taken" in result["msg"]
+    assert f"{taken}: a machine answers, but not as a NAS: the desired address is taken" in result["msg"]
     result = run("dsm_address", **{**move(lab, "10.77.0.67", here), "serial": "LAB000000000"})
     assert (result["failed"], bool(result.get("changed"))) == (True, False)
     assert answers(lab, here)

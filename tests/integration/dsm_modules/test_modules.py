@@ -63,7 +63,7 @@ def test_a_share_is_changed_and_what_is_not_given_stays(twin: Twin) -> None:
 def test_a_share_goes_only_with_permission(twin: Twin) -> None:
     made(twin)
     refused = twin.run("dsm_share", shares=[{"name": "LLM_docs", "state": "absent"}])
-    assert "DSM deletes its files with it" in refused["msg"]
+    assert "DSM deletes the files with the share" in refused["msg"]
     assert (twin.root / "volume1" / "LLM_docs").is_dir()
     gone = twin.run("dsm_share", shares=[{"name": "LLM_docs", "state": "absent", "delete_data": True}])
     assert gone["changes"] == ["delete share /volume1/LLM_docs"]
@@ -73,7 +73,7 @@ def test_a_share_goes_only_with_permission(twin: Twin) -> None:
 def test_one_bad_share_stops_the_whole_list_before_the_first_change(twin: Twin) -> None:
     result = twin.run("dsm_share", shares=[DOCS, {"name": "homes", "volume": "/volume9"}])
     assert "the NAS has no volume /volume9 (found: /volume1, /volume2)" in result["msg"]
-    assert "DSM keeps that name for itself" in result["msg"]
+    assert "DSM reserves this name" in result["msg"]
     assert not (twin.root / "volume1" / "LLM_docs").exists()
 
 
@@ -112,7 +112,7 @@ def test_a_share_that_is_not_there_has_no_export_but_a_plan(twin: Twin) -> None:
 def test_rules_while_the_service_is_off_are_refused_before_asking(twin: Twin) -> None:
     made(twin)
     result = twin.run("dsm_nfs", exports=EXPORTS)
-    assert "NFS is off, and DSM saves no rules then. Set enabled: true" in result["msg"]
+    assert "NFS is off, and DSM does not save rules then. Set enabled: true" in result["msg"]
     assert twin.count("SYNO.Core.FileServ.NFS.SharePrivilege.save") == 0
 
 
@@ -234,7 +234,7 @@ def test_a_yes_without_effect_is_a_failure(twin: Twin, module: str, on: str, opt
 def test_compression_that_did_not_come_is_noticed(twin: Twin) -> None:
     made(twin)
     result = twin.run("dsm_share", shares=[{**DOCS, "cow": True}])
-    assert "has cow False, wanted True, which DSM sets only when a share is made" in result["msg"]
+    assert "has cow False, expected True, which DSM sets only when a share is created" in result["msg"]
 
 
 def test_another_machine_gets_no_password(twin: Twin) -> None:

@@ -54,7 +54,7 @@ def furnish(client: Client) -> None:
     client.write(Call("SYNO.Core.Group", "create", 1), {"name": "cousins", "description": "Those of the coast"})
     client.write(Call("SYNO.Core.Group.Member", "add", 1), {"group": "cousins", "name": ["annabel"]})
     access = [{"name": "annabel", "is_readonly": True, "is_writable": False, "is_deny": False, "is_custom": False}]
-    asked = {"name": share["name"], "user_group_type": "local_user", "permissions": access}
+    asked: dict[str, Any] = {"name": share["name"], "user_group_type": "local_user", "permissions": access}
     client.write(Call("SYNO.Core.Share.Permission", "set", 1), asked)
     schedule = {"date_type": 0, "week_name": "0,1,2,3,4,5,6", **HOURS}
     asked = {"name": share["name"], "task_id": -1, "enable_snapshot_schedule": True, "schedule": schedule}

@@ -228,7 +228,7 @@ def test_a_factory_nas_becomes_the_specs(twin: Twin, root: Path, play_nas: Any) 
     stats, output = play()
     assert (stats["failures"], stats["changed"]) == (0, 10), output
     assert sorted(twin.state["shares"]) == ["LLM_docs", "tars_backup"]
-    assert [re.sub("[0-9a-f]{64}", "still to be made", done) for done in changes(output)] == changes(planned)
+    assert [re.sub("[0-9a-f]{64}", "not created yet", done) for done in changes(output)] == changes(planned)
 
     twin.calls.clear()
     stats, output = play()

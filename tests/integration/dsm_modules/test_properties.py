@@ -270,7 +270,7 @@ def with_files(twin: Twin, wish: Wish) -> Wish:
 def shows(twin: Twin, wish: Wish) -> bool:
     default = twin.state["certificates"][twin.state["default_certificate"]]
     with open(wish["certificate_path"], encoding="ascii") as file:
-        return default["desc"] == wish["description"] and default["cert"].strip() == file.read().strip()
+        return bool(default["desc"] == wish["description"] and default["cert"].strip() == file.read().strip())
 
 
 RETENTION = {"hourly": "advHourly", "daily": "advDaily", "weekly": "advWeekly", "newest": "recently"}

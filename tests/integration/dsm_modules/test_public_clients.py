@@ -213,7 +213,7 @@ def test_both_sides_know_the_same_certificates(twin: Twin, synology_api: Made, t
     assert found["shown"] == twin.fingerprint
 
     key, certificate = files["ours"]
-    wish = {"description": "household", "certificate_path": certificate, "private_key_path": key}
+    wish: dict[str, Any] = {"description": "household", "certificate_path": certificate, "private_key_path": key}
     assert run(twin, "dsm_certificate", **wish)["changed"]
     rows = {row["desc"]: row for row in data(client.list_cert(), "certificates")}
     assert rows["household"]["is_default"] and rows["household"]["subject"]["common_name"] == "ours.home.arpa"

@@ -57,7 +57,7 @@ def test_a_device_that_the_nas_forgot(twin: Twin, tmp_path: Path) -> None:
     run(twin, file)
     with twin.nas.state.change() as data:
         data["devices"] = {}
-    assert "was what DSM refused, so it was removed: run again" in run(twin, file)["msg"]
+    assert "so it was deleted: run again" in run(twin, file)["msg"]
     assert twin.nas.auto_block._failures == {}
     # Half a minute later.
     file.unlink()

@@ -50,7 +50,7 @@ def test_check_then_run_then_run_again(twin: Twin) -> None:
 
 def test_a_wrong_zone_stops_before_the_first_change(twin: Twin) -> None:
     result = twin.run("dsm_system", **{**WISH, "time_zone": "Europe/Amsterdam"})
-    assert "time zone 'Europe/Amsterdam' is unknown to this DSM" in result["msg"]
+    assert "invalid time zone 'Europe/Amsterdam'" in result["msg"]
     assert "Near: Amsterdam" in result["msg"]
     assert twin.state["network"] == {}
 

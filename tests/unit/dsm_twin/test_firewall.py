@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tars.home.plugins.module_utils.dsm.plans.firewall import Access, sections_from_api, shut_out
+from ansible_collections.tars.home.plugins.module_utils.dsm.plans.firewall import Access, locked_out, sections_from_api
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -190,6 +190,6 @@ def test_callers_that_pass_the_clients_check_are_allowed(sections: dict[str, Any
             name: section | {"rules": [rule | {"policy": flipped[rule["policy"]]} for rule in section["rules"]]}
             for name, section in sections.items()
         }
-    trial = shut_out(sections_from_api(sections), Access("10.77.0.1", [port]))
+    trial = locked_out(sections_from_api(sections), Access("10.77.0.1", [port]))
     allowed = [netfilter.allows(sections, "10.77.0.1", port, adapter) for adapter in ("eth0", "eth1", "eth2")]
     assert trial or all(allowed)

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: dsm_account
-short_description: Users and groups of a Synology NAS
+short_description: Manage the users and groups of a Synology NAS
 description:
-  - Makes, changes and removes local users and groups, whole lists in one task.
+  - Creates, changes and deletes local users and groups, whole lists in one task.
   - Users and groups that are not in the lists are left alone, and so is every option that is not given.
-  - The account that the module logs in with is never touched; to list it is an error.
-  - Reads the result back, and fails when DSM said yes and did nothing.
+  - The account that the module logs in with is never changed; listing it is an error.
+  - Reads the result back, and fails if DSM reported success but changed nothing.
 version_added: 0.1.0
 author:
   - The T.A.R.S. authors (!UNKNOWN)
@@ -19,18 +19,18 @@ extends_documentation_fragment:
   - tars.home.dsm.attributes
 attributes:
   check_mode:
-    description: Reads and plans as in a real run, and changes nothing.
+    description: Reads and plans as in a real run, and writes nothing.
     support: full
   diff_mode:
     description: Shows the listed users and groups before and after. Passwords are never shown, nor that one differs.
     support: full
   idempotent:
-    description: A second run with the same options changes nothing, but for O(users[].update_password=always), because
-      nobody can read a password back.
+    description: A second run with the same options changes nothing, except with O(users[].update_password=always),
+      because passwords cannot be read back.
     support: partial
 options:
   users:
-    description: The users and what they should be.
+    description: The desired users.
     type: list
     elements: dict
     default: []
@@ -40,17 +40,17 @@ options:
         type: str
         required: true
       state:
-        description: Whether the user should be there. V(admin) and V(guest) cannot be removed.
+        description: Whether the user exists. V(admin) and V(guest) cannot be deleted.
         type: str
         choices: [present, absent]
         default: present
       password:
-        description: Password. Needed to make the user.
+        description: Password. Needed to create the user.
         type: str
       update_password:
         description:
           - When to send the password. V(on_create) leaves the password of an existing user alone.
-          - V(always) sets it in every run and reports a change each time. DSM may refuse one that is set already.
+          - V(always) sets it in every run and reports a change each time. DSM may refuse the present one.
         type: str
         choices: [on_create, always]
         default: on_create
@@ -64,11 +64,11 @@ options:
         description: Whether the account may be used.
         type: bool
       groups:
-        description: All groups that the user belongs to, besides V(users), which has everybody.
+        description: All groups that the user belongs to, except V(users), to which everybody belongs.
         type: list
         elements: str
   groups:
-    description: The groups and what they should be. They are made before the users.
+    description: The desired groups. They are created before the users.
     type: list
     elements: dict
     default: []
@@ -78,7 +78,7 @@ options:
         type: str
         required: true
       state:
-        description: Whether the group should be there. V(administrators), V(http) and V(users) cannot be removed.
+        description: Whether the group exists. V(administrators), V(http) and V(users) cannot be deleted.
         type: str
         choices: [present, absent]
         default: present
@@ -89,7 +89,7 @@ options:
 
 EXAMPLES = r"""
 ---
-- name: An account that only writes backups
+- name: Create an account that only writes backups
   tars.home.dsm_account:
     host: nas.home.arpa
     account: tars-admin
@@ -103,7 +103,7 @@ EXAMPLES = r"""
         description: Backups of T.A.R.S.
         groups: [backup-writers]
 
-- name: End an account
+- name: Delete an account
   tars.home.dsm_account:
     host: nas.home.arpa
     account: tars-admin
@@ -116,7 +116,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: What was done (in check mode, what would be), one sentence each.
+  description: What was done (in check mode, what would be done), one sentence each.
   returned: always
   type: list
   elements: str
@@ -125,7 +125,7 @@ changes:
     - create user tars-backup
     - add user tars-backup to group backup-writers
 users:
-  description: The listed users that exist at the end, by name.
+  description: The listed users that exist afterwards, by name.
   returned: success
   type: dict
   sample:
@@ -137,7 +137,7 @@ users:
       expires: ""
       groups: [backup-writers]
 groups:
-  description: The listed groups that exist at the end, by name.
+  description: The listed groups that exist afterwards, by name.
   returned: success
   type: dict
   sample:
@@ -151,7 +151,7 @@ from typing import Any
 
 from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client
 from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import ensure_on_nas, nas_task
-from ansible_collections.tars.home.plugins.module_utils.dsm.nas import people as dsm_nas_people
+from ansible_collections.tars.home.plugins.module_utils.dsm.nas import people
 from ansible_collections.tars.home.plugins.module_utils.dsm.plans.account import (
     Change,
     Directory,
@@ -180,18 +180,19 @@ GROUP_OPTIONS = {
 
 
 def ensure(client: Client, module: Module) -> dict[str, Any]:
+    """Bring users and groups to their desired state, and return the result."""
     users, groups = module.params["users"], module.params["groups"]
     written: set[str] = set()
 
     def write(change: Change) -> None:
-        dsm_nas_people.change_account(client, change)
+        people.change_account(client, change)
         if isinstance(change, UserChange):
             written.add(change.user.name)
 
     outcome = ensure_on_nas(
         client,
         module,
-        read=partial(dsm_nas_people.directory, client),
+        read=partial(people.directory, client),
         plan=partial(plan, users=users, groups=groups, own_account=client.account, written=written),
         predict=predict,
         write=write,
@@ -201,10 +202,12 @@ def ensure(client: Client, module: Module) -> dict[str, Any]:
 
 
 def listed(directory: Directory, users: list[dict[str, Any]], groups: list[dict[str, Any]]) -> dict[str, Any]:
-    found = to_dict(directory)
+    """Return the listed users and groups that exist."""
+    shown = to_dict(directory)
+    user_names, group_names = ([item["name"] for item in items] for items in (users, groups))
     return {
-        "users": {wish["name"]: found["users"][wish["name"]] for wish in users if wish["name"] in found["users"]},
-        "groups": {wish["name"]: found["groups"][wish["name"]] for wish in groups if wish["name"] in found["groups"]},
+        "users": {name: shown["users"][name] for name in user_names if name in shown["users"]},
+        "groups": {name: shown["groups"][name] for name in group_names if name in shown["groups"]},
     }
 
 

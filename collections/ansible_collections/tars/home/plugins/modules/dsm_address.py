@@ -5,17 +5,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: dsm_address
-short_description: Give a Synology NAS a static IPv4 address (experimental)
+short_description: Set a static IPv4 address of a Synology NAS (experimental)
 description:
-  - Looks for the NAS at the address it is to have and, where it is not there, at the one it answered on before. Sets
-    the static address, looks for the NAS at it, logs in again, and compares serial number and settings.
+  - Finds the NAS at the desired address or, if nothing answers there, at the present one. Sets the static address,
+    waits until the NAS answers there, logs in again, and compares serial number and settings.
   - B(Experimental.) No public source shows this write carried out by DSM. Its form was recorded from the page of DSM
-    7.2.1; DSM 7.3 refused all other forms; nobody has seen it on DSM 7.1. It was tried on a stand-in of DSM alone,
-    never on a NAS. What DSM refuses, the module reports, and nothing is changed then.
-  - By hand it is Control Panel > Network > Network Interface > Edit > IPv4 > Use manual configuration. The NAS found
-    so, the module changes nothing.
+    7.2.1; DSM 7.3 refused all other forms; nobody has seen it on DSM 7.1. It was tested with a stand-in of DSM only,
+    never on a NAS. If DSM refuses the call, the module reports that and nothing is changed.
+  - By hand it is Control Panel > Network > Network Interface > Edit > IPv4 > Use manual configuration. After that the
+    module changes nothing.
   - Without any change on the NAS, the DHCP server of the router can reserve the address for it.
-  - Refuses where the serial number is another one, and where another machine has the wanted address.
+  - Fails if the serial number differs, or if another machine has the desired address.
 version_added: 0.1.0
 author:
   - The T.A.R.S. authors (!UNKNOWN)
@@ -24,29 +24,29 @@ extends_documentation_fragment:
   - tars.home.dsm.attributes
 attributes:
   check_mode:
-    description: Looks and plans as in a real run, and changes nothing.
+    description: Reads and plans as in a real run, and writes nothing.
     support: full
   diff_mode:
     description: Shows the interface before and after.
     support: full
   idempotent:
-    description: A NAS that has the address by static configuration is left alone.
+    description: A NAS with this static address is not changed.
     support: full
 options:
   host:
-    description: Where the NAS is to answer in the end. For a change of the interface that carries the connection this
-      is O(address), or a name of it.
+    description: Address or name at which the NAS answers in the desired state. If the interface that carries the
+      connection is changed, this is O(address) or a name of it.
     type: str
     required: true
   found_at:
-    description: Address or name where the NAS answers as long as it does not at O(host).
+    description: Address or name at which the NAS answers before the change.
     type: str
   serial:
-    description: Serial number by which the NAS is recognised, from Control Panel > Info Center or its label.
+    description: Serial number that identifies the NAS, from Control Panel > Info Center or its label.
     type: str
     required: true
   address:
-    description: IPv4 address that the interface is to have.
+    description: Desired IPv4 address of the interface.
     type: str
     required: true
   prefix:
@@ -54,10 +54,10 @@ options:
     type: int
     default: 24
   gateway:
-    description: Address of the router, an empty string for none. Left out, it stays; then it must suit the address.
+    description: Address of the router, an empty string for none. By default it is not changed, and must fit O(address).
     type: str
   interface:
-    description: DSM's name of the interface, V(eth0) for LAN 1. Left out, it is the one that carries the connection.
+    description: DSM's name of the interface, V(eth0) for LAN 1. By default the one that carries the connection.
     type: str
   move_connection:
     description: Whether the interface that carries the connection may be changed. A mistake there cuts the NAS off.
@@ -69,17 +69,17 @@ options:
     default: 180
 notes:
   - The certificate that O(fingerprint) names must answer at either address; the password is sent to no other machine.
-  - A machine at the wanted address that drops connections without a word is not noticed before the change.
+  - A machine at the desired address that silently drops connections is not detected before the change.
   - A NAS that had its name servers from DHCP may have none afterwards. Set them with M(tars.home.dsm_system).
-  - When the outcome is unknown the module fails and says who answers where. It says unchanged then only if the NAS is
-    known to be as before.
-  - The way back for a NAS that nobody reaches is its reset button, held for 4 seconds until the beep. That sets the
-    network to DHCP and the administrator's login to the default, and keeps the data.
+  - If the outcome is unknown, the module fails and reports what answers at both addresses. It returns C(changed=false)
+    only if the NAS is known to be as before.
+  - The last resort for a NAS that cannot be reached is its reset button, held for 4 seconds until the beep. That sets
+    the network to DHCP and the administrator's login to the default, and keeps the data.
 """
 
 EXAMPLES = r"""
 ---
-- name: Move the NAS from the address that DHCP gave it
+- name: Move the NAS from its DHCP address to a static one
   tars.home.dsm_address:
     host: 192.168.1.20
     found_at: 192.168.1.77
@@ -94,19 +94,19 @@ EXAMPLES = r"""
 
 RETURN = r"""
 answers_at:
-  description: Where the NAS answers now; in check mode the address from before the change.
+  description: Address at which the NAS answers now; in check mode the one before the change.
   returned: success
   type: str
   sample: 192.168.1.20
 changes:
-  description: What was done (in check mode, what would be), one sentence each.
+  description: What was done (in check mode, what would be done), one sentence each.
   returned: success
   type: list
   elements: str
   sample:
     - set eth0 to 192.168.1.20/24, gateway 192.168.1.1
 interfaces:
-  description: The NAS's interfaces at the end, by name.
+  description: The NAS's interfaces afterwards, by name.
   returned: success
   type: dict
   sample:

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: dsm_certificate
-short_description: Certificate that a Synology NAS shows
+short_description: Import the certificate of a Synology NAS
 description:
-  - Imports a certificate with its key, makes it the default one and lets DSM's web server show it.
-  - What counts is the certificate that the NAS really shows. DSM's list has no fingerprints, so the stored one is known
-    by its description, and replaced in its place.
-  - The NAS restarts its web server. The module waits for the new certificate, and goes on with it where O(fingerprint)
-    named the old one, because the key is the caller's own. So it also works where the change was made before.
+  - Imports a certificate with its key, makes it the default, and configures DSM's web server to use it.
+  - Compares the certificate that the NAS really shows. DSM's list has no fingerprints, so a stored certificate is
+    identified by its description and replaced.
+  - The NAS restarts its web server. The module waits for the new certificate and then trusts it, even if
+    O(fingerprint) names the old one, because the caller has its key. So a second run with the old one works too.
 version_added: 0.1.0
 author:
   - The T.A.R.S. authors (!UNKNOWN)
@@ -20,8 +20,8 @@ extends_documentation_fragment:
   - tars.home.dsm.attributes
 attributes:
   check_mode:
-    description: Reads, plans and checks the files as in a real run, and changes nothing. A certificate that a real run
-      would make first is taken as another than the one that is shown, and named in a warning.
+    description: Reads, plans and checks the files as in a real run, and changes nothing. A certificate file that
+      an earlier task would create is assumed to differ from the one that is shown, and named in a warning.
     support: full
   diff_mode:
     description: Shows the certificates before and after, by their descriptions.
@@ -43,13 +43,13 @@ options:
     type: path
     required: true
   chain_path:
-    description: PEM file with the certificates between it and its authority.
+    description: PEM file with the intermediate certificates.
     type: path
 """
 
 EXAMPLES = r"""
 ---
-- name: Let the NAS show the household's certificate
+- name: Import the certificate of the NAS
   tars.home.dsm_certificate:
     host: nas.home.arpa
     account: tars-admin
@@ -60,14 +60,14 @@ EXAMPLES = r"""
     private_key_path: ~/household/nas.key
   register: shown
 
-- name: Expect that certificate from now on
+- name: Expect this certificate from now on
   ansible.builtin.set_fact:
     dsm_fingerprint: "{{ shown.fingerprint }}"
 """
 
 RETURN = r"""
 changes:
-  description: What was done (in check mode, what would be), one sentence each.
+  description: What was done (in check mode, what would be done), one sentence each.
   returned: always
   type: list
   elements: str
@@ -79,7 +79,7 @@ fingerprint:
   type: str
   sample: 5d41402abc4b2a76b9719d911017c592ae1f7a1f0d8a3a9c6f1c5f6c1c2b7a55
 certificates:
-  description: The certificates at the end.
+  description: The certificates afterwards.
   returned: success
   type: list
   elements: dict
@@ -95,28 +95,29 @@ from typing import Any
 
 from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client
 from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import ensure_on_nas, nas_task
-from ansible_collections.tars.home.plugins.module_utils.dsm.nas import certificate as dsm_nas_certificate
+from ansible_collections.tars.home.plugins.module_utils.dsm.nas import certificate as nas_certificate
 from ansible_collections.tars.home.plugins.module_utils.dsm.plans.certificate import plan, predict, to_dict
 from ansible_collections.tars.home.plugins.module_utils.resource.module_task import Module
 
 
 def ensure(client: Client, module: Module) -> dict[str, Any]:
+    """Import the certificate if the NAS does not show it, and return the result."""
     params = module.params
     path = params["certificate_path"]
     if module.check_mode and not os.path.exists(path):
-        module.warn(f"{path} does not exist yet; the plan takes it as made before.")
-        files, fingerprint = dsm_nas_certificate.Files("", "", ""), ""
+        module.warn(f"{path} does not exist yet; the plan assumes that an earlier task creates it.")
+        files, fingerprint = nas_certificate.Files("", "", ""), ""
     else:
-        files = dsm_nas_certificate.load(path, params["private_key_path"], params["chain_path"])
+        files = nas_certificate.load(path, params["private_key_path"], params["chain_path"])
         fingerprint = files.fingerprint
-        dsm_nas_certificate.trust_if_shown(client, fingerprint)
+        nas_certificate.trust_if_shown(client, fingerprint)
     outcome = ensure_on_nas(
         client,
         module,
-        read=partial(dsm_nas_certificate.certificates, client),
+        read=partial(nas_certificate.certificates, client),
         plan=partial(plan, description=params["description"], fingerprint=fingerprint),
         predict=predict,
-        write=partial(dsm_nas_certificate.change_certificate, client, files),
+        write=partial(nas_certificate.change_certificate, client, files),
         show=to_dict,
     )
     return {**outcome.result(), "fingerprint": outcome.before.shown if module.check_mode else outcome.after.shown}

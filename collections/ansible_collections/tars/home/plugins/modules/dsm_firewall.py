@@ -5,13 +5,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: dsm_firewall
-short_description: Firewall of a Synology NAS
+short_description: Manage the firewall of a Synology NAS
 description:
-  - Sets the rules of whole sections of a firewall profile, and brings the profile into force.
-  - Refuses, before anything is written, rules that would shut this machine out. They are tried in both orders in which
-    DSM is said to look at them, the section V(global) first and the adapter's section first.
-  - Sections that are not named keep their rules, and count in that trial.
-  - Reads the profile back before it comes into force, and fails when DSM said yes and did nothing.
+  - Sets the rules of whole sections of a firewall profile, and applies the profile.
+  - Refuses rules that would lock this machine out, before anything is written. They are evaluated in both documented
+    orders, the section V(global) first and the adapter's section first.
+  - Sections that are not listed keep their rules, which are evaluated too.
+  - Reads the profile back before applying it, and fails if DSM reported success but changed nothing.
 version_added: 0.1.0
 author:
   - The T.A.R.S. authors (!UNKNOWN)
@@ -20,19 +20,19 @@ extends_documentation_fragment:
   - tars.home.dsm.attributes
 attributes:
   check_mode:
-    description: Reads, plans and tries the rules as in a real run, and changes nothing.
+    description: Reads, plans and evaluates the rules as in a real run, and writes nothing.
     support: full
   diff_mode:
     description: Shows the profile before and after.
     support: full
   idempotent:
-    description: A second run with the same options changes nothing. DSM does not tell which rules are in force, so a
-      run that was killed between storing and applying leaves rules that only look as if they were; whatever else goes
-      wrong is taken back.
+    description: A second run with the same options changes nothing. DSM does not show which rules are in force, so a
+      run that was killed between storing and applying leaves stored rules that are not in force. After any other
+      failure the stored rules are restored.
     support: partial
 options:
   enabled:
-    description: Whether the firewall is on. Not given, it is left as it is.
+    description: Whether the firewall is on. By default it is not changed.
     type: bool
   profile:
     description: Name of the profile, which must exist.
@@ -49,31 +49,31 @@ options:
         type: str
         required: true
       policy:
-        description: What becomes of traffic that no rule names. V(none) leaves it to the other sections.
+        description: Policy for traffic that no rule matches. V(none) leaves it to the other sections.
         type: str
         choices: [none, allow, drop]
         default: none
       rules:
-        description: The rules in their order; the first one that matches decides. They replace all there are.
+        description: The rules in their order; the first match decides. They replace all existing rules.
         type: list
         elements: dict
         default: []
         suboptions:
           name:
-            description: What it is for.
+            description: Name of the rule.
             type: str
             required: true
           enabled:
-            description: Whether it counts.
+            description: Whether the rule is active.
             type: bool
             default: true
           action:
-            description: What becomes of traffic that matches.
+            description: What happens to matching traffic.
             type: str
             choices: [allow, drop]
             default: allow
           protocol:
-            description: Which protocol matches.
+            description: Protocol that matches.
             type: str
             choices: [all, tcp, udp, icmp, igmp, gre, esp]
             default: all
@@ -90,17 +90,17 @@ options:
             elements: str
             default: []
   controller_address:
-    description: The address that must still get in. Not given, it is this machine's, as DSM sees it.
+    description: Address whose access must remain. By default this machine's, as DSM sees it.
     type: str
   controller_ports:
-    description: The ports it must still reach. Not given, they are O(port), and SSH's where SSH is on.
+    description: Ports to which its access must remain. By default O(port), and that of SSH if SSH is on.
     type: list
     elements: int
 """
 
 EXAMPLES = r"""
 ---
-- name: Let only the household in
+- name: Admit only the machines of the household
   tars.home.dsm_firewall:
     host: nas.home.arpa
     account: tars-admin
@@ -122,7 +122,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: What was done (in check mode, what would be), one sentence each.
+  description: What was done (in check mode, what would be done), one sentence each.
   returned: always
   type: list
   elements: str
@@ -130,7 +130,7 @@ changes:
     - set the firewall's section global to 2 rules, then drop
     - put the firewall's profile default into force
 firewall:
-  description: The profile at the end.
+  description: The profile afterwards.
   returned: success
   type: dict
   sample:
@@ -179,14 +179,15 @@ SECTION_OPTIONS = {
 
 
 def ensure(client: Client, module: Module) -> dict[str, Any]:
+    """Bring the profile to its desired state, and return the result."""
     params = module.params
     firewall = NasFirewall(client, params["profile"])
-    who = access(client, params["controller_address"], params["controller_ports"])
+    required = access(client, params["controller_address"], params["controller_ports"])
     outcome = ensure_on_nas(
         client,
         module,
         read=firewall.read,
-        plan=partial(plan, desired=params["sections"], enabled=params["enabled"], access=who),
+        plan=partial(plan, desired=params["sections"], enabled=params["enabled"], access=required),
         predict=predict,
         write=firewall.change,
         undo=firewall.undo,

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: dsm_info
-short_description: Read a Synology NAS
+short_description: Read the state of a Synology NAS
 description:
-  - Reads what a NAS is and what it offers. The serial number tells one NAS from another.
+  - Reads identity, settings and resources of a NAS. The serial number identifies it.
 version_added: 0.1.0
 author:
   - The T.A.R.S. authors (!UNKNOWN)
@@ -16,10 +16,10 @@ extends_documentation_fragment:
   - tars.home.dsm.attributes
 attributes:
   check_mode:
-    description: Changes nothing in either mode.
+    description: Only reads.
     support: full
   diff_mode:
-    description: There is nothing to differ.
+    description: Only reads.
     support: N/A
   idempotent:
     description: Only reads.
@@ -27,7 +27,7 @@ attributes:
 options:
   gather:
     description:
-      - What to read; nothing else is asked for.
+      - What to read.
       - Accounts, permissions, snapshots and tasks cost a request or more for each group, share or task.
     type: list
     elements: str
@@ -59,7 +59,7 @@ EXAMPLES = r"""
     gather: [system, volumes]
   register: nas
 
-- name: Refuse another NAS than the household's
+- name: Expect the household's NAS
   ansible.builtin.assert:
     that: nas.system.serial == '1530NXN000000'
 """
@@ -78,7 +78,7 @@ system:
     temperature_c: 41
     uptime_s: 86400
 settings:
-  description: Its name, gateway, resolvers, clock, SSH and SFTP, in the words of M(tars.home.dsm_system).
+  description: Its name, gateway, resolvers, clock, SSH and SFTP, as returned by M(tars.home.dsm_system).
   returned: when O(gather) has V(settings)
   type: dict
   sample:
@@ -103,7 +103,7 @@ volumes:
       size_bytes: 5986140835840
       free_bytes: 5986000000000
 shares:
-  description: Its shared folders by name, in the words of M(tars.home.dsm_share).
+  description: Its shared folders by name, as returned by M(tars.home.dsm_share).
   returned: when O(gather) has V(shares)
   type: dict
   sample:
@@ -119,7 +119,7 @@ shares:
       compress: false
       cow: false
 nfs:
-  description: Its NFS service and the rules of every share, in the words of M(tars.home.dsm_nfs).
+  description: Its NFS service and the rules of every share, as returned by M(tars.home.dsm_nfs).
   returned: when O(gather) has V(nfs)
   type: dict
   sample:
@@ -128,7 +128,7 @@ nfs:
     exports:
       LLM_docs: []
 accounts:
-  description: Its local users and groups, in the words of M(tars.home.dsm_account).
+  description: Its local users and groups, as returned by M(tars.home.dsm_account).
   returned: when O(gather) has V(accounts)
   type: dict
   sample:
@@ -145,14 +145,14 @@ accounts:
         name: administrators
         description: System default admin group
 permissions:
-  description: Who may do what in every share, in the words of M(tars.home.dsm_permission).
+  description: Access of users and groups to every share, as returned by M(tars.home.dsm_permission).
   returned: when O(gather) has V(permissions)
   type: dict
   sample:
     LLM_docs:
       group administrators: rw
 snapshots:
-  description: Schedule, retention and snapshots of every share on btrfs, as M(tars.home.dsm_snapshot) says them.
+  description: Schedule, retention and snapshots of every share on btrfs, as returned by M(tars.home.dsm_snapshot).
   returned: when O(gather) has V(snapshots)
   type: dict
   sample:
@@ -178,7 +178,7 @@ snapshots:
           locked: false
           scheduled: true
 interfaces:
-  description: Its network interfaces by name, in the words of M(tars.home.dsm_address).
+  description: Its network interfaces by name, as returned by M(tars.home.dsm_address).
   returned: when O(gather) has V(interfaces)
   type: dict
   sample:
@@ -188,7 +188,7 @@ interfaces:
       mask: 255.255.255.0
       gateway: 192.168.1.1
 firewall:
-  description: The firewall's profile that is chosen, in the words of M(tars.home.dsm_firewall).
+  description: The chosen profile of the firewall, as returned by M(tars.home.dsm_firewall).
   returned: when O(gather) has V(firewall)
   type: dict
   sample:
@@ -205,7 +205,7 @@ firewall:
             ports: ["5001"]
             sources: [192.168.1.30]
 certificates:
-  description: Its certificates, and the SHA-256 of the one it shows, in the words of M(tars.home.dsm_certificate).
+  description: Its certificates, and the SHA-256 of the one it shows, as returned by M(tars.home.dsm_certificate).
   returned: when O(gather) has V(certificates)
   type: dict
   sample:
@@ -215,7 +215,7 @@ certificates:
         default: true
         desktop: true
 tasks:
-  description: Its scheduled scripts by name, in the words of M(tars.home.dsm_task). Tasks of other kinds are left out.
+  description: Its scheduled scripts by name, as returned by M(tars.home.dsm_task). Tasks of other kinds are left out.
   returned: when O(gather) has V(tasks)
   type: dict
   sample:
@@ -236,7 +236,7 @@ tasks:
       notify_email: owner@home.arpa
       notify_only_on_error: true
 packages:
-  description: Its installed packages by DSM's own name, in the words of M(tars.home.dsm_package).
+  description: Its installed packages by DSM's own name, as returned by M(tars.home.dsm_package).
   returned: when O(gather) has V(packages)
   type: dict
   sample:
@@ -252,68 +252,72 @@ from typing import Any
 
 from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client
 from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import nas_task
-from ansible_collections.tars.home.plugins.module_utils.dsm.nas import address as dsm_nas_address
-from ansible_collections.tars.home.plugins.module_utils.dsm.nas import certificate as dsm_nas_certificate
-from ansible_collections.tars.home.plugins.module_utils.dsm.nas import firewall as dsm_nas_firewall
-from ansible_collections.tars.home.plugins.module_utils.dsm.nas import packages as dsm_nas_packages
-from ansible_collections.tars.home.plugins.module_utils.dsm.nas import people as dsm_nas_people
-from ansible_collections.tars.home.plugins.module_utils.dsm.nas import snapshots as dsm_nas_snapshots
-from ansible_collections.tars.home.plugins.module_utils.dsm.nas import storage as dsm_nas
-from ansible_collections.tars.home.plugins.module_utils.dsm.nas import system as dsm_nas_system
-from ansible_collections.tars.home.plugins.module_utils.dsm.nas import tasks as dsm_nas_tasks
-from ansible_collections.tars.home.plugins.module_utils.dsm.plans import account as dsm_account_plan
-from ansible_collections.tars.home.plugins.module_utils.dsm.plans import address as dsm_address_plan
-from ansible_collections.tars.home.plugins.module_utils.dsm.plans import certificate as dsm_certificate_plan
-from ansible_collections.tars.home.plugins.module_utils.dsm.plans import firewall as dsm_firewall_plan
-from ansible_collections.tars.home.plugins.module_utils.dsm.plans import nfs as dsm_nfs_plan
-from ansible_collections.tars.home.plugins.module_utils.dsm.plans import package as dsm_package_plan
-from ansible_collections.tars.home.plugins.module_utils.dsm.plans import permission as dsm_permission_plan
-from ansible_collections.tars.home.plugins.module_utils.dsm.plans import share as dsm_share_plan
-from ansible_collections.tars.home.plugins.module_utils.dsm.plans import snapshot as dsm_snapshot_plan
-from ansible_collections.tars.home.plugins.module_utils.dsm.plans import system as dsm_system_plan
-from ansible_collections.tars.home.plugins.module_utils.dsm.plans import task as dsm_task_plan
+from ansible_collections.tars.home.plugins.module_utils.dsm.nas import address as nas_address
+from ansible_collections.tars.home.plugins.module_utils.dsm.nas import certificate as nas_certificate
+from ansible_collections.tars.home.plugins.module_utils.dsm.nas import firewall as nas_firewall
+from ansible_collections.tars.home.plugins.module_utils.dsm.nas import packages as nas_packages
+from ansible_collections.tars.home.plugins.module_utils.dsm.nas import people as nas_people
+from ansible_collections.tars.home.plugins.module_utils.dsm.nas import snapshots as nas_snapshots
+from ansible_collections.tars.home.plugins.module_utils.dsm.nas import storage as nas_storage
+from ansible_collections.tars.home.plugins.module_utils.dsm.nas import system as nas_system
+from ansible_collections.tars.home.plugins.module_utils.dsm.nas import tasks as nas_tasks
+from ansible_collections.tars.home.plugins.module_utils.dsm.plans import account as account_plan
+from ansible_collections.tars.home.plugins.module_utils.dsm.plans import address as address_plan
+from ansible_collections.tars.home.plugins.module_utils.dsm.plans import certificate as certificate_plan
+from ansible_collections.tars.home.plugins.module_utils.dsm.plans import firewall as firewall_plan
+from ansible_collections.tars.home.plugins.module_utils.dsm.plans import nfs as nfs_plan
+from ansible_collections.tars.home.plugins.module_utils.dsm.plans import package as package_plan
+from ansible_collections.tars.home.plugins.module_utils.dsm.plans import permission as permission_plan
+from ansible_collections.tars.home.plugins.module_utils.dsm.plans import share as share_plan
+from ansible_collections.tars.home.plugins.module_utils.dsm.plans import snapshot as snapshot_plan
+from ansible_collections.tars.home.plugins.module_utils.dsm.plans import system as system_plan
+from ansible_collections.tars.home.plugins.module_utils.dsm.plans import task as task_plan
 from ansible_collections.tars.home.plugins.module_utils.resource.module_task import Module
 
-Read = Callable[[Client], Any]
-# Several parts begin with the list of shares; it is asked for once.
-all_shares = functools.cache(dsm_nas.shares)
+Reader = Callable[[Client], Any]
+# Several parts need the list of shares; it is read once.
+all_shares = functools.cache(nas_storage.shares)
 
 
 def shares(client: Client) -> dict[str, Any]:
-    return {name: dsm_share_plan.to_dict(share) for name, share in all_shares(client).items()}
+    """Return every share, by name."""
+    return {name: share_plan.to_dict(share) for name, share in all_shares(client).items()}
 
 
 def nfs(client: Client) -> dict[str, Any]:
-    return dsm_nfs_plan.to_dict(dsm_nas.nfs(client, all_shares(client)))
+    """Return the NFS service and the rules of every share."""
+    return nfs_plan.to_dict(nas_storage.nfs(client, all_shares(client)))
 
 
 def snapshots(client: Client) -> dict[str, Any]:
-    settings = dsm_snapshot_plan.to_dict(dsm_nas_snapshots.nas(client, all_shares(client)))
-    return {share: {**found, "taken": dsm_nas_snapshots.taken(client, share)} for share, found in settings.items()}
+    """Return schedule, retention and snapshots of every share on btrfs."""
+    settings = snapshot_plan.to_dict(nas_snapshots.nas(client, all_shares(client)))
+    return {share: {**setting, "taken": nas_snapshots.taken(client, share)} for share, setting in settings.items()}
 
 
-PARTS: dict[str, Read] = {
-    "system": dsm_nas_system.identity,
-    "settings": lambda client: dsm_system_plan.to_dict(dsm_nas_system.settings(client)),
-    "volumes": dsm_nas.volumes,
+PARTS: dict[str, Reader] = {
+    "system": nas_system.identity,
+    "settings": lambda client: system_plan.to_dict(nas_system.settings(client)),
+    "volumes": nas_storage.volumes,
     "shares": shares,
     "nfs": nfs,
 }
-DETAILS: dict[str, Read] = {
-    "accounts": lambda client: dsm_account_plan.to_dict(dsm_nas_people.directory(client)),
-    "permissions": lambda client: dsm_permission_plan.to_dict(dsm_nas_people.permissions(client, all_shares(client))),
+DETAILS: dict[str, Reader] = {
+    "accounts": lambda client: account_plan.to_dict(nas_people.directory(client)),
+    "permissions": lambda client: permission_plan.to_dict(nas_people.permissions(client, all_shares(client))),
     "snapshots": snapshots,
-    "interfaces": lambda client: dsm_address_plan.to_dict(dsm_nas_address.ports(client)),
-    "firewall": lambda client: dsm_firewall_plan.to_dict(dsm_nas_firewall.chosen(client)),
-    "certificates": lambda client: dsm_certificate_plan.to_dict(dsm_nas_certificate.certificates(client)),
-    "tasks": lambda client: dsm_task_plan.to_dict(
-        [task for task in dsm_nas_tasks.tasks(client) if task.kind == dsm_task_plan.SCRIPT]
+    "interfaces": lambda client: address_plan.to_dict(nas_address.ports(client)),
+    "firewall": lambda client: firewall_plan.to_dict(nas_firewall.chosen(client)),
+    "certificates": lambda client: certificate_plan.to_dict(nas_certificate.certificates(client)),
+    "tasks": lambda client: task_plan.to_dict(
+        [task for task in nas_tasks.tasks(client) if task.kind == task_plan.SCRIPT]
     ),
-    "packages": lambda client: dsm_package_plan.to_dict(dsm_nas_packages.packages(client)),
+    "packages": lambda client: package_plan.to_dict(nas_packages.packages(client)),
 }
 
 
 def gather(client: Client, module: Module) -> dict[str, Any]:
+    """Return the requested parts."""
     read = {**PARTS, **DETAILS}
     return {"changed": False, **{part: read[part](client) for part in module.params["gather"]}}
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: dsm_nfs
-short_description: NFS service and exports of a Synology NAS
+short_description: Manage the NFS service and exports of a Synology NAS
 description:
-  - Turns DSM's NFS service on or off, sets the highest NFSv4 version, and sets who may mount which share.
-  - The list of rules of a share replaces all its rules, also those made by hand. Shares not listed keep theirs.
-  - Reads the result back, and fails when DSM said yes and did nothing.
+  - Turns DSM's NFS service on or off, sets the highest NFSv4 version and the rules of shares.
+  - The list of rules of a share replaces all its rules, including those made by hand. Shares not listed keep theirs.
+  - Reads the result back, and fails if DSM reported success but changed nothing.
 version_added: 0.1.0
 author:
   - The T.A.R.S. authors (!UNKNOWN)
@@ -18,14 +18,14 @@ extends_documentation_fragment:
   - tars.home.dsm.attributes
 attributes:
   check_mode:
-    description: Reads and plans as in a real run, and changes nothing. A share that a real run would make first is
-      taken as there, without rules, and named in a warning.
+    description: Reads and plans as in a real run, and writes nothing. A share that does not exist yet is assumed to be
+      created by an earlier task, without rules, and named in a warning.
     support: full
   diff_mode:
     description: Shows the service and the rules of the listed shares before and after.
     support: full
   idempotent:
-    description: A second run with the same options changes nothing. The order of rules does not count.
+    description: A second run with the same options changes nothing. The order of rules is not compared.
     support: full
 options:
   enabled:
@@ -34,7 +34,7 @@ options:
   nfsv4_minor:
     description:
       - Highest minor version of NFSv4 that is offered; NFSv4 is turned on with it.
-      - DSM 7.1 can V(0) or V(1), depending on the model.
+      - DSM 7.1 supports V(0) or V(1), depending on the model.
     type: int
   exports:
     description: Shares with all their rules.
@@ -47,7 +47,7 @@ options:
         type: str
         required: true
       rules:
-        description: Everyone who may mount it. An empty list ends the export.
+        description: The clients that may mount it. An empty list ends the export.
         type: list
         elements: dict
         required: true
@@ -63,10 +63,10 @@ options:
             default: ro
           squash:
             description:
-              - Whose rights a client's users have on the NAS. NFS believes the client's user numbers, so mapping
-                everyone to one account is what lets any user of the client read what any other wrote.
+              - The account as which a client's users act on the NAS. NFS trusts the client's user numbers. If all users
+                are mapped to one account, each of them can read what another wrote.
               - V(no_mapping) leaves root as root. V(root_to_admin) and V(root_to_guest) map root, V(all_to_admin) and
-                V(all_to_guest) everyone.
+                V(all_to_guest) all users.
             type: str
             choices: [no_mapping, root_to_admin, root_to_guest, all_to_admin, all_to_guest]
             default: root_to_guest
@@ -92,7 +92,7 @@ options:
 
 EXAMPLES = r"""
 ---
-- name: Let one machine read the documents and another one write them
+- name: Export the documents to one machine read-only and to another for writing
   tars.home.dsm_nfs:
     host: nas.home.arpa
     account: tars-admin
@@ -113,7 +113,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: What was done (in check mode, what would be), one sentence each.
+  description: What was done (in check mode, what would be done), one sentence each.
   returned: always
   type: list
   elements: str
@@ -121,7 +121,7 @@ changes:
     - turn NFS on up to NFSv4.1
     - export share LLM_docs to 192.168.1.10 ro, 192.168.1.30 rw
 nfs:
-  description: The service and the listed shares' rules at the end.
+  description: The service and the rules of the listed shares afterwards.
   returned: success
   type: dict
   sample:
@@ -143,7 +143,7 @@ from typing import Any
 
 from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client
 from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import ensure_on_nas, nas_task
-from ansible_collections.tars.home.plugins.module_utils.dsm.nas import storage as dsm_nas
+from ansible_collections.tars.home.plugins.module_utils.dsm.nas import storage
 from ansible_collections.tars.home.plugins.module_utils.dsm.plans.nfs import (
     SECURITY,
     SQUASH,
@@ -171,18 +171,19 @@ EXPORT_OPTIONS = {
 
 
 def ensure(client: Client, module: Module) -> dict[str, Any]:
+    """Bring service and exports to their desired state, and return the result."""
     params = module.params
     exports = [(export["share"], [rule_from_options(rule) for rule in export["rules"]]) for export in params["exports"]]
-    existing = dsm_nas.shares(client) if exports else {}
+    existing = storage.shares(client) if exports else {}
     names = [share for share, _rules in exports]
 
     outcome = ensure_on_nas(
         client,
         module,
-        read=partial(dsm_nas.nfs, client, [share for share in dict.fromkeys(names) if share in existing]),
+        read=partial(storage.nfs, client, [share for share in dict.fromkeys(names) if share in existing]),
         plan=partial(plan, exports=exports, enabled=params["enabled"], minor=params["nfsv4_minor"]),
         predict=predict,
-        write=partial(dsm_nas.change_nfs, client),
+        write=partial(storage.change_nfs, client),
         assume_created=partial(assume_created, shares=names),
         show=to_dict,
     )

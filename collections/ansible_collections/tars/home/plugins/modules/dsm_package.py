@@ -7,10 +7,10 @@ DOCUMENTATION = r"""
 module: dsm_package
 short_description: Start and stop the packages of a Synology NAS
 description:
-  - Starts and stops installed packages, a whole list in one task, and waits until they have.
+  - Starts and stops installed packages, a whole list in one task, and waits until they have started or stopped.
   - Packages that are not in the list are left alone.
-  - Packages are neither installed nor removed. A package that is not there is an error that says where to install it,
-    because how the Web API installs one was never observed on DSM 7.1, and removing one can delete its data.
+  - Packages are neither installed nor removed. A missing package is an error that names where to install it, because
+    an installation through the Web API was never observed on DSM 7.1, and removing a package can delete its data.
 version_added: 0.1.0
 author:
   - The T.A.R.S. authors (!UNKNOWN)
@@ -19,7 +19,7 @@ extends_documentation_fragment:
   - tars.home.dsm.attributes
 attributes:
   check_mode:
-    description: Reads and plans as in a real run, and changes nothing.
+    description: Reads and plans as in a real run, and writes nothing.
     support: full
   diff_mode:
     description: Shows the listed packages before and after.
@@ -29,7 +29,7 @@ attributes:
     support: full
 options:
   packages:
-    description: The packages and what they should be.
+    description: The desired state of packages.
     type: list
     elements: dict
     required: true
@@ -39,7 +39,7 @@ options:
         type: str
         required: true
       state:
-        description: V(present) only asks that it is installed.
+        description: V(present) only checks that it is installed.
         type: str
         choices: [present, started, stopped]
         default: started
@@ -48,12 +48,12 @@ options:
     type: int
     default: 120
 notes:
-  - None of these calls has met a DSM 7.1; they were observed on DSM 7.3 and exist in 7.0.
+  - None of these calls was tested with DSM 7.1; they were observed on DSM 7.3 and exist in 7.0.
 """
 
 EXAMPLES = r"""
 ---
-- name: Keep the indexing of all documents from taking the NAS's memory
+- name: Stop the indexing of documents, which needs much memory
   tars.home.dsm_package:
     host: nas.home.arpa
     account: tars-admin
@@ -66,14 +66,14 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: What was done (in check mode, what would be), one sentence each.
+  description: What was done (in check mode, what would be done), one sentence each.
   returned: always
   type: list
   elements: str
   sample:
     - stop package SynoFinder
 packages:
-  description: The listed packages at the end, by name.
+  description: The listed packages afterwards, by name.
   returned: success
   type: dict
   sample:
@@ -88,7 +88,7 @@ from typing import Any
 
 from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client
 from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import ensure_on_nas, nas_task
-from ansible_collections.tars.home.plugins.module_utils.dsm.nas import packages as dsm_nas_packages
+from ansible_collections.tars.home.plugins.module_utils.dsm.nas import packages as nas_packages
 from ansible_collections.tars.home.plugins.module_utils.dsm.plans.package import Package, plan, predict, to_dict
 from ansible_collections.tars.home.plugins.module_utils.resource.module_task import Module
 
@@ -99,8 +99,9 @@ PACKAGE_OPTIONS = {
 
 
 def ensure(client: Client, module: Module) -> dict[str, Any]:
+    """Bring packages to their desired state, and return the result."""
     desired, wait = module.params["packages"], module.params["wait"]
-    names = {wish["name"] for wish in desired}
+    names = {item["name"] for item in desired}
 
     def listed(packages: dict[str, Package]) -> dict[str, Any]:
         return to_dict({name: packages[name] for name in names & set(packages)})
@@ -108,10 +109,10 @@ def ensure(client: Client, module: Module) -> dict[str, Any]:
     outcome = ensure_on_nas(
         client,
         module,
-        read=partial(dsm_nas_packages.settled, client, names, wait),
+        read=partial(nas_packages.settled, client, names, wait),
         plan=partial(plan, desired=desired),
         predict=predict,
-        write=partial(dsm_nas_packages.change_package, client, wait),
+        write=partial(nas_packages.change_package, client, wait),
         show=listed,
     )
     return outcome.result("packages")

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: dsm_permission
-short_description: Who may do what in the shared folders of a Synology NAS
+short_description: Manage the access to shared folders of a Synology NAS
 description:
   - Gives local users and groups access to shared folders, a whole list in one task.
   - Shares that are not in the list are left alone.
-  - Counts for whoever logs in, over SMB, SFTP or DSM. NFS clients do not; M(tars.home.dsm_nfs) says what they may.
-  - Reads the result back, and fails when DSM said yes and did nothing.
+  - Applies to accounts that log in over SMB, SFTP or DSM. The access of NFS clients is set with M(tars.home.dsm_nfs).
+  - Reads the result back, and fails if DSM reported success but changed nothing.
 version_added: 0.1.0
 author:
   - The T.A.R.S. authors (!UNKNOWN)
@@ -19,8 +19,8 @@ extends_documentation_fragment:
   - tars.home.dsm.attributes
 attributes:
   check_mode:
-    description: Reads and plans as in a real run, and changes nothing. A share, user or group that a real run would
-      make first is taken as there, without access, and named in a warning.
+    description: Reads and plans as in a real run, and writes nothing. A share, user or group that does not exist yet is
+      assumed to be created by an earlier task, without access, and named in a warning.
     support: full
   diff_mode:
     description: Shows all entries of the listed shares before and after.
@@ -30,7 +30,7 @@ attributes:
     support: full
 options:
   shares:
-    description: The shares and who may do what in them.
+    description: The shares and their desired access.
     type: list
     elements: dict
     required: true
@@ -53,22 +53,22 @@ options:
             type: str
           access:
             description:
-              - Read and write, read only, or refused, which wins over what the user's groups may.
-              - V(unset) takes the entry away; then the user's groups decide, and without them access is refused.
+              - Read and write, read only, or refused, which overrides the access of the user's groups.
+              - V(unset) removes the entry; then the access of the user's groups applies, or none.
             type: str
             choices: [rw, ro, none, unset]
             required: true
       exclusive:
         description:
-          - Whether the entries of all local users and groups that are not listed go.
-          - DSM's group C(administrators) keeps reading and writing in either case.
+          - Whether to remove the entries of all local users and groups that are not listed.
+          - DSM's group C(administrators) keeps its access in either case.
         type: bool
         default: false
 """
 
 EXAMPLES = r"""
 ---
-- name: Let nobody but the backup account into the backups
+- name: Restrict the backups to the backup account
   tars.home.dsm_permission:
     host: nas.home.arpa
     account: tars-admin
@@ -84,14 +84,14 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: What was done (in check mode, what would be), one sentence each.
+  description: What was done (in check mode, what would be done), one sentence each.
   returned: always
   type: list
   elements: str
   sample:
     - "set access to share tars_backup: user tars-backup rw"
 permissions:
-  description: All entries of the listed shares at the end.
+  description: All entries of the listed shares afterwards.
   returned: success
   type: dict
   sample:
@@ -105,8 +105,7 @@ from typing import Any
 
 from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client
 from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import ensure_on_nas, nas_task
-from ansible_collections.tars.home.plugins.module_utils.dsm.nas import people as dsm_nas_people
-from ansible_collections.tars.home.plugins.module_utils.dsm.nas import storage as dsm_nas
+from ansible_collections.tars.home.plugins.module_utils.dsm.nas import people, storage
 from ansible_collections.tars.home.plugins.module_utils.dsm.plans.permission import (
     assume_created,
     plan,
@@ -128,17 +127,18 @@ SHARE_OPTIONS = {
 
 
 def ensure(client: Client, module: Module) -> dict[str, Any]:
+    """Bring the access to shares to its desired state, and return the result."""
     desired = module.params["shares"]
-    existing = dsm_nas.shares(client)
-    names = [wish["share"] for wish in desired if wish["share"] in existing]
+    existing = storage.shares(client)
+    names = [item["share"] for item in desired if item["share"] in existing]
 
     outcome = ensure_on_nas(
         client,
         module,
-        read=partial(dsm_nas_people.permissions, client, dict.fromkeys(names)),
+        read=partial(people.permissions, client, dict.fromkeys(names)),
         plan=partial(plan, desired=desired),
         predict=predict,
-        write=partial(dsm_nas_people.change_permissions, client),
+        write=partial(people.change_permissions, client),
         assume_created=partial(assume_created, desired=desired),
         show=to_dict,
     )

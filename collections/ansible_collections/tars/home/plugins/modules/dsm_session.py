@@ -5,10 +5,10 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: dsm_session
-short_description: Begin or end the session with a Synology NAS
+short_description: Log in to a Synology NAS or log out
 description:
   - The other modules log in by themselves when O(session_file) holds no session. Use this one at the end of a play, so
-    that no session stays open on the NAS and none on the disk.
+    that no session stays open on the NAS or in the file.
 version_added: 0.1.0
 author:
   - The T.A.R.S. authors (!UNKNOWN)
@@ -17,20 +17,20 @@ extends_documentation_fragment:
   - tars.home.dsm.attributes
 attributes:
   check_mode:
-    description: A session is no configuration of the NAS, so it begins and ends in check mode as well.
+    description: A session does not configure the NAS, so check mode logs in and out as well.
     support: full
   diff_mode:
-    description: There is nothing to differ.
+    description: A session is not a difference.
     support: N/A
   idempotent:
-    description: A session that is there is used, and one that is gone is no error.
+    description: An existing session is used, and a missing one is accepted.
     support: full
 options:
   session_file:
     required: true
   state:
     description:
-      - V(present) proves that the account can log in. V(absent) logs out and removes O(session_file).
+      - V(present) checks that the account can log in. V(absent) logs out and removes O(session_file).
       - Neither counts as a change.
     type: str
     choices: [present, absent]
@@ -39,7 +39,7 @@ options:
 
 EXAMPLES = r"""
 ---
-- name: Work with one login
+- name: Use one login for several tasks
   module_defaults:
     group/tars.home.dsm:
       host: nas.home.arpa
@@ -72,6 +72,7 @@ from ansible_collections.tars.home.plugins.module_utils.resource.module_task imp
 
 
 def ensure(client: Client, module: Module) -> dict[str, Any]:
+    """Log in or out, and return the result."""
     if module.params["state"] == "absent":
         return {"changed": False, "ended": client.logout()}
     identity(client)

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: dsm_share
-short_description: Shared folders of a Synology NAS
+short_description: Manage the shared folders of a Synology NAS
 description:
-  - Makes, changes and removes shared folders, a whole list in one task.
+  - Creates, changes and deletes shared folders, a whole list in one task.
   - Shares that are not in the list are left alone, and so is every option that is not given.
-  - Reads the result back, and fails when DSM said yes and did nothing.
+  - Reads the result back, and fails if DSM reported success but changed nothing.
 version_added: 0.1.0
 author:
   - The T.A.R.S. authors (!UNKNOWN)
@@ -18,7 +18,7 @@ extends_documentation_fragment:
   - tars.home.dsm.attributes
 attributes:
   check_mode:
-    description: Reads and plans as in a real run, and changes nothing.
+    description: Reads and plans as in a real run, and writes nothing.
     support: full
   diff_mode:
     description: Shows the shares in the list before and after.
@@ -28,7 +28,7 @@ attributes:
     support: full
 options:
   shares:
-    description: The shares and what they should be.
+    description: The desired shares.
     type: list
     elements: dict
     required: true
@@ -38,14 +38,14 @@ options:
         type: str
         required: true
       state:
-        description: Whether the share should be there.
+        description: Whether the share exists.
         type: str
         choices: [present, absent]
         default: present
       volume:
         description:
-          - Path of the volume, for example V(/volume1). Needed to make the share.
-          - A share on another volume is an error; data is never moved.
+          - Path of the volume, for example V(/volume1). Needed to create the share.
+          - A share on another volume is an error; data is not moved.
         type: str
       description:
         description: Text shown beside the name, at most 64 characters.
@@ -63,20 +63,20 @@ options:
         description: Largest size of the share in MiB, V(0) for no limit. Needs a btrfs volume.
         type: int
       cow:
-        description: Whether btrfs keeps checksums. Counts only when the share is made; a difference later is an error.
+        description: Whether btrfs keeps checksums. Set only when the share is created; a later difference is an error.
         type: bool
       compress:
-        description: Whether btrfs compresses. Needs O(shares[].cow), and counts only when the share is made.
+        description: Whether btrfs compresses. Needs O(shares[].cow), and is set only when the share is created.
         type: bool
       delete_data:
-        description: Must be V(true) to remove a share that exists, because DSM deletes its files with it.
+        description: Must be V(true) to delete a share, because DSM deletes its files with it.
         type: bool
         default: false
 """
 
 EXAMPLES = r"""
 ---
-- name: Make the documents' share
+- name: Create the share of the documents
   tars.home.dsm_share:
     host: nas.home.arpa
     account: tars-admin
@@ -88,7 +88,7 @@ EXAMPLES = r"""
         description: Documents T.A.R.S. answers from
         recycle_bin: true
 
-- name: Remove a share and every file in it
+- name: Delete a share with all its files
   tars.home.dsm_share:
     host: nas.home.arpa
     account: tars-admin
@@ -102,14 +102,14 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: What was done (in check mode, what would be), one sentence each.
+  description: What was done (in check mode, what would be done), one sentence each.
   returned: always
   type: list
   elements: str
   sample:
     - create share /volume1/LLM_docs
 shares:
-  description: The listed shares that exist at the end, by name.
+  description: The listed shares that exist afterwards, by name.
   returned: success
   type: dict
   sample:
@@ -131,7 +131,7 @@ from typing import Any
 
 from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client
 from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import ensure_on_nas, nas_task
-from ansible_collections.tars.home.plugins.module_utils.dsm.nas import storage as dsm_nas
+from ansible_collections.tars.home.plugins.module_utils.dsm.nas import storage as nas_storage
 from ansible_collections.tars.home.plugins.module_utils.dsm.plans.share import Storage, plan, predict, to_dict
 from ansible_collections.tars.home.plugins.module_utils.resource.module_task import Module
 
@@ -151,20 +151,22 @@ SHARE_OPTIONS = {
 
 
 def ensure(client: Client, module: Module) -> dict[str, Any]:
+    """Bring shares to their desired state, and return the result."""
     desired = module.params["shares"]
     outcome = ensure_on_nas(
         client,
         module,
-        read=partial(dsm_nas.storage, client),
+        read=partial(nas_storage.storage, client),
         plan=partial(plan, desired=desired),
         predict=predict,
-        write=partial(dsm_nas.change_share, client),
-        show=partial(listed, names=[wish["name"] for wish in desired]),
+        write=partial(nas_storage.change_share, client),
+        show=partial(listed, names=[item["name"] for item in desired]),
     )
     return outcome.result("shares")
 
 
 def listed(storage: Storage, names: list[str]) -> dict[str, Any]:
+    """Return the named shares that exist."""
     return {name: to_dict(storage.shares[name]) for name in names if name in storage.shares}
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: dsm_snapshot
-short_description: Snapshots of the shared folders of a Synology NAS
+short_description: Manage snapshot schedules and retention of a Synology NAS
 description:
-  - Sets when DSM takes snapshots of shared folders and which of them stay, a whole list in one task.
-  - Clients of a share can neither change nor delete its snapshots, so they outlast a client that deletes everything.
-  - Shares that are not in the list are left alone. Snapshots themselves are neither made nor deleted.
-  - Reads the result back, and fails when DSM said yes and did nothing.
+  - Sets when DSM takes snapshots of shared folders and which of them it keeps, a whole list in one task.
+  - Clients of a share can neither change nor delete its snapshots, so they survive a client that deletes everything.
+  - Shares that are not in the list are left alone. Snapshots themselves are neither taken nor deleted.
+  - Reads the result back, and fails if DSM reported success but changed nothing.
 version_added: 0.1.0
 author:
   - The T.A.R.S. authors (!UNKNOWN)
@@ -19,8 +19,8 @@ extends_documentation_fragment:
   - tars.home.dsm.attributes
 attributes:
   check_mode:
-    description: Reads and plans as in a real run, and changes nothing. A share that a real run would make first is
-      taken as there, on btrfs and without snapshots, and named in a warning.
+    description: Reads and plans as in a real run, and writes nothing. A share that does not exist yet is assumed to be
+      created by an earlier task on btrfs, and named in a warning.
     support: full
   diff_mode:
     description: Shows schedule and retention of the listed shares before and after.
@@ -56,15 +56,15 @@ options:
             type: int
             default: 0
           minute:
-            description: Minute of it.
+            description: Minute of the first snapshot.
             type: int
             default: 0
           every_hours:
-            description: Repeat after so many hours. DSM runs 1, 2, 3, 4, 6, 8 and 12.
+            description: Repeat after so many hours. DSM supports 1, 2, 3, 4, 6, 8 and 12.
             type: int
             choices: [1, 2, 3, 4, 6, 8, 12]
           every_minutes:
-            description: Repeat after so many minutes; needs O(shares[].schedule.minute=0). DSM runs 5, 15 and 30.
+            description: Repeat after so many minutes; needs O(shares[].schedule.minute=0). DSM supports 5, 15 and 30.
             type: int
             choices: [5, 15, 30]
           last_hour:
@@ -73,41 +73,41 @@ options:
             default: 23
       retention:
         description:
-          - Which snapshots stay. Replaces the whole retention; without it the retention stays as it is.
+          - Which snapshots are kept. Replaces the whole retention; without it the retention stays as it is.
           - Either O(shares[].retention.newest) or numbers by period. All V(0) keeps everything.
         type: dict
         suboptions:
           newest:
-            description: The newest so many.
+            description: Number of newest snapshots.
             type: int
             default: 0
           hourly:
-            description: One for each of so many hours.
+            description: Number of hours of which one snapshot each is kept.
             type: int
             default: 0
           daily:
-            description: One for each of so many days.
+            description: Number of days of which one snapshot each is kept.
             type: int
             default: 0
           weekly:
-            description: One for each of so many weeks.
+            description: Number of weeks of which one snapshot each is kept.
             type: int
             default: 0
           monthly:
-            description: One for each of so many months.
+            description: Number of months of which one snapshot each is kept.
             type: int
             default: 0
           yearly:
-            description: One for each of so many years.
+            description: Number of years of which one snapshot each is kept.
             type: int
             default: 0
 notes:
-  - None of these calls has met a DSM 7.1; they were observed on DSM 7.3 and exist in 7.0.
+  - None of these calls was tested with DSM 7.1; they were observed on DSM 7.3 and exist in 7.0.
 """
 
 EXAMPLES = r"""
 ---
-- name: Keep a month of backups that the desktop cannot delete
+- name: Keep snapshots of a month, which the desktop cannot delete
   tars.home.dsm_snapshot:
     host: nas.home.arpa
     account: tars-admin
@@ -124,7 +124,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: What was done (in check mode, what would be), one sentence each.
+  description: What was done (in check mode, what would be done), one sentence each.
   returned: always
   type: list
   elements: str
@@ -132,7 +132,7 @@ changes:
     - "keep snapshots of share tars_backup: 7 daily, 4 weekly"
     - "schedule snapshots of share tars_backup: daily at 05:00"
 snapshots:
-  description: Schedule and retention of the listed shares at the end.
+  description: Schedule and retention of the listed shares afterwards.
   returned: success
   type: dict
   sample:
@@ -159,7 +159,7 @@ from typing import Any
 
 from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client
 from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import ensure_on_nas, nas_task
-from ansible_collections.tars.home.plugins.module_utils.dsm.nas import snapshots as dsm_nas_snapshots
+from ansible_collections.tars.home.plugins.module_utils.dsm.nas import snapshots
 from ansible_collections.tars.home.plugins.module_utils.dsm.plans.snapshot import (
     EVERY_HOURS,
     EVERY_MINUTES,
@@ -189,14 +189,15 @@ SHARE_OPTIONS = {
 
 
 def ensure(client: Client, module: Module) -> dict[str, Any]:
+    """Bring schedules and retention to their desired state, and return the result."""
     desired = module.params["shares"]
     outcome = ensure_on_nas(
         client,
         module,
-        read=partial(dsm_nas_snapshots.nas, client, [wish["share"] for wish in desired]),
+        read=partial(snapshots.nas, client, [item["share"] for item in desired]),
         plan=partial(plan, desired=desired),
         predict=predict,
-        write=partial(dsm_nas_snapshots.change, client),
+        write=partial(snapshots.change, client),
         assume_created=partial(assume_created, desired=desired),
         show=to_dict,
     )

@@ -5,12 +5,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: dsm_system
-short_description: Name, gateway, resolvers, clock, SSH and SFTP of a Synology NAS
+short_description: Manage name, network, clock, SSH and SFTP of a Synology NAS
 description:
-  - Sets what a NAS is called, where it routes and asks for names, how it keeps time, and whether it offers SSH and
-    SFTP.
+  - Sets name, gateway, resolvers, time zone and time servers of a NAS, and whether it offers SSH and SFTP.
   - An option that is not given is left alone.
-  - Reads the result back, and fails when DSM said yes and did nothing.
+  - Reads the result back, and fails if DSM reported success but changed nothing.
 version_added: 0.1.0
 author:
   - The T.A.R.S. authors (!UNKNOWN)
@@ -19,7 +18,7 @@ extends_documentation_fragment:
   - tars.home.dsm.attributes
 attributes:
   check_mode:
-    description: Reads and plans as in a real run, and changes nothing.
+    description: Reads and plans as in a real run, and writes nothing.
     support: full
   diff_mode:
     description: Shows the settings before and after.
@@ -35,14 +34,14 @@ options:
     description: IPv4 address of the router. It must lie in the NAS's network, because another one would cut it off.
     type: str
   resolvers:
-    description: IPv4 addresses of at most two name servers. An empty list takes those that DHCP tells.
+    description: IPv4 addresses of at most two name servers. An empty list uses those of DHCP.
     type: list
     elements: str
   time_zone:
-    description: Time zone in DSM's own words, for example V(Amsterdam) for V(Europe/Berlin).
+    description: Time zone in DSM's own names, for example V(Amsterdam) for V(Europe/Berlin).
     type: str
   ntp_servers:
-    description: One to three time servers. Given, the NAS keeps its clock by them.
+    description: One to three time servers, by which the NAS sets its clock.
     type: list
     elements: str
   ssh:
@@ -77,14 +76,14 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: What was done (in check mode, what would be), one sentence each.
+  description: What was done (in check mode, what would be done), one sentence each.
   returned: always
   type: list
   elements: str
   sample:
     - set server_name 'nas', resolvers '192.168.1.10'
 settings:
-  description: The settings at the end. An empty list of resolvers means DHCP's, of time servers a clock set by hand.
+  description: The settings afterwards. An empty list of resolvers means DHCP's, of time servers a clock set by hand.
   returned: success
   type: dict
   sample:
@@ -104,7 +103,7 @@ from typing import Any
 
 from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client
 from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import ensure_on_nas, nas_task
-from ansible_collections.tars.home.plugins.module_utils.dsm.nas import system as dsm_nas_system
+from ansible_collections.tars.home.plugins.module_utils.dsm.nas import system as nas_system
 from ansible_collections.tars.home.plugins.module_utils.dsm.plans.system import Change, System, plan, predict, to_dict
 from ansible_collections.tars.home.plugins.module_utils.resource.module_task import Module
 
@@ -122,20 +121,21 @@ OPTIONS = {
 
 
 def ensure(client: Client, module: Module) -> dict[str, Any]:
-    wish = {name: module.params[name] for name in OPTIONS}
-    limits = cache(partial(dsm_nas_system.limits, client))
+    """Bring the settings to their desired state, and return the result."""
+    desired = {name: module.params[name] for name in OPTIONS}
+    limits = cache(partial(nas_system.limits, client))
 
     def planned(current: System) -> list[Change]:
-        bounded = any(wish[name] not in (None, getattr(current, name)) for name in ("time_zone", "gateway"))
-        return plan(current, wish, limits() if bounded else None)
+        bounded = any(desired[name] not in (None, getattr(current, name)) for name in ("time_zone", "gateway"))
+        return plan(current, desired, limits() if bounded else None)
 
     outcome = ensure_on_nas(
         client,
         module,
-        read=partial(dsm_nas_system.settings, client),
+        read=partial(nas_system.settings, client),
         plan=planned,
         predict=predict,
-        write=partial(dsm_nas_system.change_settings, client),
+        write=partial(nas_system.change_settings, client),
         show=to_dict,
     )
     return outcome.result("settings")

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: dsm_task
-short_description: Scheduled scripts of a Synology NAS
+short_description: Manage the scheduled scripts of a Synology NAS
 description:
-  - Makes, changes and removes the scripts that DSM's Task Scheduler runs by the clock, a whole list in one task.
-  - A task is known by its name.
+  - Creates, changes and deletes the scripts that DSM's Task Scheduler runs, a whole list in one task.
+  - A task is identified by its name.
   - Tasks that are not in the list are left alone, and so is every option that is not given.
-  - DSM allows several tasks of one name. To list such a name is an error, because it is unclear which is meant.
-  - Reads the result back, and fails when DSM said yes and did nothing.
+  - DSM allows several tasks of one name. Listing such a name is an error, because it is ambiguous.
+  - Reads the result back, and fails if DSM reported success but changed nothing.
 version_added: 0.1.0
 author:
   - The T.A.R.S. authors (!UNKNOWN)
@@ -20,7 +20,7 @@ extends_documentation_fragment:
   - tars.home.dsm.attributes
 attributes:
   check_mode:
-    description: Reads and plans as in a real run, and changes nothing.
+    description: Reads and plans as in a real run, and writes nothing.
     support: full
   diff_mode:
     description: Shows the listed tasks before and after, with their scripts.
@@ -30,7 +30,7 @@ attributes:
     support: full
 options:
   tasks:
-    description: The tasks and what they should be.
+    description: The desired tasks.
     type: list
     elements: dict
     required: true
@@ -40,21 +40,21 @@ options:
         type: str
         required: true
       state:
-        description: Whether the task should be there. What a removed task is running goes on to its end.
+        description: Whether the task exists. A running script of a deleted task runs to its end.
         type: str
         choices: [present, absent]
         default: present
       owner:
         description:
           - Account that the script runs as. A new task belongs to O(account) unless this is given.
-          - For V(root) the password of O(account) is confirmed once more at each change, as DSM asks for it.
+          - For V(root) the password of O(account) is sent once more at each change, as DSM requires.
         type: str
       enabled:
-        description: Whether the schedule counts. A new task is enabled unless this is given.
+        description: Whether the schedule is active. A new task is enabled unless this is given.
         type: bool
       script:
         description:
-          - What the shell runs. Needed to make the task. White space at its end does not count.
+          - Shell script. Needed to create the task. White space at its end is not compared.
           - It is shown in diffs and returned, and every administrator of the NAS can read it. Keep secrets out of it.
         type: str
       schedule:
@@ -82,7 +82,7 @@ options:
             type: int
             default: 0
           minute:
-            description: Minute of it.
+            description: Minute of the first run.
             type: int
             default: 0
           every_hours:
@@ -103,13 +103,13 @@ options:
         description: Whether DSM sends it only when the script ended with an error.
         type: bool
 notes:
-  - None of these calls has met a DSM 7.1. Their shape is that of three clients that agree, one recorded on DSM 7.
-  - That an owner can be changed to or from V(root) was never observed. DSM's refusal is reported as it is.
+  - None of these calls was tested with DSM 7.1. Their form is that of three clients that agree, one recorded on DSM 7.
+  - A change of the owner to or from V(root) was never observed. If DSM refuses it, its error is reported.
 """
 
 EXAMPLES = r"""
 ---
-- name: Look every Sunday for what the disks have to say
+- name: Report the health of the disks every Sunday
   tars.home.dsm_task:
     host: nas.home.arpa
     account: tars-admin
@@ -126,7 +126,7 @@ EXAMPLES = r"""
         notify_email: owner@home.arpa
         notify_only_on_error: true
 
-- name: End a task
+- name: Delete a task
   tars.home.dsm_task:
     host: nas.home.arpa
     account: tars-admin
@@ -139,14 +139,14 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: What was done (in check mode, what would be), one sentence each.
+  description: What was done (in check mode, what would be done), one sentence each.
   returned: always
   type: list
   elements: str
   sample:
     - "create task 'Disk report': on weekdays 0 at 04:00 as root"
 tasks:
-  description: The listed tasks that exist at the end, by name.
+  description: The listed tasks that exist afterwards, by name.
   returned: success
   type: dict
   sample:
@@ -173,7 +173,7 @@ from typing import Any
 
 from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client
 from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import ensure_on_nas, nas_task
-from ansible_collections.tars.home.plugins.module_utils.dsm.nas import tasks as dsm_nas_tasks
+from ansible_collections.tars.home.plugins.module_utils.dsm.nas import tasks as nas_tasks
 from ansible_collections.tars.home.plugins.module_utils.dsm.plans.task import (
     EVERY_MINUTES,
     FREQUENCIES,
@@ -208,8 +208,9 @@ TASK_OPTIONS = {
 
 
 def ensure(client: Client, module: Module) -> dict[str, Any]:
+    """Bring tasks to their desired state, and return the result."""
     desired = module.params["tasks"]
-    names = {wish["name"] for wish in desired}
+    names = {item["name"] for item in desired}
 
     def listed(tasks: list[Task]) -> dict[str, Any]:
         return to_dict([task for task in tasks if task.name in names])
@@ -217,10 +218,10 @@ def ensure(client: Client, module: Module) -> dict[str, Any]:
     outcome = ensure_on_nas(
         client,
         module,
-        read=partial(dsm_nas_tasks.tasks, client, names),
+        read=partial(nas_tasks.tasks, client, names),
         plan=partial(plan, desired=desired, account=client.account),
         predict=predict,
-        write=partial(dsm_nas_tasks.change_task, client),
+        write=partial(nas_tasks.change_task, client),
         show=listed,
     )
     return outcome.result("tasks")

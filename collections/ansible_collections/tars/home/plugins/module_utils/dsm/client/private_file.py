@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A small JSON file that nobody else may read, replaced whole, and the lock beside it."""
+"""A small JSON file that only its owner may read, replaced as a whole, and the lock beside it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class PrivateFile:
         return f"{self.option.replace('_', ' ')} {self.path}"
 
     def read(self) -> Any:
-        """What was written, or None where there is no file, or a torn one. DsmError for one that others may read."""
+        """Return the document, None if there is no file or a damaged one. Raises DsmError if others may read it."""
         try:
             with open(self.path, encoding="utf-8") as file:
                 self._refuse_shared(os.fstat(file.fileno()))
@@ -40,6 +40,7 @@ class PrivateFile:
             return None
 
     def write(self, document: Any) -> None:
+        """Replace the file."""
         try:
             handle, name = tempfile.mkstemp(dir=self._folder(), prefix=".dsm-")  # made with mode 0600
         except OSError as error:
@@ -53,12 +54,13 @@ class PrivateFile:
             raise
 
     def remove(self) -> None:
+        """Delete the file if it exists."""
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.path)
 
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:
-        """One at a time among all who share the file."""
+        """Hold the lock beside the file."""
         if self._held:
             yield
             return

@@ -23,7 +23,7 @@ _NEEDS_CODE = frozenset({403, 404})
 
 
 def one_time_code(secret: str, step: int) -> str:
-    """The six digits of RFC 6238 (SHA-1) for a base32 `secret` in the 30 s that begin at Unix time `step` x 30."""
+    """Return the six digits of RFC 6238 (SHA-1) for a base32 `secret` in the 30 s from Unix time `step` x 30."""
     plain = "".join(secret.split()).replace("-", "").rstrip("=").upper()
     try:
         key = base64.b32decode(plain + "=" * (-len(plain) % 8))
@@ -31,8 +31,8 @@ def one_time_code(secret: str, step: int) -> str:
         key = b""
     if not key:
         raise DsmError(
-            "otp_secret is no base32 secret (letters and the digits 2 to 7). Give the one that DSM showed when "
-            "2-factor authentication was set up for the account, not a code."
+            "invalid otp_secret: expected a base32 secret (letters and the digits 2 to 7). Use the one that DSM showed "
+            "when 2-factor authentication was set up for the account, not a code."
         )
     digest = hmac.digest(key, struct.pack(">Q", step), "sha1")
     (number,) = struct.unpack_from(">I", digest, digest[-1] & 15)
@@ -40,7 +40,7 @@ def one_time_code(secret: str, step: int) -> str:
 
 
 class SecondFactor:
-    """What an account with 2-factor authentication adds to its login. `say` is told why a login has to wait.
+    """The second factor of an account's logins. `report` is called with the reason when a login has to wait.
 
     `device_file` keeps, by account, the token (`id`, `name`) by which DSM knows this machine, and in `spent` the 30 s
     whose code was sent last: without it the next login could not know.
@@ -70,11 +70,11 @@ class SecondFactor:
                 )
 
     def exclusive(self) -> AbstractContextManager[None]:
-        """One login at a time among all who share the file: two would send the same code."""
+        """Allow one login at a time among all that share the file: two would send the same code."""
         return self.file.exclusive() if self.file else contextlib.nullcontext()
 
     def fields(self) -> dict[str, str]:
-        """What to add to a login: the device token if there is one, else a code that was never sent before."""
+        """Return the fields to add to a login: the device token if there is one, else a code that was never sent."""
         known = self._known()
         if "id" in known:
             return {"device_id": known["id"], "device_name": known["name"]}
@@ -84,10 +84,10 @@ class SecondFactor:
         step, spent = int(now) // STEP_S, known.get("spent", -1)
         if spent in (step, step + 1):
             pause = (spent + 1) * STEP_S - now
-            self.report(f"waited {pause:.0f} s for the next 2-factor code, since DSM takes each of them once")
+            self.report(f"waited {pause:.0f} s for the next 2-factor code, since DSM accepts each of them once")
             self.sleep(pause)
             step = spent + 1
-        # Remembered before it is sent: an answer that is lost says nothing about the code.
+        # Stored before it is sent: if the answer is lost, DSM may have used the code.
         self._remember({"spent": step})
         name = f"T.A.R.S. on {socket.gethostname()}"
         return {"otp_code": one_time_code(self.secret, step), "enable_device_token": "yes", "device_name": name}
@@ -99,12 +99,12 @@ class SecondFactor:
             self._remember({**self._known(), "id": token, "name": sent["device_name"]})
 
     def refused(self, sent: Mapping[str, str], error: ApiError) -> DsmError:
-        """The error to raise. A token that is not good any more is forgotten, so that the next run sends a code."""
+        """Return the error to raise. A token that DSM rejects is deleted, so that the next run sends a code."""
         if "device_id" not in sent or error.code not in _NEEDS_CODE:
             return error
         self._remember({key: value for key, value in self._known().items() if key == "spent"})
         following = "run again, and a code is sent instead" if self.secret else "set otp_secret and run again"
-        return DsmError(f"{error} The token in {self.file} was what DSM refused, so it was removed: {following}.")
+        return DsmError(f"{error} DSM rejected the token in {self.file}, so it was deleted: {following}.")
 
     def _known(self) -> dict[str, Any]:
         document = self.file.read() if self.file else None

@@ -14,7 +14,7 @@ from .private_file import PrivateFile
 
 @dataclass
 class Session:
-    """What a login gave (`sid`, `synotoken`), for whom, and what the NAS said about its APIs.
+    """The result of a login (`sid`, `synotoken`), its owner, and the APIs of the NAS.
 
     `apis` maps an API's name to its API.Info entry (path, minVersion, maxVersion, requestFormat).
     """
@@ -32,7 +32,7 @@ class SessionStore:
         self.file = PrivateFile(path, "session_file") if path else None
 
     def load(self, owner: str) -> Session:
-        """The stored session of `owner` (account at host and port), or an empty one."""
+        """Return the stored session of `owner` (account at host and port), or an empty one."""
         document = self.file.read() if self.file else None
         try:
             session = Session(**document) if document else Session(owner)
@@ -42,13 +42,15 @@ class SessionStore:
         return session if session.owner == owner else Session(owner)
 
     def save(self, session: Session) -> None:
+        """Write the session to the file."""
         if self.file:
             self.file.write(dataclasses.asdict(session))
 
     def forget(self) -> None:
+        """Delete the file."""
         if self.file:
             self.file.remove()
 
     def exclusive(self) -> AbstractContextManager[None]:
-        """Only one change (or login) at a time among all who share the file; DSM answers 3328 or 117 otherwise."""
+        """Allow one change or login at a time among all that share the file; DSM answers 3328 or 117 otherwise."""
         return self.file.exclusive() if self.file else contextlib.nullcontext()

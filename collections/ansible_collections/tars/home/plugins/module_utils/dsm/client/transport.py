@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One HTTPS POST to a NAS whose certificate is known, and whether it was sent when no answer came."""
+"""One HTTPS POST to a NAS with a verified certificate; its errors show whether the request was sent."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from ..errors import ConnectionLost, DsmError, Unreachable, Untrusted
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where the NAS answers and what proves that it is the one.
+    """The address of the NAS and the proofs of its identity.
 
-    Either proof is enough: the certificate (DER) that it shows has the SHA-256 `fingerprint` (hex, with or without
-    colons), or the authorities in `ca_path` (PEM file) vouch for it and it is valid for `host`. Without both, the
-    system's authorities must vouch. A `ca_path` that does not exist yet proves nothing, which is an error only where
-    there is no fingerprint. `timeout_s` bounds the wait for the connection and for each answer.
+    Either proof is enough: its certificate (DER) has the SHA-256 `fingerprint` (hex, with or without colons), or it is
+    valid for `host` and signed by a certificate authority in `ca_path` (PEM file). Without both, the system's
+    authorities count. A `ca_path` that does not exist yet is an error only if there is no fingerprint. `timeout_s`
+    bounds the wait for the connection and for each answer.
     """
 
     host: str
@@ -39,7 +39,7 @@ class Endpoint:
 
 
 class Transport:
-    """A kept-alive connection; `fresh=True` opens a new one, so that a lost answer means a lost answer."""
+    """A connection that is kept alive. A `fresh` one cannot have been closed by the NAS before the request."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
@@ -49,10 +49,12 @@ class Transport:
     def post(
         self, path: str, query: dict[str, str], form: dict[str, str], headers: dict[str, str], fresh: bool = False
     ) -> Any:
-        """Send one form, return the decoded JSON answer.
+        """Send a form and return the decoded JSON answer.
 
-        Raises Unreachable (nothing was sent), Untrusted (wrong certificate, nothing was sent) or ConnectionLost (sent,
-        but no usable answer came back: connection closed, timeout, or the server's own error page).
+        Raises:
+            Unreachable: nothing was sent.
+            Untrusted: the certificate is wrong; nothing was sent.
+            ConnectionLost: the request was sent, but the connection ended, timed out, or brought no JSON.
         """
         if fresh:
             self.close()
@@ -62,7 +64,7 @@ class Transport:
     def upload(
         self, path: str, query: dict[str, str], files: dict[str, bytes], fields: dict[str, str], headers: dict[str, str]
     ) -> Any:
-        """Send files and then fields as they are, over a connection of its own; `query` names the call. As `post`."""
+        """Send files and then unencoded fields over a new connection; `query` names the call. Raises as `post`."""
         self.close()
         boundary = uuid.uuid4().hex
         parts = [
@@ -109,18 +111,19 @@ class Transport:
             ) from error
 
     def repin(self, fingerprint: str) -> None:
-        """From now on expect another certificate: the caller put it there."""
+        """Expect another certificate from now on, which the caller imported."""
         self.close()
         self.endpoint = dataclasses.replace(self.endpoint, fingerprint=fingerprint)
         self._proofs = []
 
     def addresses(self) -> tuple[str, str]:
-        """This machine's and the NAS's address on the connection, opened where there is none."""
+        """Return this machine's and the NAS's address on the connection, which is opened if there is none."""
         connection = self._connection or self._connect()
-        here, there = connection.sock.getsockname()[0], connection.sock.getpeername()[0]
-        return here.partition("%")[0], there.partition("%")[0]
+        own, peer = connection.sock.getsockname()[0], connection.sock.getpeername()[0]
+        return own.partition("%")[0], peer.partition("%")[0]
 
     def close(self) -> None:
+        """Close the connection if there is one."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -134,8 +137,8 @@ class Transport:
             except Untrusted as error:
                 refused.append(str(error))
             else:
-                # What held once is tried first from now on.
-                self._proofs.sort(key=lambda each: each is not proof)
+                # The proof that succeeded is tried first from now on.
+                self._proofs.sort(key=lambda other: other is not proof)
                 return self._connection
         if self.endpoint.ca_path and not any(proof.authorities for proof in self._proofs):
             refused.append(f"{self.endpoint.ca_path} does not exist yet")
@@ -143,11 +146,11 @@ class Transport:
             f"{self.endpoint} shows the certificate {shown_fingerprint(self.endpoint)}: {', and '.join(refused)}. "
             "Nothing was sent. Compare it with the SHA-256 fingerprint in Control Panel > Security > Certificate: if "
             "they are equal, set fingerprint, or set ca_path to the certificate of its authority; otherwise another "
-            "machine answers for the NAS."
+            "machine answers at this address."
         )
 
     def _open(self, proof: _Proof) -> http.client.HTTPSConnection:
-        """A connection to a NAS for which the proof holds; Untrusted otherwise, before the first byte of a request."""
+        """Return a connection to a NAS that has the proof. Raises Untrusted otherwise, before a request is sent."""
         endpoint = self.endpoint
         connection = http.client.HTTPSConnection(
             endpoint.host, endpoint.port, timeout=endpoint.timeout_s, context=proof.context
@@ -155,17 +158,15 @@ class Transport:
         try:
             connection.connect()
         except ssl.SSLCertVerificationError as error:
-            raise Untrusted(
-                f"{proof.authorities} does not vouch for it ({error.verify_message.rstrip('.')})"
-            ) from error
+            raise Untrusted(f"{proof.authorities} does not verify it ({error.verify_message.rstrip('.')})") from error
         except OSError as error:
             raise Unreachable(
                 f"{endpoint} does not answer ({error}). Check that the NAS is on, that host and port are right, and "
-                "that its firewall lets this machine in."
+                "that its firewall admits this machine."
             ) from error
         if proof.fingerprint:
-            found = hashlib.sha256(connection.sock.getpeercert(binary_form=True) or b"").hexdigest()
-            if not hmac.compare_digest(found, proof.fingerprint):
+            shown = hashlib.sha256(connection.sock.getpeercert(binary_form=True) or b"").hexdigest()
+            if not hmac.compare_digest(shown, proof.fingerprint):
                 connection.close()
                 raise Untrusted(f"the expected one is {proof.fingerprint}")
         return connection
@@ -173,7 +174,7 @@ class Transport:
 
 @dataclass(frozen=True)
 class _Proof:
-    """One way to know the NAS: the `fingerprint` of its certificate, or where that is empty, `authorities`."""
+    """A way to verify the NAS: the `fingerprint` of its certificate, or if that is empty, `authorities`."""
 
     context: ssl.SSLContext
     fingerprint: str = ""
@@ -181,8 +182,8 @@ class _Proof:
 
 
 def _proofs(endpoint: Endpoint) -> list[_Proof]:
-    """The ways to know the NAS, the lasting one first."""
-    pins = [_Proof(_anyone(), plain_fingerprint(endpoint.fingerprint))] if endpoint.fingerprint else []
+    """Return the ways to verify the NAS, the certificate authority first."""
+    pins = [_Proof(_unverified(), plain_fingerprint(endpoint.fingerprint))] if endpoint.fingerprint else []
     if pins and endpoint.ca_path is None:
         return pins
     try:
@@ -190,12 +191,14 @@ def _proofs(endpoint: Endpoint) -> list[_Proof]:
     except OSError as error:
         if pins and isinstance(error, FileNotFoundError):
             return pins
-        raise DsmError(f"ca_path {endpoint.ca_path} is not a readable PEM file ({error}). Correct ca_path.") from error
+        raise DsmError(
+            f"ca_path {endpoint.ca_path} is not a readable PEM file ({error}). Set ca_path to one."
+        ) from error
     return [_Proof(context, authorities=endpoint.ca_path or "the system's list of authorities"), *pins]
 
 
-def _anyone() -> ssl.SSLContext:
-    """For a certificate that is compared after the handshake."""
+def _unverified() -> ssl.SSLContext:
+    """Return a context for a certificate that is compared after the handshake."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -203,23 +206,23 @@ def _anyone() -> ssl.SSLContext:
 
 
 def shown_fingerprint(endpoint: Endpoint) -> str:
-    """SHA-256 of the certificate that answers, whoever that is: nothing is sent. Raises Unreachable."""
+    """Return the SHA-256 of the certificate that is shown, unverified; no request is sent. Raises Unreachable."""
     try:
         plain = socket.create_connection((endpoint.host, endpoint.port), endpoint.timeout_s)
-        with _anyone().wrap_socket(plain, server_hostname=endpoint.host) as secured:
+        with _unverified().wrap_socket(plain, server_hostname=endpoint.host) as secured:
             return hashlib.sha256(secured.getpeercert(binary_form=True) or b"").hexdigest()
     except OSError as error:
         raise Unreachable(f"{endpoint} does not answer ({error}). Check that the NAS is on.") from error
 
 
 def plain_fingerprint(text: str) -> str:
-    """`AB:CD…` or `SHA256:abcd…` as 64 lower-case hex digits; DsmError where it is not that."""
+    """Return `AB:CD…` or `SHA256:abcd…` as 64 lower-case hex digits. Raises DsmError for anything else."""
     plain = text.strip().lower()
     if plain.startswith("sha256:"):
         plain = plain[len("sha256:") :]
     plain = plain.replace(":", "")
     if len(plain) != 64 or set(plain) - set("0123456789abcdef"):
         raise DsmError(
-            f"fingerprint {text!r} is not a SHA-256 in hex (64 digits). Take the one of the leaf certificate."
+            f"invalid fingerprint {text!r}: expected a SHA-256 in hex (64 digits), that of the leaf certificate."
         )
     return plain

@@ -199,7 +199,7 @@ def settle(
     """Wait until the NAS answers at `address` with this serial number and has the desired address; return its ports.
 
     Raises:
-        Incomplete: it does not within `deadline_s` seconds. The message says what answers at both addresses. The
+        Incomplete: it does not within `deadline_s` seconds. The message names what answers at both addresses. The
             change counts as made unless the NAS is known to be as before.
     """
     end = clock() + deadline_s

@@ -51,7 +51,7 @@ class NasFirewall:
         if isinstance(change, firewall_plan.StoreChange):
             self._store(change)
         elif isinstance(change, firewall_plan.ApplyChange):
-            self._apply()
+            self._bring_into_force()
         else:
             self.client.write(calls.FIREWALL_SET, {"set_type": "disable"}, "the firewall")
             self._before = None
@@ -83,7 +83,7 @@ class NasFirewall:
                     "was applied. Make the change once in Control Panel > Security > Firewall to see why it fails."
                 )
 
-    def _apply(self) -> None:
+    def _bring_into_force(self) -> None:
         begin = {"name": self.profile, "profile_applying": False}
         job = {"task_id": self.client.write(calls.FIREWALL_APPLY_START, begin, self._subject)["task_id"]}
         try:

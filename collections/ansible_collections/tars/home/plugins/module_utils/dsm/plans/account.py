@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which users and groups have to be made, changed or removed. Pure: no network, no Ansible."""
+"""Plan which users and groups to create, change or delete. Pure: no network, no Ansible."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..values import PlanError, text
 
 BUILT_IN_USERS = frozenset(["admin", "guest"])
 BUILT_IN_GROUPS = frozenset(["administrators", "http", "users"])
-# Every user belongs to it, and nobody can leave.
+# Every user belongs to it and cannot be removed from it.
 EVERYBODY = "users"
 CHANGEABLE = ("description", "email", "enabled")
 
@@ -31,6 +31,8 @@ class User:
 
 @dataclass(frozen=True)
 class Group:
+    """A group of the NAS."""
+
     name: str
     description: str = ""
 
@@ -90,7 +92,7 @@ Change = Union[GroupChange, UserChange, MemberChange]
 
 
 def user_from_row(row: Mapping[str, Any], groups: Sequence[str] = ()) -> User:
-    """A row of SYNO.Core.User, whose `expired` is "normal", "now" or a day."""
+    """Return the user of a row of SYNO.Core.User, whose `expired` is "normal", "now" or a day."""
     expired = text(row.get("expired")) or "normal"
     return User(
         name=text(row["name"]),
@@ -103,17 +105,18 @@ def user_from_row(row: Mapping[str, Any], groups: Sequence[str] = ()) -> User:
 
 
 def group_from_row(row: Mapping[str, Any]) -> Group:
+    """Return the group of a row of SYNO.Core.Group."""
     return Group(text(row["name"]), text(row.get("description")))
 
 
 def to_dict(directory: Directory) -> dict[str, Any]:
-    """Users and groups as plain data, for diffs and return values."""
+    """Return users and groups as plain data, for diffs and return values."""
     users = {name: {**dataclasses.asdict(user), "groups": list(user.groups)} for name, user in directory.users.items()}
     return {"users": users, "groups": {name: dataclasses.asdict(group) for name, group in directory.groups.items()}}
 
 
 def to_params(change: UserChange) -> dict[str, Any]:
-    """What SYNO.Core.User's create or set is sent: all that differs, and the password where there is one."""
+    """Return the parameters of SYNO.Core.User create or set: all that differs, and the password if there is one."""
     user = change.user
     sent: dict[str, Any] = {"name": user.name}
     if change.action == "create" or "description" in change.fields:
@@ -134,12 +137,18 @@ def plan(
     own_account: str,
     written: Collection[str] = (),
 ) -> list[Change]:
-    """What turns `current` into what is wanted; groups are made first, and users and groups removed last.
+    """Return the changes that turn `current` into the desired state: groups are created first, deletions come last.
 
-    A wish has `name`, optionally `state` (present, absent) and the fields of User or Group; a user also `password` and
-    `update_password` (on_create, always). A field that is missing or None is left as it is. `written` names the users
-    whose password has been sent, because nobody can read it back. Raises PlanError naming everything that cannot be
-    done; `own_account` may not be listed at all.
+    Args:
+        current: all users and groups.
+        users: desired users, each with `name`, optionally `state` (present, absent), the fields of User, `password` and
+            `update_password` (on_create, always). A field that is missing or None is left as it is.
+        groups: desired groups, each with `name`, optionally `state` and the fields of Group.
+        own_account: the account that is logged in, which may not be listed.
+        written: users whose password has been sent already; it cannot be read back.
+
+    Raises:
+        PlanError: naming everything that cannot be done.
     """
     problems = _listing_problems("user", users, BUILT_IN_USERS) + _listing_problems("group", groups, BUILT_IN_GROUPS)
     made, ended = _plan_groups(current, groups)
@@ -147,26 +156,26 @@ def plan(
     changes: list[Change] = list(made)
     members: list[Change] = []
     gone: list[Change] = []
-    for wish in users:
-        name = wish["name"]
+    for item in users:
+        name = item["name"]
         if name.casefold() == own_account.casefold():
             problems.append(
-                f"user {name} is the account that this module logs in with, which it never touches. Take it off the "
+                f"user {name} is the account that this module logs in with, which it never changes. Remove it from the "
                 "list, or log in with another administrator."
             )
             continue
-        found = current.users.get(name)
-        if wish.get("state", "present") == "absent":
-            if found is not None:
-                gone.append(UserChange("delete", found))
+        existing = current.users.get(name)
+        if item.get("state", "present") == "absent":
+            if existing is not None:
+                gone.append(UserChange("delete", existing))
             continue
-        problems += _wish_problems(wish, found, known)
-        change = _plan_user(found, wish, name in written)
+        problems += _user_problems(item, existing, known)
+        change = _plan_user(existing, item, name in written)
         changes += [change] if change else []
-        if wish.get("groups") is not None:
+        if item.get("groups") is not None:
             # A group that goes takes its memberships along.
-            before = {group for group in (found.groups if found else ()) if group in known}
-            after = set(wish["groups"])
+            before = {group for group in (existing.groups if existing else ()) if group in known}
+            after = set(item["groups"])
             members += [MemberChange("add", name, group) for group in sorted(after - before)]
             members += [MemberChange("remove", name, group) for group in sorted(before - after)]
     if problems:
@@ -175,7 +184,7 @@ def plan(
 
 
 def predict(current: Directory, changes: Sequence[Change]) -> Directory:
-    """The model of what DSM does with the changes; for check mode and for the tests of `plan`."""
+    """Return the state after the changes, for check mode and for the tests of `plan`."""
     users, groups = dict(current.users), dict(current.groups)
     for change in changes:
         if isinstance(change, UserChange):
@@ -203,62 +212,65 @@ def predict(current: Directory, changes: Sequence[Change]) -> Directory:
 def _plan_groups(
     current: Directory, groups: Sequence[Mapping[str, Any]]
 ) -> tuple[list[GroupChange], list[GroupChange]]:
-    """Groups to make or change, and groups to remove."""
+    """Return the changes that create or update groups, and those that delete some."""
     made, ended = [], []
-    for wish in groups:
-        found = current.groups.get(wish["name"])
-        if wish.get("state", "present") == "absent":
-            ended += [GroupChange("delete", found)] if found else []
+    for item in groups:
+        existing = current.groups.get(item["name"])
+        if item.get("state", "present") == "absent":
+            ended += [GroupChange("delete", existing)] if existing else []
             continue
-        description = wish.get("description")
-        if found is None:
-            made.append(GroupChange("create", Group(wish["name"], description or "")))
-        elif description is not None and description != found.description:
-            made.append(GroupChange("update", Group(wish["name"], description)))
+        description = item.get("description")
+        if existing is None:
+            made.append(GroupChange("create", Group(item["name"], description or "")))
+        elif description is not None and description != existing.description:
+            made.append(GroupChange("update", Group(item["name"], description)))
     return made, ended
 
 
-def _plan_user(found: User | None, wish: Mapping[str, Any], written: bool) -> UserChange | None:
-    wanted = {key: wish[key] for key in CHANGEABLE if wish.get(key) is not None}
-    password = wish.get("password") or ""
-    if found is None:
-        return UserChange("create", User(name=wish["name"], **wanted), tuple(wanted), password)
-    result = dataclasses.replace(found, **wanted)
-    fields = tuple(key for key in CHANGEABLE if getattr(found, key) != getattr(result, key))
-    if written or wish.get("update_password") != "always":
+def _plan_user(existing: User | None, item: Mapping[str, Any], written: bool) -> UserChange | None:
+    given = {key: item[key] for key in CHANGEABLE if item.get(key) is not None}
+    password = item.get("password") or ""
+    if existing is None:
+        return UserChange("create", User(name=item["name"], **given), tuple(given), password)
+    result = dataclasses.replace(existing, **given)
+    fields = tuple(key for key in CHANGEABLE if getattr(existing, key) != getattr(result, key))
+    if written or item.get("update_password") != "always":
         password = ""
     return UserChange("update", result, fields, password) if fields or password else None
 
 
-def _listing_problems(kind: str, wishes: Sequence[Mapping[str, Any]], built_in: Collection[str]) -> list[str]:
-    names = [wish["name"] for wish in wishes]
+def _listing_problems(kind: str, items: Sequence[Mapping[str, Any]], built_in: Collection[str]) -> list[str]:
+    names = [item["name"] for item in items]
     folded = [name.casefold() for name in names]
     problems = [
-        f"{kind} {name} is listed twice (DSM tells no capitals apart). Keep one entry."
+        f"{kind} {name} is listed twice (DSM ignores capitals). Keep one entry."
         for place, name in enumerate(names)
         if name.casefold() in folded[:place]
     ]
     return problems + [
-        f"{kind} {wish['name']} comes with DSM and cannot be removed. Drop the wish"
+        f"{kind} {item['name']} is built into DSM and cannot be deleted. Remove it from the list"
         + (", or set enabled: false." if kind == "user" else ".")
-        for wish in wishes
-        if wish.get("state", "present") == "absent" and wish["name"] in built_in
+        for item in items
+        if item.get("state", "present") == "absent" and item["name"] in built_in
     ]
 
 
-def _wish_problems(wish: Mapping[str, Any], found: User | None, known: Collection[str]) -> list[str]:
-    name, problems = wish["name"], []
-    if found is None and not wish.get("password"):
-        problems.append(f"user {name} does not exist, and no password is given to make it with. Set password.")
-    if found is not None and wish.get("update_password") == "always" and not wish.get("password"):
-        problems.append(f"user {name}: update_password: always needs a password. Set password, or drop the wish.")
-    for group in wish.get("groups") or ():
+def _user_problems(item: Mapping[str, Any], existing: User | None, known: Collection[str]) -> list[str]:
+    name, problems = item["name"], []
+    if existing is None and not item.get("password"):
+        problems.append(f"user {name} does not exist and has no password. Set password, which is needed to create it.")
+    if existing is not None and item.get("update_password") == "always" and not item.get("password"):
+        problems.append(
+            f"user {name}: update_password: always needs a password. Set password, or remove update_password."
+        )
+    for group in item.get("groups") or ():
         if group == EVERYBODY:
-            problems.append(f"user {name}: every user belongs to group {group}. Take it off the user's groups.")
+            problems.append(f"user {name}: every user belongs to group {group}. Remove it from the user's groups.")
         elif group not in known:
             listed = ", ".join(sorted(set(known) - {EVERYBODY})) or "none"
             problems.append(
-                f"user {name} is wanted in group {group}, which is not there (found: {listed}). List it under groups, "
-                "or correct the name."
+                f"user {name}: group {group} does not exist (found: {listed}). List it under groups, or use the "
+                "name of "
+                "an existing one."
             )
     return problems

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a NAS has to take a certificate in, and show it. Pure: no network, no Ansible."""
+"""Plan whether a NAS must import a certificate and show it. Pure: no network, no Ansible."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DESKTOP = {"subscriber": "system", "service": "default"}
 
 @dataclass(frozen=True)
 class Stored:
-    """A certificate as DSM lists it, which is without its fingerprint; `desktop` says that DSM's pages show it."""
+    """A certificate as DSM lists it, without its fingerprint; `desktop`: DSM's own pages use it."""
 
     id: str
     description: str
@@ -26,7 +26,7 @@ class Stored:
 
 @dataclass(frozen=True)
 class Certificates:
-    """`shown` is the SHA-256 (hex) of the certificate that the NAS really shows."""
+    """The stored certificates, and in `shown` the SHA-256 (hex) of the one that the NAS shows."""
 
     shown: str
     stored: tuple[Stored, ...] = ()
@@ -34,9 +34,9 @@ class Certificates:
 
 @dataclass(frozen=True)
 class Change:
-    """`action` is import (in the place of `id`, or as a new one where that is empty) or bind.
+    """`action` is import (replacing `id`, or as a new certificate if that is empty) or bind.
 
-    `fingerprint` is empty for a certificate that is not made yet.
+    `fingerprint` is empty for a certificate that is not created yet.
     """
 
     action: str
@@ -49,12 +49,12 @@ class Change:
             return f"let DSM show the certificate {self.description!r}"
         how = "replace" if self.id else "import"
         return (
-            f"{how} the certificate {self.description!r} ({self.fingerprint or 'still to be made'}) as the default one"
+            f"{how} the certificate {self.description!r} ({self.fingerprint or 'not created yet'}) as the default one"
         )
 
 
 def from_api(data: Mapping[str, Any], shown: str) -> Certificates:
-    """The answer of SYNO.Core.Certificate.CRT list, and what the NAS shows."""
+    """Return the answer of SYNO.Core.Certificate.CRT list with the fingerprint of the certificate that is shown."""
     return Certificates(
         shown,
         tuple(
@@ -70,41 +70,45 @@ def from_api(data: Mapping[str, Any], shown: str) -> Certificates:
 
 
 def is_desktop(service: Mapping[str, Any]) -> bool:
+    """Tell whether a service is DSM's own web page."""
     return all(service.get(key) == value for key, value in DESKTOP.items())
 
 
 def to_dict(current: Certificates) -> dict[str, Any]:
-    """The certificates as plain data, for diffs and return values; DSM makes their ids up."""
+    """Return the certificates as plain data, for diffs and return values, without DSM's random ids."""
     rows = [{key: value for key, value in dataclasses.asdict(row).items() if key != "id"} for row in current.stored]
     return {"shown": current.shown, "certificates": sorted(rows, key=lambda row: str(row["description"]))}
 
 
 def plan(current: Certificates, description: str, fingerprint: str) -> list[Change]:
-    """What makes the certificate with that SHA-256 the default and the shown one, known by its description.
+    """Return the changes after which the certificate with this SHA-256 is the default and is shown.
 
-    Raises PlanError where it cannot be told which stored certificate is meant.
+    A stored certificate is identified by its description.
+
+    Raises:
+        PlanError: there is no description, or several stored certificates have it.
     """
     if not description:
-        raise PlanError(["the certificate has no description to know it by. Set description."])
-    found = [row for row in current.stored if row.description == description]
-    if len(found) > 1:
+        raise PlanError(["the certificate has no description, which identifies it. Set description."])
+    matching = [row for row in current.stored if row.description == description]
+    if len(matching) > 1:
         raise PlanError(
             [
-                f"{len(found)} certificates on the NAS are described as {description!r}, so it cannot be told which is "
-                "meant. Delete all but one in Control Panel > Security > Certificate."
+                f"{len(matching)} certificates on the NAS have the description {description!r}, expected at most one. "
+                "Delete all but one in Control Panel > Security > Certificate."
             ]
         )
-    row = found[0] if found else Stored("", description)
+    row = matching[0] if matching else Stored("", description)
     if row.default and row.desktop and current.shown == fingerprint:
         return []
     changes = [Change("import", description, fingerprint, row.id)]
-    # Services that show the default one follow it by themselves.
+    # Services that use the default certificate follow it by themselves.
     follows = row.desktop or any(other.default and other.desktop for other in current.stored)
     return changes if follows else [*changes, Change("bind", description, fingerprint, row.id)]
 
 
 def predict(current: Certificates, changes: Sequence[Change]) -> Certificates:
-    """The model of what DSM does with the changes; for check mode and for the tests of `plan`."""
+    """Return the state after the changes, for check mode and for the tests of `plan`."""
     for change in changes:
         if change.action == "bind":
             stored = tuple(
@@ -112,9 +116,9 @@ def predict(current: Certificates, changes: Sequence[Change]) -> Certificates:
             )
         else:
             moves = any(row.default and row.desktop for row in current.stored)
-            mine = [row for row in current.stored if row.description == change.description]
+            own = [row for row in current.stored if row.description == change.description]
             others = [row for row in current.stored if row.description != change.description]
-            desktop = moves or any(row.desktop for row in mine)
+            desktop = moves or any(row.desktop for row in own)
             stored = (
                 *(dataclasses.replace(row, default=False, desktop=row.desktop and not desktop) for row in others),
                 Stored(change.id, change.description, True, desktop),

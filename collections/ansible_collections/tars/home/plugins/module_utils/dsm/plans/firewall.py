@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What has to change in a NAS's firewall, and whether it shuts the controller out. Pure: no network, no Ansible."""
+"""Plan the changes of a NAS's firewall, and refuse to lock the controller out. Pure: no network, no Ansible."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ POLICIES = ("none", "allow", "drop")
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule in DSM's own words, which allow one choice of ports and one of sources; `log` always reads false."""
+    """A rule in DSM's own terms, which allow one choice of ports and one of sources; `log` always reads false."""
 
     name: str
     enabled: bool = True
@@ -34,7 +34,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Section:
-    """The rules of one adapter, or of `global`, in order, and what becomes of the rest (`none`: the next section's)."""
+    """The ordered rules of an adapter or of `global`, and the policy for other traffic (`none`: the next section)."""
 
     policy: str = "none"
     rules: tuple[Rule, ...] = ()
@@ -42,7 +42,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Firewall:
-    """`pending` says that the sections are not the ones in force; `adapters` are the NAS's own."""
+    """The firewall. `pending`: the sections are not in force; `adapters`: those of the NAS."""
 
     enabled: bool
     profile: str
@@ -53,7 +53,7 @@ class Firewall:
 
 @dataclass(frozen=True)
 class Access:
-    """Who must still get in: the controller's address as DSM sees it, to which ports, over which adapter if known."""
+    """The access that must remain: the controller's address as DSM sees it, the ports, and the adapter if known."""
 
     address: str
     ports: Sequence[int]
@@ -62,6 +62,8 @@ class Access:
 
 @dataclass(frozen=True)
 class StoreChange:
+    """Store sections of the profile."""
+
     sections: Mapping[str, Section] = field(hash=False)
 
     def __str__(self) -> str:
@@ -73,6 +75,8 @@ class StoreChange:
 
 @dataclass(frozen=True)
 class ApplyChange:
+    """Bring the profile into force."""
+
     profile: str
 
     def __str__(self) -> str:
@@ -81,6 +85,8 @@ class ApplyChange:
 
 @dataclass(frozen=True)
 class DisableChange:
+    """Turn the firewall off."""
+
     def __str__(self) -> str:
         return "turn the firewall off"
 
@@ -89,7 +95,7 @@ Change = Union[StoreChange, ApplyChange, DisableChange]
 
 
 def sections_from_api(profile: Mapping[str, Any]) -> dict[str, Section]:
-    """The sections of a profile (SYNO.Core.Security.Firewall.Profile get); stray keys beside them are skipped."""
+    """Return the sections of a profile (SYNO.Core.Security.Firewall.Profile get); other keys are skipped."""
     return {
         name: Section(text(row.get("policy")) or "none", tuple(_rule_from_api(rule) for rule in row["rules"]))
         for name, row in profile.items()
@@ -97,10 +103,10 @@ def sections_from_api(profile: Mapping[str, Any]) -> dict[str, Section]:
     }
 
 
-def profile_to_api(found: Mapping[str, Any], sections: Mapping[str, Section]) -> dict[str, Any]:
-    """The whole profile with `sections` in it, over what DSM has now."""
+def profile_to_api(profile: Mapping[str, Any], sections: Mapping[str, Section]) -> dict[str, Any]:
+    """Return the whole profile with `sections` in it, over what DSM has now."""
     return {
-        **found,
+        **profile,
         **{
             name: {"policy": section.policy, "rules": [_rule_to_api(rule) for rule in section.rules]}
             for name, section in sections.items()
@@ -108,15 +114,15 @@ def profile_to_api(found: Mapping[str, Any], sections: Mapping[str, Section]) ->
     }
 
 
-def section_from_options(wish: Mapping[str, Any]) -> Section:
-    """A section as in the module's options. Raises PlanError for a rule that DSM has no words for."""
+def section_from_options(item: Mapping[str, Any]) -> Section:
+    """Return the section of a module's option. Raises PlanError for a rule that DSM cannot express."""
     problems: list[str] = []
     rules = []
-    for row in wish.get("rules") or []:
+    for row in item.get("rules") or []:
         ports, sources = row.get("ports") or [], row.get("sources") or []
-        found = _rule_problems(row, ports, sources)
-        problems += [f"rule {row['name']!r} of {wish['adapter']}: {problem}" for problem in found]
-        if not found:
+        rule_problems = _rule_problems(row, ports, sources)
+        problems += [f"rule {row['name']!r} of {item['adapter']}: {problem}" for problem in rule_problems]
+        if not rule_problems:
             group, source = _source_to_api(sources)
             rules.append(
                 Rule(
@@ -132,11 +138,11 @@ def section_from_options(wish: Mapping[str, Any]) -> Section:
             )
     if problems:
         raise PlanError(problems)
-    return Section(wish.get("policy") or "none", tuple(rules))
+    return Section(item.get("policy") or "none", tuple(rules))
 
 
 def to_dict(firewall: Firewall) -> dict[str, Any]:
-    """The firewall as plain data, for diffs and return values."""
+    """Return the firewall as plain data, for diffs and return values."""
     return {
         "enabled": firewall.enabled,
         "profile": firewall.profile,
@@ -150,23 +156,26 @@ def to_dict(firewall: Firewall) -> dict[str, Any]:
 def plan(
     current: Firewall, desired: Sequence[Mapping[str, Any]], enabled: Optional[bool], access: Optional[Access]
 ) -> list[Change]:
-    """What turns `current` into the wish; a section that is not named keeps its rules, None leaves the switch alone.
+    """Return the changes to the desired state.
 
-    Raises PlanError naming everything that cannot be done, and every way in which the result would shut `access` out,
-    whichever section DSM looks at first.
+    A section that is not listed keeps its rules; None leaves the switch as it is.
+
+    Raises:
+        PlanError: naming everything that cannot be done, and every way in which the result would lock `access` out,
+            in either order in which DSM may evaluate the sections.
     """
     problems: list[str] = []
     wanted: dict[str, Section] = {}
-    for wish in desired:
-        name = wish["adapter"]
+    for item in desired:
+        name = item["adapter"]
         if name in wanted:
             problems.append(f"section {name} of the firewall is listed twice. Keep one entry with all its rules.")
         known = [GLOBAL, *current.adapters, *current.sections]
         if current.adapters and name not in known:
-            found = ", ".join(dict.fromkeys(known))
-            problems.append(f"the NAS has no adapter {name} (found: {found}). Correct adapter.")
+            names = ", ".join(dict.fromkeys(known))
+            problems.append(f"the NAS has no adapter {name} (found: {names}). Set adapter to one of these.")
         try:
-            wanted[name] = section_from_options(wish)
+            wanted[name] = section_from_options(item)
         except PlanError as error:
             wanted[name] = Section()
             problems += error.problems
@@ -176,7 +185,7 @@ def plan(
     if on and (differing or current.pending or not current.enabled):
         changes.append(ApplyChange(current.profile))
         if access is not None:
-            problems += shut_out({**current.sections, **wanted}, access)
+            problems += locked_out({**current.sections, **wanted}, access)
     elif current.enabled and not on:
         # Off before anything else: the rules are stored and do nothing.
         changes.insert(0, DisableChange())
@@ -186,7 +195,7 @@ def plan(
 
 
 def predict(current: Firewall, changes: Sequence[Change]) -> Firewall:
-    """The model of what DSM does with the changes; for check mode and for the tests of `plan`."""
+    """Return the state after the changes, for check mode and for the tests of `plan`."""
     for change in changes:
         if isinstance(change, StoreChange):
             merged = {**current.sections, **change.sections}
@@ -196,10 +205,10 @@ def predict(current: Firewall, changes: Sequence[Change]) -> Firewall:
     return current
 
 
-def shut_out(sections: Mapping[str, Section], access: Access) -> list[str]:
-    """One sentence for each port that `access` would lose, in either order of evaluation that is documented.
+def locked_out(sections: Mapping[str, Section], access: Access) -> list[str]:
+    """Return a sentence for each port that `access` would lose, in either documented order of evaluation.
 
-    What cannot be known counts against the rules: a drop that may match matches, an allow that may match does not.
+    An unknown match counts against the rules: a drop that may match does match, an allow that may match does not.
     """
     adapters = [access.adapter] if access.adapter else [*sorted(set(sections) - {GLOBAL}), ""]
     problems: dict[str, None] = {}
@@ -208,16 +217,17 @@ def shut_out(sections: Mapping[str, Section], access: Access) -> list[str]:
             for order in ((GLOBAL, adapter), (adapter, GLOBAL)):
                 culprit = _culprit(sections, order, access.address, port)
                 if culprit:
-                    first = f", where DSM looks at {order[0]} first" if all(order) else ""
+                    first = f" if DSM evaluates {order[0]} first" if all(order) else ""
                     problems[
-                        f"the firewall would shut this machine ({access.address}) out of port {port}: {culprit} drops "
-                        f"it{first}. Allow {access.address} to port {port} before that, in {GLOBAL}."
+                        f"the firewall would lock this machine ({access.address}) out of port {port}: {culprit} "
+                        "drops it"
+                        f"{first}. Allow {access.address} to port {port} before that, in {GLOBAL}."
                     ] = None
     return list(problems)
 
 
 def _culprit(sections: Mapping[str, Section], order: Iterable[str], address: str, port: int) -> str:
-    """The rule or policy that drops a TCP connection; empty when it gets through."""
+    """Return the rule or policy that drops a TCP connection, empty if none does."""
     for name in order:
         section = sections.get(name, Section())
         for rule in section.rules:
@@ -236,7 +246,7 @@ def _culprit(sections: Mapping[str, Section], order: Iterable[str], address: str
 
 
 def _matches(rule: Rule, address: str, port: int) -> Optional[bool]:
-    """Whether a TCP connection meets the rule; None where that cannot be known from here."""
+    """Tell whether a rule matches a TCP connection; None if this cannot be known."""
     if rule.protocol not in ("all", "tcp"):
         return False if rule.protocol in PROTOCOLS else None
     answers = (_port_matches(rule, port), _source_matches(rule, address))
@@ -260,15 +270,15 @@ def _port_matches(rule: Rule, port: int) -> Optional[bool]:
 def _source_matches(rule: Rule, address: str) -> Optional[bool]:
     if rule.source_group == "all":
         return True
-    here = ipaddress.ip_address(address)
+    client = ipaddress.ip_address(address)
     try:
         if rule.source_group == "netmask":
-            return here in ipaddress.ip_network(rule.source, strict=False)
+            return client in ipaddress.ip_network(rule.source, strict=False)
         if rule.source_group == "iprange":
             low, high = (ipaddress.ip_address(end) for end in rule.source.split("-"))
-            return low.version == high.version == here.version and int(low) <= int(here) <= int(high)
+            return low.version == high.version == client.version and int(low) <= int(client) <= int(high)
         if rule.source_group in ("ip", "ipset"):
-            return here in [ipaddress.ip_address(entry) for entry in rule.source.split(",")]
+            return client in [ipaddress.ip_address(entry) for entry in rule.source.split(",")]
     except ValueError:
         return None
     return None
@@ -305,7 +315,7 @@ def _rule_to_api(rule: Rule) -> dict[str, Any]:
 
 
 def _rule_to_dict(rule: Rule) -> dict[str, Any]:
-    """A rule in the words of a wish; what a wish has no words for carries DSM's own word in front."""
+    """Return a rule in the terms of the module's options; values that these cannot express get DSM's own prefix."""
     ports = [] if rule.port_group == "all" else rule.ports.split(",")
     sources = [] if rule.source_group == "all" else rule.source.split(",")
     if rule.port_group not in ("all", "custom"):
@@ -325,19 +335,24 @@ def _rule_to_dict(rule: Rule) -> dict[str, Any]:
 
 
 def _rule_problems(row: Mapping[str, Any], ports: Sequence[str], sources: Sequence[str]) -> list[str]:
-    problems = [f"port {port!r} is no port or range. Use e.g. 443 or 8000-8100." for port in ports if not _port(port)]
+    problems = [
+        f"invalid port {port!r}: expected a port or a range such as 443 or 8000-8100."
+        for port in ports
+        if not _port(port)
+    ]
     protocol = row.get("protocol") or "all"
     if ports and protocol not in WITH_PORTS:
-        problems.append(f"{protocol} has no ports. Drop ports, or use tcp or udp.")
+        problems.append(f"protocol {protocol} has no ports. Remove ports, or use tcp or udp.")
     kinds = [_kind(source) for source in sources]
     problems += [
-        f"source {source!r} is no address, network or range. Use e.g. 10.0.0.10, 10.0.0.0/24 or 10.0.0.1-10.0.0.9."
+        f"invalid source {source!r}: expected an address, a network or a range such as 10.0.0.10, 10.0.0.0/24 or "
+        "10.0.0.1-10.0.0.9."
         for source in sources
         if not _kind(source)
     ]
     if len(sources) > 1 and all(kinds) and (set(kinds) - {"4", "6"} or len(set(kinds)) > 1):
         problems.append(
-            "DSM takes several sources in one rule only if all are addresses of one family. Write a rule for each."
+            "DSM accepts several sources in one rule only if all are addresses of one family. Use a rule for each."
         )
     return problems
 
@@ -352,7 +367,7 @@ def _source_to_api(sources: Sequence[str]) -> tuple[str, str]:
 
 
 def _kind(source: str) -> str:
-    """`4`, `6`, `network`, `range`, or empty for none of them."""
+    """Return `4`, `6`, `network`, `range`, or empty for none of them."""
     try:
         if "/" in source:
             ipaddress.ip_network(source, strict=False)

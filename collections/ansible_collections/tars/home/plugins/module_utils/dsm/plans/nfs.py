@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What has to change in a NAS's NFS service and its shares' rules. Pure: no network, no Ansible."""
+"""Plan the changes of a NAS's NFS service and of the rules of its shares. Pure: no network, no Ansible."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Optional, Union
 
 from ..values import PlanError, boolean, integer, text
 
-# DSM's own words are a trap: its "root" means that root stays root.
+# DSM's own terms are misleading: its "root" means that root stays root.
 SQUASH = {
     "no_mapping": "root",
     "root_to_admin": "admin",
@@ -24,7 +24,11 @@ _SQUASH_READ = {theirs: ours for ours, theirs in SQUASH.items()}
 
 @dataclass(frozen=True)
 class Service:
-    """`minor` is the highest NFSv4 minor version offered, None while NFSv4 is off; `max_minor` what this DSM can."""
+    """The NFS service.
+
+    `minor` is the highest NFSv4 minor version that is offered, None while NFSv4 is off; `max_minor` is the highest that
+    this DSM supports.
+    """
 
     enabled: bool = False
     minor: Optional[int] = None
@@ -33,7 +37,7 @@ class Service:
 
 @dataclass(frozen=True, order=True)
 class Rule:
-    """Who may mount a share and how; `client` is an address, a network, a host name or `*`, stored verbatim."""
+    """A client's access to a share; `client` is an address, a network, a host name or `*`, stored verbatim."""
 
     client: str
     access: str = "ro"
@@ -46,7 +50,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Nfs:
-    """The service, and the rules of the shares that are looked at; a share that is missing does not exist."""
+    """The service, and the rules of the shares that were read; a share that is missing does not exist."""
 
     service: Service
     exports: Mapping[str, tuple[Rule, ...]]
@@ -54,6 +58,8 @@ class Nfs:
 
 @dataclass(frozen=True)
 class ServiceChange:
+    """New settings of the service."""
+
     service: Service
 
     def __str__(self) -> str:
@@ -64,6 +70,8 @@ class ServiceChange:
 
 @dataclass(frozen=True)
 class RulesChange:
+    """New rules of a share, which replace all its rules."""
+
     share: str
     rules: tuple[Rule, ...]
 
@@ -76,12 +84,13 @@ Change = Union[ServiceChange, RulesChange]
 
 
 def service_from_api(data: Mapping[str, Any]) -> Service:
-    """The answer of SYNO.Core.FileServ.NFS get, version 2."""
+    """Return the service of an answer of SYNO.Core.FileServ.NFS get, version 2."""
     minor = integer(data.get("enabled_minor_ver")) if boolean(data.get("enable_nfs_v4")) else None
     return Service(boolean(data.get("enable_nfs")), minor, integer(data.get("support_minor_ver")))
 
 
 def service_to_api(service: Service) -> dict[str, Any]:
+    """Return the parameters of SYNO.Core.FileServ.NFS set, version 2."""
     return {
         "enable_nfs": service.enabled,
         "enable_nfs_v4": service.minor is not None,
@@ -90,7 +99,7 @@ def service_to_api(service: Service) -> dict[str, Any]:
 
 
 def rule_from_api(row: Mapping[str, Any]) -> Rule:
-    """One rule of SharePrivilege load; booleans may be 0/1, an unknown squash word is kept as it is."""
+    """Return a rule of SharePrivilege load; booleans may be 0/1, an unknown squash value is kept as it is."""
     flavor = row.get("security_flavor") or {}
     return Rule(
         client=text(row.get("client")),
@@ -104,6 +113,7 @@ def rule_from_api(row: Mapping[str, Any]) -> Rule:
 
 
 def rule_to_api(rule: Rule) -> dict[str, Any]:
+    """Return a rule for SharePrivilege save."""
     return {
         "client": rule.client,
         "privilege": rule.access,
@@ -115,16 +125,16 @@ def rule_to_api(rule: Rule) -> dict[str, Any]:
     }
 
 
-def rule_from_options(wish: Mapping[str, Any]) -> Rule:
-    """A rule as in the module's options (`async`, and `security` as a list); None means the default."""
-    given = {("asynchronous" if key == "async" else key): value for key, value in wish.items() if value is not None}
+def rule_from_options(options: Mapping[str, Any]) -> Rule:
+    """Return the rule of a module's option (with `async`, and `security` as a list); None means the default."""
+    given = {("asynchronous" if key == "async" else key): value for key, value in options.items() if value is not None}
     if "security" in given:
         given["security"] = tuple(name for name in SECURITY if name in given["security"])
     return Rule(**given)
 
 
 def rule_to_options(rule: Rule) -> dict[str, Any]:
-    """The inverse of `rule_from_options`, for diffs and return values."""
+    """Return a rule as a module's option, for diffs and return values."""
     values = dataclasses.asdict(rule)
     values["async"] = values.pop("asynchronous")
     values["security"] = list(rule.security)
@@ -132,7 +142,7 @@ def rule_to_options(rule: Rule) -> dict[str, Any]:
 
 
 def to_dict(nfs: Nfs) -> dict[str, Any]:
-    """The service and the exports as plain data, for diffs and return values."""
+    """Return the service and the exports as plain data, for diffs and return values."""
     return {
         "enabled": nfs.service.enabled,
         "nfsv4_minor": nfs.service.minor,
@@ -141,11 +151,10 @@ def to_dict(nfs: Nfs) -> dict[str, Any]:
 
 
 def assume_created(current: Nfs, shares: Iterable[str]) -> tuple[Nfs, list[str]]:
-    """For check mode: `current` with the missing ones of `shares` as if made, and their names."""
-    unborn = [share for share in dict.fromkeys(shares) if share not in current.exports]
-    return Nfs(current.service, {**current.exports, **dict.fromkeys(unborn, ())}), [
-        f"share {share}" for share in unborn
-    ]
+    """Return, for check mode, `current` with the missing ones of `shares` added without rules, and their names."""
+    missing = [share for share in dict.fromkeys(shares) if share not in current.exports]
+    exports = {**current.exports, **dict.fromkeys(missing, ())}
+    return Nfs(current.service, exports), [f"share {share}" for share in missing]
 
 
 def plan(
@@ -154,11 +163,13 @@ def plan(
     enabled: Optional[bool] = None,
     minor: Optional[int] = None,
 ) -> list[Change]:
-    """What turns `current` into the wish; None leaves a setting alone, a share not named keeps its rules.
+    """Return the changes to the desired state; None leaves a setting alone, a share not listed keeps its rules.
 
-    A share's list replaces all its rules; order is kept when saving and does not count as a difference. The service is
-    turned on before rules are saved and off after, because DSM refuses rules while it is off. Raises PlanError naming
-    everything that cannot be done.
+    A share's list replaces all its rules; their order is kept when saving and is not a difference. The service is
+    turned on before rules are saved and off afterwards, because DSM refuses rules while it is off.
+
+    Raises:
+        PlanError: naming everything that cannot be done.
     """
     service = current.service
     wanted = dataclasses.replace(
@@ -168,21 +179,21 @@ def plan(
     )
     problems: list[str] = []
     if minor is not None and minor > service.max_minor:
-        problems.append(f"NFS: this DSM offers NFSv4.{service.max_minor} at most, wanted 4.{minor}. Lower nfsv4_minor.")
+        problems.append(f"nfsv4_minor {minor}: this DSM offers NFSv4.{service.max_minor} at most. Lower nfsv4_minor.")
     rules: list[Change] = []
     seen: set[str] = set()
-    for share, wish in exports:
+    for share, desired in exports:
         if share in seen:
             problems.append(f"share {share} is listed twice in exports. Keep one entry with all its rules.")
             continue
         seen.add(share)
-        problems += _rule_problems(share, wish)
+        problems += _rule_problems(share, desired)
         if share not in current.exports:
             problems.append(f"share {share} does not exist, so it has no export. Create it with tars.home.dsm_share.")
-        elif sorted(current.exports[share]) != sorted(wish):
-            rules.append(RulesChange(share, tuple(wish)))
+        elif sorted(current.exports[share]) != sorted(desired):
+            rules.append(RulesChange(share, tuple(desired)))
     if rules and not (service.enabled or wanted.enabled):
-        problems.append("NFS is off, and DSM saves no rules then. Set enabled: true.")
+        problems.append("NFS is off, and DSM does not save rules then. Set enabled: true.")
     if problems:
         raise PlanError(problems)
     if wanted == service:
@@ -192,7 +203,7 @@ def plan(
 
 
 def predict(current: Nfs, changes: Sequence[Change]) -> Nfs:
-    """The model of what DSM does with the changes; for check mode and for the tests of `plan`."""
+    """Return the state after the changes, for check mode and for the tests of `plan`."""
     service, exports = current.service, dict(current.exports)
     for change in changes:
         if isinstance(change, ServiceChange):
@@ -209,6 +220,6 @@ def _rule_problems(share: str, rules: Sequence[Rule]) -> list[str]:
         if rule.client in seen:
             problems.append(f"share {share}: client {rule.client} has two rules. Keep one.")
         if not rule.security:
-            problems.append(f"share {share}: client {rule.client} has no security flavour. Give at least one.")
+            problems.append(f"share {share}: client {rule.client} has no security flavour. Set at least one.")
         seen.add(rule.client)
     return problems

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which packages of a NAS have to be started or stopped. Pure: no network, no Ansible."""
+"""Plan which packages of a NAS to start or stop. Pure: no network, no Ansible."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from ..values import PlanError, boolean, text
 
 RUNNING = "running"
-# Not there yet: DSM is still at it.
+# DSM is still working on the package.
 TRANSITIONAL = frozenset({"downloading", "installing", "loading", "queueing", "repairing"}) | frozenset(
     {"starting", "stopping", "uninstalling", "upgrading"}
 )
@@ -19,7 +19,7 @@ TRANSITIONAL = frozenset({"downloading", "installing", "loading", "queueing", "r
 
 @dataclass(frozen=True)
 class Package:
-    """An installed package, by DSM's name of it; `status` is DSM's word, of which only "running" is running."""
+    """An installed package, by DSM's name of it; `status` is DSM's term; only "running" means that it runs."""
 
     id: str
     title: str
@@ -29,6 +29,7 @@ class Package:
 
     @property
     def running(self) -> bool:
+        """Whether the package runs."""
         return self.status == RUNNING
 
 
@@ -44,7 +45,7 @@ class Change:
 
 
 def from_row(row: Mapping[str, Any]) -> Package:
-    """One entry of SYNO.Core.Package list, which keeps what was asked for in `additional`."""
+    """Return the package of an entry of SYNO.Core.Package list, which has the requested fields in `additional`."""
     extra = {**row, **(row.get("additional") or {})}
     return Package(
         id=text(row.get("id")),
@@ -56,7 +57,7 @@ def from_row(row: Mapping[str, Any]) -> Package:
 
 
 def to_dict(packages: Mapping[str, Package]) -> dict[str, Any]:
-    """The packages as plain data, for diffs and return values."""
+    """Return the packages as plain data, for diffs and return values."""
     return {
         name: {"title": package.title, "version": package.version, "running": package.running}
         for name, package in sorted(packages.items())
@@ -64,36 +65,39 @@ def to_dict(packages: Mapping[str, Package]) -> dict[str, Any]:
 
 
 def plan(current: Mapping[str, Package], desired: Sequence[Mapping[str, Any]]) -> list[Change]:
-    """What turns `current` (installed packages by id) into `desired`.
+    """Return the changes that turn `current` (installed packages by id) into `desired`.
 
-    Raises PlanError naming everything that cannot be done; to install a package is among it.
+    Raises:
+        PlanError: naming everything that cannot be done, which includes the installation of a package.
     """
     problems: list[str] = []
     changes: list[Change] = []
     seen: set[str] = set()
-    for wish in desired:
-        name, state = wish["name"], wish["state"]
+    for item in desired:
+        name, state = item["name"], item["state"]
         package = current.get(name)
         if name in seen:
             problems.append(f"package {name} is listed twice. Keep one entry.")
         elif package is None:
             problems.append(
                 f"package {name} is not installed (found {', '.join(sorted(current)) or 'none'}), and installing one "
-                "through the Web API is not proven. Install it in Package Center, or correct the name, which is DSM's "
-                "own, such as SynoFinder for Universal Search."
+                "through the Web API is not proven. Install it in Package Center, or use DSM's own name of it, such as "
+                "SynoFinder for Universal Search."
             )
         elif package.status in TRANSITIONAL:
             problems.append(
-                f"package {name} has been {package.status} for as long as this run waited. Look at Package Center, and "
-                "run again when it is done."
+                f"package {name} is still {package.status} after the time that this run waited. Check Package "
+                "Center, and "
+                "run again when it has finished."
             )
         elif state != "present" and package.running != (state == "started"):
             if package.startable:
                 changes.append(Change("start" if state == "started" else "stop", name))
             else:
                 problems.append(
-                    f"package {name} is {package.status or 'in no known state'}, wanted {state}, but DSM lets nobody "
-                    "start or stop it. Set state: present."
+                    f"package {name} is {package.status or 'in no known state'}, expected {state}, but DSM does "
+                    "not allow "
+                    "to start or stop it. Set state: present."
                 )
         seen.add(name)
     if problems:
@@ -102,7 +106,7 @@ def plan(current: Mapping[str, Package], desired: Sequence[Mapping[str, Any]]) -
 
 
 def predict(current: Mapping[str, Package], changes: Sequence[Change]) -> dict[str, Package]:
-    """The model of what DSM does with the changes; for check mode and for the tests of `plan`."""
+    """Return the state after the changes, for check mode and for the tests of `plan`."""
     after = dict(current)
     for change in changes:
         status = RUNNING if change.action == "start" else "stop"

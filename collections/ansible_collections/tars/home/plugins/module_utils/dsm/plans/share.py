@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which shared folders have to be made, changed or removed. Pure: no network, no Ansible."""
+"""Plan which shared folders to create, change or delete. Pure: no network, no Ansible."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from ..values import PlanError, boolean, integer, text
 
-# What DSM lets change on an existing share, and what only counts when it is made (`set` ignores it silently).
+# What DSM can change on an existing share, and what it accepts only when a share is created (`set` ignores it).
 CHANGEABLE = ("description", "hidden", "recycle_bin", "recycle_bin_admin_only", "quota_mib")
 AT_CREATION = ("compress", "cow")
 DESCRIPTION_LIMIT = 64
@@ -33,12 +33,13 @@ class Share:
 
     @property
     def path(self) -> str:
+        """The folder of the share on the NAS."""
         return f"{self.volume}/{self.name}"
 
 
 @dataclass(frozen=True)
 class Storage:
-    """The NAS as far as shares go: `volumes` maps a path to "btrfs" or "ext4", `shares` a name to a Share."""
+    """Volumes and shares: `volumes` maps a path to "btrfs" or "ext4", `shares` a name to a Share."""
 
     volumes: Mapping[str, str]
     shares: Mapping[str, Share]
@@ -46,7 +47,7 @@ class Storage:
 
 @dataclass(frozen=True)
 class Change:
-    """`action` is create, update or delete; `share` the result (or what goes), `fields` the names that differ."""
+    """`action` is create, update or delete; `share` the result (or what is deleted), `fields` the names that differ."""
 
     action: str
     share: Share
@@ -60,7 +61,10 @@ class Change:
 
 
 def from_row(row: Mapping[str, Any]) -> Share:
-    """A row of SYNO.Core.Share, whose booleans may be 0/1 or strings, numbers strings, and false fields missing."""
+    """Return the share of a row of SYNO.Core.Share.
+
+    Booleans there may be 0/1 or strings, numbers may be strings, and false fields may be missing.
+    """
     return Share(
         name=text(row["name"]),
         volume=text(row["vol_path"]),
@@ -75,12 +79,12 @@ def from_row(row: Mapping[str, Any]) -> Share:
 
 
 def to_dict(share: Share) -> dict[str, Any]:
-    """The share as plain data with its path, for diffs and return values."""
+    """Return the share as plain data with its path, for diffs and return values."""
     return {**dataclasses.asdict(share), "path": share.path}
 
 
 def to_shareinfo(change: Change) -> dict[str, Any]:
-    """The `shareinfo` that makes or sets the share. DSM 7.1 refuses a creation without an empty `name_org`."""
+    """Return the `shareinfo` that creates or sets the share. DSM 7.1 refuses a creation without an empty `name_org`."""
     share = change.share
     info: dict[str, Any] = {
         "name": share.name,
@@ -98,40 +102,43 @@ def to_shareinfo(change: Change) -> dict[str, Any]:
 
 
 def plan(current: Storage, desired: Sequence[Mapping[str, Any]]) -> list[Change]:
-    """What turns `current` into `desired`, deletions last.
+    """Return the changes that turn `current` into `desired`, deletions last.
 
-    Each wish has a `name`, optionally `state` (present, absent), `volume`, `delete_data` and the fields of Share; a
-    field that is missing or None is left as it is. Raises PlanError naming everything that cannot be done.
+    Each desired item has a `name`, optionally `state` (present, absent), `volume`, `delete_data` and the fields of
+    Share; a field that is missing or None is left as it is.
+
+    Raises:
+        PlanError: naming everything that cannot be done.
     """
     problems: list[str] = []
     changes: list[Change] = []
     seen: set[str] = set()
-    for wish in desired:
-        name = wish["name"]
+    for item in desired:
+        name = item["name"]
         if name in seen:
             problems.append(f"share {name} is listed twice. Keep one entry.")
             continue
         seen.add(name)
-        found = current.shares.get(name)
-        if wish.get("state", "present") == "absent":
-            if found is not None and wish.get("delete_data"):
-                changes.append(Change("delete", found))
-            elif found is not None:
+        existing = current.shares.get(name)
+        if item.get("state", "present") == "absent":
+            if existing is not None and item.get("delete_data"):
+                changes.append(Change("delete", existing))
+            elif existing is not None:
                 problems.append(
-                    f"share {name} is wanted absent, but DSM deletes its files with it. Save them, then set "
-                    "delete_data: true; or leave the share out of the list."
+                    f"share {name}: state is absent, but DSM deletes the files with the share. Save them, then set "
+                    "delete_data: true; or remove the share from the list."
                 )
             continue
-        wanted = {key: wish[key] for key in CHANGEABLE + AT_CREATION if wish.get(key) is not None}
-        volume = wish.get("volume")
-        if found is None:
+        wanted = {key: item[key] for key in CHANGEABLE + AT_CREATION if item.get(key) is not None}
+        volume = item.get("volume")
+        if existing is None:
             result = Share(name=name, volume=volume or "", **wanted)
             problems += _creation_problems(current, result)
             changes.append(Change("create", result, tuple(wanted)))
         else:
-            result = dataclasses.replace(found, **{key: wanted[key] for key in CHANGEABLE if key in wanted})
-            problems += _mismatches(found, volume, wanted)
-            fields = tuple(key for key in CHANGEABLE if getattr(found, key) != getattr(result, key))
+            result = dataclasses.replace(existing, **{key: wanted[key] for key in CHANGEABLE if key in wanted})
+            problems += _mismatches(existing, volume, wanted)
+            fields = tuple(key for key in CHANGEABLE if getattr(existing, key) != getattr(result, key))
             if fields:
                 changes.append(Change("update", result, fields))
         problems += _value_problems(current, result)
@@ -141,7 +148,7 @@ def plan(current: Storage, desired: Sequence[Mapping[str, Any]]) -> list[Change]
 
 
 def predict(current: Storage, changes: Sequence[Change]) -> Storage:
-    """The model of what DSM does with the changes; for check mode and for the tests of `plan`."""
+    """Return the state after the changes, for check mode and for the tests of `plan`."""
     shares = dict(current.shares)
     for change in changes:
         if change.action == "delete":
@@ -154,29 +161,33 @@ def predict(current: Storage, changes: Sequence[Change]) -> Storage:
 def _creation_problems(current: Storage, share: Share) -> list[str]:
     problems = []
     if not share.volume:
-        problems.append(f"share {share.name} does not exist, and no volume is given. Set volume, e.g. /volume1.")
+        problems.append(f"share {share.name} does not exist and has no volume. Set volume, e.g. /volume1.")
     elif share.volume not in current.volumes:
         known = ", ".join(sorted(current.volumes)) or "none"
-        problems.append(f"share {share.name}: the NAS has no volume {share.volume} (found: {known}). Correct volume.")
+        problems.append(
+            f"share {share.name}: the NAS has no volume {share.volume} (found: {known}). Set volume to one of these."
+        )
     if share.name.lower() in RESERVED or share.name.lower().startswith(("usbshare", "esatashare")):
-        problems.append(f"share {share.name}: DSM keeps that name for itself. Choose another name.")
+        problems.append(f"share {share.name}: DSM reserves this name. Use another name.")
     if share.compress and not share.cow:
         problems.append(f"share {share.name}: compress needs cow. Set cow: true as well.")
     return problems
 
 
-def _mismatches(found: Share, volume: str | None, wanted: Mapping[str, Any]) -> list[str]:
+def _mismatches(existing: Share, volume: str | None, wanted: Mapping[str, Any]) -> list[str]:
     problems = []
-    if volume and volume != found.volume:
+    if volume and volume != existing.volume:
         problems.append(
-            f"share {found.name} lies on {found.volume}, wanted on {volume}: this module does not move data. Move it "
-            "in Control Panel > Shared Folder, or correct volume."
+            f"share {existing.name} is on {existing.volume}, expected {volume}, and this module does not move "
+            "data. Move it in "
+            "Control Panel > Shared Folder, or set volume to the present one."
         )
     for key in AT_CREATION:
-        if key in wanted and wanted[key] != getattr(found, key):
+        if key in wanted and wanted[key] != getattr(existing, key):
             problems.append(
-                f"share {found.name} has {key} {getattr(found, key)}, wanted {wanted[key]}, which DSM sets only when a "
-                "share is made. Copy the data to a new share, or drop the wish."
+                f"share {existing.name} has {key} {getattr(existing, key)}, expected {wanted[key]}, which DSM "
+                "sets only when a "
+                f"share is created. Copy the data to a new share, or remove {key}."
             )
     return problems
 
@@ -186,7 +197,7 @@ def _value_problems(current: Storage, share: Share) -> list[str]:
     if len(share.description) > DESCRIPTION_LIMIT:
         length = len(share.description)
         problems.append(
-            f"share {share.name}: the description has {length} characters, DSM takes {DESCRIPTION_LIMIT}. Shorten it."
+            f"share {share.name}: the description has {length} characters, DSM accepts {DESCRIPTION_LIMIT}. Shorten it."
         )
     if share.recycle_bin_admin_only and not share.recycle_bin:
         problems.append(f"share {share.name}: recycle_bin_admin_only needs recycle_bin. Set recycle_bin: true as well.")
@@ -196,6 +207,6 @@ def _value_problems(current: Storage, share: Share) -> list[str]:
         if unsupported:
             problems.append(
                 f"share {share.name}: {', '.join(unsupported)} needs a btrfs volume, {share.volume} is {file_system}. "
-                "Drop the wish, or use a btrfs volume."
+                "Remove these options, or use a btrfs volume."
             )
     return problems

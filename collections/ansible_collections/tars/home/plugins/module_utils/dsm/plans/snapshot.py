@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which shares have to get another snapshot schedule or retention. Pure: no network, no Ansible."""
+"""Plan which shares get another snapshot schedule or retention. Pure: no network, no Ansible."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Optional
 from ..values import PlanError, boolean, integer, text
 
 WEEK = (0, 1, 2, 3, 4, 5, 6)
-# Other rhythms are stored and never come about.
+# DSM stores other intervals but never runs them.
 EVERY_HOURS = (1, 2, 3, 4, 6, 8, 12)
 EVERY_MINUTES = (5, 15, 30)
 PERIODS = ("hourly", "daily", "weekly", "monthly", "yearly")
@@ -20,7 +20,7 @@ _KEEP_NEWEST, _KEEP_BY_PERIOD = 20, 128
 
 @dataclass(frozen=True)
 class Schedule:
-    """When snapshots are made: on `weekdays` (0 is Sunday) at hour:minute, and repeated until `last_hour`."""
+    """When snapshots are taken: on `weekdays` (0 is Sunday) at hour:minute, and repeated until `last_hour`."""
 
     enabled: bool = False
     weekdays: tuple[int, ...] = WEEK
@@ -33,7 +33,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Retention:
-    """What stays: the `newest` N, or so many by period; all zero keeps everything."""
+    """Which snapshots are kept: the `newest` N, or a number for each period; all zero keeps everything."""
 
     newest: int = 0
     hourly: int = 0
@@ -55,7 +55,7 @@ class Snapshots:
 
 @dataclass(frozen=True)
 class Nas:
-    """`file_systems` maps each share to "btrfs" or "ext4"; `snapshots` holds the btrfs shares that are looked at."""
+    """`file_systems` maps each share to "btrfs" or "ext4"; `snapshots` holds the btrfs shares that were read."""
 
     file_systems: Mapping[str, str]
     snapshots: Mapping[str, Snapshots]
@@ -90,7 +90,7 @@ def _words(schedule: Schedule) -> str:
 
 
 def from_api(schedule: Mapping[str, Any], retention: Mapping[str, Any]) -> Snapshots:
-    """Answers of SYNO.Core.Share.Snapshot get_schedule and SYNO.DisasterRecovery.Retention get."""
+    """Return the settings of answers of Share.Snapshot get_schedule and DisasterRecovery.Retention get."""
     timing = schedule.get("schedule") or {}
     days = text(timing.get("week_name"))
     when = Schedule(
@@ -112,7 +112,7 @@ def from_api(schedule: Mapping[str, Any], retention: Mapping[str, Any]) -> Snaps
 
 
 def to_schedule(change: Change) -> dict[str, Any]:
-    """What set_schedule is sent; task -1 makes a schedule."""
+    """Return the parameters of set_schedule; task -1 creates a schedule."""
     schedule = change.schedule or change.before.schedule
     timing = {
         "date_type": 0,
@@ -132,7 +132,7 @@ def to_schedule(change: Change) -> dict[str, Any]:
 
 
 def to_retention(change: Change) -> dict[str, Any]:
-    """The whole record that Retention set replaces: what is not managed here goes back as it came."""
+    """Return the whole record for Retention set; unmanaged values are sent back unchanged."""
     kept = change.retention or change.before.retention
     policy = _KEEP_NEWEST if kept.newest else _KEEP_BY_PERIOD if kept != Retention() else 0
     periods = {f"adv{period.title()}": getattr(kept, period) for period in PERIODS}
@@ -148,36 +148,39 @@ def to_retention(change: Change) -> dict[str, Any]:
 
 
 def to_dict(nas: Nas) -> dict[str, Any]:
-    """Schedule and retention by share as plain data, for diffs and return values."""
+    """Return schedule and retention by share as plain data, for diffs and return values."""
     return {
         share: {
-            "schedule": {**dataclasses.asdict(found.schedule), "weekdays": list(found.schedule.weekdays)},
-            "retention": dataclasses.asdict(found.retention),
+            "schedule": {**dataclasses.asdict(snapshots.schedule), "weekdays": list(snapshots.schedule.weekdays)},
+            "retention": dataclasses.asdict(snapshots.retention),
         }
-        for share, found in sorted(nas.snapshots.items())
+        for share, snapshots in sorted(nas.snapshots.items())
     }
 
 
 def assume_created(current: Nas, desired: Sequence[Mapping[str, Any]]) -> tuple[Nas, list[str]]:
-    """For check mode: `current` with the wishes' missing shares as if made on btrfs, and their names."""
-    names = [wish["share"] for wish in desired if wish["share"] not in current.file_systems]
-    unborn = list(dict.fromkeys(names))
-    file_systems = {**current.file_systems, **dict.fromkeys(unborn, "btrfs")}
-    found = Nas(file_systems, {**current.snapshots, **dict.fromkeys(unborn, Snapshots())})
-    return found, [f"share {share}" for share in unborn]
+    """Return, for check mode, `current` with the missing shares added on btrfs, and their names."""
+    missing = [item["share"] for item in desired if item["share"] not in current.file_systems]
+    missing = list(dict.fromkeys(missing))
+    file_systems = {**current.file_systems, **dict.fromkeys(missing, "btrfs")}
+    assumed = Nas(file_systems, {**current.snapshots, **dict.fromkeys(missing, Snapshots())})
+    return assumed, [f"share {share}" for share in missing]
 
 
 def plan(current: Nas, desired: Sequence[Mapping[str, Any]]) -> list[Change]:
-    """What turns `current` into `desired`; retention is set before the schedule that fills it.
+    """Return the changes that turn `current` into `desired`; a retention is set before the schedule that fills it.
 
-    Each wish has a `share` and optionally `schedule` and `retention`, each whole: what is missing there or None is the
-    default. Raises PlanError naming everything that cannot be done.
+    Each desired item has a `share` and optionally a complete `schedule` and `retention`: a value that is missing in
+    these or None is the default.
+
+    Raises:
+        PlanError: naming everything that cannot be done.
     """
     problems: list[str] = []
     changes: list[Change] = []
     seen: set[str] = set()
-    for wish in desired:
-        share = wish["share"]
+    for item in desired:
+        share = item["share"]
         if share in seen:
             problems.append(f"share {share} is listed twice. Keep one entry.")
             continue
@@ -189,43 +192,43 @@ def plan(current: Nas, desired: Sequence[Mapping[str, Any]]) -> list[Change]:
         if file_system != "btrfs":
             problems.append(
                 f"share {share}: snapshots need a btrfs volume, found {file_system}. Move the share to a btrfs volume, "
-                "or drop the wish."
+                "or remove it from the list."
             )
             continue
-        found = current.snapshots[share]
-        if wish.get("retention") is not None:
-            kept = Retention(**_given(wish["retention"]))
+        existing = current.snapshots[share]
+        if item.get("retention") is not None:
+            kept = Retention(**_given(item["retention"]))
             problems += _retention_problems(share, kept)
-            if kept != found.retention:
-                changes.append(Change(share, found, retention=kept))
-        if wish.get("schedule") is not None:
-            when = _schedule(wish["schedule"])
+            if kept != existing.retention:
+                changes.append(Change(share, existing, retention=kept))
+        if item.get("schedule") is not None:
+            when = _schedule(item["schedule"])
             problems += _schedule_problems(share, when)
-            # How a schedule that is off was set does not matter.
-            if when != found.schedule and (when.enabled or found.schedule.enabled):
-                changes.append(Change(share, found, schedule=when))
+            # The settings of a schedule that is off do not matter.
+            if when != existing.schedule and (when.enabled or existing.schedule.enabled):
+                changes.append(Change(share, existing, schedule=when))
     if problems:
         raise PlanError(problems)
     return changes
 
 
 def predict(current: Nas, changes: Sequence[Change]) -> Nas:
-    """The model of what DSM does with the changes; for check mode and for the tests of `plan`."""
+    """Return the state after the changes, for check mode and for the tests of `plan`."""
     after = dict(current.snapshots)
     for change in changes:
-        found = after[change.share]
+        before = after[change.share]
         after[change.share] = dataclasses.replace(
-            found, schedule=change.schedule or found.schedule, retention=change.retention or found.retention
+            before, schedule=change.schedule or before.schedule, retention=change.retention or before.retention
         )
     return Nas(current.file_systems, after)
 
 
-def _given(wish: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in wish.items() if value is not None}
+def _given(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in item.items() if value is not None}
 
 
-def _schedule(wish: Mapping[str, Any]) -> Schedule:
-    given = {"enabled": True, **_given(wish)}
+def _schedule(item: Mapping[str, Any]) -> Schedule:
+    given = {"enabled": True, **_given(item)}
     if "weekdays" in given:
         given["weekdays"] = tuple(sorted(set(given["weekdays"])))
     repeated = given.get("every_hours") or given.get("every_minutes")
@@ -237,18 +240,20 @@ def _schedule(wish: Mapping[str, Any]) -> Schedule:
 def _schedule_problems(share: str, schedule: Schedule) -> list[str]:
     problems = []
     if not schedule.weekdays or not set(schedule.weekdays) <= set(WEEK):
-        problems.append(f"share {share}: weekdays are {list(schedule.weekdays)}. Give some of 0 (Sunday) to 6.")
+        problems.append(f"share {share}: invalid weekdays {list(schedule.weekdays)}: expected some of 0 (Sunday) to 6.")
     if not (0 <= schedule.hour <= 23 and 0 <= schedule.minute <= 59 and schedule.last_hour <= 23):
         problems.append(
-            f"share {share}: {schedule.hour}:{schedule.minute:02} until {schedule.last_hour} h is no time. Correct it."
+            f"share {share}: invalid schedule {schedule.hour:02}:{schedule.minute:02} until "
+            f"{schedule.last_hour}:00: expected "
+            "hours of 0 to 23 and minutes of 0 to 59."
         )
     if schedule.every_hours and schedule.every_minutes:
-        problems.append(f"share {share}: every_hours and every_minutes exclude each other. Drop one.")
+        problems.append(f"share {share}: every_hours and every_minutes exclude each other. Remove one.")
     for name, allowed in (("every_hours", EVERY_HOURS), ("every_minutes", EVERY_MINUTES)):
         value = getattr(schedule, name)
         if value and value not in allowed:
-            choices = ", ".join(str(each) for each in allowed)
-            problems.append(f"share {share}: DSM stores {name} {value} and never runs it. Choose of {choices}.")
+            choices = ", ".join(map(str, allowed))
+            problems.append(f"share {share}: DSM stores {name} {value} but never runs it. Use one of {choices}.")
     if schedule.every_minutes and schedule.minute:
         problems.append(f"share {share}: every_minutes needs minute 0, found {schedule.minute}. Set minute: 0.")
     return problems
@@ -258,7 +263,7 @@ def _retention_problems(share: str, kept: Retention) -> list[str]:
     values = dataclasses.asdict(kept)
     problems = []
     if min(values.values()) < 0:
-        problems.append(f"share {share}: a retention is below zero. Correct it.")
+        problems.append(f"share {share}: invalid retention {min(values.values())}: expected 0 or more.")
     if kept.newest and any(values[period] for period in PERIODS):
-        problems.append(f"share {share}: newest and a number by period exclude each other. Drop one.")
+        problems.append(f"share {share}: newest and a number by period exclude each other. Remove one.")
     return problems

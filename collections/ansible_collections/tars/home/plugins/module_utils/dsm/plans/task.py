@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which scheduled scripts of a NAS have to be made, changed or removed. Pure: no network, no Ansible."""
+"""Plan which scheduled scripts of a NAS to create, change or delete. Pure: no network, no Ansible."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ ROOT = "root"
 SCRIPT = "script"
 WEEK = (0, 1, 2, 3, 4, 5, 6)
 WEEKS = ("first", "second", "third", "fourth", "last")
-# What DSM's own page offers; other numbers are stored and never come about.
+# What DSM's own page offers; DSM stores other numbers but never runs them.
 EVERY_MINUTES = (1, 5, 10, 15, 20, 30)
 FREQUENCIES = {"daily": 1001, "weekly": 1002, "monthly": 1003}
-# A task of a single date, or of a kind that this client has no word for.
+# A task of a single date, or of a kind that this client does not know.
 OTHER = "other"
 
 
@@ -38,9 +38,10 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Task:
-    """`id` and `real_owner` are how DSM finds it; `record` is DSM's whole answer, since it takes tasks only whole.
+    """A scheduled task.
 
-    `notify_email` is "" while DSM sends nothing.
+    `id` and `real_owner` identify it for DSM; `record` is DSM's whole answer, since it accepts tasks only as a whole.
+    `notify_email` is empty while DSM sends nothing.
     """
 
     name: str
@@ -66,7 +67,7 @@ class Change:
 
     @property
     def as_root(self) -> bool:
-        """Whether it gives or takes the rights of root, for which DSM asks for the password once more."""
+        """Whether it gives or takes the rights of root, for which DSM requires the password once more."""
         return self.action != "delete" and ROOT in (self.task.owner, self.task.real_owner)
 
     def __str__(self) -> str:
@@ -86,6 +87,7 @@ class Change:
 
 
 def words(schedule: Schedule) -> str:
+    """Return a schedule in words."""
     if schedule.frequency == "daily":
         days = "daily"
     else:
@@ -100,7 +102,7 @@ def words(schedule: Schedule) -> str:
 
 
 def from_row(row: Mapping[str, Any]) -> Task:
-    """What SYNO.Core.TaskScheduler list says of a task, which is without script and schedule."""
+    """Return the task of a row of SYNO.Core.TaskScheduler list, which lacks script and schedule."""
     return Task(
         name=text(row.get("name")),
         owner=text(row.get("owner")),
@@ -112,7 +114,7 @@ def from_row(row: Mapping[str, Any]) -> Task:
 
 
 def from_api(row: Task, data: Mapping[str, Any]) -> Task:
-    """The task of `row` with what SYNO.Core.TaskScheduler get says of it."""
+    """Return the task of `row`, completed by the answer of SYNO.Core.TaskScheduler get."""
     extra = data.get("extra") or {}
     return dataclasses.replace(
         row,
@@ -129,7 +131,7 @@ def _schedule_from_api(data: Mapping[str, Any]) -> Schedule:
     frequency = OTHER if integer(data.get("date_type")) else frequencies.get(integer(data.get("repeat_date")), OTHER)
     weeks = data.get("monthly_week") or []
     if isinstance(weeks, str):
-        # Some clients store the list as text, and DSM hands it back as it came.
+        # Some clients store the list as text, which DSM returns unchanged.
         weeks = json.loads(weeks)
     days = text(data.get("week_day"))
     every_hours, every_minutes = integer(data.get("repeat_hour")), integer(data.get("repeat_min"))
@@ -147,7 +149,7 @@ def _schedule_from_api(data: Mapping[str, Any]) -> Schedule:
 
 
 def to_api(change: Change) -> dict[str, Any]:
-    """The parameters of create or set: the whole task, over what DSM has of it."""
+    """Return the parameters of create or set: the whole task, over what DSM has of it."""
     task, record = change.task, change.task.record
     schedule = task.schedule
     timing = {**(record.get("schedule") or {})}
@@ -183,53 +185,56 @@ def to_api(change: Change) -> dict[str, Any]:
 
 
 def to_dict(tasks: Sequence[Task]) -> dict[str, Any]:
-    """The tasks by name as plain data, for diffs and return values; of several with one name, the last."""
+    """Return the tasks by name as plain data, for diffs and return values; of several with one name, the last."""
     hidden = ("id", "real_owner", "record", "kind")
     return {
         task.name: {
-            **{each.name: getattr(task, each.name) for each in dataclasses.fields(task) if each.name not in hidden},
+            **{field.name: getattr(task, field.name) for field in dataclasses.fields(task) if field.name not in hidden},
             "schedule": {
                 **dataclasses.asdict(task.schedule),
                 "weekdays": list(task.schedule.weekdays),
                 "weeks": list(task.schedule.weeks),
             },
         }
-        for task in sorted(tasks, key=lambda each: each.name)
+        for task in sorted(tasks, key=lambda task: task.name)
     }
 
 
 def plain(script: str) -> str:
-    """A script as it is compared: lines end as on Linux, and nothing follows the last one."""
+    """Return a script in the form in which it is compared: Linux line ends, and no white space at the end."""
     return script.replace("\r\n", "\n").rstrip()
 
 
 def plan(current: Sequence[Task], desired: Sequence[Mapping[str, Any]], account: str) -> list[Change]:
-    """What turns `current` (every task of the NAS) into `desired`, whose tasks are told apart by their names.
+    """Return the changes that turn `current` (every task of the NAS) into `desired`; deletions come last.
 
-    What is None or missing in a wish stays as it is; a new task belongs to `account` unless said otherwise. Removals
-    come last. Raises PlanError naming everything that cannot be done.
+    Tasks are identified by their names. A value that is None or missing stays as it is; a new task belongs to `account`
+    unless it has an owner.
+
+    Raises:
+        PlanError: naming everything that cannot be done.
     """
     problems: list[str] = []
     changes: list[Change] = []
     seen: set[str] = set()
-    for wish in desired:
-        name = wish["name"]
+    for item in desired:
+        name = item["name"]
         if name in seen:
             problems.append(f"task {name!r} is listed twice. Keep one entry.")
             continue
         seen.add(name)
-        there = [task for task in current if task.name == name]
-        found = _problems(wish, there)
-        problems += found
-        if not found:
-            changes += _changes(wish, there[0] if there else None, account)
+        matching = [task for task in current if task.name == name]
+        task_problems = _problems(item, matching)
+        problems += task_problems
+        if not task_problems:
+            changes += _changes(item, matching[0] if matching else None, account)
     if problems:
         raise PlanError(problems)
     return sorted(changes, key=lambda change: change.action == "delete")
 
 
 def predict(current: Sequence[Task], changes: Sequence[Change]) -> list[Task]:
-    """The model of what DSM does with the changes; for check mode and for the tests of `plan`."""
+    """Return the state after the changes, for check mode and for the tests of `plan`."""
     after = {task.id if task.id >= 0 else task.name: task for task in current}
     for change in changes:
         key = change.task.id if change.task.id >= 0 else change.task.name
@@ -240,24 +245,25 @@ def predict(current: Sequence[Task], changes: Sequence[Change]) -> list[Task]:
     return list(after.values())
 
 
-def _changes(wish: Mapping[str, Any], found: Optional[Task], account: str) -> list[Change]:
-    if wish.get("state") == "absent":
-        return [Change("delete", found)] if found else []
-    names = [each.name for each in dataclasses.fields(Task) if each.compare and each.name not in ("name", "kind")]
-    given = {name: wish[name] for name in names if wish.get(name) is not None}
+def _changes(item: Mapping[str, Any], existing: Optional[Task], account: str) -> list[Change]:
+    if item.get("state") == "absent":
+        return [Change("delete", existing)] if existing else []
+    compared = [entry.name for entry in dataclasses.fields(Task) if entry.compare]
+    names = [name for name in compared if name not in ("name", "kind")]
+    given = {name: item[name] for name in names if item.get(name) is not None}
     if "script" in given:
         given["script"] = plain(given["script"])
     if "schedule" in given:
         given["schedule"] = _schedule(given["schedule"])
-    if found is None:
-        return [Change("create", Task(**{"name": wish["name"], "owner": account, **given}))]
-    wanted = dataclasses.replace(found, **given)
-    fields = tuple(name for name in names if getattr(found, name) != getattr(wanted, name))
+    if existing is None:
+        return [Change("create", Task(**{"name": item["name"], "owner": account, **given}))]
+    wanted = dataclasses.replace(existing, **given)
+    fields = tuple(name for name in names if getattr(existing, name) != getattr(wanted, name))
     return [Change("update", wanted, fields)] if fields else []
 
 
-def _schedule(wish: Mapping[str, Any]) -> Schedule:
-    given = {key: value for key, value in wish.items() if value is not None}
+def _schedule(item: Mapping[str, Any]) -> Schedule:
+    given = {key: value for key, value in item.items() if value is not None}
     if "weekdays" in given:
         given["weekdays"] = tuple(sorted(set(given["weekdays"])))
     given["weeks"] = _ordered(given.get("weeks", ()))
@@ -270,51 +276,52 @@ def _ordered(weeks: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in WEEKS if name in weeks)
 
 
-def _problems(wish: Mapping[str, Any], there: Sequence[Task]) -> list[str]:
-    name = wish["name"]
-    if len(there) > 1:
-        numbers = ", ".join(str(task.id) for task in there)
+def _problems(item: Mapping[str, Any], matching: Sequence[Task]) -> list[str]:
+    name = item["name"]
+    if len(matching) > 1:
+        numbers = ", ".join(str(task.id) for task in matching)
         return [
-            f"task {name!r}: the NAS has {len(there)} tasks of that name (numbers {numbers}), so it is unclear which "
-            "is meant. Rename or delete all but one in Control Panel > Task Scheduler."
+            f"task {name!r}: the NAS has {len(matching)} tasks of that name (numbers {numbers}), expected at most one. "
+            "Rename or delete all but one in Control Panel > Task Scheduler."
         ]
-    if there and there[0].kind != SCRIPT:
-        return [
-            f"task {name!r} is no script but of DSM's kind {there[0].kind!r}, which is not managed here. Choose "
-            "another name."
-        ]
-    if wish.get("state") == "absent":
+    if matching and matching[0].kind != SCRIPT:
+        return [f"task {name!r} has type {matching[0].kind!r}; only script tasks are supported. Use another name."]
+    if item.get("state") == "absent":
         return []
     problems = []
     if not name.strip() or len(name.splitlines()) != 1:
-        problems.append(f"task {name!r}: the name must be one line of text. Correct it.")
-    script = wish.get("script")
-    if script is None and not there:
-        problems.append(f"task {name!r} does not exist and has no script. Give script.")
+        problems.append(f"task {name!r}: invalid name: expected one line of text.")
+    script = item.get("script")
+    if script is None and not matching:
+        problems.append(f"task {name!r} does not exist and has no script. Set script.")
     if script is not None and not plain(script):
-        problems.append(f"task {name!r}: the script is empty. Give one, or state: absent.")
-    if wish.get("owner") == "":
-        problems.append(f"task {name!r}: owner is empty. Name the account that it runs as.")
-    if wish.get("schedule") is not None:
-        problems += [f"task {name!r}: {each}" for each in _schedule_problems(_schedule(wish["schedule"]))]
+        problems.append(f"task {name!r}: the script is empty. Set script, or state: absent.")
+    if item.get("owner") == "":
+        problems.append(f"task {name!r}: owner is empty. Set owner to the account that it runs as.")
+    if item.get("schedule") is not None:
+        problems += [f"task {name!r}: {problem}" for problem in _schedule_problems(_schedule(item["schedule"]))]
     return problems
 
 
 def _schedule_problems(schedule: Schedule) -> list[str]:
     problems = []
     if not schedule.weekdays or not set(schedule.weekdays) <= set(WEEK):
-        problems.append(f"weekdays are {list(schedule.weekdays)}. Give some of 0 (Sunday) to 6.")
+        problems.append(f"invalid weekdays {list(schedule.weekdays)}: expected some of 0 (Sunday) to 6.")
     elif schedule.frequency == "daily" and schedule.weekdays != WEEK:
-        problems.append("a daily task runs on every day. Drop weekdays, or set frequency: weekly.")
+        problems.append("a daily task runs on every day. Remove weekdays, or set frequency: weekly.")
     if (schedule.frequency == "monthly") != bool(schedule.weeks):
-        problems.append("weeks belong to frequency: monthly, which needs some. Give both or neither.")
+        problems.append("weeks and frequency: monthly need each other. Set both or neither.")
     if not (0 <= schedule.hour <= 23 and 0 <= schedule.minute <= 59 and schedule.last_hour <= 23):
-        problems.append(f"{schedule.hour}:{schedule.minute:02} until {schedule.last_hour} h is no time. Correct it.")
+        problems.append(
+            f"invalid schedule {schedule.hour:02}:{schedule.minute:02} until {schedule.last_hour}:00: expected "
+            "hours of 0 to 23 "
+            "and minutes of 0 to 59."
+        )
     if schedule.every_hours and schedule.every_minutes:
-        problems.append("every_hours and every_minutes exclude each other. Drop one.")
+        problems.append("every_hours and every_minutes exclude each other. Remove one.")
     if not 0 <= schedule.every_hours <= 23:
-        problems.append(f"every_hours is {schedule.every_hours}. Give 1 to 23.")
+        problems.append(f"invalid every_hours {schedule.every_hours}: expected 1 to 23.")
     if schedule.every_minutes and schedule.every_minutes not in EVERY_MINUTES:
-        choices = ", ".join(str(each) for each in EVERY_MINUTES)
-        problems.append(f"DSM does not offer every_minutes {schedule.every_minutes}. Choose of {choices}.")
+        choices = ", ".join(map(str, EVERY_MINUTES))
+        problems.append(f"invalid every_minutes {schedule.every_minutes}. Use one of {choices}.")
     return problems

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A NAS on loopback that says what a test tells it to, over TLS, and remembers what it was asked."""
+"""A scripted NAS on loopback: it gives the answers of a test over TLS and records the requests."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from hypothesis import settings
 
-# How long an example takes says more about the machine than about the code.
+# The duration of an example depends more on the machine than on the code.
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
 
@@ -101,7 +101,7 @@ def self_signed(path: Path, key_path: Path) -> None:
 
 @pytest.fixture
 def stranger(tmp_path: Path) -> str:
-    """The certificate of an authority that nobody here knows."""
+    """The certificate of an authority that no client trusts."""
     self_signed(tmp_path / "stranger.pem", tmp_path / "stranger.key")
     return str(tmp_path / "stranger.pem")
 
@@ -162,7 +162,7 @@ def nas(tls: tuple[ssl.SSLContext, Path]) -> Iterator[Nas]:
             return context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False), address
 
         def handle_error(self, request: Any, client_address: Any) -> None:
-            # A client that refuses the certificate ends the handshake; the test looks at the client.
+            # A client that refuses the certificate ends the handshake; the test checks the client.
             ...
 
     server = Server(("127.0.0.1", 0), Handler)
@@ -181,7 +181,7 @@ def connect(nas: Nas) -> Callable[..., Client]:
         if not endpoint:
             endpoint = {"fingerprint": nas.fingerprint}
         store = SessionStore(str(session_file) if session_file else None)
-        there = Endpoint("localhost", nas.port, timeout_s=10, **endpoint)
-        return Client(Transport(there), store, "tars-admin", password, sleep=nas.slept.append)
+        nas_endpoint = Endpoint("localhost", nas.port, timeout_s=10, **endpoint)
+        return Client(Transport(nas_endpoint), store, "tars-admin", password, sleep=nas.slept.append)
 
     return connect

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The household's authority. What it makes is judged by openssl; what has to be made anew, by a table."""
+"""The certificate authority: openssl verifies its certificates, a table the reasons to issue one again."""
 
 import dataclasses
 import shutil
@@ -45,12 +45,12 @@ def opened(folder: Path) -> authority_files.Root:
     return root
 
 
-def signed(folder: Path, name: str, wish: Desired, above: Any = None) -> Path:
+def signed(folder: Path, name: str, desired: Desired, above: Any = None) -> Path:
     """A certificate of a new key, whatever the authority's limits say."""
     certificate, key = above or (opened(folder).certificate, opened(folder).key)
     path = folder / f"{name}.pem"
     private = authority.make_key("root")
-    path.write_bytes(authority.issue(certificate, key, private.public_key(), name, wish, NOW))
+    path.write_bytes(authority.issue(certificate, key, private.public_key(), name, desired, NOW))
     (folder / f"{name}.key").write_bytes(authority.key_pem(private))
     return path
 
@@ -75,27 +75,27 @@ def test_the_root_is_limited_to_the_zone_and_the_network(made: Path) -> None:
     assert after == ["Permitted:", "DNS:home.arpa", "IP:10.77.0.0/255.255.255.0", *outside], shown
 
 
-@pytest.mark.parametrize("wish", [NAS, Desired("server", scope(["home.arpa"], ["10.77.0.254"]), 1)])
-def test_a_server_of_the_household_is_vouched_for(folder: Path, wish: Desired) -> None:
-    judged = verified(folder, signed(folder, "server", wish))
-    assert judged.returncode == 0, judged.stderr
+@pytest.mark.parametrize("desired", [NAS, Desired("server", scope(["home.arpa"], ["10.77.0.254"]), 1)])
+def test_a_server_of_the_household_is_accepted(folder: Path, desired: Desired) -> None:
+    verification = verified(folder, signed(folder, "server", desired))
+    assert verification.returncode == 0, verification.stderr
 
 
 @pytest.mark.parametrize(
-    "wish",
+    "desired",
     [
         Desired("server", scope(["bank.example"], ["10.77.0.20"]), 397),
         Desired("server", scope(["nothome.arpa"], ["10.77.0.20"]), 397),
         Desired("server", scope(["nas.home.arpa"], ["192.0.2.1"]), 397),
         Desired("server", scope(["nas.home.arpa"], ["fd00::1"]), 397),
     ],
-    ids=lambda wish: str(wish.scope),
+    ids=lambda desired: str(desired.scope),
 )
-def test_a_server_outside_is_refused_by_others_and_not_issued(folder: Path, wish: Desired) -> None:
-    judged = verified(folder, signed(folder, "outside", wish))
-    assert judged.returncode != 0 and "subtree violation" in judged.stderr.lower(), judged.stderr
+def test_a_server_outside_is_refused_by_others_and_not_issued(folder: Path, desired: Desired) -> None:
+    verification = verified(folder, signed(folder, "outside", desired))
+    assert verification.returncode != 0 and "subtree violation" in verification.stderr.lower(), verification.stderr
     with pytest.raises(AuthorityError, match=r"inside those of the authority, home\.arpa, 10\.77\.0\.0/24"):
-        authority_files.Issued(str(folder), "outside", wish).reasons(opened(folder), NOW)
+        authority_files.Issued(str(folder), "outside", desired).reasons(opened(folder), NOW)
 
 
 def test_an_issuer_signs_for_itself_and_for_nobody_else(folder: Path) -> None:
@@ -106,36 +106,36 @@ def test_an_issuer_signs_for_itself_and_for_nobody_else(folder: Path) -> None:
     assert "permitted subtree" in verified(folder, signed(folder, "nas", NAS, above), issuer).stderr
     below = signed(folder, "below", DESKTOP, above)
     deeper = authority.load(below.read_bytes()), authority.load_key((folder / "below.key").read_bytes())
-    judged = verified(folder, signed(folder, "deep", Desired("server", DESKTOP.scope, 30), deeper), issuer, below)
-    assert "path length" in judged.stderr, judged
+    verification = verified(folder, signed(folder, "deep", Desired("server", DESKTOP.scope, 30), deeper), issuer, below)
+    assert "path length" in verification.stderr, verification
 
 
 def test_issued_once_and_again_only_for_a_reason(folder: Path) -> None:
-    one, root = authority_files.Issued(str(folder), "nas", NAS), opened(folder)
-    assert set(one.reasons(root, NOW)) == {"it does not exist", "its key does not exist"}
-    one.issue(root, NOW)
-    assert one.reasons(root, NOW) == ()
-    assert stat.S_IMODE(Path(one.key_path).stat().st_mode) == 0o600
-    assert verified(folder, Path(one.path)).returncode == 0
-    key, first = Path(one.key_path).read_bytes(), one.pem
+    issued, root = authority_files.Issued(str(folder), "nas", NAS), opened(folder)
+    assert set(issued.reasons(root, NOW)) == {"it does not exist", "its key does not exist"}
+    issued.issue(root, NOW)
+    assert issued.reasons(root, NOW) == ()
+    assert stat.S_IMODE(Path(issued.key_path).stat().st_mode) == 0o600
+    assert verified(folder, Path(issued.path)).returncode == 0
+    key, first = Path(issued.key_path).read_bytes(), issued.pem
     late = NOW + timedelta(days=NAS.days * 2 / 3 + 1)
-    assert "less than a third" in " ".join(one.reasons(root, late))
-    one.issue(root, late)
-    assert one.reasons(root, late) == () and one.pem != first
-    assert Path(one.key_path).read_bytes() == key, "a renewal must not change the key"
+    assert "less than a third" in " ".join(issued.reasons(root, late))
+    issued.issue(root, late)
+    assert issued.reasons(root, late) == () and issued.pem != first
+    assert Path(issued.key_path).read_bytes() == key, "a renewal must not change the key"
 
 
 @pytest.mark.parametrize(
     "harm", [lambda path: path.unlink(), lambda path: path.write_text("-----BEGIN"), lambda path: path.write_text("")]
 )
 @pytest.mark.parametrize("part", ["nas.pem", "nas.key"])
-def test_what_was_lost_or_damaged_is_issued_anew(folder: Path, harm: Any, part: str) -> None:
-    one, root = authority_files.Issued(str(folder), "nas", NAS), opened(folder)
-    one.issue(root, NOW)
+def test_what_was_lost_or_damaged_is_issued_again(folder: Path, harm: Any, part: str) -> None:
+    issued, root = authority_files.Issued(str(folder), "nas", NAS), opened(folder)
+    issued.issue(root, NOW)
     harm(folder / "issued" / part)
-    assert one.reasons(root, NOW)
-    one.issue(root, NOW)
-    assert one.reasons(root, NOW) == ()
+    assert issued.reasons(root, NOW)
+    issued.issue(root, NOW)
+    assert issued.reasons(root, NOW) == ()
 
 
 def test_of_a_request_only_the_key_counts(folder: Path) -> None:
@@ -155,25 +155,25 @@ def test_of_a_request_only_the_key_counts(folder: Path) -> None:
     ]
     root = opened(folder)
     for request in requests:
-        one = authority_files.Issued(str(folder), "desktop", DESKTOP, request)
-        assert one.reasons(root, NOW)
-        one.issue(root, NOW)
-        assert one.reasons(root, NOW) == ()
-    assert authority.read(one.pem, root.certificate).scope == DESKTOP.scope
-    assert "bank" not in openssl("x509", "-in", one.path, "-noout", "-text").stdout
-    assert not Path(one.key_path).exists()
+        issued = authority_files.Issued(str(folder), "desktop", DESKTOP, request)
+        assert issued.reasons(root, NOW)
+        issued.issue(root, NOW)
+        assert issued.reasons(root, NOW) == ()
+    assert authority.read(issued.pem, root.certificate).scope == DESKTOP.scope
+    assert "bank" not in openssl("x509", "-in", issued.path, "-noout", "-text").stdout
+    assert not Path(issued.key_path).exists()
     # Check mode, where the machine has no key yet.
     assert authority_files.Issued(str(folder), "desktop", DESKTOP, "").reasons(root, NOW) == ()
     with pytest.raises(AuthorityError, match="certificate signing request"):
-        dataclasses.replace(one, request="nonsense").reasons(root, NOW)
+        dataclasses.replace(issued, request="nonsense").reasons(root, NOW)
 
 
-FOUND = authority.Certificate("server", NAS.scope, "key", True, NOW, NOW + timedelta(days=397))
+CURRENT = authority.Certificate("server", NAS.scope, "key", True, NOW, NOW + timedelta(days=397))
 LIMIT = NOW + timedelta(days=3650)
 
 
 @pytest.mark.parametrize(
-    ("found", "later", "wanted"),
+    ("changes", "later", "part"),
     [
         ({}, 0, None),
         ({}, 264, None),
@@ -187,18 +187,18 @@ LIMIT = NOW + timedelta(days=3650)
         ({"end": LIMIT}, 3640, None),
     ],
 )
-def test_reasons(found: dict[str, Any], later: int, wanted: str | None) -> None:
-    certificate = dataclasses.replace(FOUND, **found)
+def test_reasons(changes: dict[str, Any], later: int, part: str | None) -> None:
+    certificate = dataclasses.replace(CURRENT, **changes)
     why = authority.reasons(certificate, NAS, "key", LIMIT, NOW + timedelta(days=later))
-    assert (wanted is None and not why) or (wanted is not None and len(why) == 1 and wanted in why[0]), why
+    assert (part is None and not why) or (part is not None and len(why) == 1 and part in why[0]), why
 
 
 def test_nothing_outlasts_the_authority(folder: Path) -> None:
     root, late = opened(folder), NOW + timedelta(days=3600)
-    one = authority_files.Issued(str(folder), "nas", NAS)
-    one.issue(root, late)
-    assert authority.load(one.pem).not_valid_after_utc == root.certificate.not_valid_after_utc
-    assert one.reasons(root, late + timedelta(days=49)) == ()
+    issued = authority_files.Issued(str(folder), "nas", NAS)
+    issued.issue(root, late)
+    assert authority.load(issued.pem).not_valid_after_utc == root.certificate.not_valid_after_utc
+    assert issued.reasons(root, late + timedelta(days=49)) == ()
 
 
 def lose_key(folder: Path) -> None:
@@ -222,7 +222,7 @@ def no_passphrase(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("harm", "said"),
+    ("harm", "part"),
     [
         (lose_key, "root.key: expected both parts"),
         (lose_certificate, "root.pem: expected both parts"),
@@ -231,15 +231,15 @@ def no_passphrase(folder: Path) -> None:
         (no_passphrase, "root.key: expected an encrypted key"),
     ],
 )
-def test_a_damaged_authority_is_said_and_left_alone(folder: Path, harm: Any, said: str) -> None:
+def test_a_damaged_authority_is_reported_and_left_alone(folder: Path, harm: Any, part: str) -> None:
     harm(folder)
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    with pytest.raises(AuthorityError) as told:
+    with pytest.raises(AuthorityError) as caught:
         opened(folder)
-    assert said in str(told.value) and PASSPHRASE not in str(told.value)
+    assert part in str(caught.value) and PASSPHRASE not in str(caught.value)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
-def test_an_authority_whose_time_is_over_is_said(made: Path) -> None:
+def test_an_authority_whose_time_is_over_is_reported(made: Path) -> None:
     with pytest.raises(AuthorityError, match="expected a valid authority"):
         authority_files.open_root(str(made), PASSPHRASE, NOW + timedelta(days=3651))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Optional
 
 import pytest
@@ -93,7 +93,7 @@ def test_a_yes_without_effect_is_a_failure_and_no_change() -> None:
     assert (caught.value.changed, caught.value.done) == (False, [])
 
 
-def test_what_was_done_before_a_failure_is_told() -> None:
+def test_what_was_done_before_a_failure_is_reported() -> None:
     with pytest.raises(Incomplete, match="refused") as caught:
         Box(lambda change, n: DsmError("refused") if n == 2 else None).run()
     assert (caught.value.changed, caught.value.done) == (True, ["a"])
@@ -108,7 +108,7 @@ def test_what_is_taken_back_after_a_failure_was_never_changed() -> None:
 
 def test_what_cannot_be_read_back_is_not_claimed() -> None:
     box = Box(lambda change, n: ConnectionLost("lost."))
-    reads = iter([set()])
+    reads: Iterator[set[str]] = iter([set()])
 
     def read() -> set[str]:
         for state in reads:

@@ -96,7 +96,7 @@ def test_a_refused_login_is_not_tried_again(nas: Nas, connect: Connect, code: in
     assert len(nas.asked("SYNO.API.Auth.login")) == 1
 
 
-def test_a_wrong_password_says_why_there_is_no_second_try(nas: Nas, connect: Connect) -> None:
+def test_a_wrong_password_is_not_tried_again(nas: Nas, connect: Connect) -> None:
     nas.answers["SYNO.API.Auth.login"] = [400]
     with connect() as client, pytest.raises(ApiError, match=r"password is wrong.*auto block"):
         info(client)
@@ -135,7 +135,7 @@ def test_2370_is_repeated_only_where_the_caller_knows_the_share(nas: Nas, connec
     call = Call("SYNO.Core.FileServ.NFS", "save", 1)
     nas.answers["SYNO.Core.FileServ.NFS.save"] = [2370, 2370, {}]
     with connect() as client:
-        with pytest.raises(ApiError, match="the share is not there"):
+        with pytest.raises(ApiError, match="the share does not exist or is not ready yet"):
             client.write(call)
         client.write(call, busy=frozenset({2370}))
     assert nas.slept == [PAUSES_S[0]]
@@ -162,7 +162,7 @@ def test_an_outdated_table_of_versions_is_asked_again(nas: Nas, connect: Connect
     assert len(nas.asked("SYNO.API.Info.query")) == 2
 
 
-def test_one_question_tells_about_all_apis(nas: Nas, connect: Connect) -> None:
+def test_one_request_asks_for_all_apis(nas: Nas, connect: Connect) -> None:
     with connect() as client:
         info(client)
         create(client)
@@ -177,11 +177,11 @@ def test_one_question_tells_about_all_apis(nas: Nas, connect: Connect) -> None:
 
 def test_details_of_an_error_are_shown(nas: Nas, connect: Connect) -> None:
     error = ApiError("SYNO.Core.Share", "list", 120, {"name": "additional", "reason": "type"}, "share docs")
-    assert "share docs: a parameter has a value that DSM does not take (code 120" in str(error)
+    assert "share docs: a parameter has a value that DSM does not accept (code 120" in str(error)
     assert "{'name': 'additional', 'reason': 'type'}" in str(error)
 
 
-def test_a_nas_that_is_off_is_said_at_once(connect: Connect, nas: Nas) -> None:
+def test_a_nas_that_is_off_is_reported_at_once(connect: Connect, nas: Nas) -> None:
     client = connect()
     client.link.transport = Transport(Endpoint("localhost", 1, nas.fingerprint))
     with client, pytest.raises(Unreachable, match=r"https://localhost:1 does not answer .*NAS is on"):
@@ -271,7 +271,7 @@ def test_changes_wait_for_one_another(nas: Nas, connect: Connect, tmp_path: Path
     assert os.path.exists(f"{file}.lock")
 
 
-def test_values_are_json_where_the_api_says_so() -> None:
+def test_values_are_json_where_the_api_has_a_request_format() -> None:
     assert encode({"name": "x", "list": ["a"], "on": True, "n": 3}, True) == {
         "name": '"x"',
         "list": '["a"]',

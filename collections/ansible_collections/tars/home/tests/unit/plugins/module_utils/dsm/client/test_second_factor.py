@@ -34,7 +34,7 @@ def test_a_secret_is_taken_as_people_copy_it() -> None:
     expected = one_time_code("JBSWY3DPEHPK3PXPJA", 1)
     assert one_time_code("jbsw y3dp-ehpk 3pxp ja======", 1) == expected
     for wrong in ("", "123456", "not a secret!"):
-        with pytest.raises(DsmError, match="otp_secret is no base32 secret") as caught:
+        with pytest.raises(DsmError, match="invalid otp_secret: expected a base32 secret") as caught:
             one_time_code(wrong, 1)
         assert not wrong or wrong not in str(caught.value)
 
@@ -44,7 +44,7 @@ class Time:
 
     def __init__(self) -> None:
         self.now = 1111111109.0
-        self.told: list[str] = []
+        self.reported: list[str] = []
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
@@ -62,7 +62,7 @@ def guarded(connect: Connect, tmp_path: Path, time: Time) -> Callable[..., Clien
     def client(secret: str | None = SECRET, session_file: Path | None = None) -> Client:
         client = connect(session_file)
         file = str(tmp_path / "keys" / "device.json")
-        factor = SecondFactor("tars-admin", secret, file, time.sleep, time.told.append, lambda: time.now)
+        factor = SecondFactor("tars-admin", secret, file, time.sleep, time.reported.append, lambda: time.now)
         client.link.second_factor = factor
         return client
 
@@ -104,9 +104,9 @@ def test_a_code_is_never_sent_twice(nas: Nas, guarded: Any, time: Time) -> None:
         info(guarded())
     codes = [fields["otp_code"] for fields in sent(nas)]
     assert codes == [one_time_code(SECRET, 1111111109 // 30 + later) for later in range(3)]
-    assert time.told == [
-        "waited 1 s for the next 2-factor code, since DSM takes each of them once",
-        "waited 30 s for the next 2-factor code, since DSM takes each of them once",
+    assert time.reported == [
+        "waited 1 s for the next 2-factor code, since DSM accepts each of them once",
+        "waited 30 s for the next 2-factor code, since DSM accepts each of them once",
     ]
 
 
@@ -122,7 +122,7 @@ def test_a_clock_that_was_wrong_does_not_wait_for_ever(nas: Nas, guarded: Any, t
     info(guarded())
     time.now -= 86400
     info(guarded())
-    assert (time.told, len(sent(nas))) == ([], 2)
+    assert (time.reported, len(sent(nas))) == ([], 2)
 
 
 @pytest.mark.parametrize("code", [403, 404])
@@ -131,7 +131,7 @@ def test_a_device_that_the_nas_forgot_is_removed_and_a_code_sent_by_the_next_run
 ) -> None:
     nas.answers[LOGIN] = [{"sid": "s", "device_id": "old"}, code, {"sid": "t", "device_id": "new"}, {"sid": "u"}]
     info(guarded())
-    with pytest.raises(DsmError, match=rf"code {code} .*device file .*device.json was what DSM refused.*run again"):
+    with pytest.raises(DsmError, match=rf"code {code} .*rejected the token in device file .*device.json.*run again"):
         info(guarded())
     assert len(sent(nas)) == 2, "no second login in this run"
     info(guarded())
@@ -164,7 +164,7 @@ def test_a_session_lost_in_a_play_is_renewed_with_another_code(nas: Nas, guarded
     assert len({fields["otp_code"] for fields in sent(nas)}) == 2
 
 
-def test_without_a_secret_the_next_step_is_told(nas: Nas, guarded: Any) -> None:
+def test_without_a_secret_the_next_step_is_named(nas: Nas, guarded: Any) -> None:
     nas.answers[LOGIN] = [403]
     with pytest.raises(ApiError, match="Set otp_secret and device_file"):
         info(guarded(secret=None))
@@ -174,7 +174,7 @@ def test_without_a_secret_the_next_step_is_told(nas: Nas, guarded: Any) -> None:
 def test_the_secret_needs_a_file(tmp_path: Path) -> None:
     with pytest.raises(DsmError, match="otp_secret needs device_file"):
         SecondFactor("tars-admin", SECRET)
-    with pytest.raises(DsmError, match="otp_secret is no base32"):
+    with pytest.raises(DsmError, match="invalid otp_secret: expected a base32"):
         SecondFactor("tars-admin", "123456", str(tmp_path / "file"))
 
 

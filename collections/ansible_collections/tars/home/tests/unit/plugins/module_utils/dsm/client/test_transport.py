@@ -54,15 +54,15 @@ def test_an_unknown_authority_gets_nothing(nas: Nas, connect: Connect) -> None:
     assert nas.requests == []
 
 
-def test_without_any_proof_all_that_was_found_is_said(nas: Nas, connect: Connect, stranger: str) -> None:
+def test_without_any_proof_every_failed_one_is_reported(nas: Nas, connect: Connect, stranger: str) -> None:
     with connect(ca_path=stranger, fingerprint=OTHER) as client, pytest.raises(Untrusted) as caught:
         info(client)
-    for words in (nas.fingerprint, f"{stranger} does not vouch for it (self", f"the expected one is {OTHER}"):
+    for words in (nas.fingerprint, f"{stranger} does not verify it (self", f"the expected one is {OTHER}"):
         assert words in str(caught.value)
     assert nas.requests == []
 
 
-def test_an_authority_that_is_still_to_be_made_is_said(nas: Nas, connect: Connect, tmp_path: Path) -> None:
+def test_an_authority_file_that_does_not_exist_yet_is_reported(nas: Nas, connect: Connect, tmp_path: Path) -> None:
     file = tmp_path / "ca.pem"
     with (
         connect(ca_path=str(file), fingerprint=OTHER) as client,
@@ -72,7 +72,7 @@ def test_an_authority_that_is_still_to_be_made_is_said(nas: Nas, connect: Connec
     assert nas.requests == []
 
 
-def test_a_known_authority_vouches_for_the_right_name_only(nas: Nas, connect: Connect) -> None:
+def test_a_certificate_authority_verifies_the_right_name_only(nas: Nas, connect: Connect) -> None:
     with connect(ca_path=nas.certificate) as client:
         client.link.transport = Transport(Endpoint("127.0.0.1", nas.port, OTHER, nas.certificate))
         with pytest.raises(Untrusted, match="IP address mismatch"):
@@ -93,14 +93,14 @@ def test_an_authority_file_that_is_none_is_explained(connect: Connect, tmp_path:
     file = tmp_path / "ca.pem"
     if content is not None:
         file.write_text(content)
-    with connect(ca_path=str(file)) as client, pytest.raises(DsmError, match="Correct ca_path"):
+    with connect(ca_path=str(file)) as client, pytest.raises(DsmError, match="Set ca_path"):
         info(client)
 
 
 def test_a_torn_authority_file_is_explained_beside_a_fingerprint(nas: Nas, connect: Connect, tmp_path: Path) -> None:
     (tmp_path / "ca.pem").touch()
     endpoint = {"ca_path": str(tmp_path / "ca.pem"), "fingerprint": nas.fingerprint}
-    with connect(**endpoint) as client, pytest.raises(DsmError, match="Correct ca_path"):
+    with connect(**endpoint) as client, pytest.raises(DsmError, match="Set ca_path"):
         info(client)
 
 

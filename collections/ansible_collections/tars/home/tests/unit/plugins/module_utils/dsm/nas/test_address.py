@@ -24,12 +24,12 @@ DEADLINE_S = 10
 
 
 def course(serial: str, **seen: Sequence[Port | None]) -> Ports:
-    """The ports at the end, where `new` and `old` list what one look after the other finds; the last one stays."""
+    """The ports at the end, where `new` and `old` list what successive observations find; the last one stays."""
     places = {"new": NEW.ip, "old": OLD.ip}
     script = {places[name]: list(ports) for name, ports in seen.items()}
     now = 0.0
 
-    def look(address: str) -> View:
+    def observe(address: str) -> View:
         left = script[address]
         port = left.pop(0) if len(left) > 1 else left[0]
         if port is None:
@@ -40,8 +40,8 @@ def course(serial: str, **seen: Sequence[Port | None]) -> Ports:
         nonlocal now
         now += seconds
 
-    wish = Desired(NEW.ip, 24)
-    return settle(look, Change(OLD, NEW), wish, "A1", NEW.ip, OLD.ip, DEADLINE_S, sleep, lambda: now)
+    desired = Desired(NEW.ip, 24)
+    return settle(observe, Change(OLD, NEW), desired, "A1", NEW.ip, OLD.ip, DEADLINE_S, sleep, lambda: now)
 
 
 def test_it_comes_after_a_while() -> None:
@@ -54,7 +54,7 @@ def test_it_answers_before_its_settings_are_there() -> None:
 
 
 @pytest.mark.parametrize(
-    ("serial", "new", "old", "changed", "said"),
+    ("serial", "new", "old", "changed", "parts"),
     [
         (
             "A1",
@@ -69,11 +69,11 @@ def test_it_answers_before_its_settings_are_there() -> None:
         ("A1", [GONE], [replace(OLD, use_dhcp=False)], True, ["its eth0 is 10.77.0.120 (static)"]),
     ],
 )
-def test_what_is_known_is_said(
-    serial: str, new: Sequence[Port | None], old: Sequence[Port | None], changed: bool, said: list[str]
+def test_the_message_reports_what_is_known(
+    serial: str, new: Sequence[Port | None], old: Sequence[Port | None], changed: bool, parts: list[str]
 ) -> None:
     with pytest.raises(Incomplete) as caught:
         course(serial, new=new, old=old)
     assert bool(caught.value.done) is changed
-    for part in said:
+    for part in parts:
         assert part in str(caught.value)

@@ -42,7 +42,7 @@ def directories(draw: st.DrawFn) -> Directory:
 
 
 STATES = st.sampled_from(["present", "present", "absent"])
-USER_WISHES = st.fixed_dictionaries(
+DESIRED_USERS = st.fixed_dictionaries(
     {
         "name": USERS,
         "state": STATES,
@@ -53,14 +53,14 @@ USER_WISHES = st.fixed_dictionaries(
         "groups": optional(BELONGING),
     }
 )
-GROUP_WISHES = st.fixed_dictionaries({"name": GROUPS, "state": STATES, "description": optional(st.text(max_size=3))})
+DESIRED_GROUPS = st.fixed_dictionaries({"name": GROUPS, "state": STATES, "description": optional(st.text(max_size=3))})
 
 
-def unique(wishes: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[list[dict[str, Any]]]:
-    return st.lists(wishes, unique_by=lambda wish: str(wish["name"]))
+def unique(desired_items: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[list[dict[str, Any]]]:
+    return st.lists(desired_items, unique_by=lambda item: str(item["name"]))
 
 
-@given(directories(), unique(USER_WISHES), unique(GROUP_WISHES))
+@given(directories(), unique(DESIRED_USERS), unique(DESIRED_GROUPS))
 def test_a_second_plan_is_empty_and_nobody_else_is_touched(
     current: Directory, users: list[dict[str, Any]], groups: list[dict[str, Any]]
 ) -> None:
@@ -72,15 +72,15 @@ def test_a_second_plan_is_empty_and_nobody_else_is_touched(
     after = predict(current, changes)
     written = [change.user.name for change in changes if isinstance(change, UserChange)]
     assert plan(after, users, groups, OWN, written) == []
-    gone = {wish["name"] for wish in groups if wish["state"] == "absent"}
-    for name in current.users.keys() - {wish["name"] for wish in users}:
+    gone = {item["name"] for item in groups if item["state"] == "absent"}
+    for name in current.users.keys() - {item["name"] for item in users}:
         kept = set(current.users[name].groups) - gone
         assert (after.users[name].description, set(after.users[name].groups)) == (current.users[name].description, kept)
     assert OWN not in written
     assert not BUILT_IN_USERS & (current.users.keys() - after.users.keys())
-    for wish in users:
-        if wish["state"] == "present" and wish["groups"] is not None:
-            assert set(after.users[wish["name"]].groups) == set(wish["groups"])
+    for item in users:
+        if item["state"] == "present" and item["groups"] is not None:
+            assert set(after.users[item["name"]].groups) == set(item["groups"])
 
 
 def test_a_password_is_sent_and_never_shown() -> None:

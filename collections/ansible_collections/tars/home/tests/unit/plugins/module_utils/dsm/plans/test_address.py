@@ -32,27 +32,27 @@ PORTS = st.builds(
     gateway=st.just("") | ADDRESSES,
     vlan=st.booleans(),
 )
-WISHES = st.builds(
+DESIRED = st.builds(
     Desired, ADDRESSES, st.integers(0, 32), st.none() | st.just("") | ADDRESSES, st.sampled_from(["", "eth0", "eth1"])
 )
 
 
-@given(st.lists(PORTS, max_size=2), WISHES, st.booleans())
+@given(st.lists(PORTS, max_size=2), DESIRED, st.booleans())
 def test_a_second_plan_is_empty_and_what_is_asked_for_is_what_comes(
-    listed: list[Port], wish: Desired, may_move: bool
+    listed: list[Port], desired: Desired, may_move: bool
 ) -> None:
     ports = {port.name: port for port in listed}
-    place = Place(next(iter(ports), ""), wish.address, may_move)
+    place = Place(next(iter(ports), ""), desired.address, may_move)
     try:
-        changes = plan(ports, wish, place)
+        changes = plan(ports, desired, place)
     except PlanError as error:
         assert error.problems
         return
     after = predict(ports, changes)
-    assert plan(after, wish, place) == []
-    port = after[wish.interface or place.carrier]
-    assert (port.use_dhcp, port.ip) == (False, wish.address)
-    assert ipaddress.IPv4Interface(f"{port.ip}/{port.mask}").network.prefixlen == wish.prefix
+    assert plan(after, desired, place) == []
+    port = after[desired.interface or place.carrier]
+    assert (port.use_dhcp, port.ip) == (False, desired.address)
+    assert ipaddress.IPv4Interface(f"{port.ip}/{port.mask}").network.prefixlen == desired.prefix
     assert may_move or not any(change.port.name == place.carrier for change in changes)
     for change in changes:
         sent = to_api(change)
@@ -61,7 +61,7 @@ def test_a_second_plan_is_empty_and_what_is_asked_for_is_what_comes(
 
 
 @pytest.mark.parametrize(
-    "wish",
+    "desired",
     [
         Desired("10.77.0", 24),
         Desired("10.77.0.0", 24),
@@ -74,9 +74,11 @@ def test_a_second_plan_is_empty_and_what_is_asked_for_is_what_comes(
     ],
     ids=str,
 )
-def test_an_address_no_machine_can_have_is_refused(wish: Desired) -> None:
+def test_an_address_no_machine_can_have_is_refused(desired: Desired) -> None:
     with pytest.raises(PlanError, match=r"prefix|address"):
-        plan({"eth0": Port("eth0", True, "10.77.0.120", "255.255.255.0")}, wish, Place("eth0", wish.address, True))
+        plan(
+            {"eth0": Port("eth0", True, "10.77.0.120", "255.255.255.0")}, desired, Place("eth0", desired.address, True)
+        )
 
 
 WANTED, BEFORE = "10.77.0.20", "10.77.0.120"
@@ -87,7 +89,7 @@ WANTED, BEFORE = "10.77.0.20", "10.77.0.120"
     [
         (Sighting(WANTED, NAS, "A1"), None, WANTED),
         (Sighting(WANTED, SILENT), Sighting(BEFORE, NAS, "A1"), BEFORE),
-        (Sighting(WANTED, SILENT), None, "found_at does not say"),
+        (Sighting(WANTED, SILENT), None, "found_at is not set"),
         (Sighting(WANTED, SILENT), Sighting(BEFORE, SILENT), "nothing answers; 10.77.0.20: nothing answers"),
         (Sighting(WANTED, SILENT), Sighting(BEFORE, NAS, "B2"), "serial number B2 answers"),
         (Sighting(WANTED, SILENT), Sighting(BEFORE, OTHER, detail="a printer"), r"something else answers \(a printer"),

@@ -9,18 +9,18 @@ from ansible_collections.tars.home.plugins.module_utils.dsm.plans.firewall impor
     Firewall,
     Rule,
     Section,
+    locked_out,
     plan,
     predict,
     profile_to_api,
     sections_from_api,
-    shut_out,
     to_dict,
 )
 from ansible_collections.tars.home.plugins.module_utils.dsm.values import PlanError
 from hypothesis import given
 from hypothesis import strategies as st
 
-HERE = Access("10.77.0.1", [5001, 22])
+CONTROLLER = Access("10.77.0.1", [5001, 22])
 
 
 DSM = Rule("DSM", protocol="tcp", port_group="custom", ports="5001", source_group="ip", source="10.77.0.1")
@@ -63,21 +63,21 @@ DROP = dataclasses.replace(DSM, name="out", action="drop")
         ([dataclasses.replace(DROP, action="none")], "allow", False),
     ],
 )
-def test_who_is_shut_out(rules: list[Rule], policy: str, shut: bool) -> None:
-    found = shut_out({GLOBAL: Section(policy, tuple(rules))}, Access("10.77.0.1", [5001]))
-    assert bool(found) is shut
+def test_who_is_locked_out(rules: list[Rule], policy: str, shut: bool) -> None:
+    problems = locked_out({GLOBAL: Section(policy, tuple(rules))}, Access("10.77.0.1", [5001]))
+    assert bool(problems) is shut
 
 
 def test_both_orders_count_and_only_the_adapter_in_use_where_it_is_known() -> None:
     sections = {GLOBAL: Section("none", (DSM,)), "eth0": Section("drop"), "eth1": Section("allow")}
-    assert "the policy of eth0 drops it, where DSM looks at eth0 first" in "".join(shut_out(sections, HERE))
-    assert shut_out(sections, Access("10.77.0.1", [5001], "eth1")) == []
-    assert len(shut_out(sections, Access("10.77.0.1", [5001], "eth0"))) == 1
+    assert "the policy of eth0 drops it if DSM evaluates eth0 first" in "".join(locked_out(sections, CONTROLLER))
+    assert locked_out(sections, Access("10.77.0.1", [5001], "eth1")) == []
+    assert len(locked_out(sections, Access("10.77.0.1", [5001], "eth0"))) == 1
 
 
 PORTS = st.sampled_from(["5001", "22", "5000-5002", "1-65535", "2049"])
 SOURCES = st.sampled_from([[], ["10.77.0.1"], ["10.77.0.1", "10.77.0.9"], ["10.77.0.0/24"], ["10.77.0.0-10.77.0.5"]])
-WISHED_RULES = st.fixed_dictionaries(
+DESIRED_RULES = st.fixed_dictionaries(
     {"name": st.sampled_from(["a", "b"]), "ports": st.lists(PORTS, max_size=2), "sources": SOURCES},
     optional={
         "enabled": st.booleans(),
@@ -85,12 +85,12 @@ WISHED_RULES = st.fixed_dictionaries(
         "protocol": st.sampled_from(["all", "tcp", "udp"]),
     },
 )
-WISHES = st.lists(
+DESIRED = st.lists(
     st.fixed_dictionaries(
         {
             "adapter": st.sampled_from([GLOBAL, "eth0", "eth1"]),
             "policy": st.sampled_from(["none", "allow", "drop"]),
-            "rules": st.lists(WISHED_RULES, max_size=3),
+            "rules": st.lists(DESIRED_RULES, max_size=3),
         }
     ),
     max_size=3,
@@ -98,27 +98,27 @@ WISHES = st.lists(
 )
 
 
-@given(st.booleans(), WISHES, WISHES, st.none() | st.booleans())
-def test_a_second_plan_is_empty_and_nobody_is_shut_out(
-    on: bool, there: list[dict[str, Any]], wanted: list[dict[str, Any]], enabled: Optional[bool]
+@given(st.booleans(), DESIRED, DESIRED, st.none() | st.booleans())
+def test_a_second_plan_is_empty_and_the_controller_is_not_locked_out(
+    on: bool, present: list[dict[str, Any]], wanted: list[dict[str, Any]], enabled: Optional[bool]
 ) -> None:
-    start = predict(Firewall(False, "default", {}), plan(Firewall(False, "default", {}), there, None, None))
+    start = predict(Firewall(False, "default", {}), plan(Firewall(False, "default", {}), present, None, None))
     current = Firewall(on, "default", start.sections)
     try:
-        changes = plan(current, wanted, enabled, HERE)
+        changes = plan(current, wanted, enabled, CONTROLLER)
     except PlanError as error:
-        assert all("would shut this machine" in problem for problem in error.problems)
+        assert all("would lock this machine" in problem for problem in error.problems)
         return
     after = predict(current, changes)
-    assert plan(after, wanted, enabled, HERE) == []
+    assert plan(after, wanted, enabled, CONTROLLER) == []
     named = {section["adapter"] for section in wanted}
     assert all(after.sections[name] == section for name, section in current.sections.items() if name not in named)
     assert after.enabled is (on if enabled is None else enabled)
     if changes and after.enabled:
-        assert shut_out(after.sections, HERE) == []
+        assert locked_out(after.sections, CONTROLLER) == []
     sent = profile_to_api({"name": "default", "total": 1}, after.sections)
     assert (sections_from_api(sent), sent["total"]) == (after.sections, 1)
     for section in wanted:
-        told = to_dict(after)["sections"].get(section["adapter"], {"policy": "none", "rules": []})
-        assert told["policy"] == section["policy"]
-        assert told["rules"] == [{**rule, **section["rules"][at]} for at, rule in enumerate(told["rules"])]
+        shown = to_dict(after)["sections"].get(section["adapter"], {"policy": "none", "rules": []})
+        assert shown["policy"] == section["policy"]
+        assert shown["rules"] == [{**rule, **section["rules"][at]} for at, rule in enumerate(shown["rules"])]

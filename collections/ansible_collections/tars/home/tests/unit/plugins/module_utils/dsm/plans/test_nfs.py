@@ -85,7 +85,7 @@ def test_a_word_for_squashing_that_only_dsm_knows_is_kept() -> None:
 
 
 def test_what_an_earlier_task_would_make_is_planned_for() -> None:
-    wish = [("docs", [Rule("*")]), ("docs", []), ("photos", [])]
-    current, unborn = assume_created(Nfs(Service(), {"photos": ()}), [share for share, _rules in wish])
-    assert unborn == ["share docs"]
+    item = [("docs", [Rule("*")]), ("docs", []), ("photos", [])]
+    current, missing = assume_created(Nfs(Service(), {"photos": ()}), [share for share, _rules in item])
+    assert missing == ["share docs"]
     assert current.exports == {"photos": (), "docs": ()}

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 NAMES = st.sampled_from(["SynoFinder", "SMBService", "FileStation"])
 PACKAGES = st.builds(Package, NAMES, NAMES, NAMES, st.sampled_from(["running", "stop", "starting"]), st.booleans())
-WISHES = st.fixed_dictionaries({"name": NAMES, "state": st.sampled_from(["present", "started", "stopped"])})
+DESIRED = st.fixed_dictionaries({"name": NAMES, "state": st.sampled_from(["present", "started", "stopped"])})
 
 
-@given(st.lists(PACKAGES), st.lists(WISHES, max_size=2))
+@given(st.lists(PACKAGES), st.lists(DESIRED, max_size=2))
 def test_a_second_plan_is_empty(packages: list[Package], desired: list[dict[str, str]]) -> None:
     current = {package.id: package for package in packages}
     try:
@@ -23,6 +23,6 @@ def test_a_second_plan_is_empty(packages: list[Package], desired: list[dict[str,
     assert {name for name in current if current[name] != after[name]} == {change.id for change in changes}
 
 
-def test_a_package_is_told_without_words_of_dsm() -> None:
+def test_a_package_is_shown_without_dsm_terms() -> None:
     shown = to_dict({"SynoFinder": Package("SynoFinder", "Universal Search", "1.6.0", "stop", True)})
     assert shown == {"SynoFinder": {"title": "Universal Search", "version": "1.6.0", "running": False}}

@@ -31,12 +31,12 @@ GRANTS = st.builds(
     st.sampled_from([*PRINCIPALS, ADMINISTRATORS]),
     st.sampled_from(["rw", "ro", "none", "unset"]),
 )
-WISHES = st.fixed_dictionaries(
+DESIRED = st.fixed_dictionaries(
     {"share": SHARES, "permissions": st.lists(GRANTS, max_size=3), "exclusive": st.booleans()}
 )
 
 
-@given(PERMISSIONS, st.lists(WISHES, max_size=2))
+@given(PERMISSIONS, st.lists(DESIRED, max_size=2))
 def test_a_second_plan_is_empty_and_nothing_else_is_touched(
     current: Permissions, desired: list[dict[str, Any]]
 ) -> None:
@@ -47,16 +47,16 @@ def test_a_second_plan_is_empty_and_nothing_else_is_touched(
         return
     after = predict(current, changes)
     assert plan(after, desired) == []
-    wishes = {wish["share"]: wish for wish in desired}
+    desired_items = {item["share"]: item for item in desired}
     for share, entries in current.items():
-        wish = wishes.get(share, {"permissions": [], "exclusive": False})
+        item = desired_items.get(share, {"permissions": [], "exclusive": False})
         listed = {
             Principal(kind, grant[kind]): grant["access"]
-            for grant in wish["permissions"]
+            for grant in item["permissions"]
             for kind in grant.keys() - {"access"}
         }
         for principal, entry in entries.items():
-            left = entry.access if entry.fixed or not wish["exclusive"] else UNSET
+            left = entry.access if entry.fixed or not item["exclusive"] else UNSET
             assert after[share][principal].access == listed.get(principal, left)
 
 
@@ -68,7 +68,7 @@ def test_each_kind_is_sent_by_itself() -> None:
 
 
 def test_a_plan_ahead_takes_what_is_missing_as_made() -> None:
-    wishes = [{"share": "docs", "permissions": [{"user": "reader", "access": "ro"}], "exclusive": True}]
-    current, unborn = assume_created({}, wishes)
-    assert unborn == ["share docs", "user reader"]
-    assert [str(change) for change in plan(current, wishes)] == ["set access to share docs: user reader ro"]
+    desired_items = [{"share": "docs", "permissions": [{"user": "reader", "access": "ro"}], "exclusive": True}]
+    current, missing = assume_created({}, desired_items)
+    assert missing == ["share docs", "user reader"]
+    assert [str(change) for change in plan(current, desired_items)] == ["set access to share docs: user reader ro"]

@@ -41,7 +41,7 @@ STORAGES = st.builds(
     st.just("btrfs"),
     st.lists(SHARES),
 )
-WISHES = st.fixed_dictionaries(
+DESIRED = st.fixed_dictionaries(
     {
         "name": NAMES,
         "state": st.sampled_from(["present", "present", "absent"]),
@@ -58,7 +58,7 @@ WISHES = st.fixed_dictionaries(
 )
 
 
-@given(STORAGES, st.lists(WISHES, unique_by=lambda wish: wish["name"]))
+@given(STORAGES, st.lists(DESIRED, unique_by=lambda item: item["name"]))
 def test_a_second_plan_is_empty_and_nothing_else_is_touched_or_lost(
     current: Storage, desired: list[dict[str, Any]]
 ) -> None:
@@ -69,25 +69,25 @@ def test_a_second_plan_is_empty_and_nothing_else_is_touched_or_lost(
         return
     after = predict(current, changes)
     assert plan(after, desired) == []
-    permitted = {wish["name"] for wish in desired if wish["state"] == "absent" and wish["delete_data"]}
+    permitted = {item["name"] for item in desired if item["state"] == "absent" and item["delete_data"]}
     assert {change.share.name for change in changes if change.action == "delete"} <= permitted
-    named = {wish["name"] for wish in desired}
+    named = {item["name"] for item in desired}
     assert {name: share for name, share in current.shares.items() if name not in named} == {
         name: share for name, share in after.shares.items() if name not in named
     }
-    for wish in desired:
-        if wish["state"] == "present":
+    for item in desired:
+        if item["state"] == "present":
             for key in CHANGEABLE:
-                assert wish[key] is None or getattr(after.shares[wish["name"]], key) == wish[key]
+                assert item[key] is None or getattr(after.shares[item["name"]], key) == item[key]
 
 
-def test_a_creation_says_that_nothing_is_renamed() -> None:
+def test_a_creation_renames_nothing() -> None:
     info = to_shareinfo(Change("create", Share("docs", "/volume1"), ()))
     assert info["name_org"] == ""
     assert "share_quota" not in info
 
 
-def test_a_change_sends_name_and_volume_and_no_creation_wishes() -> None:
+def test_a_change_sends_name_and_volume_and_no_creation_options() -> None:
     info = to_shareinfo(Change("update", Share("docs", "/volume1", quota_mib=7), ("quota_mib",)))
     assert (info["name"], info["vol_path"], info["share_quota"]) == ("docs", "/volume1", 7)
     assert not {"name_org", "enable_share_cow", "enable_share_compress"} & set(info)

@@ -32,7 +32,7 @@ def optional(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.none() | values
 
 
-WISHES = st.fixed_dictionaries(
+DESIRED = st.fixed_dictionaries(
     {
         "share": SHARES,
         "schedule": optional(
@@ -53,7 +53,7 @@ WISHES = st.fixed_dictionaries(
 )
 
 
-@given(st.fixed_dictionaries({"docs": CURRENT, "backup": CURRENT}), st.lists(WISHES, max_size=2))
+@given(st.fixed_dictionaries({"docs": CURRENT, "backup": CURRENT}), st.lists(DESIRED, max_size=2))
 def test_a_second_plan_is_empty_and_nothing_else_is_touched(
     snapshots: dict[str, Snapshots], desired: list[dict[str, Any]]
 ) -> None:
@@ -65,7 +65,7 @@ def test_a_second_plan_is_empty_and_nothing_else_is_touched(
         return
     after = predict(current, changes)
     assert plan(after, desired) == []
-    assert {change.share for change in changes} <= {wish["share"] for wish in desired}
+    assert {change.share for change in changes} <= {item["share"] for item in desired}
     for change in changes:
         sent = from_api(to_schedule(change), to_retention(change))
         assert change.schedule in (None, sent.schedule)
@@ -73,15 +73,15 @@ def test_a_second_plan_is_empty_and_nothing_else_is_touched(
 
 
 def test_the_whole_record_goes_back() -> None:
-    found = from_api({"task_id": 4}, {"tid": 7, "policyType": 128, "retainDay": 3, "hourly": 1, "prefix": "Share#"})
-    sent = to_retention(Change("docs", found, retention=Retention(newest=5)))
+    current = from_api({"task_id": 4}, {"tid": 7, "policyType": 128, "retainDay": 3, "hourly": 1, "prefix": "Share#"})
+    sent = to_retention(Change("docs", current, retention=Retention(newest=5)))
     assert (sent["retainDay"], sent["hourly"], sent["policyType"], sent["recently"]) == (3, 1, 20, 5)
     assert not {"tid", "prefix"} & sent.keys()
-    assert to_schedule(Change("docs", found, schedule=Schedule(True)))["task_id"] == 4
+    assert to_schedule(Change("docs", current, schedule=Schedule(True)))["task_id"] == 4
 
 
 def test_a_plan_ahead_takes_a_missing_share_as_made() -> None:
-    wishes = [{"share": "docs", "schedule": {"hour": 5}}]
-    current, unborn = assume_created(Nas({}, {}), wishes)
-    assert unborn == ["share docs"]
-    assert [str(change) for change in plan(current, wishes)] == ["schedule snapshots of share docs: daily at 05:00"]
+    desired = [{"share": "docs", "schedule": {"hour": 5}}]
+    current, missing = assume_created(Nas({}, {}), desired)
+    assert missing == ["share docs"]
+    assert [str(change) for change in plan(current, desired)] == ["schedule snapshots of share docs: daily at 05:00"]

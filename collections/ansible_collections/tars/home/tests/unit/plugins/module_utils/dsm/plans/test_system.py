@@ -31,7 +31,7 @@ SYSTEMS = st.builds(
     sftp=st.booleans(),
     sftp_port=PORTS,
 )
-WISHES = st.fixed_dictionaries(
+DESIRED = st.fixed_dictionaries(
     {},
     optional={
         "server_name": st.none() | NAMES,
@@ -71,12 +71,12 @@ def objects(system: System) -> dict[str, dict[str, Any]]:
     }
 
 
-@given(SYSTEMS, WISHES)
-def test_what_is_sent_makes_what_is_wanted_and_a_second_plan_is_empty(current: System, wish: dict[str, Any]) -> None:
+@given(SYSTEMS, DESIRED)
+def test_what_is_sent_makes_what_is_wanted_and_a_second_plan_is_empty(current: System, desired: dict[str, Any]) -> None:
     before = objects(current)
     assert from_api(**{"clock" if group == "time" else group: row for group, row in before.items()}) == current
     try:
-        changes = plan(current, wish)
+        changes = plan(current, desired)
     except PlanError as error:
         assert error.problems
         return
@@ -85,9 +85,9 @@ def test_what_is_sent_makes_what_is_wanted_and_a_second_plan_is_empty(current: S
         after[change.group].update(to_api(change, before[change.group]))
     reached = from_api(*(after[group] for group in GROUPS))
     assert reached == predict(current, changes)
-    assert plan(reached, wish) == []
+    assert plan(reached, desired) == []
     for name, value in to_dict(reached).items():
-        wanted = wish.get(name)
+        wanted = desired.get(name)
         assert value == (to_dict(current)[name] if wanted is None else wanted)
     assert after["terminal"]["enable_telnet"] is True and after["network"]["arp_ignore"] is True
 

@@ -28,7 +28,7 @@ NAMES = st.sampled_from(["report", "sweep", "third"])
 OWNERS = st.sampled_from(["root", "child", ME])
 SCRIPTS = st.sampled_from(["date", "date\n", "date\r\nuptime", " "])
 MAIL = st.sampled_from(["", "owner@home.arpa"])
-WISHES = st.fixed_dictionaries(
+DESIRED = st.fixed_dictionaries(
     {
         "name": NAMES,
         "state": st.sampled_from(["present", "present", "absent"]),
@@ -60,8 +60,8 @@ CURRENT = st.lists(
 )
 
 
-@given(CURRENT, st.lists(WISHES, max_size=3))
-def test_a_second_plan_is_empty_and_what_is_sent_says_it_all(
+@given(CURRENT, st.lists(DESIRED, max_size=3))
+def test_a_second_plan_is_empty_and_what_is_sent_is_complete(
     current: list[Task], desired: list[dict[str, Any]]
 ) -> None:
     try:
@@ -71,7 +71,7 @@ def test_a_second_plan_is_empty_and_what_is_sent_says_it_all(
         return
     after = predict(current, changes)
     assert plan(after, desired, ME) == []
-    named = {wish["name"] for wish in desired}
+    named = {item["name"] for item in desired}
     assert [task for task in after if task.name not in named] == [task for task in current if task.name not in named]
     for change in changes:
         if change.action != "delete":
@@ -84,28 +84,28 @@ def test_what_is_not_managed_goes_back_as_it_came() -> None:
     row = {"id": 3, "name": "report", "owner": "child", "real_owner": "child", "enable": True, "type": "script"}
     schedule = {"date_type": 1, "repeat_date": 0, "date": "2026/1/31", "hour": 4, "repeat_min_store_config": [1, 5]}
     record = {**row, "schedule": schedule, "extra": {"script": "date", "color": "red"}}
-    found = from_api(from_row(record), record)
-    (change,) = plan([found], [{"name": "report", "script": "uptime"}], ME)
+    current = from_api(from_row(record), record)
+    (change,) = plan([current], [{"name": "report", "script": "uptime"}], ME)
     sent = to_api(change)
     assert sent["schedule"] == schedule, "a schedule of another kind stays while another option changes"
     assert (sent["id"], sent["extra"]["color"], sent["extra"]["script"]) == (3, "red", "uptime")
-    (change,) = plan([found], [{"name": "report", "schedule": {"hour": 5}}], ME)
+    (change,) = plan([current], [{"name": "report", "schedule": {"hour": 5}}], ME)
     assert to_api(change)["schedule"]["repeat_min_store_config"] == [1, 5]
 
 
 def test_the_rights_of_root_are_seen_in_every_direction() -> None:
     child, root = Task("a", "child", id=1, real_owner="child"), Task("b", "root", id=2, real_owner="root")
-    wishes = [
+    desired_items = [
         {"name": "a", "owner": "root"},
         {"name": "b", "owner": "child"},
         {"name": "c", "owner": "root", "script": "date"},
         {"name": "d", "script": "date"},
     ]
-    assert [change.as_root for change in plan([child, root], wishes, ME)] == [True, True, True, False]
+    assert [change.as_root for change in plan([child, root], desired_items, ME)] == [True, True, True, False]
     assert not Change("delete", root).as_root
 
 
-def test_tasks_are_told_by_name() -> None:
+def test_tasks_are_shown_by_name() -> None:
     shown = to_dict([Task("b", schedule=Schedule(weekdays=(1,))), Task("a", record={"x": 1})])
     assert list(shown) == ["a", "b"]
     assert "record" not in shown["a"] and shown["b"]["schedule"]["weekdays"] == [1]
