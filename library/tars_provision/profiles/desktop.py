@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from tars_provision import __version__
 from tars_provision.profiles import authority, roles
 from tars_provision.spec.model import Desktop, Firewall, Site
 
@@ -164,6 +165,7 @@ def stack(site: Site, name: str, desktop: Desktop) -> roles.Stack:
     """Return the variables of the role stack."""
     images, chat = site.stack.images, site.models.chat
     return {
+        "stack_version": __version__,
         "stack_images": {
             "postgres": images.postgres,
             "redis": images.redis,

@@ -114,6 +114,7 @@ class Images(TypedDict):
 class Stack(TypedDict):
     """Role tars.home.stack."""
 
+    stack_version: str
     stack_images: Images
     stack_scan_interval_s: int
     stack_names: list[str]

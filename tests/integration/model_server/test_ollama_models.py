@@ -52,15 +52,15 @@ def test_the_models_are_pulled_and_recorded_and_a_second_run_changes_nothing(
 ) -> None:
     client.delete(EMBEDDING)
     planned = models(server, folder, CHAT, EMBEDDING, check=True)
-    assert planned["changed"] and planned["pulled"] == [EMBEDDING]
+    assert planned["changed"] and planned["changes"] == [f"pull {EMBEDDING}"]
     assert f"{EMBEDDING}:latest" not in names(client) and not (folder / "models.yml").exists()
     first = models(server, folder, CHAT, EMBEDDING)
-    assert first["changed"] and first["pulled"] == [EMBEDDING]
+    assert first["changed"] and first["changes"] == [f"pull {EMBEDDING}"]
     assert names(client) == {CHAT, f"{EMBEDDING}:latest"}
     recorded = yaml.safe_load((folder / "models.yml").read_text())
     assert recorded[CHAT] == next(m.digest for m in client.list().models if m.model == CHAT)
     second = models(server, folder, CHAT, EMBEDDING)
-    assert not second["changed"] and second["pulled"] == []
+    assert not second["changed"] and second["changes"] == []
 
 
 @pytest.mark.usefixtures("models")
@@ -73,7 +73,7 @@ def test_a_moved_tag_is_reported(server: Server, client: ollama.Client, folder: 
         result = models(server, folder, "mine:1b")
     finally:
         client.delete("mine:1b")
-    moved = f"A tag moved: mine:1b was {digest[CHAT]}, is {digest[f'{EMBEDDING}:latest']}"
+    moved = f"mine:1b: found {digest[f'{EMBEDDING}:latest']}, expected the recorded {digest[CHAT]}: its tag was moved"
     assert moved in result["msg"]
     assert yaml.safe_load((folder / "models.yml").read_text()) == {"mine:1b": digest[CHAT]}
 
@@ -85,7 +85,7 @@ def test_an_interrupted_pull_is_resumed(server: Server, client: ollama.Client, r
     client.delete(CHAT)
     weights.with_name(f"{weights.name}-partial").write_bytes(half)
     result = models(server, folder, CHAT, url=relay.url)
-    assert result["pulled"] == [CHAT] and hashlib.sha256(weights.read_bytes()).digest() == whole.digest()
+    assert result["changes"] == [f"pull {CHAT}"] and hashlib.sha256(weights.read_bytes()).digest() == whole.digest()
     (events,) = relay.answers("/api/pull")
     layer = weights.name.replace("-", ":")
     # Ollama omits a zero, which it reports until it has read the present part.
@@ -120,5 +120,5 @@ def test_other_models_are_removed_only_on_request(server: Server, client: ollama
     assert [model.model for model in client.ps().models if model.model != CHAT] == []
     assert names(client) == {CHAT, f"{EMBEDDING}:latest"}
     result = models(server, folder, CHAT, exclusive=True)
-    assert result["deleted"] == [f"{EMBEDDING}:latest"]
+    assert result["changes"] == [f"delete {EMBEDDING}:latest"]
     assert names(client) == {CHAT}

@@ -11,9 +11,10 @@ from ansible_collections.tars.home.plugins.plugin_utils import benchmark
 
 
 class ActionModule(ActionBase):
-    """Calls the module once for each answer, shows it, and keeps the history on the controller."""
+    """Call the module once for each answer, show it, and add the run to the history on the controller."""
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Measure, compare with the history, and fail for each objection."""
         self._supports_check_mode = True
         result: dict[str, Any] = super().run(tmp, task_vars)
         self._variables = task_vars or {}
@@ -43,11 +44,11 @@ class ActionModule(ActionBase):
         comparison = benchmark.compare(run, read(history))
         bandwidth = benchmark.bandwidth(given["memory_bandwidth_gb_s"], loaded["gpus"])
         if given["gpu"] and bandwidth is None:
-            # The other gates hold; that this one does not is never left unsaid.
+            # The other checks apply; that this one does not is always reported.
             names = ", ".join(card["name"] for card in loaded["gpus"]) or "no card"
             self._display.warning(
-                f"How fast the memory of {names} is, is not known here, so the speed is compared with the floor alone. "
-                "Next: set memory_bandwidth_gb_s to the value in its data sheet."
+                f"The memory bandwidth of {names} is unknown, so the speed is only compared with the lowest one "
+                "that passes. Next: set memory_bandwidth_gb_s to the value of its data sheet."
             )
         objections = benchmark.objections(
             run, given["floor_tokens_per_s"], bandwidth, gpu=given["gpu"], container=given["container"]
@@ -69,7 +70,7 @@ class ActionModule(ActionBase):
 
 
 def read(history: Path) -> list[dict[str, Any]]:
-    """Earlier runs, oldest first."""
+    """Return earlier runs, oldest first."""
     if not history.exists():
         return []
     return [json.loads(line) for line in history.read_text(encoding="utf-8").splitlines() if line.strip()]

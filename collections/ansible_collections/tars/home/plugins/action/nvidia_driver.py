@@ -7,17 +7,19 @@ from ansible_collections.tars.home.plugins.plugin_utils.progress import Progress
 
 
 class ActionModule(ProgressAction):
-    """The module of this name, with progress. What apt offers is found on the way, so every call may add steps."""
+    """Install the driver, with progress. apt's offers are known only on the way, so every call may add changes."""
 
     PLANNED = ()
 
     def attend(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        self.steps: list[str] = []
-        self.diff: list[dict[str, str]] = []
+        """Call the module until nothing is pending, and collect the changes of all calls."""
+        self._changes: list[str] = []
+        self._diff: list[dict[str, str]] = []
         return super().attend(arguments, task_vars)
 
-    def _execute_module(self, *arguments: Any, **more: Any) -> dict[str, Any]:
-        result: dict[str, Any] = super()._execute_module(*arguments, **more)
-        self.steps += [step for step in result.get("steps", ()) if step not in self.steps]
-        self.diff += [part for part in result.get("diff", ()) if part not in self.diff]
-        return {**result, "steps": self.steps, "diff": self.diff}
+    def call(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Call the module once."""
+        result = super().call(arguments, task_vars)
+        self._changes += [change for change in result.get("changes", ()) if change not in self._changes]
+        self._diff += [part for part in result.get("diff", ()) if part not in self._diff]
+        return {**result, "changes": self._changes, "diff": self._diff}

@@ -5,31 +5,31 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: nvidia_info
-short_description: Say whether containers can use a machine's NVIDIA cards, and if not, why
+short_description: Report whether containers can use the NVIDIA cards, and if not, why
 description:
-  - Looks at the PCI bus, the driver, the kernel's log, the container toolkit and the description of the cards to
-    containers (CDI), and names what stands in the way together with the next step. Changes nothing.
+  - Reads the PCI bus, the driver, the kernel's log, the container toolkit and the description of the cards for
+    containers (CDI), and reports each problem with the next step. Changes nothing.
 attributes:
   check_mode:
     support: full
     description: Changes nothing at any time.
   diff_mode:
     support: none
-    description: There is nothing to differ.
+    description: Reads only.
   idempotent:
     support: full
     description: Changes nothing at any time.
 options:
   working:
-    description: Whether it is an error when there is a card that containers cannot use.
+    description: Whether a card that containers cannot use is an error.
     type: bool
     default: false
   required:
-    description: With O(working), whether it is an error when there is no card.
+    description: With O(working), whether a machine without a card is an error.
     type: bool
     default: false
   minimum:
-    description: The lowest branch of the driver that will do.
+    description: The lowest sufficient branch of the driver.
     type: int
     default: 550
 author:
@@ -38,7 +38,7 @@ author:
 
 EXAMPLES = r"""
 ---
-- name: See whether containers can use the card
+- name: Check that containers can use the card
   tars.home.nvidia_info:
     working: true
 """
@@ -62,48 +62,57 @@ usable:
   type: bool
   sample: true
 findings:
-  description: What stands in the way, the cause before its consequences, each with C(name), C(found) and C(fix).
+  description: The problems, the cause before its consequences, each with C(name), C(found) and C(fix).
   returned: always
   type: list
   elements: dict
   sample: [{name: version mismatch, found: "driver 580.95.05 is loaded, …", fix: reboot}]
 """
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.tars.home.plugins.module_utils.nvidia import cards as nvidia_cards
-from ansible_collections.tars.home.plugins.module_utils.nvidia import diagnosis as nvidia_findings
-from ansible_collections.tars.home.plugins.module_utils.nvidia import driver as nvidia_machine
+from typing import Any
+
+from ansible_collections.tars.home.plugins.module_utils.nvidia import cards, diagnosis, facts
+from ansible_collections.tars.home.plugins.module_utils.resource.module_task import Module, ModuleTask
+from ansible_collections.tars.home.plugins.module_utils.system.process import attempt
 
 
-def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "working": {"type": "bool", "default": False},
-            "required": {"type": "bool", "default": False},
-            "minimum": {"type": "int", "default": 550},
-        },
-        supports_check_mode=True,
-    )
-    facts = nvidia_machine.read(module.run_command)
-    found = nvidia_findings.findings(facts, module.params["minimum"])
+def run(module: Module) -> dict[str, Any]:
+    """Return the cards and the problems; fail for a problem if the cards have to work."""
+    seen = facts.read(attempt)
+    findings = diagnosis.findings(seen, module.params["minimum"])
     result = {
         "cards": [
             {
                 "slot": card.slot,
                 "device": f"{card.device:04x}",
-                "generation": nvidia_cards.generation(card.device).name,
+                "generation": cards.generation(card.device).name,
                 "driver": card.driver,
             }
-            for card in facts.cards
+            for card in seen.cards
         ],
-        "gpus": list(facts.gpus),
-        "usable": not found,
-        "findings": [nvidia_findings.plain(finding) for finding in found],
+        "gpus": list(seen.gpus),
+        "usable": not findings,
+        "findings": [diagnosis.plain(finding) for finding in findings],
     }
-    wanted = module.params["working"] and (bool(facts.cards) or module.params["required"])
-    if found and wanted:
-        module.fail_json(msg="\n".join(f"{one.name}: {one.found}. Next: {one.fix}" for one in found), **result)
-    module.exit_json(changed=False, **result)
+    if findings and module.params["working"] and (seen.cards or module.params["required"]):
+        lines = [f"{finding.name}: {finding.problem}. Next: {finding.fix}" for finding in findings]
+        module.fail_json(msg="\n".join(lines), **result)
+    return {"changed": False, **result}
+
+
+TASK = ModuleTask(
+    {
+        "working": {"type": "bool", "default": False},
+        "required": {"type": "bool", "default": False},
+        "minimum": {"type": "int", "default": 550},
+    },
+    run,
+)
+
+
+def main() -> None:
+    """Run as a module."""
+    TASK.main()
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the measurements of a benchmark come to: a summary, a comparison with the last run, and objections."""
+"""The evaluation of a benchmark: a summary, a comparison with the last run, and objections."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Any
 
 MEASURES = ("ttft_s", "prefill_tps", "decode_tps", "client_decode_tps")
 
-REACHED = 0.58
-"""Smallest share of bandwidth by weights that published decode speeds reach: Llama 3 8B Q4_K_M (4.9 GB) on an RTX 3090,
+MIN_BANDWIDTH_EFFICIENCY = 0.58
+"""Lowest published decode rate divided by bandwidth / weight size: Llama 3 8B Q4_K_M (4.9 GB) on an RTX 3090,
 112 of 191 tokens/s (XiongjieDai/GPU-Benchmarks-on-LLM-Inference); smaller cards reach up to 0.78."""
 
 REQUIRED = 0.8
-"""Share of that prediction below which something else than the GPU's memory is the limit."""
+"""Share of that prediction below which the GPU's memory is not the limit."""
 
 BANDWIDTH_GB_S = {
     "NVIDIA GeForce RTX 3060": 360.0,
@@ -26,7 +26,7 @@ BANDWIDTH_GB_S = {
     "NVIDIA GeForce RTX 3080": 760.0,
     "NVIDIA GeForce RTX 3090": 936.0,
 }
-"""Of the cards that were sold in this desktop, by the name nvidia-smi tells."""
+"""Of the cards that were sold in this desktop, by the name in nvidia-smi."""
 
 SIGNIFICANT = 0.05
 _EXACT = 200_000
@@ -34,7 +34,7 @@ _SAMPLE = 20_000
 
 
 def summary(answers: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float]]:
-    """Mean, standard deviation, least and greatest of each measure."""
+    """Return mean, standard deviation, minimum and maximum of each measure."""
     columns = {name: [answer[name] for answer in answers] for name in MEASURES}
     return {
         name: {
@@ -74,19 +74,19 @@ def comparable(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> 
 
 
 def compare(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> str:
-    """What changed in decode speed since the last comparable run, in words."""
+    """Return the change of the decode rate since the last comparable run, in words."""
     now = run["summary"]["decode_tps"]["mean"]
     line = f"decode {now:.1f} tok/s"
     old = comparable(run, history)
     if old is None:
         return f"{line}; there is no earlier run to compare with"
-    p = p_value(*([answer["decode_tps"] for answer in each["answers"]] for each in (old, run)))
+    p = p_value(*([answer["decode_tps"] for answer in entry["answers"]] for entry in (old, run)))
     change = 100 * (now / old["summary"]["decode_tps"]["mean"] - 1)
     if p < SIGNIFICANT:
         line += f", {abs(change):.1f} % {'faster' if change > 0 else 'slower'} than on {old['time'][:10]} (p = {p:.3f})"
     else:
         line += f"; no significant change since {old['time'][:10]} ({change:+.1f} %, p = {p:.3f})"
-    before, after = ({**each["identity"], "driver": driver(each.get("gpus") or [])} for each in (old, run))
+    before, after = ({**entry["identity"], "driver": driver(entry.get("gpus") or [])} for entry in (old, run))
     moved = [
         f"{key} was {before.get(key)}, is {after.get(key)}"
         for key in ("digest", "quantisation", "ollama", "driver")
@@ -96,12 +96,12 @@ def compare(run: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> str
 
 
 def driver(cards: Sequence[Mapping[str, Any]]) -> str:
-    """Version of the driver that the cards share; `none` without a card."""
+    """Return the version of the cards' driver; `none` without a card."""
     return str(cards[0]["driver"]) if cards else "none"
 
 
 def bandwidth(given: float | None, cards: Sequence[Mapping[str, Any]]) -> float | None:
-    """Bandwidth of the GPU's memory in GB/s: as given, else by the first card's name, else unknown."""
+    """Return the bandwidth of the GPU's memory in GB/s: as given, else by the first card's name, else None."""
     return given or (BANDWIDTH_GB_S.get(str(cards[0]["name"])) if cards else None)
 
 
@@ -112,28 +112,28 @@ def objections(
 
     `floor_tps` is in tokens per second, `bandwidth_gb_s` in GB/s; `container` is the model server's, if it runs in one.
     """
-    found = []
+    problems = []
     command = f"docker exec {container} " if container else ""
     decode = run["summary"]["decode_tps"]["mean"]
     resident = run["resident"] or {"size_bytes": 0, "size_vram_bytes": 0}
     away = resident["size_bytes"] - resident["size_vram_bytes"]
     if gpu and away > 0:
-        found.append(
+        problems.append(
             f"fall-back to the processor: of {run['model']}'s {resident['size_bytes'] / 1e9:.1f} GB only "
             f"{resident['size_vram_bytes'] / 1e9:.1f} GB lie in the GPU's memory. Next: see what else uses the "
             f"card ({command}nvidia-smi), or choose a smaller model or context"
         )
     if decode < floor_tps:
-        found.append(
+        problems.append(
             f"too slow: {run['model']} decodes {decode:.1f} tok/s, wanted at least {floor_tps:g}. Next: see whether it "
             f"runs on the GPU ({command}ollama ps), or lower floor_tokens_per_s"
         )
     if gpu and bandwidth_gb_s:
-        predicted = REACHED * bandwidth_gb_s * 1e9 / run["identity"]["weights_bytes"]
+        predicted = MIN_BANDWIDTH_EFFICIENCY * bandwidth_gb_s * 1e9 / run["identity"]["weights_bytes"]
         if decode < REQUIRED * predicted:
-            found.append(
+            problems.append(
                 f"slower than the memory allows: {decode:.1f} tok/s, while {bandwidth_gb_s:g} GB/s and "
                 f"{run['identity']['weights_bytes'] / 1e9:.1f} GB of weights predict {predicted:.1f}; wanted at least "
-                f"{REQUIRED * predicted:.1f}. Next: nvidia-smi -q -d CLOCK,POWER,PERFORMANCE tells what slows the card"
+                f"{REQUIRED * predicted:.1f}. Next: nvidia-smi -q -d CLOCK,POWER,PERFORMANCE shows what slows the card"
             )
-    return found
+    return problems

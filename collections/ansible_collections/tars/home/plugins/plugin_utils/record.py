@@ -33,7 +33,11 @@ class RecordingAction(ProgressAction):
 
     def probe(self, arguments: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return the result of the probe, compared with the record, if nothing has to change."""
-        return super().probe({**arguments, "recorded": read(path) if (path := self.path(arguments)) else {}})
+        path = self.path(arguments)
+        recorded = read(path) if path else {}
+        result = super().probe({**arguments, "recorded": recorded})
+        # A digest without a record is recorded after the module.
+        return None if result and path and not set(result["digests"]) <= set(recorded) else result
 
     def attend(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Run the module until its work is done, then write new digests to the record."""

@@ -58,6 +58,8 @@ def command(argv: Sequence[str], timeout_s: float) -> tuple[bool, str]:
 def comparison(result: Mapping[str, Any]) -> tuple[bool, str]:
     """Return whether a task in check mode found its desired state, and what differs or why it failed."""
     problems = result.get("changes") or ([result["msg"]] if result.get("msg") and "changes" not in result else [])
+    if result.get("changed") and not problems:
+        problems = ["it differs from the desired state"]
     return not problems, "\n".join(str(problem) for problem in problems) or "as desired"
 
 

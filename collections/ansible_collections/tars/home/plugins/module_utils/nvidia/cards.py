@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""NVIDIA's cards on the PCI bus, and which branches of the driver serve them.
+"""NVIDIA cards on the PCI bus, and the branches of the driver that support them.
 
 A branch is the first number of a driver's version (580 of 580.95.05). Sources: pci.ids for the numbers of the chips;
 NVIDIA's driver installation guide, "Kernel Modules" (open modules from Turing on) and its deprecation schedule (580 is
@@ -10,8 +10,9 @@ capabilities 5.0 to 6.2, which are Maxwell and Pascal).
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import List, Optional, Sequence, Tuple
+from typing import Optional
 
 BUS = "/sys/bus/pci/devices"
 VENDOR = 0x10DE
@@ -21,7 +22,7 @@ DISPLAY = 0x03
 
 @dataclass(frozen=True)
 class Card:
-    """A display controller of NVIDIA's. `slot` is domain:bus:device.function, `driver` what holds it in the kernel."""
+    """A display controller of NVIDIA. `slot` is domain:bus:device.function, `driver` the kernel driver bound to it."""
 
     slot: str
     device: int
@@ -30,20 +31,20 @@ class Card:
 
 @dataclass(frozen=True)
 class Generation:
-    """What serves a generation of chips: branches from `first` to `last` (None: no end is known) in a flavour of the
-    kernel's part, the preferred one first.
+    """The drivers of a generation of chips: branches from `first` to `last` (None: no end is known), in flavours of the
+    kernel module, the preferred one first.
     """
 
     name: str
     first: int
     last: Optional[int]
-    flavours: Tuple[str, ...]
+    flavours: tuple[str, ...]
 
 
 TOO_OLD = Generation("older than Maxwell", 999, 0, ())
 BOTH = ("open", "proprietary")
-# The first number of a row, and what the numbers from there to the next row's are.
-GENERATIONS: Tuple[Tuple[int, Generation], ...] = (
+# The first number of a row, and the generation of the numbers up to the next row.
+GENERATIONS: tuple[tuple[int, Generation], ...] = (
     (0x0000, TOO_OLD),
     (0x1340, Generation("Maxwell or Pascal", 570, 580, ("proprietary",))),
     (0x1D80, Generation("Volta", 550, 580, ("proprietary",))),
@@ -58,8 +59,8 @@ GENERATIONS: Tuple[Tuple[int, Generation], ...] = (
 )
 
 
-def read(bus: str = BUS) -> List[Card]:
-    """The machine's cards in the order of their slots; none where there is no such bus."""
+def read(bus: str = BUS) -> list[Card]:
+    """Return the machine's cards in the order of their slots; none without such a bus."""
     cards = []
     for slot in sorted(os.listdir(bus)) if os.path.isdir(bus) else []:
         folder = os.path.join(bus, slot)
@@ -79,23 +80,27 @@ def _number(folder: str, name: str) -> int:
 
 
 def generation(device: int) -> Generation:
-    """What a chip with this PCI number belongs to."""
-    return [found for first, found in GENERATIONS if first <= device][-1]
+    """Return the generation of a chip by its PCI number."""
+    return [entry for first, entry in GENERATIONS if first <= device][-1]
 
 
 def common(cards: Sequence[Card], minimum: int) -> Generation:
-    """What serves all the cards at once, from the branch `minimum` on. `first` above `last`, or no flavour: nothing."""
-    found = [generation(card.device) for card in cards]
-    lasts = [one.last for one in found if one.last is not None]
-    flavours = tuple(flavour for flavour in BOTH if all(flavour in one.flavours for one in found))
-    names = " and ".join(dict.fromkeys(one.name for one in found))
-    return Generation(names, max([minimum, *(one.first for one in found)]), min(lasts) if lasts else None, flavours)
+    """Return the drivers for all the cards at once, from the branch `minimum` on.
+
+    No driver serves all if `first` is above `last`, or without a flavour.
+    """
+    generations = [generation(card.device) for card in cards]
+    lasts = [entry.last for entry in generations if entry.last is not None]
+    flavours = tuple(flavour for flavour in BOTH if all(flavour in entry.flavours for entry in generations))
+    names = " and ".join(dict.fromkeys(entry.name for entry in generations))
+    first = max([minimum, *(entry.first for entry in generations)])
+    return Generation(names, first, min(lasts) if lasts else None, flavours)
 
 
 def described(cards: Sequence[Card]) -> str:
-    """Cards for a message: slot, PCI number, generation, and who holds them."""
+    """Return the cards in words: slot, PCI number, generation, and kernel driver."""
     return ", ".join(
         f"{card.slot} [10de:{card.device:04x}] ({generation(card.device).name}, "
-        f"{'held by ' + card.driver if card.driver else 'held by no driver'})"
+        f"{'bound to ' + card.driver if card.driver else 'not bound to a driver'})"
         for card in cards
     )

@@ -4,44 +4,44 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict, List, Optional
+from typing import Optional
 
 from . import cards as nvidia_cards
 from . import smi as nvidia_smi
-from .driver import TOOLKIT, Facts
+from .facts import TOOLKIT, Facts
 from .offers import branch
 
 REFUSED = ("key was rejected", "required key not available")
-"""How modprobe says that the kernel does not trust a module's signature."""
+"""Messages of modprobe when the kernel does not trust a module's signature."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What stands in the way: a name that stays, what was found, what to do. `reboot`: a reboot is all it takes."""
+    """A problem: its name, which is stable, what was found, and the fix. `reboot`: a reboot is enough."""
 
     name: str
-    found: str
+    problem: str
     fix: str
     reboot: bool = False
 
 
-def findings(facts: Facts, minimum: int) -> List[Finding]:
-    """What keeps containers from the cards, the cause before its consequences; empty when nothing does.
+def findings(facts: Facts, minimum: int) -> list[Finding]:
+    """Return why containers cannot use the cards, the cause before its consequences; empty if they can.
 
-    `minimum` is the lowest branch of the driver that will do for any card.
+    `minimum` is the lowest branch of the driver that is sufficient for any card.
     """
     driver = driver_finding(facts, minimum)
     if driver is not None and driver.name == "no card":
         return [driver]
-    found = [driver] if driver is not None else []
+    problems = [driver] if driver is not None else []
     if TOOLKIT not in facts.packages:
-        found.append(
+        problems.append(
             Finding(
                 "toolkit missing", f"{TOOLKIT} is not installed", "run the role tars.home.nvidia, which installs it"
             )
         )
     elif driver is None and facts.spec is None:
-        found.append(
+        problems.append(
             Finding(
                 "CDI missing",
                 "no file in /etc/cdi or /var/run/cdi describes the cards to containers",
@@ -52,35 +52,35 @@ def findings(facts: Facts, minimum: int) -> List[Finding]:
     if facts.spec is not None and facts.spec.missing:
         gone = ", ".join(facts.spec.missing[:3])
         more = f" and {len(facts.spec.missing) - 3} more" if len(facts.spec.missing) > 3 else ""
-        found.append(
+        problems.append(
             Finding(
                 "CDI stale",
                 f"{facts.spec.path} names {gone}{more}, which is not there: it describes another version of the driver",
                 "run the role tars.home.nvidia once the driver answers; a file that nobody refreshes is best removed",
             )
         )
-    return found
+    return problems
 
 
 def driver_finding(facts: Facts, minimum: int) -> Optional[Finding]:
-    """What is wrong with the cards or their driver, the first cause alone."""
+    """Return the problem of the cards or their driver, the first cause only; None without one."""
     if not facts.cards:
         return Finding(
             "no card",
-            "no display controller of NVIDIA's (vendor 10de, class 03) is on the PCI bus",
-            "see that the card sits in its slot and has power, and that the firmware's setup does not switch it off",
+            "no NVIDIA display controller (vendor 10de, class 03) is on the PCI bus",
+            "check that the card sits in its slot and has power, and that the firmware's setup does not disable it",
         )
     needed = nvidia_cards.common(facts.cards, minimum)
     if facts.gpus:
         return _version_finding(facts, str(facts.gpus[0]["driver"]), needed)
-    said = nvidia_smi.failure(facts.smi or "")
-    if said == "lost" or "lost" in facts.log:
+    failure = nvidia_smi.failure(facts.smi or "")
+    if failure == "lost" or "lost" in facts.log:
         return Finding(
             "card lost",
             f"the card does not answer on the bus any more (Xid 79); {nvidia_cards.described(facts.cards)}",
-            "switch the machine off and on; if it happens again, look at the card's power cables, heat, and firmware",
+            "switch the machine off and on; if it happens again, check the card's power cables, heat, and firmware",
         )
-    if said == "mismatch" or (facts.loaded and "mismatch" in facts.log):
+    if failure == "mismatch" or (facts.loaded and "mismatch" in facts.log):
         return Finding(
             "version mismatch",
             f"driver {facts.loaded} is loaded, its libraries have another version: they were upgraded since",
@@ -89,18 +89,19 @@ def driver_finding(facts: Facts, minimum: int) -> Optional[Finding]:
         )
     if facts.loaded is None:
         return _not_loaded(facts, needed)
-    return _loaded_and_silent(facts, said)
+    return _loaded_without_answer(facts, failure)
 
 
 def _version_finding(facts: Facts, version: str, needed: nvidia_cards.Generation) -> Optional[Finding]:
-    """A driver that answers may still be too old."""
+    """Return that a driver that answers is too old, if so."""
     number = branch(version)
     if number is not None and number >= needed.first:
         return None
     return Finding(
         "driver too old",
         f"driver {version} answers; Ollama needs {needed.first} or newer for {needed.name}",
-        "run the role tars.home.nvidia; a driver that no package brought has to be removed first (nvidia-uninstall)",
+        "run the role tars.home.nvidia; a driver that does not come from a package has to be removed first "
+        "(nvidia-uninstall)",
     )
 
 
@@ -113,8 +114,8 @@ def _not_loaded(facts: Facts, needed: nvidia_cards.Generation) -> Finding:
             f"NVIDIA's driver is not installed; {nvidia_cards.described(facts.cards)}",
             "run the role tars.home.nvidia, which installs it",
         )
-    said = facts.modprobe.lower()
-    if any(words in said for words in REFUSED) or "refused" in facts.log:
+    output = facts.modprobe.lower()
+    if any(words in output for words in REFUSED) or "refused" in facts.log:
         return Finding(
             "signature refused",
             "the kernel does not trust the signature of NVIDIA's module"
@@ -129,10 +130,10 @@ def _not_loaded(facts: Facts, needed: nvidia_cards.Generation) -> Finding:
     if holder is not None:
         return Finding(
             f"{holder} holds the card",
-            f"NVIDIA's driver is installed, but the card belongs to {holder}; {nvidia_cards.described(facts.cards)}",
+            f"NVIDIA's driver is installed, but the card is bound to {holder}; {nvidia_cards.described(facts.cards)}",
             "reboot"
             if holder == "nouveau"
-            else f"see why {holder} is bound to the card (virtual machines?), undo that",
+            else f"find out why {holder} is bound to the card (virtual machines?), and undo that",
             reboot=holder == "nouveau",
         )
     return Finding(
@@ -156,18 +157,20 @@ def _not_built(facts: Facts) -> Finding:
         "module not built",
         f"no module of the driver is built for the kernel that runs, {facts.kernel}{headers}",
         f"apt-get install linux-headers-{facts.kernel}, then dkms autoinstall; where apt has no such package, upgrade "
-        "the kernel and reboot. What DKMS said: /var/lib/dkms/nvidia*/*/build/make.log",
+        "the kernel and reboot. The output of DKMS: /var/lib/dkms/nvidia*/*/build/make.log",
     )
 
 
-def _loaded_and_silent(facts: Facts, said: Optional[str]) -> Finding:
+def _loaded_without_answer(facts: Facts, failure: Optional[str]) -> Finding:
     if "needs open" in facts.log or "needs proprietary" in facts.log or "legacy" in facts.log:
         return Finding(
             "driver does not serve the card",
-            f"driver {facts.loaded} is loaded and does not take {nvidia_cards.described(facts.cards)}",
-            "take nvidia_branch out of the inventory and run the role tars.home.nvidia, which finds what fits",
+            f"driver {facts.loaded} is loaded and does not support {nvidia_cards.described(facts.cards)}",
+            "remove nvidia_branch from the variables and run the role tars.home.nvidia, which chooses one that fits",
         )
-    words = {"silent": "cannot speak with it", "none": "finds no card"}.get(said or "", facts.smi or "is not installed")
+    words = {"silent": "cannot communicate with it", "none": "finds no card"}.get(
+        failure or "", facts.smi or "is not installed"
+    )
     return Finding(
         "driver does not answer",
         f"driver {facts.loaded} is loaded, and nvidia-smi {words}; {nvidia_cards.described(facts.cards)}",
@@ -175,6 +178,6 @@ def _loaded_and_silent(facts: Facts, said: Optional[str]) -> Finding:
     )
 
 
-def plain(finding: Finding) -> Dict[str, str]:
-    """A finding as plain data."""
-    return {"name": finding.name, "found": finding.found, "fix": finding.fix}
+def plain(finding: Finding) -> dict[str, str]:
+    """Return a finding as plain data."""
+    return {"name": finding.name, "found": finding.problem, "fix": finding.fix}

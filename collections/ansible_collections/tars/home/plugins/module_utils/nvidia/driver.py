@@ -1,191 +1,277 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a machine tells about its NVIDIA cards, their driver, and how containers reach them."""
+"""Install NVIDIA's driver on this machine: read, plan and carry out until apt has nothing more to offer.
+
+Which packages apt offers is known only once it has read the added sources, and a module that the kernel refuses to load
+is a finding and not a failure. Both differ from the procedure of other resources: planning and writing alternate here.
+"""
 
 from __future__ import annotations
 
 import glob
+import http.client
 import os
-import re
 import shutil
-from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Optional
 
-from . import cards as nvidia_cards
-from . import smi as nvidia_smi
+from ansible.module_utils.urls import open_url
 
-LOADED = "/proc/driver/nvidia/version"
-SPEC_FOLDERS = ("/etc/cdi", "/var/run/cdi")
-"""Where Docker looks for descriptions of devices; the later wins (CDI specification)."""
+from ..resource.errors import ResourceError
+from ..system import apt, files, jobs
+from ..system import apt_sources as sources_of_apt
+from ..system.process import PROGRAMS, attempt
+from . import apt_sources, cards, diagnosis, facts, offers
+from .plan import NOUVEAU_FILE, PIN_FILE, Now, Step, Wanted, plan
 
-KIND = "nvidia.com/gpu"
-TOOLKIT = "nvidia-container-toolkit"
-DRIVERS = ("nvidia-driver*", "nvidia-open*", "nvidia-kernel*-dkms", "cuda-drivers*", "linux-modules-nvidia-*")
-PROGRAMS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+FILES = (apt_sources.FILE, PIN_FILE, NOUVEAU_FILE)
+COMMAND_S = 300
+"""Seconds that a command may take."""
 
-LOG = (
-    ("lost", r"fallen off the bus|Xid \(PCI:[^)]*\): 79\b"),
-    (
-        "refused",
-        r"Loading of (?:unsigned )?module (?:with unavailable key )?is rejected|unsigned module loading is restricted",
-    ),
-    ("owned", r"obtained ownership of the NVIDIA device"),
-    ("needs open", r"requires use of the NVIDIA open kernel modules"),
-    ("needs proprietary", r"not supported by open nvidia\.ko"),
-    ("legacy", r"supported through the NVIDIA \S+ Legacy drivers"),
-    ("mismatch", r"API mismatch"),
-)
-"""What the kernel's log says of the cards, in the words of NVRM (the driver) and of the kernel's module loader. A line
-that only says that an unsigned module taints the kernel is not among them."""
 
-Run = Callable[[List[str]], Tuple[int, str, str]]
-"""Runs a command: arguments to (exit status, stdout, stderr). `AnsibleModule.run_command` is one."""
+class DriverError(ResourceError):
+    """The driver cannot be installed. The message has the next step."""
+
+
+class Unfinished(Exception):
+    """A job still runs at the end of this call: its unit, and its last line of output."""
+
+    def __init__(self, unit: str, line: str) -> None:
+        super().__init__(unit)
+        self.unit, self.line = unit, line
 
 
 @dataclass(frozen=True)
-class Build:
-    """A kernel module that DKMS knows of, for one kernel; `kernel` is empty while it was built for none."""
+class Goal:
+    """The desired driver; see the options of the module nvidia_driver."""
 
-    version: str
-    kernel: str
-    state: str
-
-
-@dataclass(frozen=True)
-class Spec:
-    """A description of the cards for containers: its file, and what it names that is not on the machine."""
-
-    path: str
-    missing: Tuple[str, ...] = ()
+    required: bool = False
+    branch: Optional[int] = None
+    minimum: int = 550
+    components: Sequence[str] = ()
+    repositories: Sequence[apt_sources.Repository] = ()
+    packages: Sequence[str] = (facts.TOOLKIT,)
 
 
-@dataclass(frozen=True)
-class Facts:
-    """Everything that was seen. What only explains a driver that does not answer is read in that case alone.
-
-    `packages` maps what is installed to versions, `loaded` is the version in the kernel, `gpus` what nvidia-smi lists,
-    `smi` what it said instead (None: it is not there), `built` whether the kernel that runs has the module, `modprobe`
-    what an attempt to load it said.
-    """
-
-    kernel: str
-    cards: Tuple[nvidia_cards.Card, ...] = ()
-    packages: Mapping[str, str] = field(default_factory=dict)
-    loaded: Optional[str] = None
-    gpus: Tuple[Dict[str, Any], ...] = ()
-    smi: Optional[str] = None
-    built: bool = True
-    builds: Tuple[Build, ...] = ()
-    headers: bool = True
-    secure_boot: Optional[bool] = None
-    log: Tuple[str, ...] = ()
-    modprobe: str = ""
-    spec: Optional[Spec] = None
+def _run(command: Sequence[str]) -> tuple[int, str, str]:
+    return attempt(command, timeout_s=COMMAND_S)
 
 
-def read(run: Run, modprobe: str = "") -> Facts:
-    """Look at the machine. `modprobe` is what an attempt to load the driver said."""
-    cards = tuple(nvidia_cards.read())
-    kernel = os.uname().release
-    if not cards:
-        return Facts(kernel)
-    packages = parse_packages(run(package_query([*DRIVERS, TOOLKIT]))[1])
-    program = shutil.which("nvidia-smi", path=PROGRAMS)
-    rc, out, err = run(nvidia_smi.command(program)) if program else (0, "", "")
-    gpus = tuple(nvidia_smi.gpus(out)) if rc == 0 else ()
-    loaded = parse_loaded(_text(LOADED))
-    spec = find_spec()
-    if gpus:
-        return Facts(kernel, cards, packages, loaded, gpus, spec=spec)
-    return Facts(
-        kernel,
-        cards,
-        packages,
-        loaded,
-        smi=f"{out}{err}".strip() if program else None,
-        built=bool(re.search(r"/nvidia(-current)?\.ko", _text(f"/lib/modules/{kernel}/modules.dep"))),
-        builds=tuple(parse_dkms(run(["dkms", "status"])[1])) if shutil.which("dkms", path=PROGRAMS) else (),
-        headers=os.path.isdir(f"/lib/modules/{kernel}/build"),
-        secure_boot=parse_secure_boot(run(["mokutil", "--sb-state"])[1])
-        if shutil.which("mokutil", path=PROGRAMS)
-        else None,
-        log=parse_log(run(["journalctl", "--dmesg", "--boot", "--no-pager", "--output=cat"])[1]),
-        modprobe=modprobe,
-        spec=spec,
-    )
+class Driver:
+    """The driver of this machine's cards."""
+
+    def __init__(self, goal: Goal, check_mode: bool, run: jobs.Run = _run) -> None:
+        """`run` runs a command."""
+        self.goal, self.check_mode, self.run = goal, check_mode, run
+        self.modprobe = ""
+        self.changed = False
+        self.steps: list[str] = []
+        self.diff: list[dict[str, str]] = []
+
+    def ensure(self) -> dict[str, Any]:
+        """Install and load the driver, if the machine has a card; in check mode, plan that.
+
+        Returns:
+            The module's result, with `pending` and `units` while a job still runs.
+
+        Raises:
+            DriverError: apt cannot read its sources, offers no driver for the cards, or fails; or a card is required
+                and cannot be used for another reason than a missing reboot.
+        """
+        try:
+            self._read()
+            if self.facts.cards:
+                self._carry_out()
+        except Unfinished as job:
+            return {**self._changes(), "pending": [job.line], "units": [job.unit]}
+        return {**self._changes(), **self._outcome()}
+
+    def _changes(self) -> dict[str, Any]:
+        return {"changed": self.changed, "changes": self.steps, "diff": self.diff}
+
+    def _outcome(self) -> dict[str, Any]:
+        finding = diagnosis.driver_finding(self.facts, self.goal.minimum)
+        warnings = []
+        if finding and not (self.check_mode and self.facts.cards):
+            text = f"{finding.name}: {finding.problem}. Next: {finding.fix}"
+            if self.goal.required and not finding.reboot:
+                raise DriverError(text)
+            if self.facts.cards:
+                again = ", then run this again" if finding.reboot else ""
+                warnings.append(f"The NVIDIA card is not used yet. {text}{again}. Until then the processor is used.")
+        return {
+            "cards": [
+                {"slot": card.slot, "device": f"{card.device:04x}", "driver": card.driver} for card in self.facts.cards
+            ],
+            "generation": self.needed.name,
+            "driver": str(self.facts.gpus[0]["driver"]) if self.facts.gpus else "",
+            "reboot_required": bool(finding and finding.reboot),
+            "finding": diagnosis.plain(finding) if finding else {},
+            **({"warnings": warnings} if warnings else {}),
+        }
+
+    def _read(self) -> None:
+        """Read the facts and apt's sources."""
+        self.facts = facts.read(self.run, self.modprobe)
+        self.needed = cards.common(self.facts.cards, self.goal.minimum)
+        status, output, errors = self.run(apt_sources.command())
+        if status != 0:
+            raise DriverError(
+                f"apt cannot read its sources: {errors.strip()}\nNext: correct the entry that apt names, then "
+                "run again. "
+                f"The file of this module is {apt_sources.FILE}; it may be removed."
+            )
+        self.targets = apt_sources.parse(output)
+        self.sources = sources_of_apt.parse_files(self.run(["sh", "-c", sources_of_apt.READ_SCRIPT])[1])
+
+    def _carry_out(self) -> None:
+        """Plan and write until nothing is left; apt's offers are known only once it has read its sources."""
+        done: list[Step] = []
+        while True:
+            wanted = self._wanted()
+            now = self._now()
+            steps = [step for step in plan(now, wanted) if step not in done]
+            if wanted.choice is None and not self.check_mode:
+                # The last one only stands for those that follow.
+                steps = [step for step in steps if step.kind != "install"]
+            self.changed = self.changed or any(step.kind != "load" for step in steps)
+            self.steps += [str(step) for step in steps]
+            self.diff += difference(now, steps)
+            if self.check_mode:
+                self.changed = bool(self.steps)
+                return
+            if not steps:
+                return
+            for step in steps:
+                self._write(step)
+            done += steps
+            loaded = self.facts.loaded
+            self._read()
+            self.changed = self.changed or self.facts.loaded != loaded
+            if wanted.choice is not None:
+                return
+
+    def _now(self) -> Now:
+        own = [target for target in self.targets if apt_sources.own(target)]
+        keys = [repository.key for repository in self.goal.repositories if os.path.exists(repository.key)]
+        return Now(
+            files={**{path: files.text(path) for path in FILES if os.path.exists(path)}, **dict.fromkeys(keys, "")},
+            lists=bool(own) and all(glob.glob(f"{target.file}*") for target in own),
+            installed=self.installed,
+            initrd=_initrd(self.facts.kernel),
+            loaded=self.facts.loaded is not None,
+            free=all(card.driver in (None, "nvidia") for card in self.facts.cards),
+        )
+
+    def _wanted(self) -> Wanted:
+        """Return the desired state, as far as it can be known before apt has read the added sources."""
+        further = self.run(facts.package_query(self.goal.packages))[1]
+        self.installed = {**self.facts.packages, **facts.parse_packages(further)}
+        answers = bool(self.facts.gpus) and diagnosis.driver_finding(self.facts, self.goal.minimum) is None
+        by_package = any(not name.startswith(facts.TOOLKIT) for name in self.facts.packages)
+        number = offers.branch(str(self.facts.gpus[0]["driver"])) if answers else None
+        keep = answers and self.goal.branch in (None, number)
+        missing = [name for name in self.goal.packages if name not in self.installed]
+        components = () if keep else self.goal.components
+        repositories = () if keep and not missing else self.goal.repositories
+        sources = apt_sources.text(self.targets, self.sources, components, repositories)
+        keys = apt_sources.keys(self.sources, repositories)
+        if keep and number is not None:
+            # A driver that answers is not replaced, and the own file stays as it is.
+            sources = sources or files.text(apt_sources.FILE)
+            choice = offers.Choice(number, "", ())
+            return Wanted(sources, keys, choice, tuple(missing), adopted=not by_package)
+        if plan(self._now(), Wanted(sources, keys)):
+            return Wanted(sources, keys)
+        return self._chosen(sources, keys)
+
+    def _chosen(self, sources: str, keys: Mapping[str, str]) -> Wanted:
+        """Return the desired state with the choice among apt's offers."""
+        search = self.run(["apt-cache", "--names-only", "search", offers.PATTERN])[1]
+        names = offers.parse_search(search)
+        kernels = facts.kernels(self.run(facts.package_query(["linux-image-*"]))[1])
+        headers = [f"linux-headers-{kernel}" for kernel in (self.facts.kernel, *kernels)]
+        offered = offers.parse_madison(self.run(["apt-cache", "madison", *names, *headers])[1])
+        candidates = offers.candidates(offered, kernels)
+        choice = offers.choose(candidates, self.needed, self.goal.branch, self.installed)
+        if choice is None:
+            raise self._no_driver(candidates)
+        others = list(self.goal.packages)
+        if not any(name.startswith("linux-modules-") for name in choice.packages):
+            # DKMS builds with the headers of the running kernel, and of later ones.
+            others += [name for name in headers if name in offered]
+        if os.path.isdir("/sys/firmware/efi"):
+            others.append("mokutil")
+        self.installed = facts.parse_packages(self.run(facts.package_query([*choice.packages, *others]))[1])
+        return Wanted(sources, keys, choice, tuple(others))
+
+    def _no_driver(self, candidates: Sequence[offers.Choice]) -> DriverError:
+        first, last = self.needed.first, self.needed.last
+        span = f"{first} or newer" if last is None else f"{first} to {last}"
+        offered = ", ".join(sorted({f"{choice.branch} ({choice.flavour})" for choice in candidates})) or "none"
+        branch = f", and nvidia_branch is {self.goal.branch}" if self.goal.branch else ""
+        return DriverError(
+            f"{cards.described(self.facts.cards)}: found the drivers {offered} in apt's lists, expected branch "
+            f"{span}{branch}, in the flavour "
+            f"{' or '.join(self.needed.flavours) or 'that no branch has any more'}. Next: "
+            "use NVIDIA's own repository (nvidia_driver_source: nvidia), choose another branch, or do not use the card."
+        )
+
+    def _write(self, step: Step) -> None:
+        """Carry out one step. Long ones are jobs; one that still runs at the end of its time slice ends the call."""
+        if step.kind == "fetch":
+            files.write_file(step.subject, _fetch(step.text))
+        elif step.kind == "write":
+            files.write_file(step.subject, step.text)
+        elif step.kind == "remove":
+            files.remove(step.subject)
+        elif step.kind == "refresh":
+            keys = apt_sources.keys(self.sources, self.goal.repositories)
+            self._job("tars-apt", apt_sources.refresh_command(list(keys)))
+        elif step.kind == "install":
+            self._job("tars-apt", apt.install_command(step.subject.split(), recommends=False))
+        elif step.kind == "initramfs" and shutil.which("update-initramfs", path=PROGRAMS):
+            self._job("tars-initramfs", ["update-initramfs", "-u", "-k", self.facts.kernel])
+        elif step.kind == "load":
+            status, output, errors = self.run(["modprobe", "nvidia"])
+            self.modprobe = f"{output}{errors}".strip() if status else ""
+
+    def _job(self, unit: str, command: Sequence[str]) -> None:
+        job = jobs.Job(unit, tuple(command), apt.ENVIRONMENT)
+        try:
+            running = not jobs.begin(self.run, job) or bool(jobs.attend(self.run, [job]))
+        except jobs.JobError as error:
+            raise DriverError(f"{error}\nNext: correct what it names, then run again.") from error
+        if running:
+            raise Unfinished(unit, "".join(jobs.tail(job, 1)) or f"{unit} starts")
 
 
-def _text(path: str) -> str:
+def _fetch(url: str) -> bytes:
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
-    except OSError:
-        return ""
+        with open_url(url, timeout=30) as response:
+            key: bytes = response.read()
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise DriverError(
+            f"{url}: the key cannot be fetched: {error}. Next: check that the machine reaches it, then run again."
+        ) from error
+    return key
 
 
-def package_query(names: List[str]) -> List[str]:
-    """Asks dpkg for the versions of packages, by name or pattern. Exits 1 for what it does not know."""
-    return ["dpkg-query", "--show", "--showformat=${Package}\\t${db:Status-Status}\\t${Version}\\n", *names]
+def _initrd(kernel: str) -> bool:
+    """Return whether the kernel's initial RAM disk is newer than the file about nouveau, or one of them is absent."""
+    try:
+        return os.stat(f"/boot/initrd.img-{kernel}").st_mtime >= os.stat(NOUVEAU_FILE).st_mtime
+    except FileNotFoundError:
+        return True
 
 
-def parse_packages(answer: str) -> Dict[str, str]:
-    """The installed packages of that answer, with their versions."""
-    rows = [line.split("\t") for line in answer.splitlines()]
-    return {fields[0]: fields[2] for fields in rows if len(fields) == 3 and fields[1] == "installed"}
-
-
-def kernels(answer: str) -> List[str]:
-    """The kernel's metapackages in that answer for linux-image-*: what follows, such as amd64 or generic-hwe-24.04."""
-    names = [name[len("linux-image-") :] for name in parse_packages(answer)]
-    return [name for name in names if not name[:1].isdigit() and not name.startswith("unsigned")]
-
-
-def parse_loaded(text: str) -> Optional[str]:
-    """The version in /proc/driver/nvidia/version, which both flavours write in words of their own."""
-    found = re.search(r"Kernel Module(?: for \S+)?\s+(\d+\.\d[\d.]*)", text)
-    return found.group(1) if found else None
-
-
-def parse_dkms(text: str) -> List[Build]:
-    """The builds of the NVIDIA driver in `dkms status`, as DKMS 2 and 3 write them."""
-    builds = []
-    for line in text.splitlines():
-        names, _, state = line.partition(": ")
-        fields = [field.strip() for field in names.replace("/", ", ", 1).split(",")]
-        if re.fullmatch(r"nvidia(-current|-open|-current-open|-srv)?", fields[0]) and len(fields) >= 2 and state:
-            builds.append(Build(fields[1], fields[2] if len(fields) > 2 else "", state.split(" ")[0]))
-    return builds
-
-
-def parse_secure_boot(text: str) -> Optional[bool]:
-    """Whether modules need a signature, by `mokutil --sb-state`; None where it does not say."""
-    if (
-        "validation is disabled" in text
-        or "SecureBoot disabled" in text
-        or "not supported" in text
-        or "doesn't" in text
-    ):
-        return False
-    return True if "SecureBoot enabled" in text else None
-
-
-def parse_log(text: str) -> Tuple[str, ...]:
-    """Which conditions of LOG the kernel's log tells of. A sentence of NVRM's may take several lines."""
-    flat = re.sub(r"\s+(?:NVRM:\s*)?", " ", re.sub(r"\n\s*NVRM:\s*", " ", text))
-    return tuple(name for name, pattern in LOG if re.search(pattern, flat))
-
-
-def find_spec() -> Optional[Spec]:
-    """The description of the cards that Docker goes by, if there is one."""
-    found = None
-    for folder in SPEC_FOLDERS:
-        for path in sorted(glob.glob(f"{folder}/*.yaml") + glob.glob(f"{folder}/*.json")):
-            text = _text(path)
-            if KIND in text:
-                found = Spec(path, tuple(name for name in parse_spec(text) if not os.path.exists(name)))
-    return found
-
-
-def parse_spec(text: str) -> List[str]:
-    """The files and devices of the machine that a description names, in YAML or JSON, each once."""
-    found = re.findall(r"""(?:^|[\s{,"'-])(?:hostPath|path)["']?:\s*["']?(/[^\s"',}]+)""", text)
-    return list(dict.fromkeys(found))
+def difference(now: Now, steps: Sequence[Step]) -> list[dict[str, str]]:
+    """Return before and after of the files and packages among the steps."""
+    shown = []
+    for step in steps:
+        if step.kind in ("write", "remove"):
+            headers = {"before_header": step.subject, "after_header": step.subject}
+            shown.append({**headers, "before": now.files.get(step.subject, ""), "after": step.text})
+        elif step.kind == "install":
+            shown.append({"before": "", "after": "".join(f"{name}\n" for name in step.subject.split())})
+    return shown

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which driver apt offers, and which of them to take.
+"""The drivers that apt offers, and the choice among them.
 
-Three archives name it differently: Debian has one branch (nvidia-driver, and the kernel's part by itself), Ubuntu a
+Three archives name it differently: Debian has one branch (nvidia-driver, and the kernel module by itself), Ubuntu a
 package for each branch and flavour with modules that are built and signed for its kernels, and NVIDIA's repository has
 every branch under the two names nvidia-open and cuda-drivers (NVIDIA's driver installation guide).
 """
@@ -9,56 +9,57 @@ every branch under the two names nvidia-open and cuda-drivers (NVIDIA's driver i
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
+from typing import Optional
 
 from .cards import Generation
 
 LONG_TERM = 580
-"""The branch that NVIDIA maintains longest (until August 2028), taken where it is offered. It serves every generation
-that Ollama does."""
+"""The branch that NVIDIA maintains longest (until August 2028), used where it is offered. It supports every generation
+that Ollama supports."""
 
 OPEN_IS_DEFAULT = 560
-"""From this branch on NVIDIA suggests the open flavour for the chips that both serve."""
+"""From this branch on, NVIDIA recommends the open flavour for the chips that both support."""
 
 PATTERN = (
     "^(nvidia-driver|nvidia-open|nvidia-open-kernel-dkms|cuda-drivers|nvidia-driver-[0-9]+(-server)?(-open)?"
     "|linux-modules-nvidia-[0-9]+(-server)?(-open)?-.*)$"
 )
-"""Names to search apt's lists for."""
+"""Pattern of the names to search in apt's lists."""
 
 DEBIAN_EXTRAS = ("nvidia-smi", "libcuda1", "nvidia-persistenced")
-"""What Debian's nvidia-driver does not bring by itself."""
+"""Packages that Debian's nvidia-driver does not depend on."""
 
 UBUNTU = re.compile(r"nvidia-driver-(\d+)(-server)?(-open)?$")
 
 PIN = """\
-# Written by the role tars.home.nvidia: the driver stays on its branch until nvidia_branch says otherwise.
+# Written by the role tars.home.nvidia: the driver stays on its branch unless nvidia_branch names another.
 Package: *nvidia* cuda-drivers* libcuda1 libcudadebugger1 libnvcuvid1 libnvoptix1
 Pin: version {branch}.*
 Pin-Priority: 1000
 """
-"""apt's preference. It touches no version of another form, so that nvidia-container-toolkit is left alone."""
+"""apt's preference. It matches no version of another form, so that nvidia-container-toolkit is not affected."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A driver to have: its branch, its flavour, and the packages that bring it."""
+    """A driver: its branch, its flavour, and its packages."""
 
     branch: int
     flavour: str
-    packages: Tuple[str, ...]
+    packages: tuple[str, ...]
 
 
-def parse_search(text: str) -> List[str]:
-    """Names in the answer of `apt-cache search --names-only`, but for packages that only lead to another one."""
+def parse_search(text: str) -> list[str]:
+    """Return the names in the output of `apt-cache search --names-only`, without transitional packages."""
     lines = [line.partition(" - ") for line in text.splitlines()]
     return [name for name, _, about in lines if name and "transitional" not in about.lower()]
 
 
-def parse_madison(text: str) -> Dict[str, List[str]]:
-    """The versions of each package in the answer of `apt-cache madison`."""
-    versions: Dict[str, List[str]] = {}
+def parse_madison(text: str) -> dict[str, list[str]]:
+    """Return the versions of each package in the output of `apt-cache madison`."""
+    versions: dict[str, list[str]] = {}
     for line in text.splitlines():
         fields = [field.strip() for field in line.split("|")]
         if len(fields) == 3 and not fields[2].endswith("Sources") and fields[1] not in versions.get(fields[0], []):
@@ -67,54 +68,54 @@ def parse_madison(text: str) -> Dict[str, List[str]]:
 
 
 def branch(version: str) -> Optional[int]:
-    """The branch of a driver's version, with or without what the packager put around it."""
-    found = re.match(r"(?:\d+:)?(\d{3})\.\d", version)
-    return int(found.group(1)) if found else None
+    """Return the branch of a driver's version, with or without epoch and revision; None for other versions."""
+    match = re.match(r"(?:\d+:)?(\d{3})\.\d", version)
+    return int(match.group(1)) if match else None
 
 
-def candidates(offers: Mapping[str, Sequence[str]], kernels: Sequence[str]) -> List[Choice]:
-    """Every driver that is offered. `kernels` are the names behind linux-image- of the kernel's metapackages."""
-    found: List[Choice] = []
+def candidates(offers: Mapping[str, Sequence[str]], kernels: Sequence[str]) -> list[Choice]:
+    """Return every offered driver. `kernels` are the suffixes of the kernel's metapackages, behind linux-image-."""
+    choices: list[Choice] = []
     for name, flavour in (("nvidia-open", "open"), ("cuda-drivers", "proprietary")):
-        found += [Choice(number, flavour, (name,)) for number in _branches(offers, name)]
-    theirs = {choice.branch for choice in found}
+        choices += [Choice(number, flavour, (name,)) for number in _branches(offers, name)]
+    nvidias = {choice.branch for choice in choices}
     for number in _branches(offers, "nvidia-driver"):
-        # NVIDIA's repository has a package of this name too, which is not to be mixed with Debian's other ones.
-        if number not in theirs:
-            found.append(Choice(number, "proprietary", ("nvidia-driver", "nvidia-kernel-dkms", *DEBIAN_EXTRAS)))
+        # NVIDIA's repository has a package of this name too, which does not fit Debian's other packages.
+        if number not in nvidias:
+            choices.append(Choice(number, "proprietary", ("nvidia-driver", "nvidia-kernel-dkms", *DEBIAN_EXTRAS)))
             if number in _branches(offers, "nvidia-open-kernel-dkms"):
-                found.append(Choice(number, "open", ("nvidia-driver", "nvidia-open-kernel-dkms", *DEBIAN_EXTRAS)))
+                choices.append(Choice(number, "open", ("nvidia-driver", "nvidia-open-kernel-dkms", *DEBIAN_EXTRAS)))
     for name in offers:
         match = UBUNTU.match(name)
         if match:
             suffix = name[len("nvidia-driver-") :]
             built = [f"linux-modules-nvidia-{suffix}-{kernel}" for kernel in kernels]
             packages = (name, *(package for package in built if package in offers))
-            found.append(Choice(int(match.group(1)), "open" if match.group(3) else "proprietary", packages))
-    return found
+            choices.append(Choice(int(match.group(1)), "open" if match.group(3) else "proprietary", packages))
+    return choices
 
 
-def _branches(offers: Mapping[str, Sequence[str]], name: str) -> List[int]:
+def _branches(offers: Mapping[str, Sequence[str]], name: str) -> list[int]:
     numbers = [branch(version) for version in offers.get(name, ())]
     return list(dict.fromkeys(number for number in numbers if number is not None))
 
 
 def serves(choice: Choice, needed: Generation) -> bool:
-    """Whether a driver serves the cards."""
+    """Return whether a driver supports the cards."""
     above = needed.last is not None and choice.branch > needed.last
     return needed.first <= choice.branch and not above and choice.flavour in needed.flavours
 
 
 def choose(
-    found: Iterable[Choice], needed: Generation, wanted: Optional[int], installed: Mapping[str, str]
+    choices: Iterable[Choice], needed: Generation, desired: Optional[int], installed: Mapping[str, str]
 ) -> Optional[Choice]:
-    """The driver to have: the branch that is wanted, else the one that is installed, the long-term one, the newest.
+    """Return the driver to install: of the desired branch, else the installed one, the long-term one, or the newest.
 
-    `installed` maps packages to versions. A driver that is installed and serves the cards is kept, flavour and all.
+    `installed` maps packages to versions. An installed driver that supports the cards is kept, with its flavour.
     """
-    fit = [choice for choice in found if serves(choice, needed) and wanted in (None, choice.branch)]
+    fit = [choice for choice in choices if serves(choice, needed) and desired in (None, choice.branch)]
 
-    def rank(choice: Choice) -> Tuple[bool, ...]:
+    def rank(choice: Choice) -> tuple[bool, ...]:
         usual = (choice.flavour == "open") == (choice.branch >= OPEN_IS_DEFAULT)
         return (
             branch(installed.get(choice.packages[0], "")) == choice.branch,

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The steps from what a machine has to a driver that holds its NVIDIA cards."""
+"""The steps from the current state of a machine to a driver that is bound to its NVIDIA cards."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import List, Mapping, Optional, Tuple
+from typing import Optional
 
 from . import apt_sources as nvidia_sources
 from .offers import PIN, Choice, branch
@@ -12,7 +13,7 @@ from .offers import PIN, Choice, branch
 PIN_FILE = "/etc/apt/preferences.d/tars-nvidia"
 NOUVEAU_FILE = "/etc/modprobe.d/tars-nvidia.conf"
 NOUVEAU = """\
-# Written by the role tars.home.nvidia: nouveau and NVIDIA's driver cannot hold the same card.
+# Written by the role tars.home.nvidia: nouveau and NVIDIA's driver cannot use the same card.
 blacklist nouveau
 options nouveau modeset=0
 """
@@ -20,10 +21,10 @@ options nouveau modeset=0
 
 @dataclass(frozen=True)
 class Now:
-    """What the machine has. `files` maps the paths that this role writes to their texts, without those that are not
-    there; `lists` is whether apt has the lists of our sources, `installed` maps packages to versions, `initrd` whether
-    the initial RAM disk is as new as the file about nouveau, `loaded` whether the driver is in the kernel and `free`
-    whether no other one holds a card.
+    """The current state. `files` maps the existing ones of the paths that this role writes to their texts; `lists` is
+    whether apt has the lists of the own file, `installed` maps packages to versions, `initrd` is whether the initial
+    RAM disk is as new as the file about nouveau, `loaded` whether the driver is in the kernel, and `free` whether no
+    other driver is bound to a card.
     """
 
     files: Mapping[str, str] = field(default_factory=dict)
@@ -36,22 +37,23 @@ class Now:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What it is to have. `keys` maps files to where they are fetched, `sources` is our file's text (empty: none).
+    """The desired state. `keys` maps files to the addresses they are fetched from, `sources` is the own file's text
+    (empty: no file).
 
-    `choice` is None while apt's lists have to be read first. `adopted` is a driver that answers and no package brought,
-    about which apt has nothing to say.
+    `choice` is None while apt's lists have to be read first. `adopted` is whether the driver answers, but does not come
+    from a package.
     """
 
     sources: str = ""
     keys: Mapping[str, str] = field(default_factory=dict)
     choice: Optional[Choice] = None
-    others: Tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
     adopted: bool = False
 
 
 @dataclass(frozen=True)
 class Step:
-    """One thing to do (`fetch`, `write`, `remove`, `refresh`, `install`, `initramfs`, `load`), and to what."""
+    """One step (`fetch`, `write`, `remove`, `refresh`, `install`, `initramfs`, `load`), and its object."""
 
     kind: str
     subject: str
@@ -61,10 +63,10 @@ class Step:
         return f"{self.kind} {self.subject}"
 
 
-def plan(now: Now, wanted: Wanted) -> List[Step]:
-    """The steps in their order; empty when there is nothing to do.
+def plan(now: Now, wanted: Wanted) -> list[Step]:
+    """Return the steps in their order; empty when nothing is to be done.
 
-    With sources to be added, the last step stands for all that follows once apt has read them.
+    With sources to be added, the last step stands for all that follow once apt has read them.
     """
     steps = [Step("fetch", path, url) for path, url in wanted.keys.items() if path not in now.files]
     if wanted.sources and now.files.get(nvidia_sources.FILE) != wanted.sources:
@@ -80,14 +82,14 @@ def plan(now: Now, wanted: Wanted) -> List[Step]:
     missing = [
         name
         for name in wanted.choice.packages
-        # Those that carry no branch in their version follow the ones that do.
+        # Packages without a branch in their version follow those with one.
         if branch(now.installed.get(name, "")) not in (None, wanted.choice.branch) or name not in now.installed
     ]
     missing += [name for name in wanted.others if name not in now.installed]
     if missing:
         steps.append(Step("install", " ".join(missing)))
     if not wanted.adopted:
-        # Only with our driver on the disk: without one nouveau is better than nothing.
+        # Only with the driver installed: without it, nouveau is better than no driver.
         nouveau = _write(now, NOUVEAU_FILE, NOUVEAU)
         steps += nouveau
         if nouveau or not now.initrd:
@@ -97,5 +99,5 @@ def plan(now: Now, wanted: Wanted) -> List[Step]:
     return steps
 
 
-def _write(now: Now, path: str, text: str) -> List[Step]:
+def _write(now: Now, path: str, text: str) -> list[Step]:
     return [] if now.files.get(path) == text else [Step("write", path, text)]

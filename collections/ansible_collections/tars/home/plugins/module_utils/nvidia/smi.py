@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What nvidia-smi is asked, and what its answers mean."""
+"""Queries of nvidia-smi, and its output."""
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional
+from typing import Any, Optional
 
 FIELDS = ("name", "driver_version", "power.limit", "memory.total")
-"""What is asked of a card; watts and MiB."""
+"""The queried fields of a card, in watts and MiB."""
 
 FAILURES = (
     ("mismatch", "driver/library version mismatch"),
@@ -15,15 +15,16 @@ FAILURES = (
     ("lost", "unable to determine the device handle"),
     ("none", "no devices were found"),
 )
-"""How nvidia-smi says what is wrong, without regard to case; seen in issue threads of the drivers 450 to 610."""
+"""Messages of nvidia-smi, in lower case; from issue threads of the drivers 450 to 610."""
 
 
-def command(program: str) -> List[str]:
+def command(program: str) -> list[str]:
+    """Return the command whose output `gpus` reads."""
     return [program, f"--query-gpu={','.join(FIELDS)}", "--format=csv,noheader,nounits"]
 
 
-def gpus(csv: str) -> List[Dict[str, Any]]:
-    """The cards in the answer to `command`: name, driver, watts, MiB. An error's text has none."""
+def gpus(csv: str) -> list[dict[str, Any]]:
+    """Return the cards in the output of `command`: name, driver, watts, MiB; none in an error message."""
     cards = []
     for line in csv.splitlines():
         values = [value.strip() for value in line.split(",")]
@@ -34,13 +35,13 @@ def gpus(csv: str) -> List[Dict[str, Any]]:
 
 
 def failure(text: str) -> Optional[str]:
-    """Which failure the text tells of, by its name in FAILURES; None for an answer, or an error that is not known."""
+    """Return the failure in the output, by its name in FAILURES; None without one, or for an unknown error."""
     lower = text.lower()
     return next((name for name, words in FAILURES if words in lower), None)
 
 
 def number(text: str) -> Optional[float]:
-    """A number, or None where the card does not tell (`[N/A]`)."""
+    """Return a number, or None where the card does not report one (`[N/A]`)."""
     try:
         return float(text)
     except ValueError:

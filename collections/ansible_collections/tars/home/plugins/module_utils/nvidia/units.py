@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What keeps the description of NVIDIA's cards (CDI) true, and containers that need it up.
+"""The units that keep the description of NVIDIA cards (CDI) current, and start the containers that need it.
 
 The toolkit has units of its own from 1.18 on, nvidia-cdi-refresh.service and .path, which write a description to
-/var/run/cdi at boot and when the kernel's modules change. For an older one, units of ours do so with a file that stays.
+/var/run/cdi at boot and when the kernel's modules change. For an older one, own units do so with a file that stays.
 """
 
 from __future__ import annotations
-
-from typing import Dict, List, Tuple
 
 FOLDER = "/etc/systemd/system"
 THEIRS = "nvidia-cdi-refresh"
@@ -19,9 +17,9 @@ _MARK = "# Written by the role tars.home.nvidia.\n"
 
 _STARTER_SCRIPT = """\
 #!/bin/sh
-# Written by the role tars.home.nvidia. At boot Docker may start a container before it knows of the cards: before they
-# are described, and in versions such as 26 before it has looked at any description (moby issue 49989). Such a container
-# stays down, with that error.
+# Written by the role tars.home.nvidia. At boot Docker may start a container before the cards are described, and in
+# versions such as 26 before it has read any description (moby issue 49989). Such a container stays down, with that
+# error.
 set -eu
 docker ps --all --quiet --filter status=exited --filter status=created |
   xargs --no-run-if-empty docker inspect --format '{{range .HostConfig.DeviceRequests}}{{if eq .Driver "cdi"}}
@@ -64,7 +62,7 @@ WantedBy=multi-user.target
 
 _REFRESH_PATH = f"""\
 {_MARK}[Unit]
-Description=See when the NVIDIA driver is exchanged
+Description=Watch for a replaced NVIDIA driver
 
 [Path]
 PathChanged=/lib/modules/%v/modules.dep
@@ -75,12 +73,12 @@ WantedBy=multi-user.target
 
 
 def refresher(theirs: bool) -> str:
-    """The name of the units that write the description."""
+    """Return the name of the units that write the description; `theirs` is whether the toolkit has its own."""
     return THEIRS if theirs else OURS
 
 
-def files(theirs: bool) -> Dict[str, Tuple[int, str]]:
-    """The files to have: path to mode and text. An empty text is a file not to have."""
+def files(theirs: bool) -> dict[str, tuple[int, str]]:
+    """Return the desired files: path to mode and text. An empty text is a file that must not exist."""
     own = {f"{FOLDER}/{OURS}.service": _REFRESH_SERVICE, f"{FOLDER}/{OURS}.path": _REFRESH_PATH}
     return {
         SCRIPT: (0o755, _STARTER_SCRIPT),
@@ -89,7 +87,7 @@ def files(theirs: bool) -> Dict[str, Tuple[int, str]]:
     }
 
 
-def units(theirs: bool) -> List[str]:
-    """The units that are to run from the next boot on."""
+def units(theirs: bool) -> list[str]:
+    """Return the units that must be enabled."""
     name = refresher(theirs)
     return [f"{STARTER}.service", f"{name}.service", f"{name}.path"]

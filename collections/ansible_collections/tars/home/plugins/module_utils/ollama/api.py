@@ -7,73 +7,49 @@ import json
 import time
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
-from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Optional
 
+from ..resource.errors import ResourceError
 from ..system.jobs import Run
 
 ANSWER_TIMEOUT_S = 30
-"""Seconds without a byte after which the server counts as gone."""
+"""Seconds without a byte after which a request fails."""
 
 
-_ADDRESSES = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}"
+ADDRESSES = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}"
 
 
-class OllamaError(Exception):
-    """The server cannot be reached, or refuses. The message says what was asked."""
+class OllamaError(ResourceError):
+    """The server cannot be reached, or refuses a request. The message names the request."""
 
 
 def full_name(name: str) -> str:
-    """A model's name with its tag; Ollama means `latest` where none is given."""
+    """Return a model's name with its tag; without one, Ollama means `latest`."""
     return name if ":" in name.rsplit("/", 1)[-1] else name + ":latest"
 
 
-def held(tags: Mapping[str, Any]) -> Dict[str, str]:
-    """Full name -> digest (SHA-256 of the manifest) of the models in the answer of /api/tags."""
+def held(tags: Mapping[str, Any]) -> dict[str, str]:
+    """Return full name -> digest (SHA-256 of the manifest) of the models in the answer of /api/tags."""
     rows = tags.get("models") or []
     return {full_name(row.get("model") or row["name"]): row.get("digest", "") for row in rows}
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What is to be done: models to pull and to delete, and those whose digest is not the recorded one."""
-
-    pull: List[str]
-    delete: List[str]
-    moved: List[str]
-
-
-def plan(wanted: Sequence[str], here: Mapping[str, str], recorded: Mapping[str, str], exclusive: bool) -> Plan:
-    """Compare the wanted models with those that are here, and these with their recorded digests."""
-    names = {full_name(name): name for name in wanted}
-    return Plan(
-        pull=[name for full, name in names.items() if full not in here],
-        delete=sorted(full for full in here if full not in names) if exclusive else [],
-        moved=[name for full, name in names.items() if here.get(full) and here[full] != recorded.get(name, here[full])],
-    )
-
-
-def outcome(here: Mapping[str, str], done: Plan) -> Dict[str, str]:
-    """What would be here after a plan; a digest is not known before the pull."""
-    left = {name: digest for name, digest in here.items() if name not in done.delete}
-    return {**left, **{full_name(name): "pulled" for name in done.pull}}
-
-
 def progress(name: str, event: Mapping[str, Any]) -> str:
-    """One event of a pull's stream as a line for people."""
+    """Return one event of a pull's stream as a line of progress."""
     done, total = event.get("completed"), event.get("total")
     if not total:
-        return f"pulling {name}: {event.get('status', 'asked')}"
+        return f"pulling {name}: {event.get('status', 'requested')}"
     # `completed` is absent until the first byte of a layer has come.
     share = 100 * (done or 0) // total
     return f"pulling {name}: {share} % of {total / 1e6:.0f} MB"
 
 
-def events(lines: Iterable[bytes], what: str) -> Iterator[Dict[str, Any]]:
-    """The objects of a stream.
+def events(lines: Iterable[bytes], what: str) -> Iterator[dict[str, Any]]:
+    """Yield the objects of a stream.
 
     Raises:
-        OllamaError: the stream holds an error, which the server sends with status 200.
+        OllamaError: the stream contains an error, which the server sends with status 200.
     """
     for line in lines:
         if not line.strip():
@@ -89,17 +65,17 @@ SERVER = {
     "container": {"type": "str"},
     "port": {"type": "int", "default": 11434},
 }
-"""Options by which a module is told where the server is; one of url and container is required."""
+"""Options of a module with the address of the server; one of url and container is required."""
 
 
 def address(run: Run, docker: Optional[str], params: Mapping[str, Any]) -> str:
-    """The server's URL by those options. Empty where its container does not run."""
+    """Return the server's URL by those options; empty if its container does not run."""
     if params["url"]:
         url: str = params["url"].rstrip("/")
         return url
     if docker is None:
         return ""
-    rc, out, _ = run([docker, "inspect", f"--format={_ADDRESSES}", params["container"]])
+    rc, out, _ = run([docker, "inspect", f"--format={ADDRESSES}", params["container"]])
     return f"http://{out.split()[0]}:{params['port']}" if rc == 0 and out.split() else ""
 
 
@@ -110,7 +86,8 @@ def open_url(
     timeout: float = ANSWER_TIMEOUT_S,
     method: Optional[str] = None,
 ) -> Any:
-    """An open response; `timeout` in seconds of silence. No proxy is asked: the server is on this machine."""
+    """Return an open response; `timeout` is in seconds without a byte. No proxy is used: the server is on this
+    machine."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url + path, data=data, headers={"Content-Type": "application/json"}, method=method)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -119,42 +96,42 @@ def open_url(
     except urllib.error.HTTPError as error:
         with error:
             raise OllamaError(
-                f"{url}{path} answers {error.code}: {error.read(500).decode('utf-8', 'replace')}"
+                f"{url}{path} answered {error.code}: {error.read(500).decode('utf-8', 'replace')}"
             ) from None
     except (urllib.error.URLError, OSError) as error:
         raise OllamaError(f"{url}{path} cannot be reached: {getattr(error, 'reason', error)}") from None
 
 
-def tags(url: str) -> Dict[str, Any]:
-    """The answer of /api/tags."""
+def tags(url: str) -> dict[str, Any]:
+    """Return the answer of /api/tags."""
     with open_url(url, "/api/tags") as response:
-        answer: Dict[str, Any] = json.load(response)
+        answer: dict[str, Any] = json.load(response)
     return answer
 
 
 def delete(url: str, name: str) -> None:
-    """Remove a model and the files no other model shares."""
+    """Delete a model and the files that no other model uses."""
     with open_url(url, "/api/delete", {"model": name}, method="DELETE"):
         pass
 
 
-def loaded(url: str) -> List[str]:
-    """Full names of the models in memory."""
+def loaded(url: str) -> list[str]:
+    """Return the full names of the models in memory."""
     with open_url(url, "/api/ps") as response:
         return [full_name(row.get("model") or row["name"]) for row in json.load(response).get("models") or []]
 
 
 def unload(url: str, name: str) -> None:
-    """Let the server forget a model that is in memory; it does so once no answer needs it."""
+    """Remove a model from memory; the server does so once no answer needs it."""
     with open_url(url, "/api/generate", {"model": name, "keep_alive": 0, "stream": False}) as response:
         response.read()
 
 
 def pull(url: str, name: str, seconds: float) -> Optional[str]:
-    """Pull a model for at most that long. A pull that is cut goes on where it was when asked for again.
+    """Pull a model for at most so many seconds. An interrupted pull continues where it was when requested again.
 
     Returns:
-        None once the model is here, else a line that says how far it is.
+        None once the model is complete, otherwise a line of progress.
     """
     deadline = time.monotonic() + seconds
     line = progress(name, {})
@@ -168,4 +145,4 @@ def pull(url: str, name: str, seconds: float) -> Optional[str]:
                     return line
     except OSError as error:
         raise OllamaError(f"The connection to {url} broke while {line}: {error}") from None
-    raise OllamaError(f"The server ended the pull of {name} without saying success; last it said: {line}")
+    raise OllamaError(f"The server ended the pull of {name} without success; its last status: {line}")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One measured answer of an Ollama server, by the method of Ollama's own benchmark (cmd/bench).
 
-Prompt, seed and lengths are fixed, temperature is 0; loading is measured apart from answering; prefill and decode are
-told apart by the server's own counters, and the clock on this side is kept beside them.
+Prompt, seed and lengths are fixed, temperature is 0. Loading is measured separately from answering. Prefill and decode
+are separated by the server's own counters; the client's clock is recorded beside them.
 """
 
 from __future__ import annotations
@@ -10,28 +10,29 @@ from __future__ import annotations
 import json
 import random
 import time
-from typing import Any, Dict, Iterator, Mapping, Optional
+from collections.abc import Iterator, Mapping
+from typing import Any, Optional
 
 from . import api as ollama
 
 SILENCE_S = 600
-"""Longest silence: on processors alone a model reads a long prompt for minutes before its first word."""
+"""Seconds without a byte: without a GPU a model reads a long prompt for minutes before its first word."""
 
 TOKENS_PER_WORD = 1.3
-"""Of common English words, in the vocabularies of Llama's kin; the server tells how many it really were."""
+"""Of common English words, for Llama tokenizers; the server reports the exact count."""
 
 TEXT = (
     "the house has a boiler in its cellar and every winter somebody asks when it was last cleaned or which "
-    "pressure is right who repaired the pump what the invoice said where the key of the meter box hangs "
+    "pressure is right who repaired the pump what the invoice listed where the key of the meter box hangs "
     "how long the warranty lasts and why water drips from a valve under one window"
 )
-"""What the prompts take their words from."""
+"""The words of the prompts."""
 
 
 def prompt(tokens: int, number: int) -> str:
-    """A text of about that many tokens, the same for the same number.
+    """Return a text of about that many tokens, the same for the same number.
 
-    Each number gives another one from its first word on, or the server would not read it again but remember it.
+    Texts of different numbers differ from the first word on: the server caches the start of a prompt.
     """
     chosen, source = random.Random(number), TEXT.split()
     words = [chosen.choice(source) for _ in range(max(1, int(tokens / TOKENS_PER_WORD)))]
@@ -39,41 +40,41 @@ def prompt(tokens: int, number: int) -> str:
 
 
 def unload(url: str, model: str) -> None:
-    """Make the server forget the model, and wait until it has."""
+    """Remove the model from memory, and wait until it is removed."""
     ollama.unload(url, model)
     deadline = time.monotonic() + 60
     while resident(url, model) is not None:
         if time.monotonic() > deadline:
-            raise ollama.OllamaError(f"{url} still holds {model} a minute after it was told to unload it")
+            raise ollama.OllamaError(f"{url} still has {model} in memory a minute after the request to unload it")
         time.sleep(0.2)
 
 
 def load(url: str, model: str, num_ctx: int) -> float:
-    """Load the model from disk; seconds that took, by the clock here."""
+    """Load the model from disk; return the seconds it took, by the client's clock."""
     started = time.monotonic()
     ask(url, "/api/generate", {"model": model, "options": {"num_ctx": num_ctx}, "stream": False})
     return time.monotonic() - started
 
 
-def resident(url: str, model: str) -> Optional[Dict[str, Any]]:
-    """The loaded model's size and the part of it in the GPU's memory, in bytes; None while it is not loaded."""
+def resident(url: str, model: str) -> Optional[dict[str, Any]]:
+    """Return the loaded model's size and the part of it in the GPU's memory, in bytes; None if it is not loaded."""
     for row in ask(url, "/api/ps").get("models") or []:
         if ollama.full_name(row.get("model") or row["name"]) == ollama.full_name(model):
             return {"size_bytes": int(row["size"]), "size_vram_bytes": int(row.get("size_vram") or 0)}
     return None
 
 
-def identity(url: str, model: str) -> Dict[str, Any]:
-    """What was measured: server version, digest, quantisation, parameters and weights in bytes.
+def identity(url: str, model: str) -> dict[str, Any]:
+    """Return server version, and the model's digest, quantisation, parameters and weights in bytes.
 
     Raises:
-        OllamaError: the server does not hold the model.
+        OllamaError: the server does not have the model.
     """
     rows = ollama.tags(url).get("models") or []
     wanted = ollama.full_name(model)
     row = next((row for row in rows if ollama.full_name(row.get("model") or row["name"]) == wanted), None)
     if row is None:
-        raise ollama.OllamaError(f"{url} does not hold {model}")
+        raise ollama.OllamaError(f"{url} does not have {model}")
     details = row.get("details") or {}
     return {
         "ollama": ask(url, "/api/version")["version"],
@@ -84,12 +85,13 @@ def identity(url: str, model: str) -> Dict[str, Any]:
     }
 
 
-def measure(url: str, model: str, text: str, num_ctx: int, output_tokens: int, seed: int) -> Dict[str, float]:
-    """Let the model answer once.
+def measure(url: str, model: str, text: str, num_ctx: int, output_tokens: int, seed: int) -> dict[str, float]:
+    """Measure one answer of the model.
 
     Returns:
         Seconds to the first token; tokens and tokens per second of prefill and decode by the server's counters; and
-        `client_decode_tps`, decode by the clock here, which includes the way and so is the judge of the former.
+        `client_decode_tps`, decode by the client's clock, which includes the transport: it checks the server's
+        counters.
     """
     options = {"num_ctx": num_ctx, "num_predict": output_tokens, "seed": seed, "temperature": 0}
     body = {"model": model, "prompt": text, "stream": True, "options": options}
@@ -122,19 +124,19 @@ def measure(url: str, model: str, text: str, num_ctx: int, output_tokens: int, s
 
 
 def rate(tokens: int, nanoseconds: int) -> float:
-    """Tokens per second."""
+    """Return tokens per second."""
     return tokens / nanoseconds * 1e9 if nanoseconds else 0.0
 
 
-def ask(url: str, path: str, body: Optional[Mapping[str, Any]] = None) -> Dict[str, Any]:
-    """One answer as an object."""
+def ask(url: str, path: str, body: Optional[Mapping[str, Any]] = None) -> dict[str, Any]:
+    """Return one answer as an object."""
     with ollama.open_url(url, path, body, timeout=SILENCE_S) as response:
-        answer: Dict[str, Any] = json.load(response)
+        answer: dict[str, Any] = json.load(response)
     return answer
 
 
-def stream(url: str, path: str, body: Mapping[str, Any]) -> Iterator[Dict[str, Any]]:
-    """The objects of a streamed answer, as they come."""
+def stream(url: str, path: str, body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the objects of a streamed answer as they arrive."""
     try:
         with ollama.open_url(url, path, body, timeout=SILENCE_S) as response:
             yield from ollama.events(response, f"An answer of {body['model']}")

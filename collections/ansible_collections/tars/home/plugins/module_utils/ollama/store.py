@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An Ollama server's store on disk: `manifests/HOST/NAMESPACE/MODEL/TAG` names the files in `blobs/` that make a model.
 
-Every file is named by its SHA-256, which the server compares when it pulls and never again.
+Every file is named by its SHA-256, which the server only compares at the pull.
 """
 
 from __future__ import annotations
@@ -9,27 +9,28 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from typing import Iterator, List, Tuple
+from collections.abc import Iterator
 
+from ..resource.errors import ResourceError
 from .api import full_name
 
 _HOST, _NAMESPACE = "registry.ollama.ai", "library"
 _CHUNK = 1 << 20
 
 
-class StoreError(Exception):
-    """A model's files are not what they must be. The message names the file."""
+class StoreError(ResourceError):
+    """A model's files are absent or damaged. The message names the file."""
 
 
 def manifest_path(folder: str, name: str) -> str:
-    """Where a model's manifest lies; host and namespace are those of Ollama's library where the name has none."""
+    """Return the path of a model's manifest; host and namespace default to those of Ollama's library."""
     path, tag = full_name(name).rsplit(":", 1)
     parts = path.split("/")
     return os.path.join(folder, "manifests", *[_HOST, _NAMESPACE][: 3 - len(parts)], *parts, tag)
 
 
-def blobs(folder: str, name: str) -> Iterator[Tuple[str, str]]:
-    """The SHA-256 and the path of each file a model is made of."""
+def blobs(folder: str, name: str) -> Iterator[tuple[str, str]]:
+    """Yield the SHA-256 and the path of each file of a model."""
     path = manifest_path(folder, name)
     try:
         with open(path, "rb") as file:
@@ -40,26 +41,27 @@ def blobs(folder: str, name: str) -> Iterator[Tuple[str, str]]:
     for digest in digests:
         algorithm, _, value = digest.partition(":")
         if algorithm != "sha256" or len(value) != 64:
-            raise StoreError(f"{name}: its manifest {path} names {digest!r}, which is no SHA-256")
+            raise StoreError(f"{name}: its manifest {path} has the digest {digest!r}, expected a SHA-256")
         yield value, os.path.join(folder, "blobs", f"sha256-{value}")
 
 
-def damaged(folder: str, name: str) -> List[str]:
-    """A sentence for each file of a model that is missing or has another content than its name says."""
-    found = []
+def damaged(folder: str, name: str) -> list[str]:
+    """Return a sentence for each file of a model that is absent, or whose content does not have the SHA-256 in its
+    name."""
+    problems = []
     for wanted, path in blobs(folder, name):
         try:
             has = sha256(path)
         except OSError as error:
-            found.append(f"{path} cannot be read ({error.strerror})")
+            problems.append(f"{path} cannot be read ({error.strerror})")
             continue
         if has != wanted:
-            found.append(f"{path} is damaged: its content has the SHA-256 {has}")
-    return found
+            problems.append(f"{path} is damaged: its content has the SHA-256 {has}")
+    return problems
 
 
 def sha256(path: str) -> str:
-    """The SHA-256 of a file's content, in hexadecimal."""
+    """Return the SHA-256 of a file's content, in hexadecimal."""
     digest = hashlib.sha256()
     with open(path, "rb", buffering=0) as file:
         while chunk := file.read(_CHUNK):

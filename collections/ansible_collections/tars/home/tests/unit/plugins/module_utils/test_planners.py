@@ -8,10 +8,16 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible_collections.tars.home.plugins.module_utils.resource.errors import ResourceError
-from ansible_collections.tars.home.tests.unit.plugins.module_utils.planners import docker, dsm, host
+from ansible_collections.tars.home.tests.unit.plugins.module_utils.planners import docker, dsm, host, nvidia, ollama
 from ansible_collections.tars.home.tests.unit.plugins.module_utils.planners.planner import Case, Planner
 
-PLANNERS: dict[str, Planner] = {**docker.PLANNERS, **dsm.PLANNERS, **host.PLANNERS}
+PLANNERS: dict[str, Planner] = {
+    **docker.PLANNERS,
+    **dsm.PLANNERS,
+    **host.PLANNERS,
+    **nvidia.PLANNERS,
+    **ollama.PLANNERS,
+}
 FOLDER = Path(__file__).with_name("cases")
 CASES = {path.relative_to(FOLDER).with_suffix("").as_posix(): path for path in sorted(FOLDER.glob("*/*/*.yml"))}
 

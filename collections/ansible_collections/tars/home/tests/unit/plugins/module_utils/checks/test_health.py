@@ -28,6 +28,11 @@ CASES = {
         "enable a.service · start a.service",
     ),
     "a task that failed": (check(result={"msg": "dockerd refuses it"}), False, "dockerd refuses it"),
+    "a task that would change something": (
+        check(result={"changed": True}),
+        False,
+        "it differs from the desired state",
+    ),
     "a task that was skipped": (check(result={"skipped": True}), True, "as desired"),
     "a port that is closed": (check(tcp="127.0.0.1:1"), False, "127.0.0.1 port 1: [Errno 111] Connection refused"),
 }

@@ -13,12 +13,13 @@ import pytest
 from ansible_collections.tars.home.plugins.module_utils.nvidia import apt_sources as nvidia_sources
 from ansible_collections.tars.home.plugins.module_utils.nvidia import cards as nvidia_cards
 from ansible_collections.tars.home.plugins.module_utils.nvidia import diagnosis as nvidia_findings
-from ansible_collections.tars.home.plugins.module_utils.nvidia import driver as nvidia_machine
+from ansible_collections.tars.home.plugins.module_utils.nvidia import facts as nvidia_facts
 from ansible_collections.tars.home.plugins.module_utils.nvidia import offers as nvidia_offers
 from ansible_collections.tars.home.plugins.module_utils.nvidia import smi as nvidia_smi
 from ansible_collections.tars.home.plugins.module_utils.nvidia.cards import Card
-from ansible_collections.tars.home.plugins.module_utils.nvidia.driver import Build, Facts, Spec
+from ansible_collections.tars.home.plugins.module_utils.nvidia.facts import Build, Facts, Spec
 from ansible_collections.tars.home.plugins.module_utils.nvidia.offers import Choice
+from ansible_collections.tars.home.plugins.module_utils.system.apt_sources import parse
 
 
 @pytest.mark.parametrize(
@@ -87,7 +88,7 @@ def test_nvidia_smi_lists_cards() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "name"),
+    ("output", "name"),
     [
         ("Failed to initialize NVML: Driver/library version mismatch\nNVML library version: 570.124\n", "mismatch"),
         ("Failed to initialize NVML: Driver/Library version mismatch\n", "mismatch"),
@@ -106,9 +107,9 @@ def test_nvidia_smi_lists_cards() -> None:
         ("GPU 0: NVIDIA GeForce RTX 3070 (UUID: GPU-1)\n", None),
     ],
 )
-def test_nvidia_smi_fails_by_name(said: str, name: str | None) -> None:
-    assert nvidia_smi.failure(said) == name
-    assert nvidia_smi.gpus(said) == []
+def test_nvidia_smi_fails_by_name(output: str, name: str | None) -> None:
+    assert nvidia_smi.failure(output) == name
+    assert nvidia_smi.gpus(output) == []
 
 
 @pytest.mark.parametrize(
@@ -124,7 +125,7 @@ def test_nvidia_smi_fails_by_name(said: str, name: str | None) -> None:
     ],
 )
 def test_loaded_version(text: str, version: str | None) -> None:
-    assert nvidia_machine.parse_loaded(text) == version
+    assert nvidia_facts.parse_loaded(text) == version
 
 
 def test_dkms_status() -> None:
@@ -137,7 +138,7 @@ def test_dkms_status() -> None:
         "i915-sriov-dkms/2025.03.26, 6.11.11-2-pve, x86_64: installed\n"
         "Error! Could not locate dkms.conf file.\n"
     )
-    assert nvidia_machine.parse_dkms(text) == [
+    assert nvidia_facts.parse_dkms(text) == [
         Build("535.86.05", "6.5.0-060500rc5-generic", "installed"),
         Build("550.163.01", "6.12.48+deb13-amd64", "installed"),
         Build("396.45", "4.17.11-200.fc28.x86_64", "installed"),
@@ -158,7 +159,7 @@ def test_dkms_status() -> None:
     ],
 )
 def test_secure_boot(text: str, on: bool | None) -> None:
-    assert nvidia_machine.parse_secure_boot(text) is on
+    assert nvidia_facts.parse_secure_boot(text) is on
 
 
 @pytest.mark.parametrize(
@@ -193,7 +194,7 @@ def test_secure_boot(text: str, on: bool | None) -> None:
     ],
 )
 def test_kernel_log(text: str, names: tuple[str, ...]) -> None:
-    assert nvidia_machine.parse_log(f"usb 1-1: new device\n{text}\n") == names
+    assert nvidia_facts.parse_log(f"usb 1-1: new device\n{text}\n") == names
 
 
 SPEC = """\
@@ -222,8 +223,8 @@ kind: nvidia.com/gpu
 
 def test_a_description_names_what_the_machine_must_have() -> None:
     names = ["/dev/nvidia-uvm", "/usr/bin/nvidia-cdi-hook", "/usr/lib/nvidia/current/nvidia-smi", "/dev/nvidia0"]
-    assert nvidia_machine.parse_spec(SPEC) == names
-    assert nvidia_machine.parse_spec('{"mounts":[{"hostPath":"/a","containerPath":"/b"}],"x":{"path": "/c"}}') == [
+    assert nvidia_facts.parse_spec(SPEC) == names
+    assert nvidia_facts.parse_spec('{"mounts":[{"hostPath":"/a","containerPath":"/b"}],"x":{"path": "/c"}}') == [
         "/a",
         "/c",
     ]
@@ -235,7 +236,7 @@ def test_kernels_that_are_to_have_modules() -> None:
         "linux-image-generic-hwe-24.04\tinstalled\t6.17\nlinux-image-unsigned-6.17.0-1\tinstalled\t6.17\n"
         "linux-image-rt-amd64\tconfig-files\t6.12\n"
     )
-    assert nvidia_machine.kernels(answer) == ["amd64", "generic-hwe-24.04"]
+    assert nvidia_facts.kernels(answer) == ["amd64", "generic-hwe-24.04"]
 
 
 AMPERE, PASCAL, VOLTA, BLACKWELL = (
@@ -298,8 +299,8 @@ SIGNED = ("nvidia-driver-580-server-open", "linux-modules-nvidia-580-server-open
     ],
 )
 def test_choice_of_a_driver(offers: Any, needed: Any, branch: Any, installed: Any, wanted: Choice | None) -> None:
-    found = nvidia_offers.candidates(offers, ["generic"])
-    assert nvidia_offers.choose(found, needed, branch, installed) == wanted
+    choices = nvidia_offers.candidates(offers, ["generic"])
+    assert nvidia_offers.choose(choices, needed, branch, installed) == wanted
 
 
 def test_apt_answers() -> None:
@@ -328,22 +329,44 @@ TOOLKIT = nvidia_sources.Repository("toolkit", "https://nvidia.example/deb/amd64
 
 
 def test_missing_components_and_repositories_go_into_one_file() -> None:
-    text = nvidia_sources.text(targets(ARCHIVE), ["contrib", "non-free"], [TOOLKIT])
+    text = nvidia_sources.text(targets(ARCHIVE), [], ["contrib", "non-free"], [TOOLKIT])
     assert "URIs: http://mirror.example/debian/\nSuites: trixie\nComponents: contrib non-free\n" in text
     assert "URIs: https://nvidia.example/deb/amd64/\nSuites: /\nSigned-By: /etc/apt/keyrings/tars-toolkit.asc\n" in text
-    ours = [f"{nvidia_sources.FILE}:2\t{line.split(chr(9), 1)[1]}" for line in (ARCHIVE.replace("main", "non-free"),)]
-    # What our file brings does not make it superfluous.
-    assert nvidia_sources.text(targets(ARCHIVE, *ours), ["contrib", "non-free"], [TOOLKIT]) == text
+    row = ARCHIVE.replace("main", "non-free").split("\t", 1)[1]
+    own = f"{nvidia_sources.FILE}:2\t{row}"
+    # The content of the own file does not make it superfluous.
+    sources = parse(nvidia_sources.FILE, text)
+    assert len(sources) == 2
+    assert nvidia_sources.text(targets(ARCHIVE, own), sources, ["contrib", "non-free"], [TOOLKIT]) == text
 
 
-def test_sources_of_the_owner_are_used_as_they_are() -> None:
-    theirs = (
-        "/etc/apt/sources.list.d/x.list:1\thttps://nvidia.example/deb/amd64\t/\t\tNVIDIA\t/var/lib/b\t/usr/share/k.gpg"
-    )
-    assert nvidia_sources.text(targets(ARCHIVE.replace("main", "non-free"), theirs), ["non-free"], [TOOLKIT]) == ""
-    assert nvidia_sources.keys(targets(theirs), [TOOLKIT]) == {}
-    # An archive of someone else, without the distribution's name, is given no components.
-    assert nvidia_sources.text(targets(ARCHIVE.replace("Debian", "another")), ["non-free"], []) == ""
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("/etc/apt/sources.list.d/x.list", "deb [signed-by=/usr/share/k.gpg] https://nvidia.example/deb/amd64 /\n"),
+        ("/etc/apt/sources.list.d/x.list", "deb http://nvidia.example/deb/amd64/ /\n"),
+        ("/etc/apt/sources.list", "deb http://deb.example trixie main\ndeb https://NVIDIA.example:443/deb/amd64 ./\n"),
+        ("/etc/apt/sources.list.d/x.sources", "Types: deb\nURIs: https://nvidia.example/deb/amd64\nSuites: /\n"),
+    ],
+    ids=["one line", "http", "sources.list", "deb822"],
+)
+def test_entries_of_the_owner_are_used_as_they_are(path: str, text: str) -> None:
+    """Also before apt has downloaded their lists: then apt does not list them as targets."""
+    archive = targets(ARCHIVE.replace("main", "non-free"))
+    assert nvidia_sources.text(archive, parse(path, text), ["non-free"], [TOOLKIT]) == ""
+    assert nvidia_sources.keys(parse(path, text), [TOOLKIT]) == {}
+
+
+@pytest.mark.parametrize(
+    "text", ["# deb https://nvidia.example/deb/amd64 /\n", "deb-src https://nvidia.example/deb/amd64 /\n"]
+)
+def test_a_disabled_entry_is_not_an_entry(text: str) -> None:
+    sources = parse("/etc/apt/sources.list.d/x.list", text)
+    assert nvidia_sources.keys(sources, [TOOLKIT]) == {TOOLKIT.key: TOOLKIT.key_url}
+
+
+def test_another_archive_gets_no_components() -> None:
+    assert nvidia_sources.text(targets(ARCHIVE.replace("Debian", "another")), [], ["non-free"], []) == ""
 
 
 CARD = Card("0000:01:00.0", 0x2484, "nvidia")
@@ -399,14 +422,14 @@ FREE = Card("0000:01:00.0", 0x2484, None)
     ],
 )
 def test_findings(seen: Facts, names: list[str], reboot: bool) -> None:
-    found = nvidia_findings.findings(seen, 550)
-    assert [finding.name for finding in found] == names
-    assert any(finding.reboot for finding in found) is reboot
-    assert all(finding.found and finding.fix for finding in found)
+    findings = nvidia_findings.findings(seen, 550)
+    assert [finding.name for finding in findings] == names
+    assert any(finding.reboot for finding in findings) is reboot
+    assert all(finding.problem and finding.fix for finding in findings)
 
 
 def test_an_old_card_needs_more_than_ollamas_floor() -> None:
     seen = facts(
         **{**GOOD, "cards": (Card("0000:01:00.0", 0x1B80, "nvidia"),), "gpus": ({**GPU, "driver": "550.163.01"},)}
     )
-    assert "570 or newer" in nvidia_findings.findings(seen, 550)[0].found
+    assert "570 or newer" in nvidia_findings.findings(seen, 550)[0].problem

@@ -108,7 +108,7 @@ def test_what_is_there_is_not_done_again(now: Now, wanted: Wanted, steps: list[s
         st.booleans(),
     ),
 )
-def test_two_rounds_leave_nothing_to_do(now: Now, wanted: Wanted) -> None:
+def test_two_passes_leave_nothing_to_do(now: Now, wanted: Wanted) -> None:
     """Two, because apt has to read its sources in between."""
     if not wanted.sources:
         wanted = replace(wanted, keys={})

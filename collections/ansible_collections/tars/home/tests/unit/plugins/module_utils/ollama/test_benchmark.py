@@ -53,7 +53,7 @@ def test_large_samples_are_drawn() -> None:
     assert benchmark.p_value([float(n) for n in range(20)], [n + 100.0 for n in range(20)]) == 0
 
 
-def test_a_significant_change_is_told_apart_from_noise() -> None:
+def test_a_significant_change_differs_from_noise() -> None:
     assert "no earlier run" in benchmark.compare(run(*STEADY), [])
     assert "10.4 % slower than on 2026-11-22 (p = 0.002)" in benchmark.compare(run(*SLOWER), [run(*STEADY)])
     assert "no significant change" in benchmark.compare(run(*reversed(STEADY)), [run(*STEADY)])
@@ -73,8 +73,8 @@ def test_a_moved_tag_is_named() -> None:
 def test_another_driver_is_named() -> None:
     card = {"name": "NVIDIA GeForce RTX 3060"}
     old, new = ([{**card, "driver": version}] for version in ("550.163.01", "570.86.15"))
-    said = benchmark.compare(run(*STEADY, gpus=new), [run(*STEADY, gpus=old)])
-    assert said.endswith("driver was 550.163.01, is 570.86.15")
+    line = benchmark.compare(run(*STEADY, gpus=new), [run(*STEADY, gpus=old)])
+    assert line.endswith("driver was 550.163.01, is 570.86.15")
     assert "driver" not in benchmark.compare(run(*STEADY), [run(*STEADY)])
 
 
@@ -85,7 +85,7 @@ def test_a_good_run_has_no_objection() -> None:
 def test_a_fall_back_to_the_processor_is_caught_by_name() -> None:
     half = run(*STEADY, resident={"size_bytes": 6 * GIB, "size_vram_bytes": 2 * GIB})
     assert "fall-back to the processor" in benchmark.objections(half, 20, 360, gpu=True, container="ollama")[0]
-    # Where no GPU is meant to be used, it is no objection.
+    # Where no GPU is meant to be used, it is accepted.
     assert benchmark.objections(half, 20, None, gpu=False, container="ollama") == []
     on_cpu = run(9.0, 9.1, resident={"size_bytes": 6 * GIB, "size_vram_bytes": 0})
     names = [line.split(":")[0] for line in benchmark.objections(on_cpu, 20, 360, gpu=True, container="ollama")]

@@ -40,8 +40,8 @@ def test_a_whole_model_has_no_damage(store):
 def test_a_flipped_bit_is_found_by_name(store):
     folder, _, weights = store
     weights.write_bytes(b"weighty")
-    (found,) = ollama_store.damaged(str(folder), "m")
-    assert str(weights) in found and hashlib.sha256(b"weighty").hexdigest() in found
+    (problems,) = ollama_store.damaged(str(folder), "m")
+    assert str(weights) in problems and hashlib.sha256(b"weighty").hexdigest() in problems
 
 
 def test_a_file_that_is_gone_is_found(store):

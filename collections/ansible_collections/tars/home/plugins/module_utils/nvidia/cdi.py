@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The description of the cards for containers (CDI) on this machine, and the units that keep it current."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Optional
+
+from ..resource.converge import Resource
+from ..resource.errors import ResourceError
+from ..system import files
+from ..system.jobs import Run
+from ..system.process import attempt
+from . import diagnosis, facts, units
+
+UNIT_FOLDERS = ("/usr/lib/systemd/system", "/lib/systemd/system", "/etc/systemd/system")
+
+
+class CdiError(ResourceError):
+    """A unit failed. The message has the end of its log and the next step."""
+
+
+@dataclass(frozen=True)
+class State:
+    """The state of the description and its units.
+
+    Attributes:
+        theirs: whether the toolkit has units of its own.
+        files: mode and text of each existing file of `units.files`.
+        enabled: the enabled ones of `units.units`.
+        facts: the facts about cards, driver and description.
+        answers: whether the driver answers and is new enough.
+    """
+
+    theirs: bool
+    files: dict[str, tuple[int, str]]
+    enabled: frozenset[str]
+    facts: facts.Facts
+    answers: bool
+    described: bool = field(default=False)
+
+
+@dataclass(frozen=True)
+class Change:
+    """`write` or `remove` of a file, `enable` of a unit, or `describe` the cards."""
+
+    kind: str
+    subject: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.subject}"
+
+
+def plan(state: State) -> list[Change]:
+    """Return the changes in their order."""
+    changes = []
+    for path, (mode, text) in units.files(state.theirs).items():
+        if text and state.files.get(path) != (mode, text):
+            changes.append(Change("write", path))
+        elif not text and path in state.files:
+            changes.append(Change("remove", path))
+    changes += [Change("enable", unit) for unit in units.units(state.theirs) if unit not in state.enabled]
+    if state.answers and not state.described and facts.TOOLKIT in state.facts.packages:
+        changes.append(Change("describe", "the cards"))
+    return changes
+
+
+def predict(state: State, changes: Sequence[Change]) -> State:
+    """Return the state after the changes."""
+    desired = units.files(state.theirs)
+    present = dict(state.files)
+    for change in changes:
+        if change.kind == "write":
+            present[change.subject] = desired[change.subject]
+        elif change.kind == "remove":
+            present.pop(change.subject, None)
+    enabled = state.enabled | {change.subject for change in changes if change.kind == "enable"}
+    described = state.described or any(change.kind == "describe" for change in changes)
+    return replace(state, files=present, enabled=enabled, described=described)
+
+
+class Cdi:
+    """The description on this machine; `minimum` is the lowest sufficient branch of the driver."""
+
+    def __init__(self, minimum: int, run: Run = attempt) -> None:
+        """`run` runs a command."""
+        self.minimum, self.run = minimum, run
+
+    def read(self) -> State:
+        """Return the state."""
+        theirs = any(os.path.exists(f"{folder}/{units.THEIRS}.service") for folder in UNIT_FOLDERS)
+        entries = {path: files.read(path) for path in units.files(theirs)}
+        present = {path: (entry.mode, (entry.content or b"").decode()) for path, entry in entries.items() if entry}
+        names = units.units(theirs)
+        states = self.run(["systemctl", "is-enabled", *names])[1].split()
+        enabled = [name for name, state in zip(names, states) if state == "enabled"]  # not in Python 3.9
+        seen = facts.read(self.run)
+        answers = diagnosis.driver_finding(seen, self.minimum) is None
+        described = seen.spec is not None and not seen.spec.missing
+        # With a unit that does not exist, the output has no line for it.
+        complete = len(states) == len(names)
+        return State(theirs, present, frozenset(enabled if complete else ()), seen, answers, described)
+
+    def write(self, changes: Sequence[Change]) -> None:
+        """Make changes.
+
+        Raises:
+            CdiError: a unit failed, or did not describe the cards.
+        """
+        theirs = any(os.path.exists(f"{folder}/{units.THEIRS}.service") for folder in UNIT_FOLDERS)
+        desired = units.files(theirs)
+        for change in changes:
+            if change.kind == "write":
+                mode, text = desired[change.subject]
+                files.write_file(change.subject, text, mode)
+            elif change.kind == "remove":
+                self._systemctl("disable", "--now", os.path.basename(change.subject))
+                files.remove(change.subject)
+        if any(change.kind in ("write", "remove") for change in changes):
+            self._systemctl("daemon-reload")
+        for change in changes:
+            if change.kind == "enable":
+                self._systemctl("enable", change.subject)
+                if change.subject.endswith(".path"):
+                    self._systemctl("start", change.subject)
+            elif change.kind == "describe":
+                self._describe(units.refresher(theirs))
+
+    def _systemctl(self, *arguments: str) -> None:
+        status, _, errors = self.run(["systemctl", *arguments])
+        if status != 0:
+            raise CdiError(
+                f"systemctl {' '.join(arguments)} failed: {errors.strip()}. Next: journalctl --unit={arguments[-1]}"
+            )
+
+    def _describe(self, unit: str) -> None:
+        self.run(["systemctl", "restart", f"{unit}.service"])
+        spec = facts.find_spec()
+        if spec is None or spec.missing:
+            query = ["journalctl", f"--unit={unit}.service", "--lines=5", "--output=cat", "--no-pager"]
+            log = self.run(query)[1].strip()
+            raise CdiError(f"{unit}.service did not describe the cards: {log}. Next: journalctl --unit={unit}.service")
+
+    def show(self, state: State) -> dict[str, Any]:
+        """Return the state as return values."""
+        findings = diagnosis.findings(state.facts, self.minimum)
+        return {
+            "usable": not findings,
+            "spec": state.facts.spec.path if state.facts.spec else "",
+            "findings": [diagnosis.plain(finding) for finding in findings],
+        }
+
+    def resource(self) -> Resource[State, Change]:
+        """Return the description as a resource."""
+        return Resource(
+            read=self.read,
+            plan=plan,
+            predict=predict,
+            write=self.write,
+            show=self.show,
+            diff=diff,
+            refused="systemd reported success, but the units or the description differ.",
+            advice=f"Next: systemctl status {units.STARTER}.service",
+        )
+
+
+def diff(before: State, after: State) -> list[dict[str, str]]:
+    """Return what diff mode shows: the files that differ."""
+    shown = []
+    for path in units.files(before.theirs):
+        old, new = _text(before, path), _text(after, path)
+        if old != new:
+            shown.append({"before_header": path, "after_header": path, "before": old, "after": new})
+    return shown
+
+
+def _text(state: State, path: str) -> str:
+    entry: Optional[tuple[int, str]] = state.files.get(path)
+    return entry[1] if entry else ""
