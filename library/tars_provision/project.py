@@ -106,8 +106,8 @@ def collection() -> Path:
         places = " and ".join(map(str, COLLECTION_PATHS))
         raise CollectionError(message("tars.home", found=f"nothing in {places}", expected=expected, next_step=step))
     if INSTALLED and (version := _version(folder)) != __version__:
-        found = f"version {version or 'unknown'}"
-        raise CollectionError(message(folder, found=found, expected=expected, next_step=step))
+        other = f"version {version or 'unknown'}"
+        raise CollectionError(message(folder, found=other, expected=expected, next_step=step))
     return folder
 
 
