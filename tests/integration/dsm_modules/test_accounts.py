@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Accounts, access and snapshots by the modules, judged by the NAS's own state."""
+"""Accounts, access and snapshots by the modules, verified by the NAS's own state."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_accounts_are_made_and_stay(twin: Twin) -> None:
     assert "guest-user" in twin.state["users"]
 
 
-def test_a_password_is_set_when_asked_and_opens_the_door(twin: Twin) -> None:
+def test_a_password_is_set_when_asked_and_allows_the_login(twin: Twin) -> None:
     run(twin, "dsm_account", **ACCOUNTS)
     administrators = {**BACKUP, "password": "another long one", "groups": ["administrators"]}
     run(twin, "dsm_account", users=[administrators])

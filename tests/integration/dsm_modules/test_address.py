@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""dsm_address against a NAS that behaves like DSM, on loopback: what it refuses, and what it says afterwards.
+"""dsm_address against a NAS that behaves like DSM, on loopback: what it refuses, and what it reports afterwards.
 
 On loopback every address belongs to this computer, so that none is free to move to; the lab has such addresses.
 """
@@ -71,7 +71,7 @@ def neighbour(twin: Twin) -> Iterator[str]:
 
 def test_an_address_that_another_machine_has_is_left_to_it(twin: Twin, neighbour: str) -> None:
     here = {"found_at": "127.0.0.1", "move_connection": True}
-    # Nothing listens there, and the machine says so: it exists.
+    # Nothing listens there, but the machine rejects the connection: it exists.
     message = refused(twin, host="127.0.0.2", **here)
     assert "127.0.0.2: a machine answers, but not as a NAS: the desired address is taken" in message
     message = refused(twin, host=neighbour, address=neighbour, timeout=1, **here)
@@ -79,14 +79,14 @@ def test_an_address_that_another_machine_has_is_left_to_it(twin: Twin, neighbour
     assert not twin.calls
 
 
-def test_a_nas_with_another_certificate_is_told_nothing(twin: Twin) -> None:
+def test_a_nas_with_another_certificate_gets_no_request(twin: Twin) -> None:
     message = refused(twin, fingerprint="ab" * 32)
     assert "something else answers" in message and "shows the certificate" in message
     assert not twin.calls
 
 
 @pytest.mark.parametrize("fault", ["drop_after_write", "busy_117", "expire_session"])
-def test_a_hindered_change_still_ends_well(twin: Twin, fault: str) -> None:
+def test_a_hindered_change_still_succeeds(twin: Twin, fault: str) -> None:
     twin.faults.add(fault, on=OVER)
     result = twin.run("dsm_address", **SECOND)
     assert result["changed"] and "failed" not in result, result
@@ -101,7 +101,7 @@ def test_a_yes_without_effect_is_a_failure_that_changed_nothing(twin: Twin) -> N
     assert "its eth1 is without an address (by DHCP). Nothing was changed" in result["msg"]
 
 
-def test_a_nas_that_does_not_come_back_is_said_so(twin: Twin) -> None:
+def test_a_nas_that_does_not_come_back_is_reported(twin: Twin) -> None:
     def silence(name: str, settings: Ipv4) -> None:
         for server in twin.server.servers:
             twin.server.loop.call_soon_threadsafe(server.close)

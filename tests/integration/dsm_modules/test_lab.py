@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The dsm_* modules against the lab's NAS, judged from another machine of the lab with libnfs."""
+"""The dsm_* modules against the lab's NAS, observed from another machine of the lab with libnfs."""
 
 from __future__ import annotations
 

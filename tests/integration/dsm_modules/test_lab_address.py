@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Another address for the lab's NAS, and another gateway and resolver, judged from another machine and by `ip`."""
+"""Another address for the lab's NAS, and another gateway and resolver, observed from another machine and by `ip`."""
 
 from __future__ import annotations
 

@@ -338,10 +338,10 @@ CASES += [
 BY_MODULE = {case.module: case for case in CASES}
 
 NEXT_STEP = re.compile(
-    r"[.;:] (Check|Choose|Compare|Correct|Create|End|Enrol|Give|Install|Let|Log in|Look|Make|Put|Reach|Remove|Report|"
-    r"Run|Set|Use|Wait)\b"
+    r"[.;:] (Change|Check|Combine|Compare|Create|End|Enrol|Find|Free|Give|Install|Let|Log in|Make|Put|Reach|Read|"
+    r"Remove|Report|Run|See|Set|Use|Wait)\b"
 )
-UNKNOWN = re.compile("Whether (this was done|it took the address) is not known")
+UNKNOWN = re.compile("Whether this was done is not known|It is not known whether the NAS has the new address")
 
 
 def everything(twin: Twin) -> Any:

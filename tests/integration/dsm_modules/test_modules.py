@@ -116,7 +116,7 @@ def test_rules_while_the_service_is_off_are_refused_before_asking(twin: Twin) ->
     assert twin.count("SYNO.Core.FileServ.NFS.SharePrivilege.save") == 0
 
 
-def test_info_tells_what_the_nas_is(twin: Twin) -> None:
+def test_info_reports_the_identity_of_the_nas(twin: Twin) -> None:
     exported(twin)
     found = twin.run("dsm_info")
     assert found["changed"] is False
@@ -139,7 +139,7 @@ def test_one_login_serves_a_play_and_the_last_task_ends_it(twin: Twin) -> None:
     twin.run("dsm_nfs", enabled=True, exports=EXPORTS)
     assert twin.count("SYNO.API.Auth.login") == 0
     twin.run("dsm_nfs", enabled=True, exports=EXPORTS)
-    assert twin.calls == ["SYNO.Core.Share.list", "SYNO.Entry.Request.request"], "two requests find that all is well"
+    assert twin.calls == ["SYNO.Core.Share.list", "SYNO.Entry.Request.request"], "two requests find nothing to change"
     assert twin.run("dsm_session", state="absent")["ended"] is True
     assert not twin.session_file.exists()
     assert twin.run("dsm_session", state="absent")["ended"] is False
@@ -162,13 +162,13 @@ def test_a_wrong_password_is_tried_once(twin: Twin) -> None:
 @pytest.mark.parametrize(
     "fault, words", [("autoblock", "is blocked after failed logins"), ("otp_required", "needs a 2-factor code")]
 )
-def test_a_refused_login_says_what_to_do(twin: Twin, fault: str, words: str) -> None:
+def test_a_refused_login_names_the_next_step(twin: Twin, fault: str, words: str) -> None:
     twin.faults.add(fault, count=5)
     assert words in twin.run("dsm_info")["msg"]
     assert twin.count("SYNO.API.Auth.login") == 1
 
 
-def test_an_ordinary_account_is_told_what_it_lacks(twin: Twin) -> None:
+def test_an_ordinary_account_gets_the_missing_right_reported(twin: Twin) -> None:
     result = twin.run("dsm_share", account="guest-user", password="plain", shares=[DOCS])
     assert "administrators" in result["msg"]
     assert twin.count("SYNO.API.Auth.login") == 2
@@ -191,7 +191,7 @@ def test_a_session_that_ended_is_renewed_once(twin: Twin, fault: str) -> None:
         ("locked_3328", "SYNO.Core.Share.create"),
     ],
 )
-def test_a_hindered_creation_still_ends_well(twin: Twin, fault: str, on: str) -> None:
+def test_a_hindered_creation_still_succeeds(twin: Twin, fault: str, on: str) -> None:
     twin.faults.add(fault, on=on)
     result = twin.run("dsm_share", shares=[DOCS])
     assert result["changed"] is True

@@ -92,7 +92,7 @@ def furnished(twin: Any) -> Any:
     return twin
 
 
-def test_twelve_looks_change_nothing_and_keep_nothing_of_the_household(furnished: Any, tmp_path: Path) -> None:
+def test_twelve_checks_change_nothing_and_keep_nothing_of_the_household(furnished: Any, tmp_path: Path) -> None:
     path = tmp_path / "new.json"
     facts, calls = run.ask(options(furnished), silent, live=True)
     assert len(facts) == 12
@@ -115,7 +115,7 @@ def test_twelve_looks_change_nothing_and_keep_nothing_of_the_household(furnished
     if os.environ.get("TARS_RECORD"):
         shutil.copyfile(path, TWIN)
         TWIN.chmod(0o644)
-    assert asked(TWIN) == asked(path), "run this test with TARS_RECORD=1, and look at what changed in twin.json"
+    assert asked(TWIN) == asked(path), "run this test with TARS_RECORD=1, and review the changes of twin.json"
 
 
 def test_a_write_is_never_sent(twin: Any) -> None:
@@ -139,7 +139,7 @@ def test_a_wrong_password_is_tried_once(twin: Any) -> None:
 
 
 def test_what_belongs_together_still_does() -> None:
-    """The same value has the same stand-in, types stay, and what DSM itself says is left."""
+    """The same value has the same stand-in, types stay, and DSM's own values are kept."""
     calls = recording.load(TWIN)
     found = {(call.api, call.method): call for call in calls}
     [login] = logins(calls)
@@ -199,8 +199,8 @@ BENT: dict[str, tuple[str, str, Callable[[Any], Any]]] = {
 
 
 @pytest.mark.parametrize("name", BENT)
-def test_each_look_sees_what_it_is_for(name: str, tmp_path: Path) -> None:
-    """An answer that is otherwise than assumed is told by its own check, and by no other."""
+def test_each_check_detects_its_own_difference(name: str, tmp_path: Path) -> None:
+    """An answer that differs from the assumption is reported by its own check only."""
     calls = recording.load(TWIN)
     api, method, bend = BENT[name]
     for call in calls:

@@ -80,7 +80,7 @@ def test_verify_passes_then_reports_a_difference_and_leaves_it(twin: Twin, confi
     shown = fingerprint(ssl.get_server_certificate(("127.0.0.1", twin.port)))
     assert shown == fingerprint((tmp_path / "nas.crt").read_text()) != twin.fingerprint
     verify = {"entry": "verify", "nas_fingerprint": shown}
-    # Also a password that every run sets is no difference, because it cannot be read back.
+    # Also a password that every run sets does not count as a difference, because it cannot be read back.
     stats, output = configured("--extra-vars", json.dumps(verify))
     assert (stats["failures"], stats["changed"]) == (0, 0), output
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""For any state of the NAS and any wish: what the plan foretells happens, the NAS then is as wished, and stays so.
+"""For any state of the NAS and any desired state: a run does what the plan predicts, and a second run changes nothing.
 
-A wish made it what it is before the second one. Whether a wish is fulfilled is read from the NAS's own memory.
+A first desired state sets the NAS up for the second one. The result is read from the memory of the NAS.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from tars_lab.dsm_twin.interfaces import SETTINGS, Ipv4, parse
 pytestmark = pytest.mark.integration
 
 Twin = Any  # of conftest.py
-Wish = dict[str, Any]
+Desired = dict[str, Any]
 PACE = 200
 
 TEXT = st.text(alphabet="ab é\"'\\&+%=€", max_size=6)
 PASSWORD = "correct horse"
 
 
-def some(**keys: st.SearchStrategy[Any]) -> st.SearchStrategy[Wish]:
+def some(**keys: st.SearchStrategy[Any]) -> st.SearchStrategy[Desired]:
     """Dictionaries with any of these keys."""
     return st.fixed_dictionaries({}, optional=keys)
 
 
-def named(names: list[str], key: str, more: st.SearchStrategy[Wish]) -> st.SearchStrategy[list[Wish]]:
+def named(names: list[str], key: str, more: st.SearchStrategy[Desired]) -> st.SearchStrategy[list[Desired]]:
     """Lists of one dictionary at most for each of `names`, which it has under `key`."""
     one = st.builds(lambda name, rest: {key: name, **rest}, st.sampled_from(names), more)
     return st.lists(one, unique_by=lambda entry: str(entry[key]), max_size=len(names))
@@ -42,13 +42,13 @@ def named(names: list[str], key: str, more: st.SearchStrategy[Wish]) -> st.Searc
 
 @dataclass(frozen=True)
 class Subject:
-    """A module, the NAS it needs, its wishes, and how to find one in the NAS's memory."""
+    """A module, the NAS it needs, its desired_states, and how to find one in the NAS's memory."""
 
     module: str
     ready: Callable[[Twin], None]
-    wishes: st.SearchStrategy[Wish]
-    fulfilled: Callable[[Twin, Wish], bool]
-    complete: Callable[[Twin, Wish], Wish] = lambda twin, wish: wish
+    desired_states: st.SearchStrategy[Desired]
+    fulfilled: Callable[[Twin, Desired], bool]
+    complete: Callable[[Twin, Desired], Desired] = lambda twin, desired: desired
 
 
 def nothing(twin: Twin) -> None: ...
@@ -63,9 +63,9 @@ def inhabited(twin: Twin) -> None:
     twin.do("SYNO.Core.Group", "create", name="readers", description="")
 
 
-def known(record: Any, wish: Wish, names: dict[str, str]) -> bool:
-    """Whether what the wish says of these of its keys stands in the record under their other names."""
-    return all(record[theirs] == wish[ours] for ours, theirs in names.items() if ours in wish)
+def known(record: Any, desired: Desired, names: dict[str, str]) -> bool:
+    """Whether what the desired says of these of its keys stands in the record under their other names."""
+    return all(record[theirs] == desired[ours] for ours, theirs in names.items() if ours in desired)
 
 
 SHARES = named(
@@ -82,13 +82,13 @@ SHARE_NAMES = {
 }
 
 
-def shared(twin: Twin, wish: Wish) -> bool:
+def shared(twin: Twin, desired: Desired) -> bool:
     there = twin.state["shares"]
     return all(
         share["name"] not in there
         if share.get("state") == "absent"
         else known(there[share["name"]], share, SHARE_NAMES) and (twin.root / "volume1" / share["name"]).is_dir()
-        for share in wish["shares"]
+        for share in desired["shares"]
     )
 
 
@@ -112,10 +112,10 @@ EXPORTS = st.builds(
 )
 
 
-def exported(twin: Twin, wish: Wish) -> bool:
+def exported(twin: Twin, desired: Desired) -> bool:
     if (
-        twin.state["nfs"]["enable_nfs"] is not wish["enabled"]
-        or (twin.root / "ganesha.conf").exists() is not wish["enabled"]
+        twin.state["nfs"]["enable_nfs"] is not desired["enabled"]
+        or (twin.root / "ganesha.conf").exists() is not desired["enabled"]
     ):
         return False
     names = {"client": "client", "access": "privilege", "async": "async", "insecure": "insecure"}
@@ -124,7 +124,7 @@ def exported(twin: Twin, wish: Wish) -> bool:
         and all(
             any(known(found, rule, names) for found in twin.state["rules"][export["share"]]) for rule in export["rules"]
         )
-        for export in wish.get("exports", [])
+        for export in desired.get("exports", [])
     )
 
 
@@ -143,16 +143,16 @@ PEOPLE = st.builds(
 )
 
 
-def lives(twin: Twin, wish: Wish) -> bool:
+def lives(twin: Twin, desired: Desired) -> bool:
     users, groups = twin.state["users"], twin.state["groups"]
     found = True
-    for table, entries in ((users, wish["users"]), (groups, wish["groups"])):
+    for table, entries in ((users, desired["users"]), (groups, desired["groups"])):
         for entry in entries:
             if entry.get("state") == "absent":
                 found &= entry["name"] not in table
             else:
                 found &= known(table[entry["name"]], entry, {"description": "description", "email": "email"})
-    for user in wish["users"]:
+    for user in desired["users"]:
         if "enabled" in user:
             found &= (users[user["name"]]["expired"] == "normal") is user["enabled"]
     return found
@@ -174,8 +174,8 @@ ACCESS = named(
 WORDS = {"rw": "rw", "ro": "ro", "none": "na", "unset": None}
 
 
-def granted(twin: Twin, wish: Wish) -> bool:
-    for share in wish["shares"]:
+def granted(twin: Twin, desired: Desired) -> bool:
+    for share in desired["shares"]:
         tables = twin.state["permissions"].get(share["share"], {"local_user": {}, "local_group": {}})
         wanted = {
             (kind, grant[kind]): WORDS[grant["access"]]
@@ -204,17 +204,17 @@ SYSTEM = some(
 )
 
 
-def set_up(twin: Twin, wish: Wish) -> bool:
+def set_up(twin: Twin, desired: Desired) -> bool:
     state = twin.state
     network = state["network"]
     resolvers = [network.get(key) for key in ("dns_primary", "dns_secondary") if network.get(key)]
     return (
-        known(network, wish, {"server_name": "server_name"})
-        and ("resolvers" not in wish or (resolvers if network.get("dns_manual") else []) == wish["resolvers"])
-        and known(state["time"], wish, {"time_zone": "timezone"})
-        and ("ntp_servers" not in wish or state["time"]["server"].split(",") == wish["ntp_servers"])
-        and known(state["terminal"], wish, {"ssh": "enable_ssh", "ssh_port": "ssh_port"})
-        and known(state["sftp"], wish, {"sftp": "enable", "sftp_port": "portnum"})
+        known(network, desired, {"server_name": "server_name"})
+        and ("resolvers" not in desired or (resolvers if network.get("dns_manual") else []) == desired["resolvers"])
+        and known(state["time"], desired, {"time_zone": "timezone"})
+        and ("ntp_servers" not in desired or state["time"]["server"].split(",") == desired["ntp_servers"])
+        and known(state["terminal"], desired, {"ssh": "enable_ssh", "ssh_port": "ssh_port"})
+        and known(state["sftp"], desired, {"sftp": "enable", "sftp_port": "portnum"})
     )
 
 
@@ -241,36 +241,36 @@ WALLS = st.builds(
 )
 
 
-def with_a_way_in(twin: Twin, wish: Wish) -> Wish:
-    (section,) = wish["sections"]
+def with_a_way_in(twin: Twin, desired: Desired) -> Desired:
+    (section,) = desired["sections"]
     door = {"name": "DSM", "protocol": "tcp", "ports": [str(twin.port), "5001"], "sources": ["127.0.0.1"]}
-    return {**wish, "sections": [{**section, "rules": [door, *section["rules"]]}]}
+    return {**desired, "sections": [{**section, "rules": [door, *section["rules"]]}]}
 
 
-def walled(twin: Twin, wish: Wish) -> bool:
+def walled(twin: Twin, desired: Desired) -> bool:
     firewall = twin.state["firewall"]
-    (section,) = wish["sections"]
+    (section,) = desired["sections"]
     stored = firewall["profiles"]["default"]["global"]
     words = [(rule["name"], rule.get("action", "allow"), rule.get("enabled", True)) for rule in section["rules"]]
     return (
         stored["policy"] == section["policy"]
         and [(rule["name"], rule["policy"], rule["enable"]) for rule in stored["rules"]] == words
-        and firewall["applied"] == (firewall["profiles"]["default"] if wish["enabled"] else None)
+        and firewall["applied"] == (firewall["profiles"]["default"] if desired["enabled"] else None)
     )
 
 
-def with_files(twin: Twin, wish: Wish) -> Wish:
-    certificate, key = (twin.root.parent / f"{wish['pair']}.{suffix}" for suffix in ("crt", "key"))
+def with_files(twin: Twin, desired: Desired) -> Desired:
+    certificate, key = (twin.root.parent / f"{desired['pair']}.{suffix}" for suffix in ("crt", "key"))
     if not certificate.exists():
         make_certificate(certificate, key, "nas.home.arpa", ["127.0.0.1"])
     files = {"certificate_path": str(certificate), "private_key_path": str(key)}
-    return {"description": wish["description"], **files}
+    return {"description": desired["description"], **files}
 
 
-def shows(twin: Twin, wish: Wish) -> bool:
+def shows(twin: Twin, desired: Desired) -> bool:
     default = twin.state["certificates"][twin.state["default_certificate"]]
-    with open(wish["certificate_path"], encoding="ascii") as file:
-        return bool(default["desc"] == wish["description"] and default["cert"].strip() == file.read().strip())
+    with open(desired["certificate_path"], encoding="ascii") as file:
+        return bool(default["desc"] == desired["description"] and default["cert"].strip() == file.read().strip())
 
 
 RETENTION = {"hourly": "advHourly", "daily": "advDaily", "weekly": "advWeekly", "newest": "recently"}
@@ -289,8 +289,8 @@ PLANS = named(
 )
 
 
-def planned(twin: Twin, wish: Wish) -> bool:
-    for share in wish["shares"]:
+def planned(twin: Twin, desired: Desired) -> bool:
+    for share in desired["shares"]:
         if "schedule" in share:
             found = twin.state["schedules"].get(share["share"], NO_SCHEDULE)
             if found["enable_snapshot_schedule"] is not share["schedule"]["enabled"]:
@@ -319,7 +319,7 @@ TASKS = named(
 )
 
 
-def scheduled(twin: Twin, wish: Wish) -> bool:
+def scheduled(twin: Twin, desired: Desired) -> bool:
     found = {task["name"]: task for task in twin.state["tasks"].values()}
     return all(
         task["name"] not in found
@@ -330,7 +330,7 @@ def scheduled(twin: Twin, wish: Wish) -> bool:
             found[task["name"]]["schedule"]["hour"],
         )
         == (task["owner"], task["script"], task["schedule"]["hour"])
-        for task in wish["tasks"]
+        for task in desired["tasks"]
     )
 
 
@@ -340,9 +340,9 @@ PACKAGES = named(
 RUNNING = {"started": "running", "stopped": "stop"}
 
 
-def runs(twin: Twin, wish: Wish) -> bool:
+def runs(twin: Twin, desired: Desired) -> bool:
     return all(
-        twin.state["packages"].get(each["name"], "running") == RUNNING[each["state"]] for each in wish["packages"]
+        twin.state["packages"].get(each["name"], "running") == RUNNING[each["state"]] for each in desired["packages"]
     )
 
 
@@ -353,14 +353,14 @@ ADDRESSES = st.builds(
 )
 
 
-def of_second_port(twin: Twin, wish: Wish) -> Wish:
+def of_second_port(twin: Twin, desired: Desired) -> Desired:
     """Of LAN 2, which the connection is not on; the way to the first one's new address is the lab's to prove."""
-    return {**wish, "interface": "eth1", "gateway": "", "serial": "LAB0000001", "deadline": 1, "timeout": 5}
+    return {**desired, "interface": "eth1", "gateway": "", "serial": "LAB0000001", "deadline": 1, "timeout": 5}
 
 
-def addressed(twin: Twin, wish: Wish) -> bool:
-    mask = str(IPv4Network((0, wish["prefix"])).netmask)
-    return parse((twin.root / SETTINGS.format("eth1")).read_text()) == Ipv4(False, wish["address"], mask)
+def addressed(twin: Twin, desired: Desired) -> bool:
+    mask = str(IPv4Network((0, desired["prefix"])).netmask)
+    return parse((twin.root / SETTINGS.format("eth1")).read_text()) == Ipv4(False, desired["address"], mask)
 
 
 SUBJECTS = [
@@ -390,7 +390,7 @@ SUBJECTS = [
 
 
 @pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.module)
-def test_any_wish_is_fulfilled_as_foretold_and_then_there_is_nothing_to_do(
+def test_any_desired_state_is_reached_as_predicted_and_a_second_run_changes_nothing(
     stage: Any, tmp_path_factory: pytest.TempPathFactory, subject: Subject
 ) -> None:
     where = tmp_path_factory.mktemp(subject.module)
@@ -406,20 +406,20 @@ def test_any_wish_is_fulfilled_as_foretold_and_then_there_is_nothing_to_do(
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(subject.wishes, subject.wishes)
-    def hold(first: Wish, second: Wish) -> None:
+    @given(subject.desired_states, subject.desired_states)
+    def hold(first: Desired, second: Desired) -> None:
         twin = stage.set_up(where / str(next(number)), PACE)
         subject.ready(twin)
-        for wish in (subject.complete(twin, first), subject.complete(twin, second)):
-            foretold = twin.run_inside(subject.module, check=True, **wish)
-            result = twin.run_inside(subject.module, **wish)
+        for desired in (subject.complete(twin, first), subject.complete(twin, second)):
+            foretold = twin.run_inside(subject.module, check=True, **desired)
+            result = twin.run_inside(subject.module, **desired)
             assert not result.get("failed"), result["msg"]
             twin.fingerprint = result.get("fingerprint", twin.fingerprint)
-            assert subject.fulfilled(twin, wish)
+            assert subject.fulfilled(twin, desired)
             assert {key: result[key] for key in ("changed", "changes", "diff")} == {
                 key: foretold[key] for key in ("changed", "changes", "diff")
             }
-        again = twin.run_inside(subject.module, **wish)
+        again = twin.run_inside(subject.module, **desired)
         assert (again["changed"], again["changes"]) == (False, [])
 
     hold()

@@ -2,7 +2,7 @@
 """Two clients written for real NASes, unmodified: they read what the modules wrote, and the modules what they wrote.
 
 Where a client has a method for something, that method is used; else its own call of any API. What a client calls in a
-way that DSM 7.1 is not known to take is refused, and said in docs/tested-against.md.
+way that DSM 7.1 is not known to take is refused, and noted in docs/tested-against.md.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ REPORT: dict[str, Any] = {
     "schedule": {"frequency": "monthly", "weekdays": [0], "weeks": ["first"], "hour": 4},
     "notify_email": "owner@home.arpa",
 }
-WISHES: dict[str, dict[str, Any]] = {
+DESIRED_STATES: dict[str, dict[str, Any]] = {
     "dsm_share": {"shares": [{"name": DOCS, "volume": "/volume1", "description": "Documents", "recycle_bin": True}]},
     "dsm_nfs": {"enabled": True, "nfsv4_minor": 1, "exports": [{"share": DOCS, "rules": [RULE]}]},
     "dsm_account": {
@@ -105,8 +105,8 @@ def run(twin: Twin, module: str, check: bool = False, **options: Any) -> dict[st
 
 
 async def test_the_clients_read_what_the_modules_wrote(twin: Twin, synology_api: Made) -> None:
-    for module, wish in WISHES.items():
-        assert run(twin, module, **wish)["changed"]
+    for module, desired in DESIRED_STATES.items():
+        assert run(twin, module, **desired)["changed"]
 
     async with home_assistant(twin) as home:
         await home.share.update()
@@ -190,8 +190,8 @@ async def test_the_modules_read_what_the_clients_wrote(twin: Twin, synology_api:
         await write("SYNO.Core.Network", "set", 2, server_name="nas", **network)
         await write("SYNO.Core.Region.NTP", "set", 1, timezone="London", enable_ntp="ntp", server="a.example")
 
-    for module, wish in WISHES.items():
-        result = run(twin, module, check=True, **wish)
+    for module, desired in DESIRED_STATES.items():
+        result = run(twin, module, check=True, **desired)
         assert (result["changed"], result["changes"]) == (False, []), module
     found = run(twin, "dsm_info", gather=["accounts", "nfs", "settings", "snapshots", "tasks"])
     assert found["tasks"]["Disk report"]["schedule"]["weeks"] == ["first"]
@@ -213,14 +213,14 @@ def test_both_sides_know_the_same_certificates(twin: Twin, synology_api: Made, t
     assert found["shown"] == twin.fingerprint
 
     key, certificate = files["ours"]
-    wish: dict[str, Any] = {"description": "household", "certificate_path": certificate, "private_key_path": key}
-    assert run(twin, "dsm_certificate", **wish)["changed"]
+    desired: dict[str, Any] = {"description": "household", "certificate_path": certificate, "private_key_path": key}
+    assert run(twin, "dsm_certificate", **desired)["changed"]
     rows = {row["desc"]: row for row in data(client.list_cert(), "certificates")}
     assert rows["household"]["is_default"] and rows["household"]["subject"]["common_name"] == "ours.home.arpa"
 
 
 def test_calls_that_dsm_is_not_known_to_take_are_refused(twin: Twin, synology_api: Made) -> None:
-    run(twin, "dsm_share", **WISHES["dsm_share"])
+    run(twin, "dsm_share", **DESIRED_STATES["dsm_share"])
     grant = [{"name": "users", "is_writable": True}]
     by_get: list[Callable[[], Any]] = [
         lambda: synology_api(Share).delete_folders(DOCS),

@@ -80,7 +80,7 @@ def test_a_wrong_secret_is_one_failed_login(twin: Twin, tmp_path: Path) -> None:
         ("password_must_change", "(code 410 of SYNO.API.Auth login). Log in to DSM's web page once"),
     ],
 )
-def test_what_befalls_an_account_is_said(twin: Twin, fault: str, words: str) -> None:
+def test_the_fault_of_an_account_is_reported(twin: Twin, fault: str, words: str) -> None:
     twin.faults.add(fault, count=2)
     assert words in twin.run("dsm_info")["msg"]
     assert twin.count("SYNO.API.Auth.login") == 1
@@ -128,10 +128,10 @@ def test_synology_api(twin: Twin, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_plays_of_the_role_need_nobody(twin: Twin, play_nas: Any, tmp_path: Path) -> None:
     device = {"nas_otp_secret": SECRET, "nas_device_file": str(tmp_path / "device.json")}
-    wishes = {"nas_account": "guarded", "nas_password": "plain", "nas_sftp": True, **device}
+    desired_states = {"nas_account": "guarded", "nas_password": "plain", "nas_sftp": True, **device}
     for changed in (1, 0):
         twin.calls.clear()
-        stats, output = play_nas(wishes, SECRET)()
+        stats, output = play_nas(desired_states, SECRET)()
         assert (stats["failures"], stats["changed"]) == (0, changed), output
         assert twin.count("SYNO.API.Auth.login") == 1
     assert len(known(twin)) == 1

@@ -31,17 +31,17 @@ def kept(twin: Twin) -> dict[str, Any]:
 
 
 def test_check_then_run_then_run_again_then_remove(twin: Twin) -> None:
-    wish = {"tasks": [REPORT, SWEEP]}
-    planned = twin.run("dsm_task", check=True, **wish)
+    desired = {"tasks": [REPORT, SWEEP]}
+    planned = twin.run("dsm_task", check=True, **desired)
     assert (planned["changes"], twin.state["tasks"]) == (ADD, {})
-    done = twin.run("dsm_task", **wish)
+    done = twin.run("dsm_task", **desired)
     for key in ("changed", "changes", "diff", "tasks"):
         assert planned[key] == done[key]
     assert twin.count("SYNO.Core.User.PasswordConfirm.auth") == 1, "only what runs as root asks for the password"
     assert (kept(twin)["Disk report"]["owner"], kept(twin)["Sweep"]["owner"]) == ("root", "tars-admin")
     jobs = json.loads((twin.root / "tasks.json").read_text())
     assert jobs["1"]["calendar"] == ["Sun *-*-01..07 04:00/20:00", "Sun *-*-01..07 05..23:00/20:00"]
-    second = twin.run("dsm_task", **wish)
+    second = twin.run("dsm_task", **desired)
     assert (second["changed"], second["diff"]["before"]) == (False, second["diff"]["after"])
     assert twin.calls == ["SYNO.Core.TaskScheduler.list", "SYNO.Entry.Request.request"]
     assert twin.run("dsm_info", gather=["tasks"])["tasks"] == done["tasks"]
@@ -52,7 +52,7 @@ def test_check_then_run_then_run_again_then_remove(twin: Twin) -> None:
     assert (list(kept(twin)), removed["tasks"]) == (["Sweep"], {})
 
 
-def test_a_hindered_change_still_ends_well_and_a_yes_without_effect_is_told(twin: Twin) -> None:
+def test_a_hindered_change_still_succeeds_and_a_success_without_effect_is_reported(twin: Twin) -> None:
     twin.faults.add("drop_after_write", on="SYNO.Core.TaskScheduler.create")
     twin.faults.add("busy_117", on="SYNO.Core.TaskScheduler.Root.create")
     twin.faults.add("expire_session", on="SYNO.Core.TaskScheduler.Root.create")
@@ -78,15 +78,15 @@ def test_two_of_a_name_are_refused_before_the_first_change(twin: Twin) -> None:
 
 
 def test_packages_stop_and_start_and_are_waited_for(twin: Twin) -> None:
-    wish = {"packages": [{"name": "SynoFinder", "state": "stopped"}, {"name": "FileStation", "state": "present"}]}
-    planned = twin.run("dsm_package", check=True, **wish)
+    desired = {"packages": [{"name": "SynoFinder", "state": "stopped"}, {"name": "FileStation", "state": "present"}]}
+    planned = twin.run("dsm_package", check=True, **desired)
     twin.faults.add("drop_after_write", on="SYNO.Core.Package.Control.stop")
-    done = twin.run("dsm_package", **wish)
+    done = twin.run("dsm_package", **desired)
     for key in ("changed", "changes", "diff", "packages"):
         assert planned[key] == done[key]
     assert (done["changes"], twin.state["packages"]) == (["stop package SynoFinder"], {"SynoFinder": "stop"})
     assert twin.count("SYNO.Core.Package.Control.stop") == 1
-    assert twin.run("dsm_package", **wish)["changed"] is False
+    assert twin.run("dsm_package", **desired)["changed"] is False
     found = twin.run("dsm_info", gather=["packages"])["packages"]
     assert {name: package["running"] for name, package in found.items()} == {
         "FileStation": True,
