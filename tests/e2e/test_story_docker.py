@@ -152,9 +152,7 @@ def test_settings_with_which_docker_does_not_start_are_undone_and_reported(
     (tmp_path / "play.yml").write_text(json.dumps([{"hosts": "desktop", "gather_facts": False, "tasks": [task]}]))
     done = ansible("-i", "inventories/lab/tars.yml", str(tmp_path / "play.yml"))
     output = " ".join(done.stdout.split())
-    assert done.returncode != 0 and "nonsense" in output and "is as it was before, and it runs with that" in output, (
-        output
-    )
+    assert done.returncode != 0 and "nonsense" in output and "is restored, and dockerd runs with that" in output, output
     assert run("xps8950", f"cat {DAEMON_JSON}").strip() == owners_configuration
     assert run("xps8950", "systemctl is-active docker").strip() == "active" and started() == containers
 
