@@ -115,7 +115,8 @@ finding:
 from typing import Any
 
 from ansible_collections.tars.home.plugins.module_utils.nvidia.apt_sources import Repository
-from ansible_collections.tars.home.plugins.module_utils.nvidia.driver import Driver, Goal
+from ansible_collections.tars.home.plugins.module_utils.nvidia.diagnosis import plain
+from ansible_collections.tars.home.plugins.module_utils.nvidia.driver import CardError, Driver, Goal
 from ansible_collections.tars.home.plugins.module_utils.nvidia.facts import TOOLKIT
 from ansible_collections.tars.home.plugins.module_utils.resource.module_task import Module, ModuleTask
 
@@ -132,7 +133,10 @@ def run(module: Module) -> dict[str, Any]:
         repositories,
         params["packages"],
     )
-    return Driver(goal, module.check_mode).ensure()
+    try:
+        return Driver(goal, module.check_mode).ensure()
+    except CardError as error:
+        module.fail_json(msg=str(error), finding=plain(error.finding))
 
 
 TASK = ModuleTask(

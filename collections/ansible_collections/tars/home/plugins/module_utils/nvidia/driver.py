@@ -33,6 +33,14 @@ class DriverError(ResourceError):
     """The driver cannot be installed. The message has the next step."""
 
 
+class CardError(DriverError):
+    """A card is required and cannot be used, because of the finding."""
+
+    def __init__(self, finding: diagnosis.Finding) -> None:
+        super().__init__(f"{finding.name}: {finding.problem}. Next: {finding.fix}")
+        self.finding = finding
+
+
 class Unfinished(Exception):
     """A job still runs at the end of this call: its unit, and its last line of output."""
 
@@ -75,8 +83,8 @@ class Driver:
             The module's result, with `pending` and `units` while a job still runs.
 
         Raises:
-            DriverError: apt cannot read its sources, offers no driver for the cards, or fails; or a card is required
-                and cannot be used for another reason than a missing reboot.
+            DriverError: apt cannot read its sources, offers no driver for the cards, or fails.
+            CardError: a card is required and cannot be used for another reason than a missing reboot.
         """
         try:
             self._read()
@@ -93,12 +101,12 @@ class Driver:
         finding = diagnosis.driver_finding(self.facts, self.goal.minimum)
         warnings = []
         if finding and not (self.check_mode and self.facts.cards):
-            text = f"{finding.name}: {finding.problem}. Next: {finding.fix}"
+            error = CardError(finding)
             if self.goal.required and not finding.reboot:
-                raise DriverError(text)
+                raise error
             if self.facts.cards:
                 again = ", then run this again" if finding.reboot else ""
-                warnings.append(f"The NVIDIA card is not used yet. {text}{again}. Until then the processor is used.")
+                warnings.append(f"The NVIDIA card is not used yet. {error}{again}. Until then the processor is used.")
         return {
             "cards": [
                 {"slot": card.slot, "device": f"{card.device:04x}", "driver": card.driver} for card in self.facts.cards
