@@ -14,6 +14,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
+from tars_provision import next_step
 from tars_provision.errors import ProvisionError
 
 Location = tuple[str | int, ...]
@@ -116,7 +117,7 @@ def _unusable(path: Path, actual: str, expected: str, line: int = 1) -> SpecErro
 
 
 def _read_text(path: Path) -> str:
-    expected = "a spec; `tars-provision init` writes one to start from"
+    expected = f"a spec; {next_step.command('init', '-i', path.parent)} writes one to start from"
     try:
         if path.exists() and not path.is_file():
             raise _unusable(path, "a folder" if path.is_dir() else "no regular file", expected)

@@ -3,6 +3,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import socket
 import subprocess
@@ -91,6 +92,9 @@ def test_the_desktop_is_reached_as_in_the_spec(root: Path, tmp_path: Path, monke
         "ansible_ssh_common_args": "-o 'UserKnownHostsFile=\"/home/owner/known hosts\"' -o HostKeyAlias=192.168.1.77",
     }
     assert desktop["tars_profile"] == "xps8950"
+    options = shlex.split(desktop["ansible_ssh_common_args"])
+    shown = subprocess.run(["ssh", "-G", *options, "host"], capture_output=True, text=True, check=True).stdout
+    assert "userknownhostsfile /home/owner/known hosts\n" in shown, "one file, as ssh reads it"
 
 
 @pytest.mark.parametrize(
