@@ -238,3 +238,17 @@ def test_our_own_entry_is_replaced_by_the_owners(tmp_path: Path, dockers: str) -
     assert done.returncode == 0 and not host("client").file(OWN).exists, done.stdout
     run("client", "apt-get update --error-on=any")
     assert LIST in run("client", "apt-get indextargets --format '$(SOURCESENTRY)'")
+
+
+def test_verify_reports_the_differences_of_every_part_before_it_fails() -> None:
+    run("xps8950", "systemctl disable docker tars-firewall && chmod 0755 /opt/tars/secrets")
+    try:
+        done = playbook("verify", "--limit", "xps8950")
+    finally:
+        repaired = playbook("site", "--limit", "xps8950")
+    assert done.code == 2, done.output
+    report = done.output.partition("Report every failed check")[2]
+    for part in ("host_firewall: ", "docker_engine: ", "stack: "):
+        assert part in report, done.output
+    assert repaired.code == 0, repaired.output
+    assert playbook("verify", "--limit", "xps8950").code == 0

@@ -41,6 +41,14 @@ def result(before: Any, after: Any, **more: Any) -> dict[str, Any]:
             {"failed": False, "failed_when_result": False, "msg": "why"},
             ["it: expected a comparison, found an error: why"],
         ),
+        (
+            {
+                "failed": True,
+                "msg": "1 of 2",
+                "checks": [{"name": "a", "ok": True}, {"name": "b", "ok": False, "found": "c"}],
+            },
+            ["it: b: expected it to hold, found c"],
+        ),
         ({"failed": True}, ["it: expected a comparison, found an error: it failed without a message"]),
     ],
 )
