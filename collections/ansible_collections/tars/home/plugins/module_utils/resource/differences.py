@@ -25,7 +25,8 @@ def differences(subject: str, result: Mapping[str, Any]) -> list[Difference]:
     """Return what the result of a task in check mode says about its subject, nothing where all is as desired.
 
     A module that returns `changes` is compared by its diff where that is two states as plain data, else by the
-    sentences of `changes`. Of tars.home.health_checks, each failed check is a difference. A task that failed, even if `failed_when` denies it, is a difference with its message.
+    sentences of `changes`. Each failed check of tars.home.health_checks is a difference. A task that failed, even if
+    `failed_when` denies it, is a difference with its message.
     """
     failed_checks = [check for check in result.get("checks") or () if not check["ok"]]
     if failed_checks:
