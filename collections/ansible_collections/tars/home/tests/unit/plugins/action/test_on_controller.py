@@ -20,7 +20,7 @@ NO_INTERPRETER = "-eansible_python_interpreter=/nonexistent/python3"
 
 
 def run(name: str, options: dict[str, Any], *more: str) -> tuple[str, dict[str, Any]]:
-    """What the task's one line says of its end, and the result."""
+    """Return the outcome in the one line that Ansible prints for the task, and the result."""
     command = [BIN / "ansible", "localhost", "-i", "localhost,", "-c", "local", "-m", f"tars.home.{name}"]
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
@@ -77,7 +77,7 @@ def test_a_task_that_becomes_somebody_else_is_a_module(authority: dict[str, Any]
     assert "/nonexistent/python3" in str(result)
 
 
-def test_no_secret_is_told() -> None:
+def test_no_secret_is_shown() -> None:
     nested = {"host": f"{SECRET}.invalid", "account": "tars-admin", "password": "x", "users": []}
     nested["users"] = [{"name": "anna", "password": SECRET}]
     end, result = run("dsm_account", nested)
@@ -85,7 +85,7 @@ def test_no_secret_is_told() -> None:
     assert "********.invalid" in result["msg"]
 
 
-def test_a_warning_is_told() -> None:
+def test_a_warning_is_shown() -> None:
     nowhere = {"host": "nas.invalid", "account": "tars-admin", "password": SECRET}
     path = f"/nonexistent/{SECRET}.crt"
     files = {"description": "x", "certificate_path": path, "private_key_path": "/nonexistent/a.key"}
@@ -94,7 +94,7 @@ def test_a_warning_is_told() -> None:
     assert "/nonexistent/********.crt does not exist yet" in " ".join(str(result).split())
 
 
-def test_what_is_wrong_with_the_options_is_said_by_name(authority: dict[str, Any]) -> None:
+def test_invalid_options_are_reported_by_name(authority: dict[str, Any]) -> None:
     end, result = run("authority", {**authority, "zone": "home.arpa", "days": "many"})
     assert end.startswith("FAILED")
     assert "days" in result["msg"]
@@ -105,12 +105,12 @@ def test_what_is_wrong_with_the_options_is_said_by_name(authority: dict[str, Any
 
 def test_the_distribution_is_read_without_python() -> None:
     assert run("os_release", {})[0] == "SUCCESS"
-    said = platform.freedesktop_os_release()
+    expected = platform.freedesktop_os_release()
     facts = os_release.facts(Path("/etc/os-release").read_text())
-    assert facts["distribution"].lower() == said["ID"]
-    assert facts["distribution_version"] == said["VERSION_ID"]
-    assert facts["distribution_major_version"] == said["VERSION_ID"].split(".")[0]
-    assert facts["distribution_release"] == said["VERSION_CODENAME"]
+    assert facts["distribution"].lower() == expected["ID"]
+    assert facts["distribution_version"] == expected["VERSION_ID"]
+    assert facts["distribution_major_version"] == expected["VERSION_ID"].split(".")[0]
+    assert facts["distribution_release"] == expected["VERSION_CODENAME"]
 
 
 def test_packages_that_are_there_are_no_work_for_a_module() -> None:

@@ -103,7 +103,7 @@ def test_apt_reads_the_same(name: str, text: str, tmp_path: Path) -> None:
 
 
 def apt_get(folder: Path, answer: str) -> dict[str, str]:
-    """Put an apt-get into PATH that answers as the script `answer` says."""
+    """Put an apt-get into PATH that runs the script `answer`."""
     program = folder / "apt-get"
     program.write_text(f"#!/bin/sh\n{answer}\n")
     program.chmod(0o755)
