@@ -70,11 +70,11 @@ def neighbour(twin: Twin) -> Iterator[str]:
 
 
 def test_an_address_that_another_machine_has_is_left_to_it(twin: Twin, neighbour: str) -> None:
-    here = {"found_at": "127.0.0.1", "move_connection": True}
+    arguments = {"found_at": "127.0.0.1", "move_connection": True}
     # Nothing listens there, but the machine rejects the connection: it exists.
-    message = refused(twin, host="127.0.0.2", **here)
+    message = refused(twin, host="127.0.0.2", **arguments)
     assert "127.0.0.2: a machine answers, but not as a NAS: the desired address is taken" in message
-    message = refused(twin, host=neighbour, address=neighbour, timeout=1, **here)
+    message = refused(twin, host=neighbour, address=neighbour, timeout=1, **arguments)
     assert "the desired address is taken" in message
     assert not twin.calls
 

@@ -44,8 +44,8 @@ def test_check_then_run_then_run_again_under_the_old_fingerprint(twin: Twin, des
     second = twin.run("dsm_certificate", **desired)
     assert (second["changed"], second["fingerprint"]) == (False, leaf(twin))
     assert twin.count("SYNO.API.Auth.login") == 0
-    found = twin.run("dsm_info", gather=["system"], fingerprint=done["fingerprint"])
-    assert found["system"]["serial"] == "LAB0000001"
+    shown = twin.run("dsm_info", gather=["system"], fingerprint=done["fingerprint"])
+    assert shown["system"]["serial"] == "LAB0000001"
 
 
 def test_a_renewed_certificate_replaces_the_old_one(twin: Twin, desired: dict[str, Any], tmp_path: Path) -> None:

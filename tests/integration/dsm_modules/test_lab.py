@@ -24,18 +24,18 @@ SHARE = "module-check"
 Run = Callable[..., dict[str, Any]]
 
 
-def one(lab: Lab, kind: str) -> Machine:
-    return next(each for each in lab.machines if each.kind == kind)
+def single(lab: Lab, kind: str) -> Machine:
+    return next(entry for entry in lab.machines if entry.kind == kind)
 
 
 def shell(lab: Lab, kind: str, command: str) -> CompletedProcess[str]:
-    return machine.execute(lab, one(lab, kind), ["sh", "-c", command])
+    return machine.execute(lab, single(lab, kind), ["sh", "-c", command])
 
 
 @pytest.fixture(scope="module")
 def run(lab: Lab, module: Run, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     """A module run with the connection to the lab's NAS; afterwards the NAS is as it was."""
-    nas = one(lab, "ds1515plus")
+    nas = single(lab, "ds1515plus")
     certificate = (lab.rootfs(nas.name) / "etc/dsm-twin/cert.pem").read_text()
     connection = {
         "host": nas.address,
@@ -63,15 +63,15 @@ def test_what_the_modules_say_is_what_another_machine_meets(lab: Lab, run: Run) 
         return run("dsm_nfs", enabled=True, nfsv4_minor=1, exports=[{"share": SHARE, "rules": rules}])
 
     def listed() -> bool:
-        nas = one(lab, "ds1515plus").address
+        nas = single(lab, "ds1515plus").address
         return shell(lab, "client", f"nfs-ls 'nfs://{nas}/volume1/{SHARE}?version=4'").returncode == 0
 
     assert run("dsm_share", shares=[{"name": SHARE, "volume": "/volume1"}])["changed"]
-    exported_to(one(lab, "xps8950").address)
+    exported_to(single(lab, "xps8950").address)
     assert not listed()
-    assert exported_to(one(lab, "client").address)["changed"]
+    assert exported_to(single(lab, "client").address)["changed"]
     assert listed()
-    assert not exported_to(one(lab, "client").address)["changed"]
+    assert not exported_to(single(lab, "client").address)["changed"]
 
     shell(lab, "ds1515plus", "dsm-twin-fault add drop_after_write --on SYNO.Core.FileServ.NFS.SharePrivilege.save")
     assert exported_to()["changed"]

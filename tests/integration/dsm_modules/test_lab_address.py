@@ -26,7 +26,7 @@ ROUTER = "10.77.0.1"
 
 @pytest.fixture(scope="module")
 def nas(lab: Lab) -> Machine:
-    return next(each for each in lab.machines if each.kind == "ds1515plus")
+    return next(entry for entry in lab.machines if entry.kind == "ds1515plus")
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def run(lab: Lab, nas: Machine, module: Run) -> Iterator[Run]:
 
 
 def move(lab: Lab, to: str, at: str) -> dict[str, Any]:
-    nas = next(each for each in lab.machines if each.kind == "ds1515plus")
+    nas = next(entry for entry in lab.machines if entry.kind == "ds1515plus")
     where = {"host": to, "address": to, "found_at": at, "gateway": ROUTER, "move_connection": True}
     return {"serial": serial_number(nas.name), **where}
 
@@ -94,22 +94,22 @@ def test_the_nas_moves_for_real_and_for_good(lab: Lab, nas: Machine, run: Run) -
 
 def test_an_address_of_another_machine_is_left_to_it(lab: Lab, nas: Machine, run: Run) -> None:
     taken = lab.machine("client").address
-    here = nas.address if answers(lab, nas.address) else ELSEWHERE
-    result = run("dsm_address", **move(lab, taken, here))
+    arguments = nas.address if answers(lab, nas.address) else ELSEWHERE
+    result = run("dsm_address", **move(lab, taken, arguments))
     assert (result["failed"], bool(result.get("changed"))) == (True, False)
     assert f"{taken}: a machine answers, but not as a NAS: the desired address is taken" in result["msg"]
-    result = run("dsm_address", **{**move(lab, "10.77.0.67", here), "serial": "LAB000000000"})
+    result = run("dsm_address", **{**move(lab, "10.77.0.67", arguments), "serial": "LAB000000000"})
     assert (result["failed"], bool(result.get("changed"))) == (True, False)
-    assert answers(lab, here)
+    assert answers(lab, arguments)
 
 
 def test_gateway_and_resolver_are_the_machines(lab: Lab, nas: Machine, run: Run) -> None:
-    here = nas.address if answers(lab, nas.address) else ELSEWHERE
-    before = run("dsm_info", host=here, gather=["settings"])["settings"]
+    arguments = nas.address if answers(lab, nas.address) else ELSEWHERE
+    before = run("dsm_info", host=arguments, gather=["settings"])["settings"]
     desktop = lab.machine("xps8950").address
-    done = run("dsm_system", host=here, gateway=desktop, resolvers=[desktop])
+    done = run("dsm_system", host=arguments, gateway=desktop, resolvers=[desktop])
     assert done.get("changed"), done
     assert f"default via {desktop} " in inside(lab, nas.name, "ip -4 route show default")[1]
     assert inside(lab, nas.name, "cat /etc/resolv.conf")[1] == f"nameserver {desktop}\n"
-    assert run("dsm_system", host=here, gateway=ROUTER, resolvers=before["resolvers"])["changed"]
+    assert run("dsm_system", host=arguments, gateway=ROUTER, resolvers=before["resolvers"])["changed"]
     assert f"default via {ROUTER} " in inside(lab, nas.name, "ip -4 route show default")[1]

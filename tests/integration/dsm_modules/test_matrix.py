@@ -35,15 +35,15 @@ FULL = "TARS_FULL_MATRIX" in os.environ
 
 @dataclass(frozen=True)
 class Case:
-    """One module's work: what must be there before, what is asked for, and what the NAS is like when it is done.
+    """A module's work: the state before, the options, and the expected state afterwards.
 
-    `look` reads the NAS's own memory or files; `about` are the words that a message may name its subject with.
+    `observe` reads the NAS's own memory or files; `about` are the words that a message may name its subject with.
     """
 
     module: str
     ready: Callable[[Twin], None]
     options: Callable[[Twin], dict[str, Any]]
-    look: Callable[[Twin], Any]
+    observe: Callable[[Twin], Any]
     wanted: Any
     about: str
 
@@ -114,7 +114,7 @@ def inhabited(twin: Twin) -> None:
 def shares(twin: Twin) -> dict[str, Any]:
     folders = {path.name for path in (twin.root / "volume1").iterdir() if not path.name.startswith("@")}
     assert folders == twin.state["shares"].keys()
-    return {name: (each["desc"], each["share_quota"]) for name, each in twin.state["shares"].items()}
+    return {name: (entry["desc"], entry["share_quota"]) for name, entry in twin.state["shares"].items()}
 
 
 def exports(twin: Twin) -> Any:
@@ -169,8 +169,8 @@ def shown(twin: Twin) -> Any:
 
 
 def plans(twin: Twin) -> Any:
-    kept = {name: each["advDaily"] for name, each in twin.state["retention"].items()}
-    return {name: each["schedule"]["hour"] for name, each in twin.state["schedules"].items()}, kept
+    kept = {name: entry["advDaily"] for name, entry in twin.state["retention"].items()}
+    return {name: entry["schedule"]["hour"] for name, entry in twin.state["schedules"].items()}, kept
 
 
 def jobs(twin: Twin) -> Any:
@@ -317,12 +317,12 @@ CASES += [
         lambda twin: {
             "tasks": [
                 {"name": "report", "owner": "root", "script": "true", "schedule": {"hour": 4}},
-                {"name": "look", "owner": "reader", "script": "false", "schedule": {"hour": 5}},
+                {"name": "inspect", "owner": "reader", "script": "false", "schedule": {"hour": 5}},
             ]
         },
         jobs,
-        {"report": ("root", "true", 4), "look": ("reader", "false", 5)},
-        "task 'report'|task 'look'",
+        {"report": ("root", "true", 4), "inspect": ("reader", "false", 5)},
+        "task 'report'|task 'inspect'",
     ),
     Case(
         "dsm_package",
@@ -400,12 +400,12 @@ def places(fault: Fault, course: list[str], turn: int) -> list[dict[str, Any]]:
     if changes:
         before = [call for number, call, _ in met if number < changes[0][0]]
         for_good.append({"count": ALWAYS, "after": len(before)})
-    found = once + for_good
-    return found if FULL else [found[turn % len(found)]]
+    observed = once + for_good
+    return observed if FULL else [observed[turn % len(observed)]]
 
 
-def judge(case: Case, twin: Twin, result: dict[str, Any], before: Any) -> None:
-    """Whether what the module says is what the NAS knows."""
+def verify(case: Case, twin: Twin, result: dict[str, Any], before: Any) -> None:
+    """Tell whether the module's result matches the state of the NAS."""
     truly_changed = everything(twin) != before
     assert twin.refused_logins <= 1
     if result.get("failed"):
@@ -418,7 +418,7 @@ def judge(case: Case, twin: Twin, result: dict[str, Any], before: Any) -> None:
         else:
             assert result.get("changed", False) is truly_changed, message
     else:
-        assert case.look(twin) == case.wanted
+        assert case.observe(twin) == case.wanted
         assert result["changed"] is truly_changed
         assert bool(result["changes"]) is truly_changed
 
@@ -432,7 +432,7 @@ def test_the_wanted_state_or_one_true_message(
     if module not in courses:
         twin = start(case)
         assert twin.run_inside(module, **case.options(twin))["changed"] is True
-        assert case.look(twin) == case.wanted
+        assert case.observe(twin) == case.wanted
         courses[module] = list(twin.parts)
     turn = list(BY_MODULE).index(module) + list(FAULTS).index(fault)
     for place in places(FAULTS[fault], courses[module], turn):
@@ -442,13 +442,13 @@ def test_the_wanted_state_or_one_true_message(
         twin.faults.add(fault, **place)
         result = twin.run_inside(module, **options)
         try:
-            judge(case, twin, result, before)
+            verify(case, twin, result, before)
             if result.get("failed"):
                 twin.faults.clear()
                 before = everything(twin)
                 again = twin.run_inside(module, **options)
                 assert not again.get("failed"), again["msg"]
-                judge(case, twin, again, before)
+                verify(case, twin, again, before)
         except AssertionError as error:
             error.add_note(f"{fault} {place}: {result.get('msg', 'no failure')}")
             raise

@@ -118,17 +118,17 @@ def test_rules_while_the_service_is_off_are_refused_before_asking(twin: Twin) ->
 
 def test_info_reports_the_identity_of_the_nas(twin: Twin) -> None:
     exported(twin)
-    found = twin.run("dsm_info")
-    assert found["changed"] is False
-    assert found["system"]["serial"] == "LAB0000001"
-    assert found["system"]["version"].startswith("DSM 7.1.1")
-    assert {volume["path"]: volume["file_system"] for volume in found["volumes"]} == {
+    shown = twin.run("dsm_info")
+    assert shown["changed"] is False
+    assert shown["system"]["serial"] == "LAB0000001"
+    assert shown["system"]["version"].startswith("DSM 7.1.1")
+    assert {volume["path"]: volume["file_system"] for volume in shown["volumes"]} == {
         "/volume1": "btrfs",
         "/volume2": "ext4",
     }
-    assert found["volumes"][0]["free_bytes"] > 0
-    assert found["shares"]["LLM_docs"]["path"] == "/volume1/LLM_docs"
-    assert [rule["client"] for rule in found["nfs"]["exports"]["LLM_docs"]] == ["10.77.0.10", "10.77.0.30"]
+    assert shown["volumes"][0]["free_bytes"] > 0
+    assert shown["shares"]["LLM_docs"]["path"] == "/volume1/LLM_docs"
+    assert [rule["client"] for rule in shown["nfs"]["exports"]["LLM_docs"]] == ["10.77.0.10", "10.77.0.30"]
 
 
 def test_one_login_serves_a_play_and_the_last_task_ends_it(twin: Twin) -> None:

@@ -109,8 +109,8 @@ def test_twelve_checks_change_nothing_and_keep_nothing_of_the_household(furnishe
     assert len(sessions) == 2
     machine = {entry.address for entries in psutil.net_if_addrs().values() for entry in entries}
     words = [word for words in HIDDEN.values() for word in words]
-    for each in [*secrets, *sessions, *words, *machine - {"127.0.0.1", "::1", "00:00:00:00:00:00"}]:
-        assert each not in text, each
+    for item in [*secrets, *sessions, *words, *machine - {"127.0.0.1", "::1", "00:00:00:00:00:00"}]:
+        assert item not in text, item
 
     if os.environ.get("TARS_RECORD"):
         shutil.copyfile(path, TWIN)
@@ -141,19 +141,19 @@ def test_a_wrong_password_is_tried_once(twin: Any) -> None:
 def test_what_belongs_together_still_does() -> None:
     """The same value has the same stand-in, types stay, and DSM's own values are kept."""
     calls = recording.load(TWIN)
-    found = {(call.api, call.method): call for call in calls}
+    shown = {(call.api, call.method): call for call in calls}
     [login] = logins(calls)
     assert login["sid"] and login["synotoken"]
-    [share] = found["SYNO.Core.Share", "list"].answer["data"]["shares"]
+    [share] = shown["SYNO.Core.Share", "list"].answer["data"]["shares"]
     assert (share["name"], share["vol_path"], share["quota_value"]) == ("share-1", "/volume1", 2048)
-    rules = found["SYNO.Core.FileServ.NFS.SharePrivilege", "load"]
+    rules = shown["SYNO.Core.FileServ.NFS.SharePrivilege", "load"]
     assert rules.params == {"share_name": "share-1"}
     address, name = (rule["client"] for rule in rules.answer["data"]["rule"])
-    rule = found["SYNO.Core.Security.Firewall.Profile", "get"].answer["data"]["global"]["rules"][0]
+    rule = shown["SYNO.Core.Security.Firewall.Profile", "get"].answer["data"]["global"]["rules"][0]
     network, ports, policy = rule["source_ip"], rule["ports"], rule["policy"]
     assert network.endswith(".0/24") and (ports, policy) == ("443,8000-8100", "allow")
     assert address == network.replace(".0/24", ".13") and name.startswith("host-")
-    users = {row["name"]: row["email"] for row in found["SYNO.Core.User", "list"].answer["data"]["users"]}
+    users = {row["name"]: row["email"] for row in shown["SYNO.Core.User", "list"].answer["data"]["users"]}
     member = next(call for call in calls if call.api.endswith("Member") and call.params["group"].startswith("group-"))
     [row] = member.answer["data"]["users"]
     assert users[row["name"]] == "person-1@example.net"
@@ -168,11 +168,11 @@ def test_the_modules_read_what_was_recorded(recorded: Path, module: Any) -> None
     """`dsm_info`, as Ansible runs it, reads every field of the NAS that answered the recording."""
     with replay.served(recording.load(recorded)) as place:
         connection = {"host": "127.0.0.1", "port": place.port, "fingerprint": place.fingerprint}
-        found = module("dsm_info", {**connection, "account": "a", "password": "b", "gather": list(PARTS)})
-    assert not found.get("failed"), found
+        shown = module("dsm_info", {**connection, "account": "a", "password": "b", "gather": list(PARTS)})
+    assert not shown.get("failed"), shown
     assert not place.missing
-    assert found.keys() >= set(PARTS)
-    assert found["system"]["model"].startswith("DS") and found["volumes"][0]["path"].startswith("/volume")
+    assert shown.keys() >= set(PARTS)
+    assert shown["system"]["model"].startswith("DS") and shown["volumes"][0]["path"].startswith("/volume")
 
 
 def test_the_doctor_sees_the_same_in_a_recording(recorded: Path) -> None:
@@ -214,8 +214,8 @@ def test_each_check_detects_its_own_difference(name: str, tmp_path: Path) -> Non
 
 @pytest.mark.lab
 def test_the_doctor_finds_the_lab_in_order(lab: Lab) -> None:
-    found = json.loads(tars("doctor", "--json").stdout)
-    assert {check["name"] for check in found["checks"] if check["ok"]} >= {"spec", "vault", "NAS", "desktop"}
+    shown = json.loads(tars("doctor", "--json").stdout)
+    assert {check["name"] for check in shown["checks"] if check["ok"]} >= {"spec", "vault", "NAS", "desktop"}
     facts = json.loads(tars("nas", "facts", "--json").stdout)["facts"]
     assert len(facts) == 12 and not [fact for fact in facts if fact["differs"]]
 

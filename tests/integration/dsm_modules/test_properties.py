@@ -36,8 +36,8 @@ def some(**keys: st.SearchStrategy[Any]) -> st.SearchStrategy[Desired]:
 
 def named(names: list[str], key: str, more: st.SearchStrategy[Desired]) -> st.SearchStrategy[list[Desired]]:
     """Lists of one dictionary at most for each of `names`, which it has under `key`."""
-    one = st.builds(lambda name, rest: {key: name, **rest}, st.sampled_from(names), more)
-    return st.lists(one, unique_by=lambda entry: str(entry[key]), max_size=len(names))
+    single = st.builds(lambda name, rest: {key: name, **rest}, st.sampled_from(names), more)
+    return st.lists(single, unique_by=lambda entry: str(entry[key]), max_size=len(names))
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def inhabited(twin: Twin) -> None:
 
 
 def known(record: Any, desired: Desired, names: dict[str, str]) -> bool:
-    """Whether what the desired says of these of its keys stands in the record under their other names."""
+    """Tell whether the record has the desired values of these keys, under their other names."""
     return all(record[theirs] == desired[ours] for ours, theirs in names.items() if ours in desired)
 
 
@@ -83,11 +83,11 @@ SHARE_NAMES = {
 
 
 def shared(twin: Twin, desired: Desired) -> bool:
-    there = twin.state["shares"]
+    present = twin.state["shares"]
     return all(
-        share["name"] not in there
+        share["name"] not in present
         if share.get("state") == "absent"
-        else known(there[share["name"]], share, SHARE_NAMES) and (twin.root / "volume1" / share["name"]).is_dir()
+        else known(present[share["name"]], share, SHARE_NAMES) and (twin.root / "volume1" / share["name"]).is_dir()
         for share in desired["shares"]
     )
 
@@ -122,7 +122,7 @@ def exported(twin: Twin, desired: Desired) -> bool:
     return all(
         len(twin.state["rules"].get(export["share"], [])) == len(export["rules"])
         and all(
-            any(known(found, rule, names) for found in twin.state["rules"][export["share"]]) for rule in export["rules"]
+            any(known(shown, rule, names) for shown in twin.state["rules"][export["share"]]) for rule in export["rules"]
         )
         for export in desired.get("exports", [])
     )
@@ -145,17 +145,17 @@ PEOPLE = st.builds(
 
 def lives(twin: Twin, desired: Desired) -> bool:
     users, groups = twin.state["users"], twin.state["groups"]
-    found = True
+    shown = True
     for table, entries in ((users, desired["users"]), (groups, desired["groups"])):
         for entry in entries:
             if entry.get("state") == "absent":
-                found &= entry["name"] not in table
+                shown &= entry["name"] not in table
             else:
-                found &= known(table[entry["name"]], entry, {"description": "description", "email": "email"})
+                shown &= known(table[entry["name"]], entry, {"description": "description", "email": "email"})
     for user in desired["users"]:
         if "enabled" in user:
-            found &= (users[user["name"]]["expired"] == "normal") is user["enabled"]
-    return found
+            shown &= (users[user["name"]]["expired"] == "normal") is user["enabled"]
+    return shown
 
 
 GRANTS = st.lists(
@@ -243,8 +243,8 @@ WALLS = st.builds(
 
 def with_a_way_in(twin: Twin, desired: Desired) -> Desired:
     (section,) = desired["sections"]
-    door = {"name": "DSM", "protocol": "tcp", "ports": [str(twin.port), "5001"], "sources": ["127.0.0.1"]}
-    return {**desired, "sections": [{**section, "rules": [door, *section["rules"]]}]}
+    dsm_rule = {"name": "DSM", "protocol": "tcp", "ports": [str(twin.port), "5001"], "sources": ["127.0.0.1"]}
+    return {**desired, "sections": [{**section, "rules": [dsm_rule, *section["rules"]]}]}
 
 
 def walled(twin: Twin, desired: Desired) -> bool:
@@ -292,12 +292,12 @@ PLANS = named(
 def planned(twin: Twin, desired: Desired) -> bool:
     for share in desired["shares"]:
         if "schedule" in share:
-            found = twin.state["schedules"].get(share["share"], NO_SCHEDULE)
-            if found["enable_snapshot_schedule"] is not share["schedule"]["enabled"]:
+            shown = twin.state["schedules"].get(share["share"], NO_SCHEDULE)
+            if shown["enable_snapshot_schedule"] is not share["schedule"]["enabled"]:
                 return False
             # One that is off has no times.
             times = {"hour": "hour", "minute": "min"} if share["schedule"]["enabled"] else {}
-            if not known(found["schedule"], share["schedule"], times):
+            if not known(shown["schedule"], share["schedule"], times):
                 return False
         if "retention" in share:
             kept = twin.state["retention"].get(share["share"], dict.fromkeys(RETENTION.values(), 0))
@@ -307,7 +307,7 @@ def planned(twin: Twin, desired: Desired) -> bool:
 
 
 TASKS = named(
-    ["report", "look"],
+    ["report", "inspect"],
     "name",
     st.just({"state": "absent"})
     | st.builds(
@@ -320,14 +320,14 @@ TASKS = named(
 
 
 def scheduled(twin: Twin, desired: Desired) -> bool:
-    found = {task["name"]: task for task in twin.state["tasks"].values()}
+    shown = {task["name"]: task for task in twin.state["tasks"].values()}
     return all(
-        task["name"] not in found
+        task["name"] not in shown
         if task.get("state") == "absent"
         else (
-            found[task["name"]]["owner"],
-            found[task["name"]]["extra"]["script"],
-            found[task["name"]]["schedule"]["hour"],
+            shown[task["name"]]["owner"],
+            shown[task["name"]]["extra"]["script"],
+            shown[task["name"]]["schedule"]["hour"],
         )
         == (task["owner"], task["script"], task["schedule"]["hour"])
         for task in desired["tasks"]
@@ -342,7 +342,7 @@ RUNNING = {"started": "running", "stopped": "stop"}
 
 def runs(twin: Twin, desired: Desired) -> bool:
     return all(
-        twin.state["packages"].get(each["name"], "running") == RUNNING[each["state"]] for each in desired["packages"]
+        twin.state["packages"].get(item["name"], "running") == RUNNING[item["state"]] for item in desired["packages"]
     )
 
 

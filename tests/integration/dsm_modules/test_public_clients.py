@@ -132,9 +132,9 @@ async def test_the_clients_read_what_the_modules_wrote(twin: Twin, synology_api:
     theirs = network.network_ethernet()["data"]
     assert {row["ifname"]: row["ip"] for row in theirs} == {name: row["ip"] for name, row in ours.items()}
     scheduler = synology_api(TaskScheduler)
-    found = {task["name"]: task for task in data(scheduler.get_task_list(), "tasks")}
-    assert {name: task["owner"] for name, task in found.items()} == {"Disk report": "root", "Sweep": "tars-admin"}
-    report = scheduler.get_task_config(found["Disk report"]["id"], "root")["data"]
+    shown = {task["name"]: task for task in data(scheduler.get_task_list(), "tasks")}
+    assert {name: task["owner"] for name, task in shown.items()} == {"Disk report": "root", "Sweep": "tars-admin"}
+    report = scheduler.get_task_config(shown["Disk report"]["id"], "root")["data"]
     assert report["extra"]["script"] == "smartctl --scan" and report["schedule"]["monthly_week"] == ["first"]
     packages = data(synology_api(Package).list_installed(additional=["status"]), "packages")
     assert {"SynoFinder": "stop", "SMBService": "running"}.items() <= {
@@ -193,10 +193,10 @@ async def test_the_modules_read_what_the_clients_wrote(twin: Twin, synology_api:
     for module, desired in DESIRED_STATES.items():
         result = run(twin, module, check=True, **desired)
         assert (result["changed"], result["changes"]) == (False, []), module
-    found = run(twin, "dsm_info", gather=["accounts", "nfs", "settings", "snapshots", "tasks"])
-    assert found["tasks"]["Disk report"]["schedule"]["weeks"] == ["first"]
-    assert found["nfs"]["exports"][DOCS][0]["client"] == RULE["client"]
-    assert [each["name"] for each in found["snapshots"][DOCS]["taken"]] == [taken]
+    shown = run(twin, "dsm_info", gather=["accounts", "nfs", "settings", "snapshots", "tasks"])
+    assert shown["tasks"]["Disk report"]["schedule"]["weeks"] == ["first"]
+    assert shown["nfs"]["exports"][DOCS][0]["client"] == RULE["client"]
+    assert [entry["name"] for entry in shown["snapshots"][DOCS]["taken"]] == [taken]
     client.task_delete(2, "tars-admin")
     assert list(run(twin, "dsm_info", gather=["tasks"])["tasks"]) == ["Disk report"]
 
@@ -208,9 +208,9 @@ def test_both_sides_know_the_same_certificates(twin: Twin, synology_api: Made, t
         files[name] = (str(tmp_path / f"{name}.key"), str(tmp_path / f"{name}.crt"))
     client = synology_api(Certificate)
     assert client.upload_cert(*files["theirs"], set_as_default=False, desc="theirs")[1]["success"]
-    found = run(twin, "dsm_info", gather=["certificates"])["certificates"]
-    assert {row["description"]: row["default"] for row in found["certificates"]} == {"": True, "theirs": False}
-    assert found["shown"] == twin.fingerprint
+    shown = run(twin, "dsm_info", gather=["certificates"])["certificates"]
+    assert {row["description"]: row["default"] for row in shown["certificates"]} == {"": True, "theirs": False}
+    assert shown["shown"] == twin.fingerprint
 
     key, certificate = files["ours"]
     desired: dict[str, Any] = {"description": "household", "certificate_path": certificate, "private_key_path": key}

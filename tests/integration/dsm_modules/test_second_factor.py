@@ -36,8 +36,8 @@ def run(twin: Twin, device_file: Path, secret: str | None = SECRET) -> dict[str,
 
 
 def known(twin: Twin) -> dict[str, Any]:
-    found: dict[str, Any] = twin.state["devices"]
-    return found
+    shown: dict[str, Any] = twin.state["devices"]
+    return shown
 
 
 def test_one_code_and_then_the_device(twin: Twin, tmp_path: Path) -> None:

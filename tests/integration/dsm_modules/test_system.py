@@ -44,8 +44,8 @@ def test_check_then_run_then_run_again(twin: Twin) -> None:
     second = twin.run("dsm_system", **DESIRED)
     assert (second["changed"], second["changes"]) == (False, [])
     assert not [call for call in twin.calls if call.endswith(".set")]
-    found = twin.run("dsm_info", gather=["settings"])["settings"]
-    assert found == done["settings"]
+    shown = twin.run("dsm_info", gather=["settings"])["settings"]
+    assert shown == done["settings"]
 
 
 def test_a_wrong_zone_stops_before_the_first_change(twin: Twin) -> None:

@@ -87,8 +87,8 @@ def test_packages_stop_and_start_and_are_waited_for(twin: Twin) -> None:
     assert (done["changes"], twin.state["packages"]) == (["stop package SynoFinder"], {"SynoFinder": "stop"})
     assert twin.count("SYNO.Core.Package.Control.stop") == 1
     assert twin.run("dsm_package", **desired)["changed"] is False
-    found = twin.run("dsm_info", gather=["packages"])["packages"]
-    assert {name: package["running"] for name, package in found.items()} == {
+    shown = twin.run("dsm_info", gather=["packages"])["packages"]
+    assert {name: package["running"] for name, package in shown.items()} == {
         "FileStation": True,
         "SMBService": True,
         "SynoFinder": False,
@@ -101,11 +101,11 @@ def test_packages_stop_and_start_and_are_waited_for(twin: Twin) -> None:
 
 
 def test_the_reading_twin_of_every_module(twin: Twin) -> None:
-    found = twin.run("dsm_info", gather=["firewall", "certificates"])
-    assert found["firewall"] == {
+    shown = twin.run("dsm_info", gather=["firewall", "certificates"])
+    assert shown["firewall"] == {
         "enabled": False,
         "profile": "default",
         "sections": {"global": {"policy": "none", "rules": []}},
     }
-    assert found["certificates"]["shown"] == twin.fingerprint
-    assert [row["default"] for row in found["certificates"]["certificates"]] == [True]
+    assert shown["certificates"]["shown"] == twin.fingerprint
+    assert [row["default"] for row in shown["certificates"]["certificates"]] == [True]

@@ -115,6 +115,7 @@ TASK = ModuleTask(
 
 
 def main() -> None:
+    """Run the module."""
     TASK.main()
 
 

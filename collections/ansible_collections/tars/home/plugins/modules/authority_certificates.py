@@ -162,6 +162,7 @@ TASK = ModuleTask(
 
 
 def main() -> None:
+    """Run the module."""
     TASK.main()
 
 

@@ -149,6 +149,7 @@ TASK = nas_task(OPTIONS, ensure)
 
 
 def main() -> None:
+    """Run the module."""
     TASK.main()
 
 

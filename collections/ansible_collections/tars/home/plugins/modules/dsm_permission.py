@@ -154,6 +154,7 @@ TASK = nas_task(
 
 
 def main() -> None:
+    """Run the module."""
     TASK.main()
 
 

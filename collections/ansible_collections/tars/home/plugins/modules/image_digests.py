@@ -11,7 +11,8 @@ description:
     was moved.
   - Digests that are not recorded yet are written to O(record) on the controller.
   - Each pull is a systemd unit C(tars-pull-IMAGE.service). It continues if the connection breaks; the next run finds
-it. attributes:
+    it.
+attributes:
   check_mode:
     support: full
     description: Reports which images would be pulled.

@@ -69,6 +69,7 @@ class Client:
 
     @property
     def transport(self) -> Transport:
+        """The connection to the NAS."""
         return self.link.transport
 
     def __enter__(self) -> Client:
