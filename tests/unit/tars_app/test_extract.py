@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reportlab.pdfgen.canvas import Canvas
 
-from tars_app.documents.extract import UnreadableError, decode, extract
-from tars_app.documents.model import NO_PAGE, Page
+from tars_app.documents.extract import decode, extract
+from tars_app.documents.model import NO_PAGE, Page, UnreadableError
 
 
 def pdf(*pages: str, password: str | None = None) -> bytes:

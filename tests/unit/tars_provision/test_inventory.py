@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,12 +27,12 @@ def ansible_inventory(root: Path, spec: Path, home: Path) -> subprocess.Complete
     password = home / ".config/tars/vault-password"
     password.parent.mkdir(parents=True)
     password.write_text("x\n")
-    command = [BIN / "ansible-inventory", "-i", spec, "--list", "--export"]
+    command = [str(BIN / "ansible-inventory"), "-i", str(spec), "--list", "--export"]
     environment = {**os.environ, "HOME": str(home), "PYTHONPATH": str(root / "library"), "ANSIBLE_NOCOLOR": "1"}
     return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
 
 
-def plain(value: object) -> object:
+def plain(value: Any) -> Any:
     """Return what ansible-inventory prints without its marks on text that is not a template."""
     if isinstance(value, dict):
         return value["__ansible_unsafe"] if "__ansible_unsafe" in value else {k: plain(v) for k, v in value.items()}

@@ -43,7 +43,7 @@ def defaults(role: Path) -> dict[str, Any]:
 
 
 def test_markup_tables_and_nested_options_come_out_as_markdown() -> None:
-    option = {"type": "list", "elements": "dict", "default": [], "description": ["As V(a|b)."]}
+    option: dict[str, Any] = {"type": "list", "elements": "dict", "default": [], "description": ["As V(a|b)."]}
     option["options"] = {"port": {"type": "int", "required": True, "description": "See O(other)."}}
     main: dict[str, Any] = {"short_description": "Short", "options": {"base_things": option}}
     page = role_pages.readme(

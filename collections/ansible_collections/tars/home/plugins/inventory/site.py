@@ -52,7 +52,7 @@ else:
     LIBRARY_ERROR = None
 
 
-class InventoryModule(BaseInventoryPlugin):
+class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]  # Ansible has no annotations
     """Hand the inventory that the provisioning library makes of a spec to Ansible."""
 
     NAME = "tars.home.site"

@@ -17,7 +17,7 @@ ACTIONS = {"os_release", "verify_results"}
 NAMES = sorted({path.stem for path in MODULES.glob("[!_]*.py") if not path.stem.startswith("dsm_")} - ACTIONS)
 
 
-class Taken(Exception):
+class TakenError(Exception):
     """Carries the argument spec out of a module's main()."""
 
 
@@ -40,10 +40,10 @@ def test_documented_options_are_the_taken_ones(name: str, monkeypatch: pytest.Mo
 
     def take(self: AnsibleModule, argument_spec: dict[str, Any], **rules: Any) -> None:
         assert rules["supports_check_mode"]
-        raise Taken(argument_spec)
+        raise TakenError(argument_spec)
 
     monkeypatch.setattr(AnsibleModule, "__init__", take)
-    with pytest.raises(Taken) as taken:
+    with pytest.raises(TakenError) as taken:
         module.main()
     assert shape(yaml.safe_load(module.DOCUMENTATION)["options"]) == shape(taken.value.args[0])
 

@@ -15,7 +15,7 @@ COLLECTION = Path(__file__).parents[4]
 NAMES = sorted(path.stem for path in (COLLECTION / "plugins" / "modules").glob("dsm_*.py"))
 
 
-class Taken(Exception):
+class TakenError(Exception):
     """Carries the argument spec out of a module's main()."""
 
 
@@ -39,10 +39,10 @@ def test_documented_options_are_the_taken_ones(name: str, monkeypatch: pytest.Mo
 
     def take(self: AnsibleModule, argument_spec: dict[str, Any], supports_check_mode: bool) -> None:
         assert supports_check_mode
-        raise Taken(argument_spec)
+        raise TakenError(argument_spec)
 
     monkeypatch.setattr(AnsibleModule, "__init__", take)
-    with pytest.raises(Taken) as taken:
+    with pytest.raises(TakenError) as taken:
         module.main()
     documented = yaml.safe_load(module.DOCUMENTATION)
     fragment = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]
