@@ -45,7 +45,9 @@ def test_ansible_reads_the_inventory_of_the_library(
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     site = tmp_path / "site"
     site.mkdir()
-    shutil.copy(root / "inventories/lab/tars.yml", site)
+    # Another network than the lab's: a lab that starts or stops meanwhile changes where the desktop answers.
+    text = (root / "inventories/lab/tars.yml").read_text().replace("10.77.0.", "10.79.0.")
+    (site / "tars.yml").write_text(text)
     trust.record(site, "ds1515plus", FINGERPRINT)
     read = ansible_inventory(root, site / "tars.yml", tmp_path / "home")
     assert read.returncode == 0, read.stderr
@@ -54,7 +56,8 @@ def test_ansible_reads_the_inventory_of_the_library(
     expected = inventory(spec, {"ds1515plus": FINGERPRINT}, answering(spec))
     assert listed["desktop"]["hosts"] == ["xps8950"] and listed["nas"]["hosts"] == ["ds1515plus"]
     for host, variables in expected["_meta"]["hostvars"].items():
-        assert listed["_meta"]["hostvars"][host].items() >= variables.items()
+        passed = listed["_meta"]["hostvars"][host]
+        assert {name: passed.get(name) for name in variables} == dict(variables)
     assert listed["_meta"]["hostvars"]["ds1515plus"]["nas_fingerprint"] == FINGERPRINT
 
 
