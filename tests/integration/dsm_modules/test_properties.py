@@ -348,7 +348,8 @@ def runs(twin: Twin, desired: Desired) -> bool:
 
 ADDRESSES = st.builds(
     lambda address, prefix: {"address": address, "prefix": prefix},
-    st.sampled_from(["10.9.0.20", "10.9.1.7", "172.16.3.9", "192.168.4.130"]),
+    # Host addresses in their networks of any of these lengths.
+    st.sampled_from(["10.9.0.21", "10.9.1.6", "172.16.3.9", "192.168.4.130"]),
     st.integers(8, 30),
 )
 
