@@ -17,13 +17,13 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no annotati
         self._supports_check_mode = True
         result: dict[str, Any] = super().run(tmp, task_vars)
         _validation, options = self.validate_argument_spec(OPTIONS)
-        found = [
+        different = [
             difference
             for subject, registered in options["results"].items()
             for difference in differences(subject, registered)
         ]
-        result["differences"] = [difference._asdict() for difference in found]
-        if found:
+        result["differences"] = [difference._asdict() for difference in different]
+        if different:
             result["failed"] = True
-            result["msg"] = "\n".join([*map(str, found), options["next_step"]])
+            result["msg"] = "\n".join([*map(str, different), options["next_step"]])
         return result

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible_collections.tars.home.plugins.module_utils.system.files import write_file
 from ansible_collections.tars.home.plugins.plugin_utils.progress import ProgressAction
 
 
@@ -19,10 +19,7 @@ def read(path: Path) -> dict[str, str]:
 
 def write(path: Path, digests: Mapping[str, str], header: str) -> None:
     """Replace the whole record; `header` is a comment for readers."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".new")
-    fresh.write_text(header + yaml.safe_dump(dict(digests)), encoding="utf-8")
-    os.replace(fresh, path)
+    write_file(str(path.absolute()), header + yaml.safe_dump(dict(digests)))
 
 
 class RecordingAction(ProgressAction):

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-# What tells the entries of a list apart, in this order.
+# The keys that distinguish the entries of a list, in this order.
 _KEYS = ("name", "client", "description", "share")
 
 
@@ -22,7 +22,7 @@ class Difference(NamedTuple):
 
 
 def differences(subject: str, result: Mapping[str, Any]) -> list[Difference]:
-    """Return what the result of a task in check mode says about its subject, nothing where all is as desired.
+    """Return what the result of a task in check mode shows about its subject, nothing where all is as desired.
 
     A module that returns `changes` is compared by its diff where that is two states as plain data, else by the
     sentences of `changes`. Each failed check of tars.home.health_checks is a difference. A task that failed, even if

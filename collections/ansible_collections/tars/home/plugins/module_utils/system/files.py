@@ -241,10 +241,20 @@ def write_file(
     """
     folder = os.path.dirname(path)
     make_folder(folder)
+    try:
+        _replace(path, folder, content.encode() if isinstance(content, str) else content, mode, owner, group)
+    except OSError as error:
+        # It names the temporary file, or none.
+        error.filename = path
+        raise
+    sync(folder)
+
+
+def _replace(path: str, folder: str, content: bytes, mode: int, owner: int | None, group: int | None) -> None:
     descriptor, fresh = tempfile.mkstemp(dir=folder, prefix=".tars-")
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
+            file.write(content)
             os.fchown(file.fileno(), os.geteuid() if owner is None else owner, os.getegid() if group is None else group)
             os.fchmod(file.fileno(), mode)
             file.flush()
@@ -253,7 +263,6 @@ def write_file(
     except BaseException:  # Ctrl-C too must leave no half-written file
         os.unlink(fresh)
         raise
-    sync(folder)
 
 
 def make_folder(path: str, mode: int = 0o755) -> None:
@@ -266,7 +275,7 @@ def make_folder(path: str, mode: int = 0o755) -> None:
     except FileExistsError:
         if os.path.isdir(path):  # another process was faster
             return
-        raise
+        raise FileSetError(f"{path}: found a file, expected a folder. Next: move it away, then run again.") from None
     # mkdir leaves out what the umask forbids.
     os.chmod(path, mode)
 

@@ -130,6 +130,36 @@ def test_packages_have_the_options_of_the_module() -> None:
     assert "state" in result["msg"]
 
 
+def test_mounts_and_units_that_differ_are_work_for_the_module(tmp_path: Path) -> None:
+    end, result = run("nfs_mounts", {"mounts": [], "unit_folder": str(tmp_path)}, "--diff")
+    assert (end, result["changed"], result["changes"], result["units"]) == ("SUCCESS", False, [], [])
+    (tmp_path / "old.automount").write_text("# Written by tars.home.nfs_mounts, changes are lost.\n")
+    end, result = run("nfs_mounts", {"mounts": [], "unit_folder": str(tmp_path)})
+    assert end.startswith("FAILED") and "/nonexistent/python3" in str(result)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("host_address", {"interface": "none0", "address": "192.0.2.10/24", "gateway": "192.0.2.1"}),
+        ("host_firewall", {"interface": "none0", "services": []}),
+        ("dnsmasq_zone", {"zone": "home.arpa", "address": "192.0.2.10"}),
+    ],
+)
+def test_what_a_probe_cannot_decide_is_work_for_the_module(name: str, options: dict[str, Any]) -> None:
+    end, result = run(name, options, "--check")
+    assert end.startswith("FAILED") and "/nonexistent/python3" in str(result)
+
+
+@pytest.mark.parametrize("name", ["host_address", "host_firewall"])
+def test_an_unknown_interface_is_named_with_those_that_exist(name: str) -> None:
+    options = {"interface": "enp4s0", "address": "192.0.2.10/24", "gateway": "192.0.2.1"}
+    given = options if name == "host_address" else {"interface": "enp4s0", "services": []}
+    end, result = run(name, given, "--check", f"-eansible_python_interpreter={sys.executable}")
+    assert end.startswith("FAILED")
+    assert "interface enp4s0: the machine has no such interface; it has " in result["msg"]
+
+
 def test_os_release_is_quoted_like_a_shell_script() -> None:
     text = '# Ubuntu\nNAME=\'Ubuntu "LTS"\'\nID=ubuntu\nVERSION_ID="24.04"\nVERSION_CODENAME=noble\n'
     assert os_release.facts(text) == {

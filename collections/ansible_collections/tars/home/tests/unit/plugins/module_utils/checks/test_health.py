@@ -38,9 +38,9 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize(("wanted", "ok", "found"), CASES.values(), ids=CASES)
-def test_run(wanted: dict[str, Any], ok: bool, found: str) -> None:
-    assert health.run([wanted], 0.2) == [{"name": "it", "ok": ok, "found": found, "fix": "do this"}]
+@pytest.mark.parametrize(("wanted", "ok", "output"), CASES.values(), ids=CASES)
+def test_run(wanted: dict[str, Any], ok: bool, output: str) -> None:
+    assert health.run([wanted], 0.2) == [{"name": "it", "ok": ok, "found": output, "fix": "do this"}]
 
 
 def test_a_port_that_is_open() -> None:

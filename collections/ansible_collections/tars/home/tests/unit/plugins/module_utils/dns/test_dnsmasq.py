@@ -103,10 +103,10 @@ def test_global_servers_of_systemd_resolved_are_an_obstacle_with_a_warning() -> 
     }
     resolver = dnsmasq.resolver("192.0.2.10", "nameserver 127.0.0.53\n", "/etc/resolv.conf", "", files)
     assert (resolver.path, resolver.obstacle) == ("", "it asks 192.0.2.9 for everything, by resolved.conf")
-    found = dataclasses.replace(machine(), resolver=resolver)
-    (warning,) = dnsmasq.warnings(found, ZONE)
+    fixed = dataclasses.replace(machine(), resolver=resolver)
+    (warning,) = dnsmasq.warnings(fixed, ZONE)
     assert "does not ask its own dnsmasq for home.arpa" in warning and "Next: name 127.0.0.1 there" in warning
-    assert dnsmasq.warnings(found, ABSENT) == [] and dnsmasq.warnings(machine(), ZONE) == []
+    assert dnsmasq.warnings(fixed, ABSENT) == [] and dnsmasq.warnings(machine(), ZONE) == []
 
 
 def test_the_file_of_another_program_is_not_changed() -> None:

@@ -99,7 +99,7 @@ def test_what_was_done_before_a_failure_is_reported() -> None:
     assert (caught.value.changed, caught.value.done) == (True, ["a"])
 
 
-def test_what_is_taken_back_after_a_failure_was_never_changed() -> None:
+def test_what_is_undone_after_a_failure_was_never_changed() -> None:
     box = Box(lambda change, n: DsmError("refused") if n == 2 else None)
     with pytest.raises(Incomplete, match="refused") as caught:
         box.run(take_back=lambda: box.content.clear())

@@ -2,12 +2,14 @@
 from __future__ import annotations
 
 import os
+import resource
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from ansible_collections.tars.home.plugins.module_utils.resource.converge import converge
+from ansible_collections.tars.home.plugins.module_utils.resource.errors import explain
 from ansible_collections.tars.home.plugins.module_utils.system import files
 from ansible_collections.tars.home.plugins.module_utils.system.files import Change, Entry
 from hypothesis import given
@@ -63,6 +65,31 @@ def test_a_folder_that_exists_keeps_its_mode(tmp_path: Path) -> None:
     (tmp_path / "x").mkdir(mode=0o711)
     files.make_folder(str(tmp_path / "x"), 0o755)
     assert mode(tmp_path / "x") == 0o711
+
+
+def test_an_error_names_the_file_and_not_the_temporary_one(tmp_path: Path) -> None:
+    path = str(tmp_path / "large")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        with pytest.raises(OSError, match="File too large") as caught:
+            files.write_file(path, "x" * 8192)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert explain(caught.value).startswith(f"{path}: File too large. Next: ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_in_the_place_of_a_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(files.FileSetError, match=r"/file: found a file, expected a folder. Next: "):
+        files.write_file(str(tmp_path / "file/x/y"), "text")
+
+
+def test_an_error_of_the_system_without_a_file_is_explained() -> None:
+    assert explain(OSError("no interface with this name")) == (
+        "no interface with this name. Next: correct this on the machine, then run again."
+    )
 
 
 def test_a_link_is_not_followed(tmp_path: Path) -> None:
