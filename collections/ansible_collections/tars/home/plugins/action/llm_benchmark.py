@@ -10,7 +10,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.tars.home.plugins.plugin_utils import benchmark
 
 
-class ActionModule(ActionBase):
+class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no annotations
     """Call the module once for each answer, show it, and add the run to the history on the controller."""
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from ansible_collections.tars.home.plugins.module_utils.resource.differences imp
 OPTIONS = {"results": {"type": "dict", "required": True}, "next_step": {"type": "str", "required": True}}
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no annotations
+class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no annotations  # type: ignore[misc]  # Ansible has no annotations
     """Fail with the differences in registered results."""
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:

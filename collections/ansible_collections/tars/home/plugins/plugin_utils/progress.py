@@ -16,7 +16,7 @@ class ProgressAction(ModuleAction):
     is to change, the last one how it ended.
     """
 
-    PLANNED = ("changes", "pulled", "deleted", "steps")
+    PLANNED: tuple[str, ...] = ("changes", "pulled", "deleted", "steps")
     """Results that only the first call knows, because they name what was to be done."""
 
     def attend(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:

@@ -160,5 +160,5 @@ def listeners(shown: str) -> list[Listener]:
 
 def conflicting(listening: Iterable[Listener], address: str, ours: Iterable[int]) -> list[Listener]:
     """Return the listeners on port 53 of the address, of the loopback or of all addresses that are not `ours`."""
-    taken = {address, LOOPBACK, "0.0.0.0", "*"}
+    taken = {address, LOOPBACK, "0.0.0.0", "*"}  # noqa: S104  # compared with listeners, nothing is bound
     return [item for item in listening if item.address in taken and item.pid not in set(ours)]

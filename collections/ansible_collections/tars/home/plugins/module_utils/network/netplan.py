@@ -40,6 +40,7 @@ class Netplan(Renderer):
     configured: Callable[[str], Configured] = networkd.configured
 
     def text(self, desired: Desired) -> str:
+        """Return the YAML that gives the interface the desired settings, as tried with all other files."""
         if self.configured is networkd.configured:
             networkd.alone(self.interface, self.made)
         others = self._outcome("")

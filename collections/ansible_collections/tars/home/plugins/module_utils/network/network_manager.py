@@ -38,10 +38,12 @@ class NetworkManager(Renderer):
     """A profile of the interface's own."""
 
     def text(self, desired: Desired) -> str:
+        """Return the profile in use with the desired settings."""
         with open(self.source, encoding="utf-8") as file:
             return profile(file.read(), self.interface, desired, desired.dns or self.dns)
 
     def finish(self) -> None:
+        """Let NetworkManager read its profiles again."""
         run(["nmcli", "connection", "reload"])
 
 

@@ -33,6 +33,7 @@ class Networkd(Renderer):
     """Where the drop-in below /etc is meanwhile: it is used there as well, also after a reboot, unless ours exists."""
 
     def text(self, desired: Desired) -> str:
+        """Return the drop-in. DHCP for IPv6 stays as it is."""
         alone(self.interface, self.source)
         texts = dict(_files(self.source))
         everything = "\n".join(texts.values())
@@ -53,12 +54,14 @@ class Networkd(Renderer):
         return "".join(f"{line}\n" for line in lines)
 
     def move_aside(self) -> None:
+        """Move a drop-in below /etc to a folder with less precedence."""
         present = files.read(self.persistent_path)
         if present is not None:
             files.write_file(self.earlier_path, present.content or b"", self.mode)
             os.unlink(self.persistent_path)
 
     def finish(self) -> None:
+        """Delete the drop-in that was moved aside."""
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.earlier_path)
 

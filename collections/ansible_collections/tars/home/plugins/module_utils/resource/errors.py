@@ -11,11 +11,11 @@ class ResourceError(Exception):
     """The resource cannot be read, planned or written. Every area of the collection derives its errors from this."""
 
 
-class OutcomeUnknown(ResourceError):
+class OutcomeUnknown(ResourceError):  # noqa: N818  # the outcome of a change; whether it is an error is not known
     """The answer to a change was lost: only reading back shows whether it was made."""
 
 
-class Incomplete(ResourceError):
+class Incomplete(ResourceError):  # noqa: N818  # the state of a run, with what it has changed
     """A run failed between its first and its last change.
 
     `done` names the changes that were made. `changed` is whether the resource differs from before, also by half a
