@@ -91,6 +91,12 @@ class Server:
             self.start()
 
 
+def accepts(database: str) -> bool:
+    """Whether PostgreSQL accepts a connection; raises psycopg.OperationalError otherwise."""
+    psycopg.connect(database).close()
+    return True
+
+
 def get_ok(url: str) -> bool:
     return httpx.get(url, timeout=2, trust_env=False).is_success
 
@@ -129,7 +135,7 @@ def postgres(workspace: Path) -> Iterator[Server]:
     server = Server(
         _as_other("postgres", [f"{binaries}/postgres", "-D", str(data), *options]),
         workspace / "postgres.log",
-        lambda: psycopg.connect(f"host=127.0.0.1 port={port} user=tars dbname=postgres").close() or True,
+        lambda: accepts(f"host=127.0.0.1 port={port} user=tars dbname=postgres"),
     )
     server.environment["PGPORT"] = str(port)
     server.stop_signal = signal.SIGINT  # as its container is stopped: it does not wait for its clients to go

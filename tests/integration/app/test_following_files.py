@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from typing import Any
 
 import pytest
 
@@ -39,7 +40,7 @@ def test_a_changed_file_is_answered_as_it_is_now(stack: Stack) -> None:
     wait_for(lambda: "9932" in str(stack.get("/api/search", q="alarm code workshop")), "the new content", 60)
     results = stack.get("/api/search", q="alarm code workshop 4711")["results"]
     assert results and not any("4711" in result["text"] for result in results)
-    assert document(stack, "alarm.txt")["document_id"] == first["document_id"]
+    assert existing(stack, "alarm.txt")["document_id"] == first["document_id"]
     versions = stack.sql(
         "SELECT seen_to IS NULL FROM versions WHERE document_id = %s ORDER BY seen_from", first["document_id"]
     )
@@ -61,7 +62,7 @@ def test_a_touched_file_is_not_read_again(stack: Stack) -> None:
     file.write_text("The ladder stands in the shed.")
     entry = wait_for_state(stack, "touched.txt", "indexed")
     os.utime(file, (1_600_000_000, 1_600_000_000))
-    wait_for(lambda: document(stack, "touched.txt")["modified"].startswith("2020-09-13"), "the new time", 60)
+    wait_for(lambda: existing(stack, "touched.txt")["modified"].startswith("2020-09-13"), "the new time", 60)
     assert stack.sql("SELECT count(*) FROM versions WHERE document_id = %s", entry["document_id"]) == [(1,)]
 
 
@@ -155,17 +156,24 @@ def test_nothing_is_deleted_while_a_share_is_unavailable(stack: Stack) -> None:
     share.rename(away)
     wait_for(lambda: not source(stack, "Letters")["available"], "the source to be away", 60)
     assert "No such file" in source(stack, "Letters")["detail"]
-    assert document(stack, "letter.txt")["state"] == "indexed"
+    assert existing(stack, "letter.txt")["state"] == "indexed"
     assert found_paths(stack, "When does Aunt Berta visit?")[0] == "letter.txt"
     away.rename(share)
     wait_for(lambda: source(stack, "Letters")["available"], "the source to be back", 60)
-    assert document(stack, "letter.txt")["state"] == "indexed"
+    assert existing(stack, "letter.txt")["state"] == "indexed"
     assert_stores_agree(stack)
     shutil.rmtree(share)
     share.mkdir()  # there, and really empty: now it is deleted
     wait_until_gone(stack, "letter.txt")
 
 
-def source(stack: Stack, name: str) -> dict[str, object]:
+def existing(stack: Stack, path: str) -> dict[str, Any]:
+    """Return the entry of a document that must exist."""
+    entry = document(stack, path)
+    assert entry is not None, path
+    return entry
+
+
+def source(stack: Stack, name: str) -> dict[str, Any]:
     [share] = [entry for entry in stack.get("/api/documents")["sources"] if entry["name"] == name]
     return dict(share)

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from tars_provision import next_step
+from tars_provision import next_step, project
 from tars_provision.cli import main
 
 LIBRARY = Path(next_step.__file__).parent
@@ -47,7 +47,7 @@ def test_messages_with_commands_are_covered() -> None:
 def test_words_are_quoted_for_a_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = next_step.command("init", "-i", "our house/it's")
     assert shlex.split(text.strip("`"))[1:] == ["init", "-i", "our house/it's"]
-    monkeypatch.chdir(next_step.PROGRAM.parent)
+    monkeypatch.chdir(project.PROGRAM.parent)
     assert next_step.program() == "./tars"
     monkeypatch.chdir(tmp_path)
     assert Path(next_step.program()).is_absolute()

@@ -21,7 +21,7 @@ NO_INTERPRETER = "-eansible_python_interpreter=/nonexistent/python3"
 
 def run(name: str, options: dict[str, Any], *more: str) -> tuple[str, dict[str, Any]]:
     """Return the outcome in the one line that Ansible prints for the task, and the result."""
-    command = [BIN / "ansible", "localhost", "-i", "localhost,", "-c", "local", "-m", f"tars.home.{name}"]
+    command = [str(BIN / "ansible"), "localhost", "-i", "localhost,", "-c", "local", "-m", f"tars.home.{name}"]
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
         # A folder without ansible.cfg.
@@ -78,8 +78,8 @@ def test_a_task_that_becomes_somebody_else_is_a_module(authority: dict[str, Any]
 
 
 def test_no_secret_is_shown() -> None:
-    nested = {"host": f"{SECRET}.invalid", "account": "tars-admin", "password": "x", "users": []}
-    nested["users"] = [{"name": "anna", "password": SECRET}]
+    users = [{"name": "anna", "password": SECRET}]
+    nested = {"host": f"{SECRET}.invalid", "account": "tars-admin", "password": "x", "users": users}
     end, result = run("dsm_account", nested)
     assert end.startswith("FAILED")
     assert "********.invalid" in result["msg"]

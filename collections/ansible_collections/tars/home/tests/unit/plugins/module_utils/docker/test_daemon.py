@@ -19,7 +19,10 @@ Answer = tuple[int, str, str]
 
 
 def answering(answer: Callable[[Sequence[str]], Answer]) -> Run:
-    return lambda command, text="", timeout_s=0: answer(command)
+    def run(command: Sequence[str], text: str = "", timeout_s: float = 0) -> Answer:
+        return answer(command)
+
+    return run
 
 
 @pytest.mark.parametrize(

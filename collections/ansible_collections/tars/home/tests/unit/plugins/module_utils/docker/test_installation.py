@@ -3,6 +3,7 @@
 
 from ansible_collections.tars.home.plugins.module_utils.docker import installation, installer
 from ansible_collections.tars.home.plugins.module_utils.docker.installation import Goal, State
+from ansible_collections.tars.home.plugins.module_utils.system.apt_sources import Source
 from ansible_collections.tars.home.tests.unit.plugins.module_utils.planners.docker import DEBIAN, DOCKER, REPOSITORY
 
 GOAL = Goal("docker", {"distribution": DEBIAN, "docker": DOCKER}, "Debian 13", REPOSITORY)
@@ -30,7 +31,7 @@ READ = State(
     enabled=True,
     entry=REPOSITORY.text,
     key=True,
-    sources=(installer.apt_sources.Source(f"{THEIRS}:1", REPOSITORY.uri, "trixie", ("stable",)),),
+    sources=(Source(f"{THEIRS}:1", REPOSITORY.uri, "trixie", ("stable",)),),
     labels={f"{THEIRS}:1": "Docker CE"},
 )
 
