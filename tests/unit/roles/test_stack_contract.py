@@ -50,7 +50,8 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], 
     play = [{"hosts": "localhost", "connection": "local", "gather_facts": False, "vars_files": files, "tasks": tasks}]
     (folder / "play.yml").write_text(yaml.safe_dump(play))
     (folder / "given.json").write_text(json.dumps(GIVEN))
-    command = [str(Path(sys.executable).with_name("ansible-playbook")), str(folder / "play.yml"), f"-e@{folder}/given.json"]
+    program = str(Path(sys.executable).with_name("ansible-playbook"))
+    command = [program, str(folder / "play.yml"), f"-e@{folder}/given.json"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads((folder / "contract.json").read_text()), yaml.safe_load((folder / "compose.yaml").read_text())

@@ -126,7 +126,7 @@ sources:
 """
 
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import Any
 
 from ansible_collections.tars.home.plugins.module_utils.docker.installation import (
     SOURCES,
@@ -149,7 +149,7 @@ def resource(params: Mapping[str, Any]) -> Resource[State, Change]:
     return docker_resource(goal)
 
 
-def _family(names: Optional[Mapping[str, Any]]) -> Optional[Family]:
+def _family(names: Mapping[str, Any] | None) -> Family | None:
     return Family(tuple(names["engine"]), names["compose"], names["buildx"]) if names else None
 
 

@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Optional
+from typing import Any
 
 from ..resource.converge import Resource
 from ..system import files as file_set
@@ -88,7 +88,7 @@ def make_root(folder: str, passphrase: str, name: str, desired: Desired, now: da
 
 def root_resource(
     folder: str, passphrase: str, name: str, desired: Desired, now: datetime
-) -> Resource[Optional[Root], str]:
+) -> Resource[Root | None, str]:
     """Return the authority in a folder as a resource. It is created if missing, and never replaced."""
 
     def plan(root: Root | None) -> list[str]:

@@ -7,7 +7,6 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Optional
 
 from ..resource.converge import Pending, Probe, Resource
 from ..system import files, jobs
@@ -65,7 +64,7 @@ class Build:
         present = bool(shutil.which("docker")) and self.run(self.query)[0] == 0
         return frozenset({self.image} if present else ())
 
-    def write(self, changes: Sequence[Change]) -> Optional[Pending]:
+    def write(self, changes: Sequence[Change]) -> Pending | None:
         """Build the image; return Pending while the build runs, or `needs_archive` while the sources were not sent.
 
         Raises:

@@ -7,7 +7,6 @@ import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Optional
 
 from ..checks import http_probe
 from ..resource.converge import Pending, Probe, Resource
@@ -120,7 +119,7 @@ class Project:
             f"{self.name} logs, for the service that publishes it; if the certificate is refused, run the whole role."
         )
 
-    def write(self, changes: Sequence[Change]) -> Optional[Pending]:
+    def write(self, changes: Sequence[Change]) -> Pending | None:
         """Start the project as a job; return Pending while it runs.
 
         Raises:
@@ -179,7 +178,7 @@ class Project:
         )
 
 
-def parse_probe(status: int, output: str) -> Optional[State]:
+def parse_probe(status: int, output: str) -> State | None:
     """Return the state from the output of the probe; None without a readable project, or where its page fails."""
     sections = output.split(_SEPARATOR)
     if status != 0 or len(sections) != 3:

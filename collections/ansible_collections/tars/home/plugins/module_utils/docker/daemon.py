@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Optional
+from typing import Any
 
 from ..resource.converge import Probe, Resource
 from ..system import files
@@ -52,7 +52,7 @@ cat "$path" 2>/dev/null || true
 class Daemon:
     """dockerd and the unit that runs it."""
 
-    def __init__(self, run: Run = attempt, program: Optional[str] = None, pending: str = PENDING) -> None:
+    def __init__(self, run: Run = attempt, program: str | None = None, pending: str = PENDING) -> None:
         """`program` is dockerd's path, found on this machine if not given; `pending` see PENDING."""
         self.run = run
         self.program = program or shutil.which("dockerd", path=PROGRAMS)
@@ -76,7 +76,7 @@ class Daemon:
             cmdline = b""
         return parse_service(show, cmdline)
 
-    def state(self, goal: Goal, path: Optional[str] = None) -> State:
+    def state(self, goal: Goal, path: str | None = None) -> State:
         """Return the state of the unit and of the file at `path` (by default the one that the unit names).
 
         Raises:
@@ -172,7 +172,7 @@ class Daemon:
         reload_first = info.get("ContainersRunning") and not info["LiveRestoreEnabled"]
         return (self.reload() if reload_first else "") or self.restart()
 
-    def write(self, goal: Goal, path: Optional[str], changes: Sequence[Change]) -> None:
+    def write(self, goal: Goal, path: str | None, changes: Sequence[Change]) -> None:
         """Make changes. If dockerd does not start with the new file, the old one is restored, and this raises.
 
         Raises:
@@ -195,7 +195,7 @@ class Daemon:
         if activation:
             files.remove(self.pending)
 
-    def _fail(self, failure: str, activation: str, path: str, before: Optional[str], written: bool) -> None:
+    def _fail(self, failure: str, activation: str, path: str, before: str | None, written: bool) -> None:
         if not written:
             raise DaemonConfigError(
                 f"{UNIT} could not {activation} with the present {path}: {failure}\nNext: correct what it names; {LOGS}"
@@ -214,7 +214,7 @@ class Daemon:
         )
 
 
-def resource(goal: Goal, path: Optional[str] = None, daemon: Optional[Daemon] = None) -> Resource[State, Change]:
+def resource(goal: Goal, path: str | None = None, daemon: Daemon | None = None) -> Resource[State, Change]:
     """Return docker.service with its configuration file as a resource."""
     dockerd = daemon or Daemon()
     return Resource(
@@ -242,7 +242,7 @@ def probe(path: str) -> Probe[State]:
     )
 
 
-def parse_probe(status: int, output: str, path: str) -> Optional[State]:
+def parse_probe(status: int, output: str, path: str) -> State | None:
     """Return the state from the output of the probe; None where dockerd does not run, answer, or accept the file."""
     sections = output.split(_SEPARATOR)
     if status != 0 or len(sections) != 4:
@@ -262,7 +262,7 @@ def _pending(text: str) -> str:
     return text.strip() if text.strip() in ACTIVATIONS else ""
 
 
-def _text(path: str) -> Optional[str]:
+def _text(path: str) -> str | None:
     try:
         with open(path, encoding="utf-8") as file:
             return file.read()

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Optional
+from typing import Any
 
 from ..resource.errors import ResourceError
 
@@ -133,7 +133,7 @@ def present(names: Sequence[str], output: str) -> dict[str, str]:
     return {name: digest for name in names if (digest := digest_of(name, images))}
 
 
-def digest_of(name: str, images: Mapping[str, Sequence[str]]) -> Optional[str]:
+def digest_of(name: str, images: Mapping[str, Sequence[str]]) -> str | None:
     """Return the digest (`sha256:...`) with which the local image of that name was pulled, None if it is absent."""
     own = repository(name)
     tag = name.rsplit("/", 1)[-1].partition(":")[2]

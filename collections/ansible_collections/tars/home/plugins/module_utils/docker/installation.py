@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Optional
+from typing import Any
 
 from ..resource.errors import ResourceError
 from ..system.apt_sources import Source, key_files, place
@@ -76,7 +76,7 @@ class Goal:
     """
 
     source: str
-    families: Mapping[str, Optional[Family]]
+    families: Mapping[str, Family | None]
     platform: str
     repository: Repository
     helpers: tuple[str, ...] = ()
@@ -116,7 +116,7 @@ class State:
     snap: str = ""
     rootless: tuple[str, ...] = ()
     enabled: bool = False
-    entry: Optional[str] = None
+    entry: str | None = None
     key: bool = False
     sources: tuple[Source, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -181,7 +181,7 @@ def _refuse_other_kinds(state: State) -> None:
         )
 
 
-def _completion(state: State, goal: Goal, family: Optional[Family], engine: bool) -> list[str]:
+def _completion(state: State, goal: Goal, family: Family | None, engine: bool) -> list[str]:
     """Return the missing packages. A present plugin is not installed again, even if it is not from a package."""
     if family is None:
         if engine and {"compose", "buildx"} <= state.plugins:

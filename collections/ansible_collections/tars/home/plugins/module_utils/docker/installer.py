@@ -7,7 +7,6 @@ import http.client
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Optional
 
 from ansible.module_utils.urls import open_url
 
@@ -100,7 +99,7 @@ def parse(output: str, goal: Goal) -> State:
     )
 
 
-def parse_probe(status: int, output: str, goal: Goal) -> Optional[State]:
+def parse_probe(status: int, output: str, goal: Goal) -> State | None:
     """Return the state from the output of `command`; None without an engine, of which the module reads more."""
     if status != 0:
         return None
@@ -127,7 +126,7 @@ def read(goal: Goal, run: jobs.Run = attempt) -> State:
     return replace(state, owner=owner, lost_keys=frozenset(path for path in keys if not os.path.exists(path)))
 
 
-def write(changes: Sequence[Change], goal: Goal, run: jobs.Run = attempt) -> Optional[Pending]:
+def write(changes: Sequence[Change], goal: Goal, run: jobs.Run = attempt) -> Pending | None:
     """Make changes; return Pending while apt still works.
 
     Raises:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from typing import Optional
 
 from ..resource.converge import Pending, Probe, Resource
 from ..system import disk_space, jobs
@@ -41,7 +40,7 @@ class Images:
         status, output, _ = self.run(self.command)
         return self.parse(status, output)
 
-    def write(self, changes: Sequence[Change]) -> Optional[Pending]:
+    def write(self, changes: Sequence[Change]) -> Pending | None:
         """Pull images side by side; return Pending while pulls still run.
 
         Raises:

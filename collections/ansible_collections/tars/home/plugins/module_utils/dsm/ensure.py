@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Optional
+from typing import Any
 
 from ..resource.converge import Change, Outcome, Resource, State, converge
 from ..resource.module_task import Module, ModuleTask, failing_typed
@@ -68,7 +68,7 @@ def ensure_on_nas(
     predict: Callable[[State, Sequence[Change]], State],
     write: Callable[[Change], None],
     show: Callable[[State], Mapping[str, Any]],
-    assume_created: Optional[Callable[[State], tuple[State, list[str]]]] = None,
+    assume_created: Callable[[State], tuple[State, list[str]]] | None = None,
     undo: Callable[[], None] = lambda: None,
 ) -> Outcome[State, Change]:
     """Bring a resource of the NAS to its desired state (in check mode: predict it).

@@ -232,15 +232,15 @@ class DsmError(ResourceError):
     """An operation on the NAS failed. The message names the object, what was found, and the next step."""
 
 
-class Unreachable(DsmError):
+class UnreachableError(DsmError):
     """No request was sent, so nothing can have changed."""
 
 
-class ConnectionLost(DsmError, OutcomeUnknown):
+class ConnectionLostError(DsmError, OutcomeUnknown):
     """The request was sent and no answer came: for a write the outcome is unknown and must be read back."""
 
 
-class Untrusted(DsmError):
+class UntrustedError(DsmError):
     """The NAS showed a certificate other than the expected one; nothing was sent."""
 
 

@@ -19,7 +19,6 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Optional
 
 from ..resource.converge import Pending, Probe, Resource
 from ..resource.errors import explain
@@ -118,7 +117,7 @@ def _commands(name: str) -> list[list[str]]:
     return [addresses, ["ip", "-json", "-4", "route", "show", "default", "dev", name]]
 
 
-def read(name: str, renderer: Optional[Renderer] = None) -> Interface:
+def read(name: str, renderer: Renderer | None = None) -> Interface:
     """Return the interface. Raises InterfaceError if the machine does not have it."""
     interfaces.require(name)
     addresses, routes = (run(command) for command in _commands(name))
@@ -145,7 +144,7 @@ def parse(name: str, output: str) -> Interface | None:
     return parse_interface(name, results[0].output, results[1].output)
 
 
-def find_renderer(name: str) -> Optional[Renderer]:
+def find_renderer(name: str) -> Renderer | None:
     """Return the network manager in charge of the interface, None if unsupported."""
     interfaces.require(name)
     for find in (netplan.find, networkd.find, network_manager.find):

@@ -7,7 +7,7 @@ import ipaddress
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Optional, Union
+from typing import Union
 
 from ..resource.errors import ResourceError
 
@@ -125,7 +125,7 @@ def networks(sources: Iterable[str], link: Sequence[ipaddress.IPv6Network]) -> l
     return members
 
 
-def render(services: Sequence[Service], interface: Optional[str], link: Sequence[ipaddress.IPv6Network]) -> str:
+def render(services: Sequence[Service], interface: str | None, link: Sequence[ipaddress.IPv6Network]) -> str:
     """Return the whole table. Known sources get a TCP reset on closed ports; other traffic is dropped."""
     rules = [f'iifname != "{interface}" ip6 saddr fe80::/10 drop'] if interface else []
     known: list[Network] = []
@@ -148,7 +148,7 @@ def render(services: Sequence[Service], interface: Optional[str], link: Sequence
 
 def admits(
     services: Sequence[Service],
-    interface: Optional[str],
+    interface: str | None,
     link: Sequence[ipaddress.IPv6Network],
     address: str,
     port: int,

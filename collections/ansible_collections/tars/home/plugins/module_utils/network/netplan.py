@@ -17,7 +17,6 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Optional
 
 from ..system import files
 from ..system.process import run
@@ -111,7 +110,7 @@ def file_name(interface: str) -> str:
     return f"zz-tars-{interface}.yaml"
 
 
-def find(interface: str) -> Optional[Renderer]:
+def find(interface: str) -> Renderer | None:
     """Return the interface's renderer if netplan generated its configuration, else None."""
     link = networkd.link(interface)
     if link is not None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import uuid
 from dataclasses import dataclass
-from typing import Optional
 
 from ..system.process import run
 from .renderer import HEADER, Configured, Desired, Renderer, sections
@@ -52,7 +51,7 @@ def file_name(interface: str) -> str:
     return f"tars-{interface}.nmconnection"
 
 
-def find(interface: str) -> Optional[Renderer]:
+def find(interface: str) -> Renderer | None:
     """Return the interface's renderer if NetworkManager manages it by a profile in a file, else None."""
     current = active(interface)
     if current is None:
@@ -80,7 +79,7 @@ def identifier(interface: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"tars.home.host_address/{interface}"))
 
 
-def active(interface: str) -> Optional[Profile]:
+def active(interface: str) -> Profile | None:
     """Return the profile that NetworkManager uses on an interface, None if there is none with a file of its own."""
     if run(["systemctl", "show", "--property=ActiveState", "--value", "NetworkManager"]).strip() != "active":
         return None

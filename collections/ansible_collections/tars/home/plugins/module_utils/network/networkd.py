@@ -13,7 +13,6 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from shlex import quote
-from typing import Optional
 
 from ..system import files
 from .renderer import HEADER, AddressError, Configured, Desired, Renderer, sections
@@ -66,7 +65,7 @@ class Networkd(Renderer):
             os.unlink(self.earlier_path)
 
 
-def link(interface: str) -> Optional[Mapping[str, str]]:
+def link(interface: str) -> Mapping[str, str] | None:
     """Return networkd's record of an interface, None if it does not manage it."""
     record = _record(socket.if_nametoindex(interface))
     managed = record.get("ADMIN_STATE") in ("configured", "configuring") and record.get("NETWORK_FILE")
@@ -83,7 +82,7 @@ def alone(interface: str, network_file: str) -> None:
         )
 
 
-def find(interface: str) -> Optional[Renderer]:
+def find(interface: str) -> Renderer | None:
     """Return the interface's renderer if networkd manages it by a file of the owner, else None."""
     record = link(interface)
     if record is None:

@@ -18,7 +18,7 @@ import os
 import shlex
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, Optional
+from typing import Any
 
 from ..resource.errors import ResourceError
 from ..system import files
@@ -71,7 +71,7 @@ class Rollback:
         self.name = name
         self.folder = os.path.join(root, name)
 
-    def armed(self) -> Optional[dict[str, Any]]:
+    def armed(self) -> dict[str, Any] | None:
         """Return the change that waits for its confirmation, if any.
 
         Its keys: `token`, `connection` (the ssh connection it came over) and `until` (seconds of the monotonic clock).
@@ -172,7 +172,7 @@ class Rollback:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def _read(self, name: str) -> Optional[dict[str, Any]]:
+    def _read(self, name: str) -> dict[str, Any] | None:
         try:
             with open(self._path(name), encoding="utf-8") as file:
                 change: dict[str, Any] = json.load(file)
@@ -194,7 +194,7 @@ def on_disk(path: str, text: str) -> str:
     return f"printf %s {shlex.quote(text)} | cmp --quiet {shlex.quote(path)} -"
 
 
-def ssh_connection() -> Optional[str]:
+def ssh_connection() -> str | None:
     """Return sshd's SSH_CONNECTION: client's address and port, this machine's address and port. None without sshd.
 
     The ancestors of this process are searched as well, since sudo removes the variable from the environment.

@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Optional
 
 BUS = "/sys/bus/pci/devices"
 VENDOR = 0x10DE
@@ -26,7 +25,7 @@ class Card:
 
     slot: str
     device: int
-    driver: Optional[str] = None
+    driver: str | None = None
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class Generation:
 
     name: str
     first: int
-    last: Optional[int]
+    last: int | None
     flavours: tuple[str, ...]
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Optional
+from typing import Any
 
 from ..resource.converge import Resource
 from ..resource.errors import ResourceError
@@ -177,5 +177,5 @@ def diff(before: State, after: State) -> list[dict[str, str]]:
 
 
 def _text(state: State, path: str) -> str:
-    entry: Optional[tuple[int, str]] = state.files.get(path)
+    entry: tuple[int, str] | None = state.files.get(path)
     return entry[1] if entry else ""

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional
 
 from . import cards as nvidia_cards
 from . import smi as nvidia_smi
@@ -62,7 +61,7 @@ def findings(facts: Facts, minimum: int) -> list[Finding]:
     return problems
 
 
-def driver_finding(facts: Facts, minimum: int) -> Optional[Finding]:
+def driver_finding(facts: Facts, minimum: int) -> Finding | None:
     """Return the problem of the cards or their driver, the first cause only; None without one."""
     if not facts.cards:
         return Finding(
@@ -92,7 +91,7 @@ def driver_finding(facts: Facts, minimum: int) -> Optional[Finding]:
     return _loaded_without_answer(facts, failure)
 
 
-def _version_finding(facts: Facts, version: str, needed: nvidia_cards.Generation) -> Optional[Finding]:
+def _version_finding(facts: Facts, version: str, needed: nvidia_cards.Generation) -> Finding | None:
     """Return that a driver that answers is too old, if so."""
     number = branch(version)
     if number is not None and number >= needed.first:
@@ -161,7 +160,7 @@ def _not_built(facts: Facts) -> Finding:
     )
 
 
-def _loaded_without_answer(facts: Facts, failure: Optional[str]) -> Finding:
+def _loaded_without_answer(facts: Facts, failure: str | None) -> Finding:
     if "needs open" in facts.log or "needs proprietary" in facts.log or "legacy" in facts.log:
         return Finding(
             "driver does not serve the card",

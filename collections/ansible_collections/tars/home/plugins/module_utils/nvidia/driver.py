@@ -13,7 +13,7 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any
 
 from ansible.module_utils.urls import open_url
 
@@ -41,7 +41,7 @@ class CardError(DriverError):
         self.finding = finding
 
 
-class Unfinished(Exception):
+class UnfinishedError(Exception):
     """A job still runs at the end of this call: its unit, and its last line of output."""
 
     def __init__(self, unit: str, line: str) -> None:
@@ -54,7 +54,7 @@ class Goal:
     """The desired driver; see the options of the module nvidia_driver."""
 
     required: bool = False
-    branch: Optional[int] = None
+    branch: int | None = None
     minimum: int = 550
     components: Sequence[str] = ()
     repositories: Sequence[apt_sources.Repository] = ()
@@ -90,7 +90,7 @@ class Driver:
             self._read()
             if self.facts.cards:
                 self._carry_out()
-        except Unfinished as job:
+        except UnfinishedError as job:
             return {**self._changes(), "pending": [job.line], "units": [job.unit]}
         return {**self._changes(), **self._outcome()}
 
@@ -251,7 +251,7 @@ class Driver:
         except jobs.JobError as error:
             raise DriverError(f"{error}\nNext: correct what it names, then run again.") from error
         if running:
-            raise Unfinished(unit, "".join(jobs.tail(job, 1)) or f"{unit} starts")
+            raise UnfinishedError(unit, "".join(jobs.tail(job, 1)) or f"{unit} starts")
 
 
 def _fetch(url: str) -> bytes:

@@ -9,7 +9,7 @@ import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Optional
+from typing import Any
 
 from ..system.jobs import Run
 from ..system.process import PROGRAMS
@@ -69,16 +69,16 @@ class Facts:
     kernel: str
     cards: tuple[nvidia_cards.Card, ...] = ()
     packages: Mapping[str, str] = field(default_factory=dict)
-    loaded: Optional[str] = None
+    loaded: str | None = None
     gpus: tuple[dict[str, Any], ...] = ()
-    smi: Optional[str] = None
+    smi: str | None = None
     built: bool = True
     builds: tuple[Build, ...] = ()
     headers: bool = True
-    secure_boot: Optional[bool] = None
+    secure_boot: bool | None = None
     log: tuple[str, ...] = ()
     modprobe: str = ""
-    spec: Optional[Spec] = None
+    spec: Spec | None = None
 
 
 def read(run: Run, modprobe: str = "") -> Facts:
@@ -138,7 +138,7 @@ def kernels(answer: str) -> list[str]:
     return [name for name in names if not name[:1].isdigit() and not name.startswith("unsigned")]
 
 
-def parse_loaded(text: str) -> Optional[str]:
+def parse_loaded(text: str) -> str | None:
     """Return the version in /proc/driver/nvidia/version, which each flavour writes in its own form."""
     match = re.search(r"Kernel Module(?: for \S+)?\s+(\d+\.\d[\d.]*)", text)
     return match.group(1) if match else None
@@ -155,7 +155,7 @@ def parse_dkms(text: str) -> list[Build]:
     return builds
 
 
-def parse_secure_boot(text: str) -> Optional[bool]:
+def parse_secure_boot(text: str) -> bool | None:
     """Return whether modules need a signature, by `mokutil --sb-state`; None if its output is unknown."""
     if (
         "validation is disabled" in text
@@ -173,7 +173,7 @@ def parse_log(text: str) -> tuple[str, ...]:
     return tuple(name for name, pattern in LOG if re.search(pattern, flat))
 
 
-def find_spec() -> Optional[Spec]:
+def find_spec() -> Spec | None:
     """Return the description of the cards that Docker uses, if one exists."""
     spec = None
     for folder in SPEC_FOLDERS:

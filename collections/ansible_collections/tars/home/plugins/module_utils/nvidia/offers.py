@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Optional
 
 from .cards import Generation
 
@@ -67,7 +66,7 @@ def parse_madison(text: str) -> dict[str, list[str]]:
     return versions
 
 
-def branch(version: str) -> Optional[int]:
+def branch(version: str) -> int | None:
     """Return the branch of a driver's version, with or without epoch and revision; None for other versions."""
     match = re.match(r"(?:\d+:)?(\d{3})\.\d", version)
     return int(match.group(1)) if match else None
@@ -107,8 +106,8 @@ def serves(choice: Choice, needed: Generation) -> bool:
 
 
 def choose(
-    choices: Iterable[Choice], needed: Generation, desired: Optional[int], installed: Mapping[str, str]
-) -> Optional[Choice]:
+    choices: Iterable[Choice], needed: Generation, desired: int | None, installed: Mapping[str, str]
+) -> Choice | None:
     """Return the driver to install: of the desired branch, else the installed one, the long-term one, or the newest.
 
     `installed` maps packages to versions. An installed driver that supports the cards is kept, with its flavour.

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Optional
 
 from . import apt_sources as nvidia_sources
 from .offers import PIN, Choice, branch
@@ -46,7 +45,7 @@ class Wanted:
 
     sources: str = ""
     keys: Mapping[str, str] = field(default_factory=dict)
-    choice: Optional[Choice] = None
+    choice: Choice | None = None
     others: tuple[str, ...] = ()
     adopted: bool = False
 

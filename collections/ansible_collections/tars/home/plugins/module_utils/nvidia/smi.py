@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any
 
 FIELDS = ("name", "driver_version", "power.limit", "memory.total")
 """The queried fields of a card, in watts and MiB."""
@@ -34,13 +34,13 @@ def gpus(csv: str) -> list[dict[str, Any]]:
     return cards
 
 
-def failure(text: str) -> Optional[str]:
+def failure(text: str) -> str | None:
     """Return the failure in the output, by its name in FAILURES; None without one, or for an unknown error."""
     lower = text.lower()
     return next((name for name, words in FAILURES if words in lower), None)
 
 
-def number(text: str) -> Optional[float]:
+def number(text: str) -> float | None:
     """Return a number, or None where the card does not report one (`[N/A]`)."""
     try:
         return float(text)

@@ -8,7 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Optional
+from typing import Any
 
 from ..resource.errors import ResourceError
 from ..system.jobs import Run
@@ -68,7 +68,7 @@ SERVER = {
 """Options of a module with the address of the server; one of url and container is required."""
 
 
-def address(run: Run, docker: Optional[str], params: Mapping[str, Any]) -> str:
+def address(run: Run, docker: str | None, params: Mapping[str, Any]) -> str:
     """Return the server's URL by those options; empty if its container does not run."""
     if params["url"]:
         url: str = params["url"].rstrip("/")
@@ -82,14 +82,16 @@ def address(run: Run, docker: Optional[str], params: Mapping[str, Any]) -> str:
 def open_url(
     url: str,
     path: str,
-    body: Optional[Mapping[str, Any]] = None,
+    body: Mapping[str, Any] | None = None,
     timeout: float = ANSWER_TIMEOUT_S,
-    method: Optional[str] = None,
+    method: str | None = None,
 ) -> Any:
     """Return an open response; `timeout` is in seconds without a byte. No proxy is used: the server is on this
     machine."""
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url + path, data=data, headers={"Content-Type": "application/json"}, method=method)
+    headers = {"Content-Type": "application/json"}
+    # The callers build the URL from a container's address: it is always http.
+    request = urllib.request.Request(url + path, data=data, headers=headers, method=method)  # noqa: S310 - see above
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         return opener.open(request, timeout=timeout)
@@ -127,7 +129,7 @@ def unload(url: str, name: str) -> None:
         response.read()
 
 
-def pull(url: str, name: str, seconds: float) -> Optional[str]:
+def pull(url: str, name: str, seconds: float) -> str | None:
     """Pull a model for at most so many seconds. An interrupted pull continues where it was when requested again.
 
     Returns:

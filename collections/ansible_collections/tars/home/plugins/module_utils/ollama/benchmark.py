@@ -11,7 +11,7 @@ import json
 import random
 import time
 from collections.abc import Iterator, Mapping
-from typing import Any, Optional
+from typing import Any
 
 from . import api as ollama
 
@@ -34,7 +34,7 @@ def prompt(tokens: int, number: int) -> str:
 
     Texts of different numbers differ from the first word on: the server caches the start of a prompt.
     """
-    chosen, source = random.Random(number), TEXT.split()
+    chosen, source = random.Random(number), TEXT.split()  # noqa: S311 - repeatable on purpose
     words = [chosen.choice(source) for _ in range(max(1, int(tokens / TOKENS_PER_WORD)))]
     return f"{number}: {' '.join(words)}. Tell a long story about this house."
 
@@ -56,7 +56,7 @@ def load(url: str, model: str, num_ctx: int) -> float:
     return time.monotonic() - started
 
 
-def resident(url: str, model: str) -> Optional[dict[str, Any]]:
+def resident(url: str, model: str) -> dict[str, Any] | None:
     """Return the loaded model's size and the part of it in the GPU's memory, in bytes; None if it is not loaded."""
     for row in ask(url, "/api/ps").get("models") or []:
         if ollama.full_name(row.get("model") or row["name"]) == ollama.full_name(model):
@@ -128,7 +128,7 @@ def rate(tokens: int, nanoseconds: int) -> float:
     return tokens / nanoseconds * 1e9 if nanoseconds else 0.0
 
 
-def ask(url: str, path: str, body: Optional[Mapping[str, Any]] = None) -> dict[str, Any]:
+def ask(url: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return one answer as an object."""
     with ollama.open_url(url, path, body, timeout=SILENCE_S) as response:
         answer: dict[str, Any] = json.load(response)

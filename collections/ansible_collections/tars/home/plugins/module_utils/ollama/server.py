@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from typing import Any, Optional
+from typing import Any
 
 from ..resource.converge import Pending, Probe, Resource
 from ..system import jobs
@@ -64,7 +64,7 @@ class Server:
         loaded = api.loaded(url) if self.goal.unload else []
         return State(api.held(api.tags(url)), loaded)
 
-    def write(self, changes: Sequence[Change]) -> Optional[Pending]:
+    def write(self, changes: Sequence[Change]) -> Pending | None:
         """Delete, unload, and pull one model for a while; return Pending while pulls are left.
 
         Raises:
@@ -104,7 +104,7 @@ class Server:
             probe=Probe(["sh", "-c", _PROBE, "sh", *where, api.ADDRESSES], self.parse_probe),
         )
 
-    def parse_probe(self, status: int, output: str) -> Optional[State]:
+    def parse_probe(self, status: int, output: str) -> State | None:
         """Return the state from the output of the probe; None if the server does not answer."""
         answers = output.split(_SEPARATOR)
         if status != 0 or len(answers) != 3:

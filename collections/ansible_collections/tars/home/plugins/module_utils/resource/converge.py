@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, Optional, TypeVar
+from typing import Any, Generic, TypeVar
 
 from .errors import Incomplete, OutcomeUnknown, ResourceError, explain, unknown
 
@@ -37,7 +37,7 @@ class Probe(Generic[State]):
     """
 
     command: Sequence[str]
-    parse: Callable[[int, str], Optional[State]]
+    parse: Callable[[int, str], State | None]
     stdin: str = ""
 
 
@@ -62,14 +62,14 @@ class Resource(Generic[State, Change]):
     read: Callable[[], State]
     plan: Callable[[State], Sequence[Change]]
     predict: Callable[[State, Sequence[Change]], State]
-    write: Callable[[Sequence[Change]], Optional[Pending]]
+    write: Callable[[Sequence[Change]], Pending | None]
     show: Callable[[State], Mapping[str, Any]]
     undo: Callable[[], None] = lambda: None
     settle: Callable[[], None] = lambda: None
     refused: str = "Every change was reported as done, but reading back shows otherwise."
     advice: str = ""
-    probe: Optional[Probe[State]] = None
-    diff: Optional[Callable[[State, State], Any]] = None
+    probe: Probe[State] | None = None
+    diff: Callable[[State, State], Any] | None = None
     warnings: Callable[[State], Sequence[str]] = lambda state: ()
 
 
@@ -121,7 +121,7 @@ def converge(resource: Resource[State, Change], check_mode: bool) -> Outcome[Sta
 
 def _carry_out(
     resource: Resource[State, Change], before: State, changes: Sequence[Change]
-) -> tuple[State, Optional[Pending]]:
+) -> tuple[State, Pending | None]:
     remaining = changes
     # Each change may lose its answer once: DSM restarts its web server at will.
     for _attempt in range(1 + len(changes)):

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Optional
 
 
 class ResourceError(Exception):
@@ -22,7 +21,7 @@ class Incomplete(ResourceError):  # noqa: N818  # the state of a run, with what 
     change; it is true if that is not known, and then the message states that.
     """
 
-    def __init__(self, message: str, done: Sequence[str], changed: Optional[bool] = None) -> None:
+    def __init__(self, message: str, done: Sequence[str], changed: bool | None = None) -> None:
         self.done = list(done)
         self.changed = bool(done) if changed is None else changed
         super().__init__(message)

@@ -171,7 +171,7 @@ def parse(desired: Sequence[Entry], status: int, output: str) -> State | None:
     lines = [line.split() for line in output.splitlines()]
     if status or len(lines) != len(desired) or any(len(line) != 5 for line in lines):
         return None
-    state: dict[str, Optional[Entry]] = {}
+    state: dict[str, Entry | None] = {}
     for entry, (mode, uid, user, gid, group) in zip(desired, lines):  # Python 3.9 has no strict
         bits = int(mode, 16)
         if stat.S_IFMT(bits) != (stat.S_IFDIR if entry.content is None else stat.S_IFREG):

@@ -13,7 +13,6 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import List, Tuple
 
 from ..resource.errors import ResourceError
 from . import files
@@ -27,7 +26,7 @@ SLICE_S = 4.0
 LOG_FOLDER = "/run/tars-jobs"
 """Folder of the jobs' output, until the next boot."""
 
-Run = Callable[[List[str]], Tuple[int, str, str]]
+Run = Callable[[list[str]], tuple[int, str, str]]
 """Runs a command: arguments to (exit status, stdout, stderr), such as `process.attempt`."""
 
 

@@ -8,10 +8,18 @@ import time
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Optional, TypeVar
+from typing import Any, TypeVar
 
 from ..calls import COMPOUND, CONFIRM_PASSWORD, Call
-from ..errors import BUSY_READ_CODES, BUSY_WRITE_CODES, SESSION_CODES, ApiError, ConnectionLost, DsmError, Unreachable
+from ..errors import (
+    BUSY_READ_CODES,
+    BUSY_WRITE_CODES,
+    SESSION_CODES,
+    ApiError,
+    ConnectionLostError,
+    DsmError,
+    UnreachableError,
+)
 from .link import Link
 from .second_factor import SecondFactor
 from .session import SessionStore
@@ -59,7 +67,7 @@ class Client:
         account: str,
         password: str,
         sleep: Callable[[float], None] = time.sleep,
-        second_factor: Optional[SecondFactor] = None,
+        second_factor: SecondFactor | None = None,
     ) -> None:
         self.link = Link(transport, store, account, password, second_factor or SecondFactor(account))
         self.store = store
@@ -77,9 +85,9 @@ class Client:
 
     def __exit__(
         self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if self.store.file is None:
             self.logout()
@@ -88,7 +96,7 @@ class Client:
     def read(
         self,
         call: Call,
-        params: Optional[dict[str, Any]] = None,
+        params: dict[str, Any] | None = None,
         subject: str = "",
         busy: frozenset[int] = frozenset(),
     ) -> Any:
@@ -106,7 +114,7 @@ class Client:
             DsmError: DSM refused the call, or does not answer.
         """
         request = _Request(call, params or {}, subject)
-        return self._retry(request, BUSY_READ_CODES | busy, (ConnectionLost, Unreachable))
+        return self._retry(request, BUSY_READ_CODES | busy, (ConnectionLostError, UnreachableError))
 
     def read_all(self, reads: Mapping[Key, Read]) -> dict[Key, Any]:
         """Return the data of each read under its key, by one request where DSM supports compound requests.
@@ -132,7 +140,7 @@ class Client:
     def write(
         self,
         call: Call,
-        params: Optional[dict[str, Any]] = None,
+        params: dict[str, Any] | None = None,
         subject: str = "",
         busy: frozenset[int] = frozenset(),
         confirmed: bool = False,
@@ -143,18 +151,18 @@ class Client:
         where something gets all rights.
 
         Raises:
-            ConnectionLost: the outcome is unknown, so the caller has to read back.
+            ConnectionLostError: the outcome is unknown, so the caller has to read back.
             DsmError: DSM refused the call, or does not answer.
         """
         request = _Request(call, params or {}, subject, fresh=True, confirmed=confirmed)
         with self.store.exclusive():
-            return self._retry(request, BUSY_WRITE_CODES | busy, (Unreachable,))
+            return self._retry(request, BUSY_WRITE_CODES | busy, (UnreachableError,))
 
     def upload(self, call: Call, files: dict[str, bytes], fields: dict[str, str], subject: str) -> Any:
         """Send files; as `write`, but the fields are sent unencoded, since DSM does not decode those of such a form."""
         request = _Request(call, dict(fields), subject, fresh=True, files=files)
         with self.store.exclusive():
-            return self._retry(request, BUSY_WRITE_CODES, (Unreachable,))
+            return self._retry(request, BUSY_WRITE_CODES, (UnreachableError,))
 
     def logout(self) -> bool:
         """End the session on the NAS and forget it. Returns False if there was none or the NAS does not answer."""

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Optional
+from typing import Any
 
 from ..calls import API_INFO, APIS, LOGIN, LOGOUT, Call
 from ..errors import ApiError, DsmError
@@ -30,7 +30,7 @@ class Link:
         self.owner = f"{account} at {transport.endpoint}"
         self.session = store.load(self.owner)
         self.answered = False
-        self._refused: Optional[DsmError] = None
+        self._refused: DsmError | None = None
 
     def version(self, call: Call) -> int:
         """Return the newest version of the call's API that both sides speak."""
@@ -134,7 +134,7 @@ class Link:
         synotoken: str = "",
         subject: str = "",
         fresh: bool = False,
-        files: Optional[dict[str, bytes]] = None,
+        files: dict[str, bytes] | None = None,
     ) -> Any:
         """Send a form of encoded values and return the data of the answer. Raises ApiError for a refusal."""
         path = self.session.apis[api]["path"] if api in self.session.apis else "query.cgi"

@@ -12,7 +12,7 @@ import struct
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from typing import Any, Optional
+from typing import Any
 
 from ..errors import ApiError, DsmError
 from .private_file import PrivateFile
@@ -49,8 +49,8 @@ class SecondFactor:
     def __init__(
         self,
         account: str,
-        secret: Optional[str] = None,
-        device_file: Optional[str] = None,
+        secret: str | None = None,
+        device_file: str | None = None,
         sleep: Callable[[float], None] = time.sleep,
         report: Callable[[str], None] = lambda text: None,
         clock: Callable[[], float] = time.time,

@@ -7,7 +7,7 @@ import contextlib
 import dataclasses
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, Optional
+from typing import Any
 
 from .private_file import PrivateFile
 
@@ -28,7 +28,7 @@ class Session:
 class SessionStore:
     """Keeps one Session in a private file; without a path it is kept in memory and nothing is locked."""
 
-    def __init__(self, path: Optional[str]) -> None:
+    def __init__(self, path: str | None) -> None:
         self.file = PrivateFile(path, "session_file") if path else None
 
     def load(self, owner: str) -> Session:

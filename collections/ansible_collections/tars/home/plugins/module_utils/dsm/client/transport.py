@@ -13,9 +13,9 @@ import ssl
 import urllib.parse
 import uuid
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any
 
-from ..errors import ConnectionLost, DsmError, Unreachable, Untrusted
+from ..errors import ConnectionLostError, DsmError, UnreachableError, UntrustedError
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Endpoint:
 
     host: str
     port: int = 5001
-    fingerprint: Optional[str] = None
-    ca_path: Optional[str] = None
+    fingerprint: str | None = None
+    ca_path: str | None = None
     timeout_s: float = 30.0
 
     def __str__(self) -> str:
@@ -43,7 +43,7 @@ class Transport:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
-        self._connection: Optional[http.client.HTTPSConnection] = None
+        self._connection: http.client.HTTPSConnection | None = None
         self._proofs: list[_Proof] = []
 
     def post(
@@ -52,9 +52,9 @@ class Transport:
         """Send a form and return the decoded JSON answer.
 
         Raises:
-            Unreachable: nothing was sent.
-            Untrusted: the certificate is wrong; nothing was sent.
-            ConnectionLost: the request was sent, but the connection ended, timed out, or brought no JSON.
+            UnreachableError: nothing was sent.
+            UntrustedError: the certificate is wrong; nothing was sent.
+            ConnectionLostError: the request was sent, but the connection ended, timed out, or brought no JSON.
         """
         if fresh:
             self.close()
@@ -91,7 +91,7 @@ class Transport:
             text = answer.read()
         except (OSError, http.client.HTTPException) as error:
             self.close()
-            raise ConnectionLost(
+            raise ConnectionLostError(
                 f"{self.endpoint}: the connection ended before {form.get('api')} {form.get('method')} was answered "
                 f"({error or type(error).__name__}). Check that the NAS is up, then run again."
             ) from error
@@ -105,7 +105,7 @@ class Transport:
             return json.loads(body)
         except ValueError as error:
             self.close()
-            raise ConnectionLost(
+            raise ConnectionLostError(
                 f"{self.endpoint}: HTTP {status} and no JSON in answer to {form.get('api')} {form.get('method')}. "
                 "Check that DSM answers on this port, then run again."
             ) from error
@@ -134,7 +134,7 @@ class Transport:
         for proof in self._proofs:
             try:
                 self._connection = self._open(proof)
-            except Untrusted as error:
+            except UntrustedError as error:
                 refused.append(str(error))
             else:
                 # The proof that succeeded is tried first from now on.
@@ -142,7 +142,7 @@ class Transport:
                 return self._connection
         if self.endpoint.ca_path and not any(proof.authorities for proof in self._proofs):
             refused.append(f"{self.endpoint.ca_path} does not exist yet")
-        raise Untrusted(
+        raise UntrustedError(
             f"{self.endpoint} shows the certificate {shown_fingerprint(self.endpoint)}: {', and '.join(refused)}. "
             "Nothing was sent. Compare it with the SHA-256 fingerprint in Control Panel > Security > Certificate: if "
             "they are equal, set fingerprint, or set ca_path to the certificate of its authority; otherwise another "
@@ -150,7 +150,7 @@ class Transport:
         )
 
     def _open(self, proof: _Proof) -> http.client.HTTPSConnection:
-        """Return a connection to a NAS that has the proof. Raises Untrusted otherwise, before a request is sent."""
+        """Return a connection to a NAS that has the proof. Raises UntrustedError before a request is sent."""
         endpoint = self.endpoint
         connection = http.client.HTTPSConnection(
             endpoint.host, endpoint.port, timeout=endpoint.timeout_s, context=proof.context
@@ -158,9 +158,11 @@ class Transport:
         try:
             connection.connect()
         except ssl.SSLCertVerificationError as error:
-            raise Untrusted(f"{proof.authorities} does not verify it ({error.verify_message.rstrip('.')})") from error
+            raise UntrustedError(
+                f"{proof.authorities} does not verify it ({error.verify_message.rstrip('.')})"
+            ) from error
         except OSError as error:
-            raise Unreachable(
+            raise UnreachableError(
                 f"{endpoint} does not answer ({error}). Check that the NAS is on, that host and port are right, and "
                 "that its firewall admits this machine."
             ) from error
@@ -168,7 +170,7 @@ class Transport:
             shown = hashlib.sha256(connection.sock.getpeercert(binary_form=True) or b"").hexdigest()
             if not hmac.compare_digest(shown, proof.fingerprint):
                 connection.close()
-                raise Untrusted(f"the expected one is {proof.fingerprint}")
+                raise UntrustedError(f"the expected one is {proof.fingerprint}")
         return connection
 
 
@@ -206,13 +208,13 @@ def _unverified() -> ssl.SSLContext:
 
 
 def shown_fingerprint(endpoint: Endpoint) -> str:
-    """Return the SHA-256 of the certificate that is shown, unverified; no request is sent. Raises Unreachable."""
+    """Return the SHA-256 of the certificate that is shown, unverified; no request is sent. Raises UnreachableError."""
     try:
         plain = socket.create_connection((endpoint.host, endpoint.port), endpoint.timeout_s)
         with _unverified().wrap_socket(plain, server_hostname=endpoint.host) as secured:
             return hashlib.sha256(secured.getpeercert(binary_form=True) or b"").hexdigest()
     except OSError as error:
-        raise Unreachable(f"{endpoint} does not answer ({error}). Check that the NAS is on.") from error
+        raise UnreachableError(f"{endpoint} does not answer ({error}). Check that the NAS is on.") from error
 
 
 def plain_fingerprint(text: str) -> str:

@@ -12,14 +12,14 @@ import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Optional
+from typing import Any
 
 from ...resource.converge import Resource
 from ...resource.errors import Incomplete, unknown
 from .. import calls
 from ..client.client import Client
 from ..ensure import connect
-from ..errors import ApiError, ConnectionLost, DsmError, Unreachable
+from ..errors import ApiError, ConnectionLostError, DsmError, UnreachableError
 from ..plans import address as address_plan
 from ..plans.address import NAS, OTHER, REFUSED, SILENT, Change, Desired, Place, Ports, Sighting
 from ..values import PlanError
@@ -86,7 +86,7 @@ class Observer:
         try:
             serial = str(identity(client)["serial"])
             return View(Sighting(address, NAS, serial), ports(client), client.transport.addresses()[1])
-        except (Unreachable, ConnectionLost) as error:
+        except (UnreachableError, ConnectionLostError) as error:
             return View(Sighting(address, REFUSED, detail=str(error)), {})
         except DsmError as error:
             if isinstance(error, ApiError) and error.api == calls.LOGIN.api:
@@ -167,12 +167,12 @@ def _place_after(change: Change) -> Place:
     return Place(change.port.name, change.port.ip, may_move=True)
 
 
-def send(client: Client, change: Change) -> Optional[ConnectionLost]:
+def send(client: Client, change: Change) -> ConnectionLostError | None:
     """Ask for the change. Returns the loss of the connection, which proves nothing about the outcome, or None."""
     try:
         payload = {"configs": [address_plan.to_api(change)]}
         client.write(calls.ETHERNET_SET, payload, f"interface {change.port.name}", busy=APPLYING)
-    except ConnectionLost as error:
+    except ConnectionLostError as error:
         return error
     except ApiError as error:
         if error.code != 4302:

@@ -7,12 +7,11 @@ import hashlib
 import re
 import ssl
 from dataclasses import dataclass
-from typing import Optional
 
 from .. import calls
 from ..client.client import Client
 from ..client.transport import shown_fingerprint
-from ..errors import ConnectionLost, DsmError, Unreachable
+from ..errors import ConnectionLostError, DsmError, UnreachableError
 from ..plans import certificate as certificate_plan
 
 # Seconds between two connections that check which certificate the NAS shows after a restart; about 90 in all.
@@ -34,7 +33,7 @@ class Files:
         return hashlib.sha256(ssl.PEM_cert_to_DER_cert(self.certificate)).hexdigest()
 
 
-def load(certificate_path: str, key_path: str, chain_path: Optional[str]) -> Files:
+def load(certificate_path: str, key_path: str, chain_path: str | None) -> Files:
     """Read the files and check that the key belongs to the certificate, which its chain may follow in the same file.
 
     Raises:
@@ -95,7 +94,7 @@ def change_certificate(client: Client, files: Files, change: certificate_plan.Ch
     fields = {"id": change.id, "desc": change.description, "as_default": "true"}
     try:
         answer = client.upload(calls.CERTIFICATE_IMPORT, parts, fields, subject)
-    except ConnectionLost:
+    except ConnectionLostError:
         # DSM may restart its web server before it answers.
         if not _wait(client, files.fingerprint):
             raise
@@ -115,7 +114,7 @@ def _bind(client: Client, files: Files, change: certificate_plan.Change, subject
     ]
     try:
         client.write(calls.CERTIFICATE_BIND, {"settings": settings}, subject)
-    except ConnectionLost:
+    except ConnectionLostError:
         if not _wait(client, files.fingerprint):
             raise
         return
@@ -129,6 +128,6 @@ def _wait(client: Client, fingerprint: str) -> bool:
         try:
             if trust_if_shown(client, fingerprint):
                 return True
-        except Unreachable:
+        except UnreachableError:
             continue
     return False

@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Optional
+from typing import Any
 
 from .. import calls
 from ..client.client import Client, Read
-from ..errors import ApiError, ConnectionLost, DsmError
+from ..errors import ApiError, ConnectionLostError, DsmError
 from ..plans import firewall as firewall_plan
 
 # Seconds between two reads of the job that applies a profile; about two minutes in all.
@@ -21,7 +21,7 @@ class NasFirewall:
     def __init__(self, client: Client, profile: str) -> None:
         self.client = client
         self.profile = profile
-        self._before: Optional[dict[str, Any]] = None
+        self._before: dict[str, Any] | None = None
 
     @property
     def _subject(self) -> str:
@@ -107,7 +107,7 @@ class NasFirewall:
     def _stop(self, job: dict[str, Any]) -> None:
         try:
             self.client.write(calls.FIREWALL_APPLY_STOP, job, self._subject)
-        except (ApiError, ConnectionLost):
+        except (ApiError, ConnectionLostError):
             # DSM forgets the job by itself; whether the profile is in force is read from elsewhere.
             return
 
@@ -126,7 +126,7 @@ def chosen(client: Client) -> firewall_plan.Firewall:
     return NasFirewall(client, str(name)).read()
 
 
-def access(client: Client, address: Optional[str], ports: Optional[Sequence[int]]) -> firewall_plan.Access:
+def access(client: Client, address: str | None, ports: Sequence[int] | None) -> firewall_plan.Access:
     """Return which connections must stay possible.
 
     By default: from this machine as DSM sees it, to DSM's port, and to SSH's if SSH is on.
@@ -155,7 +155,7 @@ def _own_address(connections: Mapping[str, Any]) -> str:
     return ""
 
 
-def _adapter(network: Mapping[str, Any], address: str) -> Optional[str]:
+def _adapter(network: Mapping[str, Any], address: str) -> str | None:
     """Return the adapter with the address that this connection reaches, None if DSM does not list it."""
     for row in network.get("interfaces") or []:
         if address in [entry.get("address") for entry in row.get("ip") or []]:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 from .. import calls
 from ..client.client import Client
-from ..errors import ConnectionLost
+from ..errors import ConnectionLostError
 from ..plans import package as package_plan
 
 PAUSE_S = 1.0
@@ -37,7 +37,7 @@ def change_package(client: Client, wait_s: int, change: package_plan.Change) -> 
     """Start or stop a package and wait until it has, since DSM answers earlier. Reading back shows if it never did."""
     try:
         client.write(_CALLS[change.action], {"id": change.id}, f"package {change.id}")
-    except ConnectionLost:
+    except ConnectionLostError:
         if not _wait(client, wait_s, change):
             raise
         return

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Optional
 
 from .. import calls
 from ..client.client import Client, Read
@@ -20,7 +19,7 @@ _CALLS = {
 }
 
 
-def tasks(client: Client, names: Optional[Collection[str]] = None) -> list[task_plan.Task]:
+def tasks(client: Client, names: Collection[str] | None = None) -> list[task_plan.Task]:
     """Return every scheduled task; those of the type script complete, or only the ones with these names.
 
     DSM also lists what starts with the NAS, without a number; these entries are left out.

@@ -7,7 +7,7 @@ import dataclasses
 import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any
 
 from ..values import PlanError, boolean, integer, text
 
@@ -41,7 +41,7 @@ class Desired:
 
     address: str
     prefix: int
-    gateway: Optional[str] = None
+    gateway: str | None = None
     interface: str = ""
 
 
@@ -141,7 +141,7 @@ def carrier(ports: Ports, address: str) -> str:
     return next((name for name, port in ports.items() if port.ip == address), "")
 
 
-def choose(wanted: Sighting, before: Optional[Sighting], serial: str) -> Sighting:
+def choose(wanted: Sighting, before: Sighting | None, serial: str) -> Sighting:
     """Return where to work: at the desired address if the NAS answers there, else where it answered before.
 
     Raises:

@@ -7,7 +7,7 @@ import dataclasses
 import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Optional, Union
+from typing import Any, Union
 
 from ..values import PlanError, boolean, text
 
@@ -57,7 +57,7 @@ class Access:
 
     address: str
     ports: Sequence[int]
-    adapter: Optional[str] = None
+    adapter: str | None = None
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ def to_dict(firewall: Firewall) -> dict[str, Any]:
 
 
 def plan(
-    current: Firewall, desired: Sequence[Mapping[str, Any]], enabled: Optional[bool], access: Optional[Access]
+    current: Firewall, desired: Sequence[Mapping[str, Any]], enabled: bool | None, access: Access | None
 ) -> list[Change]:
     """Return the changes to the desired state.
 
@@ -245,7 +245,7 @@ def _culprit(sections: Mapping[str, Section], order: Iterable[str], address: str
     return ""
 
 
-def _matches(rule: Rule, address: str, port: int) -> Optional[bool]:
+def _matches(rule: Rule, address: str, port: int) -> bool | None:
     """Tell whether a rule matches a TCP connection; None if this cannot be known."""
     if rule.protocol not in ("all", "tcp"):
         return False if rule.protocol in PROTOCOLS else None
@@ -255,7 +255,7 @@ def _matches(rule: Rule, address: str, port: int) -> Optional[bool]:
     return None if None in answers else True
 
 
-def _port_matches(rule: Rule, port: int) -> Optional[bool]:
+def _port_matches(rule: Rule, port: int) -> bool | None:
     if rule.port_group == "all":
         return True
     if rule.port_group != "custom" or rule.direction != "destination":
@@ -267,7 +267,7 @@ def _port_matches(rule: Rule, port: int) -> Optional[bool]:
     return any(ends[0] <= port <= ends[-1] for ends in ranges)
 
 
-def _source_matches(rule: Rule, address: str) -> Optional[bool]:
+def _source_matches(rule: Rule, address: str) -> bool | None:
     if rule.source_group == "all":
         return True
     client = ipaddress.ip_address(address)

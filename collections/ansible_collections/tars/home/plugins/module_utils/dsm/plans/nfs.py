@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Optional, Union
+from typing import Any, Union
 
 from ..values import PlanError, boolean, integer, text
 
@@ -31,7 +31,7 @@ class Service:
     """
 
     enabled: bool = False
-    minor: Optional[int] = None
+    minor: int | None = None
     max_minor: int = 0
 
 
@@ -160,8 +160,8 @@ def assume_created(current: Nfs, shares: Iterable[str]) -> tuple[Nfs, list[str]]
 def plan(
     current: Nfs,
     exports: Sequence[tuple[str, Sequence[Rule]]] = (),
-    enabled: Optional[bool] = None,
-    minor: Optional[int] = None,
+    enabled: bool | None = None,
+    minor: int | None = None,
 ) -> list[Change]:
     """Return the changes to the desired state; None leaves a setting alone, a share not listed keeps its rules.
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Optional
+from typing import Any
 
 from ..values import PlanError, boolean, integer, text
 
@@ -67,8 +67,8 @@ class Change:
 
     share: str
     before: Snapshots
-    schedule: Optional[Schedule] = None
-    retention: Optional[Retention] = None
+    schedule: Schedule | None = None
+    retention: Retention | None = None
 
     def __str__(self) -> str:
         if self.schedule is not None:

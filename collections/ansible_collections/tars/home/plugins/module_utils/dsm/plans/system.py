@@ -9,7 +9,7 @@ import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any
 
 from ..values import PlanError, boolean, integer, text
 
@@ -112,7 +112,7 @@ def to_dict(system: System) -> dict[str, Any]:
     return {key: list(value) if isinstance(value, tuple) else value for key, value in _values(system).items()}
 
 
-def plan(current: System, desired: Mapping[str, Any], limits: Optional[Limits] = None) -> list[Change]:
+def plan(current: System, desired: Mapping[str, Any], limits: Limits | None = None) -> list[Change]:
     """Return the changes that turn `current` into `desired`, whose keys are System's.
 
     None or a missing key leaves a setting alone.

@@ -7,7 +7,7 @@ import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Optional
+from typing import Any
 
 from ..values import PlanError, boolean, integer, text
 
@@ -245,7 +245,7 @@ def predict(current: Sequence[Task], changes: Sequence[Change]) -> list[Task]:
     return list(after.values())
 
 
-def _changes(item: Mapping[str, Any], existing: Optional[Task], account: str) -> list[Change]:
+def _changes(item: Mapping[str, Any], existing: Task | None, account: str) -> list[Change]:
     if item.get("state") == "absent":
         return [Change("delete", existing)] if existing else []
     compared = [entry.name for entry in dataclasses.fields(Task) if entry.compare]

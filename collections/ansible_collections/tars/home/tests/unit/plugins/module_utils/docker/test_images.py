@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+import json
+
 import pytest
 from ansible_collections.tars.home.plugins.module_utils.docker import images
 from ansible_collections.tars.home.plugins.module_utils.docker.pull import Images
@@ -70,7 +72,7 @@ def test_state_from_the_output_of_the_probe() -> None:
 
 def test_an_image_without_a_record_is_pulled_once() -> None:
     """Its record is written by the controller after the run; the digest that the pull brings counts."""
-    inspected = iter(["", '{"tags": ["a:1"], "digests": ["a@%s"]}' % B, '{"tags": ["a:1"], "digests": ["a@%s"]}' % A])
+    inspected = iter(["", *(json.dumps({"tags": ["a:1"], "digests": [f"a@{digest}"]}) for digest in (B, A))])
     commands = []
 
     def run(command: list[str]) -> tuple[int, str, str]:

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from ansible_collections.tars.home.plugins.module_utils.ollama import store as ollama_store
 
-
 Store = tuple[Path, Path, Path]
 """Folder of the models, manifest of the model, file of its weights."""
 

@@ -3,7 +3,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Optional
 
 import pytest
-from ansible_collections.tars.home.plugins.module_utils.dsm.errors import ConnectionLost, DsmError
+from ansible_collections.tars.home.plugins.module_utils.dsm.errors import ConnectionLostError, DsmError
 from ansible_collections.tars.home.plugins.module_utils.resource.converge import Outcome, Resource, converge
 from ansible_collections.tars.home.plugins.module_utils.resource.errors import Incomplete
 
@@ -21,7 +21,7 @@ class Box:
     def write(self, change: str) -> None:
         self.writes.append(change)
         error = self.behave(change, len(self.writes))
-        if error is None or (isinstance(error, ConnectionLost) and "done" in str(error)):
+        if error is None or (isinstance(error, ConnectionLostError) and "done" in str(error)):
             self.content.add(change)
         if error is not None:
             raise error
@@ -67,19 +67,19 @@ def test_nothing_to_do_writes_nothing() -> None:
 
 
 def test_a_change_whose_answer_was_lost_is_found_and_not_repeated() -> None:
-    box = Box(lambda change, n: ConnectionLost("lost, but done") if n == 1 else None)
+    box = Box(lambda change, n: ConnectionLostError("lost, but done") if n == 1 else None)
     assert box.run().after == WANTED
     assert box.writes == ["a", "b"]
 
 
 def test_a_change_that_was_lost_altogether_is_made_again() -> None:
-    box = Box(lambda change, n: ConnectionLost("lost") if n == 1 else None)
+    box = Box(lambda change, n: ConnectionLostError("lost") if n == 1 else None)
     assert box.run().after == WANTED
     assert box.writes == ["a", "a", "b"]
 
 
 def test_patience_with_lost_answers_ends() -> None:
-    box = Box(lambda change, n: ConnectionLost("lost for good."))
+    box = Box(lambda change, n: ConnectionLostError("lost for good."))
     with pytest.raises(Incomplete, match=r"lost for good\. Still to do: a; b"):
         box.run()
     assert len(box.writes) == 3
@@ -107,7 +107,7 @@ def test_what_is_undone_after_a_failure_was_never_changed() -> None:
 
 
 def test_what_cannot_be_read_back_is_not_claimed() -> None:
-    box = Box(lambda change, n: ConnectionLost("lost."))
+    box = Box(lambda change, n: ConnectionLostError("lost."))
     reads: Iterator[set[str]] = iter([set()])
 
     def read() -> set[str]:

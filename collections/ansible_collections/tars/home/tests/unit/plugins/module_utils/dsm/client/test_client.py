@@ -13,9 +13,9 @@ from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import
 from ansible_collections.tars.home.plugins.module_utils.dsm.client.transport import Endpoint, Transport
 from ansible_collections.tars.home.plugins.module_utils.dsm.errors import (
     ApiError,
-    ConnectionLost,
+    ConnectionLostError,
     DsmError,
-    Unreachable,
+    UnreachableError,
 )
 
 DROP = "drop the connection instead of answering"
@@ -144,7 +144,7 @@ def test_2370_is_repeated_only_where_the_caller_knows_the_share(nas: Nas, connec
 @pytest.mark.parametrize("ending", [DROP, CRASH])
 def test_a_write_without_an_answer_is_not_repeated(nas: Nas, connect: Connect, ending: str) -> None:
     nas.answers["SYNO.Core.Share.create"] = [ending]
-    with connect() as client, pytest.raises(ConnectionLost):
+    with connect() as client, pytest.raises(ConnectionLostError):
         create(client)
     assert len(nas.asked("SYNO.Core.Share.create")) == 1
 
@@ -184,7 +184,7 @@ def test_details_of_an_error_are_shown(nas: Nas, connect: Connect) -> None:
 def test_a_nas_that_is_off_is_reported_at_once(connect: Connect, nas: Nas) -> None:
     client = connect()
     client.link.transport = Transport(Endpoint("localhost", 1, nas.fingerprint))
-    with client, pytest.raises(Unreachable, match=r"https://localhost:1 does not answer .*NAS is on"):
+    with client, pytest.raises(UnreachableError, match=r"https://localhost:1 does not answer .*NAS is on"):
         info(client)
     assert nas.slept == []
 

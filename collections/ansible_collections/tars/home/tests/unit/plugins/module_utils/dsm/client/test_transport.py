@@ -15,7 +15,7 @@ from ansible_collections.tars.home.plugins.module_utils.dsm.client.transport imp
     Transport,
     plain_fingerprint,
 )
-from ansible_collections.tars.home.plugins.module_utils.dsm.errors import DsmError, Untrusted
+from ansible_collections.tars.home.plugins.module_utils.dsm.errors import DsmError, UntrustedError
 
 Connect = Callable[..., Client]
 Nas = Any
@@ -40,7 +40,7 @@ def test_either_proof_is_enough(nas: Nas, connect: Connect, stranger: str, tmp_p
 
 
 def test_another_certificate_gets_nothing(nas: Nas, connect: Connect) -> None:
-    with connect(fingerprint=OTHER) as client, pytest.raises(Untrusted, match=f"{nas.fingerprint}.*{OTHER}"):
+    with connect(fingerprint=OTHER) as client, pytest.raises(UntrustedError, match=f"{nas.fingerprint}.*{OTHER}"):
         info(client)
     assert nas.requests == []
 
@@ -48,14 +48,14 @@ def test_another_certificate_gets_nothing(nas: Nas, connect: Connect) -> None:
 def test_an_unknown_authority_gets_nothing(nas: Nas, connect: Connect) -> None:
     with (
         connect(ca_path=None) as client,
-        pytest.raises(Untrusted, match=r"system's list.*set fingerprint, or set ca_p"),
+        pytest.raises(UntrustedError, match=r"system's list.*set fingerprint, or set ca_p"),
     ):
         info(client)
     assert nas.requests == []
 
 
 def test_without_any_proof_every_failed_one_is_reported(nas: Nas, connect: Connect, stranger: str) -> None:
-    with connect(ca_path=stranger, fingerprint=OTHER) as client, pytest.raises(Untrusted) as caught:
+    with connect(ca_path=stranger, fingerprint=OTHER) as client, pytest.raises(UntrustedError) as caught:
         info(client)
     for words in (nas.fingerprint, f"{stranger} does not verify it (self", f"the expected one is {OTHER}"):
         assert words in str(caught.value)
@@ -66,7 +66,7 @@ def test_an_authority_file_that_does_not_exist_yet_is_reported(nas: Nas, connect
     file = tmp_path / "ca.pem"
     with (
         connect(ca_path=str(file), fingerprint=OTHER) as client,
-        pytest.raises(Untrusted, match=f"{file} does not ex"),
+        pytest.raises(UntrustedError, match=f"{file} does not ex"),
     ):
         info(client)
     assert nas.requests == []
@@ -75,7 +75,7 @@ def test_an_authority_file_that_does_not_exist_yet_is_reported(nas: Nas, connect
 def test_a_certificate_authority_verifies_the_right_name_only(nas: Nas, connect: Connect) -> None:
     with connect(ca_path=nas.certificate) as client:
         client.link.transport = Transport(Endpoint("127.0.0.1", nas.port, OTHER, nas.certificate))
-        with pytest.raises(Untrusted, match="IP address mismatch"):
+        with pytest.raises(UntrustedError, match="IP address mismatch"):
             info(client)
     assert nas.requests == []
 
