@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Find words that this project does not use (banned_words.yml) in every tracked text file.
 
-`python tests/checks/prose.py` checks what prose_todo.txt does not exempt; with paths, it checks all of these files and
-folders. The exit code is 1 if there are findings.
+`python tests/checks/prose.py` checks the whole tree; with paths, it checks these files and folders. The exit code is 1
+if there are findings.
 """
 
 from __future__ import annotations
@@ -133,19 +133,9 @@ def tracked(*paths: str) -> Iterator[tuple[str, str]]:
             continue
 
 
-def todo() -> list[str]:
-    """Return the path prefixes that are still to be cleaned, without comments."""
-    path = CHECKS / "prose_todo.txt"
-    lines = path.read_text().splitlines() if path.exists() else []
-    return [line for line in lines if line and not line.startswith("#")]
-
-
 def main(paths: list[str]) -> int:
     """Print the findings; return 1 if there are any."""
-    exempt = () if paths else tuple(todo())
-    lines = [
-        finding for name, text in tracked(*paths) if not name.startswith(exempt) for finding in findings(name, text)
-    ]
+    lines = [finding for name, text in tracked(*paths) for finding in findings(name, text)]
     for finding in lines:
         print(finding)
     print(f"{len(lines)} findings", file=sys.stderr)

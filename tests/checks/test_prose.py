@@ -24,18 +24,11 @@ def load_prose() -> ModuleType:
 
 
 prose = load_prose()
-FINDINGS = {name: found for name, text in prose.tracked() if (found := prose.findings(name, text))}
 
 
 def test_no_banned_words() -> None:
-    exempt = tuple(prose.todo())
-    left = [line for name, lines in FINDINGS.items() if not name.startswith(exempt) for line in lines]
-    assert not left, "\n".join(left)
-
-
-def test_every_exemption_is_needed() -> None:
-    stale = [prefix for prefix in prose.todo() if not any(name.startswith(prefix) for name in FINDINGS)]
-    assert not stale, "remove these lines from tests/checks/prose_todo.txt"
+    lines = [finding for name, text in prose.tracked() for finding in prose.findings(name, text)]
+    assert not lines, "\n".join(lines)
 
 
 @pytest.mark.parametrize(
