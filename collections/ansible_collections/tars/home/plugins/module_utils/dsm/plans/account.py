@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Union
 
+from ...resource.listed import listed_twice
 from ..values import PlanError, text
 
 BUILT_IN_USERS = frozenset(["admin", "guest"])
@@ -240,14 +241,9 @@ def _plan_user(existing: User | None, item: Mapping[str, Any], written: bool) ->
 
 
 def _listing_problems(kind: str, items: Sequence[Mapping[str, Any]], built_in: Collection[str]) -> list[str]:
-    names = [item["name"] for item in items]
-    folded = [name.casefold() for name in names]
-    problems = [
-        f"{kind} {name} is listed twice (DSM ignores capitals). Keep one entry."
-        for place, name in enumerate(names)
-        if name.casefold() in folded[:place]
-    ]
-    return problems + [
+    spelling: dict[str, str] = {}
+    names = [spelling.setdefault(item["name"].casefold(), item["name"]) for item in items]
+    return listed_twice(kind, names, "Keep one entry; DSM ignores capitals in names.") + [
         f"{kind} {item['name']} is built into DSM and cannot be deleted. Remove it from the list"
         + (", or set enabled: false." if kind == "user" else ".")
         for item in items

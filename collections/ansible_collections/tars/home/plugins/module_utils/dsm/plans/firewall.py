@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Union
 
+from ...resource.listed import listed_twice
 from ..values import PlanError, boolean, text
 
 GLOBAL = "global"
@@ -164,12 +165,11 @@ def plan(
         PlanError: naming everything that cannot be done, and every way in which the result would lock `access` out,
             in either order in which DSM may evaluate the sections.
     """
-    problems: list[str] = []
+    adapters = (item["adapter"] for item in desired)
+    problems = listed_twice("section", adapters, "Keep one entry with all its rules.")
     wanted: dict[str, Section] = {}
     for item in desired:
         name = item["adapter"]
-        if name in wanted:
-            problems.append(f"section {name} of the firewall is listed twice. Keep one entry with all its rules.")
         known = [GLOBAL, *current.adapters, *current.sections]
         if current.adapters and name not in known:
             names = ", ".join(dict.fromkeys(known))

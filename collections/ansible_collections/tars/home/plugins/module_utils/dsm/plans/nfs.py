@@ -6,8 +6,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Union
 
+from ...resource.listed import distinct, listed_twice
 from ..values import PlanError, boolean, integer, text
 
 # DSM's own terms are misleading: its "root" means that root stays root.
@@ -177,16 +179,11 @@ def plan(
         enabled=service.enabled if enabled is None else enabled,
         minor=service.minor if minor is None else minor,
     )
-    problems: list[str] = []
+    problems = listed_twice("export of share", (share for share, _ in exports), "Keep one entry with all its rules.")
     if minor is not None and minor > service.max_minor:
         problems.append(f"nfsv4_minor {minor}: this DSM offers NFSv4.{service.max_minor} at most. Lower nfsv4_minor.")
     rules: list[Change] = []
-    seen: set[str] = set()
-    for share, desired in exports:
-        if share in seen:
-            problems.append(f"share {share} is listed twice in exports. Keep one entry with all its rules.")
-            continue
-        seen.add(share)
+    for share, desired in distinct(exports, itemgetter(0)):
         problems += _rule_problems(share, desired)
         if share not in current.exports:
             problems.append(f"share {share} does not exist, so it has no export. Create it with tars.home.dsm_share.")

@@ -6,8 +6,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
+from ...resource.listed import distinct, listed_twice
 from ..values import PlanError, boolean, text
 
 RUNNING = "running"
@@ -70,15 +72,12 @@ def plan(current: Mapping[str, Package], desired: Sequence[Mapping[str, Any]]) -
     Raises:
         PlanError: naming everything that cannot be done, which includes the installation of a package.
     """
-    problems: list[str] = []
+    problems = listed_twice("package", (item["name"] for item in desired))
     changes: list[Change] = []
-    seen: set[str] = set()
-    for item in desired:
+    for item in distinct(desired, itemgetter("name")):
         name, state = item["name"], item["state"]
         package = current.get(name)
-        if name in seen:
-            problems.append(f"package {name} is listed twice. Keep one entry.")
-        elif package is None:
+        if package is None:
             problems.append(
                 f"package {name} is not installed (found {', '.join(sorted(current)) or 'none'}), and installing one "
                 "through the Web API is not proven. Install it in Package Center, or use DSM's own name of it, such as "
@@ -99,7 +98,6 @@ def plan(current: Mapping[str, Package], desired: Sequence[Mapping[str, Any]]) -
                     "not allow "
                     "to start or stop it. Set state: present."
                 )
-        seen.add(name)
     if problems:
         raise PlanError(problems)
     return changes

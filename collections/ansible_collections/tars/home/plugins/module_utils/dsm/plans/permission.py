@@ -5,8 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
+from ...resource.listed import distinct, listed_twice
 from ..values import PlanError, boolean, text
 
 KINDS = {"user": "local_user", "group": "local_group"}
@@ -104,15 +106,10 @@ def plan(current: Permissions, desired: Sequence[Mapping[str, Any]]) -> list[Cha
     Raises:
         PlanError: naming everything that cannot be done.
     """
-    problems: list[str] = []
+    problems = listed_twice("share", (item["share"] for item in desired))
     changes: list[Change] = []
-    seen: set[str] = set()
-    for item in desired:
+    for item in distinct(desired, itemgetter("share")):
         share = item["share"]
-        if share in seen:
-            problems.append(f"share {share} is listed twice. Keep one entry.")
-            continue
-        seen.add(share)
         existing = current.get(share)
         if existing is None:
             problems.append(f"share {share} does not exist. Create it with tars.home.dsm_share first.")
@@ -147,18 +144,19 @@ def _wanted(
     share: str, item: Mapping[str, Any], existing: Mapping[Principal, Entry]
 ) -> tuple[dict[Principal, str], list[str]]:
     """Return the access of the listed principals, and the problems of the list."""
-    wanted: dict[Principal, str] = {}
+    grants: list[tuple[Principal, str]] = []
     problems = []
     for grant in item.get("permissions") or ():
         if bool(grant.get("user")) == bool(grant.get("group")):
             problems.append(f"share {share}: an entry of permissions names either a user or a group. Set one of them.")
             continue
         kind = "user" if grant.get("user") else "group"
-        principal, access = Principal(kind, grant[kind]), grant["access"]
+        grants.append((Principal(kind, grant[kind]), grant["access"]))
+    problems += listed_twice(f"share {share}:", (str(principal) for principal, _ in grants))
+    wanted = dict(distinct(grants, itemgetter(0)))
+    for principal, access in wanted.items():
         entry = existing.get(principal)
-        if principal in wanted:
-            problems.append(f"share {share}: {principal} is listed twice. Keep one entry.")
-        elif entry is None:
+        if entry is None:
             problems.append(
                 f"share {share}: the NAS has no {principal}. Create it with tars.home.dsm_account, or use an "
                 "existing name."
@@ -168,5 +166,4 @@ def _wanted(
                 f"share {share}: {principal} has {entry.access}, expected {access}, which DSM does not allow for "
                 "administrators. Remove the entry."
             )
-        wanted[principal] = access
     return wanted, problems

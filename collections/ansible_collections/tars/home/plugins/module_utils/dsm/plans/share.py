@@ -6,8 +6,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
+from ...resource.listed import distinct, listed_twice
 from ..values import PlanError, boolean, integer, text
 
 # What DSM can change on an existing share, and what it accepts only when a share is created (`set` ignores it).
@@ -110,15 +112,10 @@ def plan(current: Storage, desired: Sequence[Mapping[str, Any]]) -> list[Change]
     Raises:
         PlanError: naming everything that cannot be done.
     """
-    problems: list[str] = []
+    problems = listed_twice("share", (item["name"] for item in desired))
     changes: list[Change] = []
-    seen: set[str] = set()
-    for item in desired:
+    for item in distinct(desired, itemgetter("name")):
         name = item["name"]
-        if name in seen:
-            problems.append(f"share {name} is listed twice. Keep one entry.")
-            continue
-        seen.add(name)
         existing = current.shares.get(name)
         if item.get("state", "present") == "absent":
             if existing is not None and item.get("delete_data"):

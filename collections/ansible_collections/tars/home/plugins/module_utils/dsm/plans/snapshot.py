@@ -6,8 +6,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
+from ...resource.listed import distinct, listed_twice
 from ..values import PlanError, boolean, integer, text
 
 WEEK = (0, 1, 2, 3, 4, 5, 6)
@@ -176,15 +178,10 @@ def plan(current: Nas, desired: Sequence[Mapping[str, Any]]) -> list[Change]:
     Raises:
         PlanError: naming everything that cannot be done.
     """
-    problems: list[str] = []
+    problems = listed_twice("share", (item["share"] for item in desired))
     changes: list[Change] = []
-    seen: set[str] = set()
-    for item in desired:
+    for item in distinct(desired, itemgetter("share")):
         share = item["share"]
-        if share in seen:
-            problems.append(f"share {share} is listed twice. Keep one entry.")
-            continue
-        seen.add(share)
         file_system = current.file_systems.get(share)
         if file_system is None:
             problems.append(f"share {share} does not exist. Create it with tars.home.dsm_share first.")

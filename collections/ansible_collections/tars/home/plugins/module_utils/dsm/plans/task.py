@@ -7,8 +7,10 @@ import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
+from ...resource.listed import distinct, listed_twice
 from ..values import PlanError, boolean, integer, text
 
 ROOT = "root"
@@ -214,15 +216,10 @@ def plan(current: Sequence[Task], desired: Sequence[Mapping[str, Any]], account:
     Raises:
         PlanError: naming everything that cannot be done.
     """
-    problems: list[str] = []
+    problems = listed_twice("task", (repr(item["name"]) for item in desired))
     changes: list[Change] = []
-    seen: set[str] = set()
-    for item in desired:
+    for item in distinct(desired, itemgetter("name")):
         name = item["name"]
-        if name in seen:
-            problems.append(f"task {name!r} is listed twice. Keep one entry.")
-            continue
-        seen.add(name)
         matching = [task for task in current if task.name == name]
         task_problems = _problems(item, matching)
         problems += task_problems
