@@ -8,10 +8,10 @@ import fcntl
 import json
 import os
 import stat
-import tempfile
 from collections.abc import Iterator
 from typing import Any
 
+from ...system.files import write_file
 from ..errors import DsmError
 
 
@@ -40,18 +40,12 @@ class PrivateFile:
             return None
 
     def write(self, document: Any) -> None:
-        """Replace the file."""
+        """Replace the file. Raises DsmError if that fails."""
         try:
-            handle, name = tempfile.mkstemp(dir=self._folder(), prefix=".dsm-")  # made with mode 0600
+            self._make_folder()
+            write_file(self.path, json.dumps(document), 0o600)
         except OSError as error:
             raise self._unusable(error) from error
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(document, file)
-            os.replace(name, self.path)
-        except BaseException:  # Ctrl-C too must leave no half-written file
-            os.unlink(name)
-            raise
 
     def remove(self) -> None:
         """Delete the file if it exists."""
@@ -65,7 +59,7 @@ class PrivateFile:
             yield
             return
         try:
-            self._folder()
+            self._make_folder()
             lock = os.open(self.path + ".lock", os.O_WRONLY | os.O_CREAT, 0o600)
         except OSError as error:
             raise self._unusable(error) from error
@@ -82,10 +76,8 @@ class PrivateFile:
             f"{self} cannot be used ({error.strerror}). Set {self.option} to a path in a folder of your own."
         )
 
-    def _folder(self) -> str:
-        folder = os.path.dirname(self.path)
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        return folder
+    def _make_folder(self) -> None:
+        os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)
 
     def _refuse_shared(self, status: os.stat_result) -> None:
         if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o077:
