@@ -1,90 +1,22 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The steps to a driver that holds the cards: by cases, and that they leave nothing to do."""
+"""The steps to a loaded driver leave nothing to do, from any state; cases/nvidia/driver has single states."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
 from ansible_collections.tars.home.plugins.module_utils.nvidia import apt_sources as nvidia_sources
 from ansible_collections.tars.home.plugins.module_utils.nvidia import plan as nvidia_plan
 from ansible_collections.tars.home.plugins.module_utils.nvidia import units as nvidia_units
-from ansible_collections.tars.home.plugins.module_utils.nvidia.offers import PIN, Choice
-from ansible_collections.tars.home.plugins.module_utils.nvidia.plan import Now, Step, Wanted
+from ansible_collections.tars.home.plugins.module_utils.nvidia.plan import Now, Wanted
+from ansible_collections.tars.home.tests.unit.plugins.module_utils.planners.nvidia import (
+    DRIVER,
+    KEY,
+    predict,
+    second_pass,
+)
 from hypothesis import given
 from hypothesis import strategies as st
-
-DRIVER = Choice(580, "open", ("nvidia-open",))
-KEY = "/etc/apt/keyrings/tars-x.asc"
-
-
-def carried_out(now: Now, wanted: Wanted, steps: list[Step]) -> Now:
-    """What a machine has after the steps."""
-    files, installed = dict(now.files), dict(now.installed)
-    for step in steps:
-        if step.kind in ("write", "fetch"):
-            files[step.subject] = step.text if step.kind == "write" else ""
-        elif step.kind == "remove":
-            del files[step.subject]
-        elif step.kind == "refresh":
-            now = replace(now, lists=True)
-        elif step.kind == "install" and wanted.choice:
-            installed.update({name: "580.95.05-1" if "nvidia" in name else "1" for name in step.subject.split()})
-        elif step.kind == "initramfs":
-            now = replace(now, initrd=True)
-        elif step.kind == "load":
-            now = replace(now, loaded=True)
-    return replace(now, files=files, installed=installed)
-
-
-def kinds(now: Now, wanted: Wanted) -> list[str]:
-    return [str(step) for step in nvidia_plan.plan(now, wanted)]
-
-
-def test_a_bare_machine_reads_its_sources_first() -> None:
-    assert kinds(Now(), Wanted("deb", {KEY: "https://x"}, DRIVER)) == [
-        f"fetch {KEY}",
-        f"write {nvidia_sources.FILE}",
-        "refresh apt's lists",
-        "install the driver that apt then offers",
-    ]
-
-
-def test_then_it_gets_the_driver_before_nouveau_is_kept_away() -> None:
-    assert kinds(Now(free=False), Wanted(choice=DRIVER, others=("nvidia-container-toolkit",))) == [
-        f"write {nvidia_plan.PIN_FILE}",
-        "install nvidia-open nvidia-container-toolkit",
-        f"write {nvidia_plan.NOUVEAU_FILE}",
-        "initramfs for a start without nouveau",
-    ]
-
-
-HAS = Now({nvidia_plan.PIN_FILE: PIN.format(branch=580), nvidia_plan.NOUVEAU_FILE: nvidia_plan.NOUVEAU}, loaded=True)
-
-
-@pytest.mark.parametrize(
-    ("now", "wanted", "steps"),
-    [
-        (replace(HAS, installed={"nvidia-open": "580.95.05-1"}), Wanted(choice=DRIVER), []),
-        (replace(HAS, installed={"nvidia-open": "535.1-1"}), Wanted(choice=DRIVER), ["install nvidia-open"]),
-        # An interrupted run wrote the file and did not come to the disk.
-        (
-            replace(HAS, installed={"nvidia-open": "580.1-1"}, initrd=False),
-            Wanted(choice=DRIVER),
-            ["initramfs for a start without nouveau"],
-        ),
-        # A driver that works and is not from apt: nothing is held, nothing is kept away.
-        (Now(loaded=True), Wanted(choice=Choice(575, "", ()), adopted=True), []),
-        # The owner has entries of their own by now.
-        (
-            replace(HAS, files={**HAS.files, nvidia_sources.FILE: "old"}, installed={"nvidia-open": "580.1-1"}),
-            Wanted(choice=DRIVER),
-            [f"remove {nvidia_sources.FILE}"],
-        ),
-    ],
-)
-def test_what_is_there_is_not_done_again(now: Now, wanted: Wanted, steps: list[str]) -> None:
-    assert kinds(now, wanted) == steps
 
 
 @given(
@@ -112,9 +44,8 @@ def test_two_passes_leave_nothing_to_do(now: Now, wanted: Wanted) -> None:
     """Two, because apt has to read its sources in between."""
     if not wanted.sources:
         wanted = replace(wanted, keys={})
-    for _ in range(2):
-        now = carried_out(now, wanted, nvidia_plan.plan(now, wanted))
-    assert nvidia_plan.plan(now, wanted) == []
+    state = predict((now, wanted), nvidia_plan.plan(now, wanted))
+    assert second_pass(state) == []
 
 
 def test_units_are_the_toolkits_where_it_has_them() -> None:
