@@ -35,7 +35,7 @@ def test_commands_without_ansible_need_no_home(arguments: list[str], home: str |
 
 
 def test_a_home_that_cannot_be_written_is_named() -> None:
-    result = tars("site", "--help", home=UNWRITABLE)
+    result = tars("lab", "--help", home=UNWRITABLE)
     existing = list(ROOT.glob("inventories/*/group_vars/all/secrets.yml"))
     expected = "" if existing else "tars: /proc/.config/tars/vault-password: cannot create this file"
     assert result.returncode == 0 and result.stderr.startswith(expected), result.stderr
@@ -45,8 +45,20 @@ def test_the_vault_password_is_created_once(tmp_path: Path) -> None:
     if existing := list(ROOT.glob("inventories/*/group_vars/all/secrets.yml")):
         pytest.skip(f"{existing[0]} exists, and beside a vault no new password is created")
     password = tmp_path / ".config/tars/vault-password"
-    assert tars("site", "--help", home=tmp_path).returncode == 0
+    assert tars("lab", "--help", home=tmp_path).returncode == 0
     first = password.read_text()
-    assert tars("site", "--help", home=tmp_path).returncode == 0
+    assert tars("lab", "--help", home=tmp_path).returncode == 0
     assert password.read_text() == first and password.stat().st_mode & 0o777 == 0o600
     assert password.parent.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("command", ["init", "plan"])
+def test_no_vault_password_is_created_for_the_vault_of_another_folder(tmp_path: Path, command: str) -> None:
+    site, home = tmp_path / "site", tmp_path / "home"
+    vault = site / "group_vars/all/secrets.yml"
+    vault.parent.mkdir(parents=True)
+    vault.write_text("$ANSIBLE_VAULT;1.1;AES256\n00\n")
+    (site / "tars.yml").write_text((ROOT / "inventories/lab/tars.yml").read_text())
+    result = tars(command, "-i", str(site), home=home)
+    assert result.returncode == 1 and "vault-password: found no such file" in result.stderr, result.stderr
+    assert not (home / ".config").exists()
