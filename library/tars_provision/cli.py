@@ -110,7 +110,16 @@ def inventory_option(command: Command) -> Command:
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object; progress goes to standard error."
 )
-limit_option = click.option("--limit", default="", metavar="HOST", help="Only this machine.")
+
+
+def _limit(_context: click.Context, _option: click.Parameter, value: str | None) -> str:
+    """Return the value of --limit. An empty one, as from an unset variable of a shell, would select all machines."""
+    if value == "":
+        raise click.BadParameter("found an empty name; expected the name of a machine")
+    return value or ""
+
+
+limit_option = click.option("--limit", metavar="HOST", callback=_limit, help="Only this machine.")
 verbose_option = click.option(
     "-v", "--verbose", "verbosity", count=True, help="Show Ansible's own output; repeat for more."
 )
@@ -131,7 +140,13 @@ def main() -> None:
 
 
 @main.command()
-@click.option("-i", "--inventory", type=click.Path(path_type=Path), default=lambda: project.home_inventory())
+@click.option(
+    "-i",
+    "--inventory",
+    type=click.Path(path_type=Path),
+    default=lambda: project.home_inventory(),
+    help=f"The site: its folder, which is created, or the tars.yml in it.  [default: {project.DEFAULT_HOME}]",
+)
 @click.option(
     "--dsm-password-file", type=click.File(), help="File with the password of the NAS's account; - is standard input."
 )
@@ -241,7 +256,7 @@ def benchmark(context: click.Context, inventory: Path, verbosity: int, as_json: 
 @json_option
 @click.pass_context
 def demo(context: click.Context, question: str | None, as_json: bool) -> None:
-    """Show the whole story on throwaway machines of this computer: bare machines to an answer with citations."""
+    """Build three throwaway machines on this computer, provision them, and ask a question about sample documents."""
     from tars_provision.commands import demo as command
     from tars_provision.commands.outcome import console_of, finish
 

@@ -41,10 +41,14 @@ COLLECTION_PATHS = (
 PROGRAM = Path(sys.executable).with_name("tars-provision") if INSTALLED else ROOT / "tars"
 """The command that a timer runs."""
 
+DEFAULT_HOME = "the current folder" if INSTALLED else "inventories/home"
+"""The site that `init` prepares if none is named, as its help states it."""
+
 DEFAULT_SITE = "the current folder" if INSTALLED else "inventories/home once it was initialised, inventories/lab"
 """The site meant if none is named, as help texts state it."""
 
-_ARCHIVE = f"tars-home-{__version__}.tar.gz"
+# With its folder: in a checkout, ansible.cfg names the folder of the sources, which --force would replace.
+_INSTALL = f"ansible-galaxy collection install --force -p ~/.ansible/collections tars-home-{__version__}.tar.gz"
 
 LAB_SITE = Path("/var/lib/tars-lab/site")
 """Site of the lab where there is no checkout to hold it."""
@@ -99,7 +103,7 @@ def inventory_dir(named: Path) -> Path:
 def collection() -> Path:
     """Return the folder of the collection tars.home. Raises CollectionError if it is missing or has another version."""
     expected = f"version {__version__}"
-    step = f"Install the archive that belongs to it: `ansible-galaxy collection install --force {_ARCHIVE}`"
+    step = f"Install the archive that belongs to it: `{_INSTALL}`"
     folders = [path / "ansible_collections" / "tars" / "home" for path in COLLECTION_PATHS]
     folder = next((folder for folder in folders if folder.is_dir()), None)
     if folder is None:

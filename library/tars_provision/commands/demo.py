@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`demo`: the whole story on throwaway machines: a playbook, documents on the NAS, an answer that cites them."""
+"""`demo`: provision throwaway machines, put documents on their NAS, and ask a question about them."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ def test_without_the_collection_the_commands_name_the_archive_to_install(site: I
     for command in (["plan"], ["nas", "facts"]):
         done = bare.run("tars-provision", *command, check=False)
         assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
-        assert f"ansible-galaxy collection install --force tars-home-{__version__}.tar.gz" in done.stderr
+        assert f"install --force -p ~/.ansible/collections tars-home-{__version__}.tar.gz`" in done.stderr
 
 
 @pytest.mark.parametrize(
