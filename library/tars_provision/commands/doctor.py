@@ -46,5 +46,5 @@ def doctor(inventory: Path, console: Console) -> Diagnosis:
         mark = "[green]ok[/green]  " if result.ok else "[red]fail[/red]"
         text = escape(result.found).replace("\n", "\n     ")
         console.print(f"{mark} {result.name}: {text}", highlight=False, soft_wrap=True)
-        if not result.ok:
+        if not result.ok and result.fix:
             line(console, f"     {result.fix}")

@@ -15,7 +15,7 @@ from tars_provision.ansible import environment, events, reasons
 from tars_provision.ansible.run import run_playbook
 from tars_provision.controller import setup, trust, vault
 from tars_provision.errors import ProvisionError, message
-from tars_provision.project import SPEC
+from tars_provision.project import SPEC, collection
 from tars_provision.spec.load import load
 from tars_provision.spec.model import Site
 
@@ -36,7 +36,7 @@ def site_checks(folder: Path) -> Iterator[CheckResult]:
     """Check the controller, the site's spec and secrets, and whether its machines answer. Nothing is changed."""
     supported = (3, 11) <= sys.version_info[:2] <= (3, 13)
     yield CheckResult("Python", supported, platform.python_version(), "install Python 3.11, 3.12 or 3.13")
-    yield CheckResult("Ansible", True, _ansible())
+    yield _check("Ansible", _ansible)
     try:
         site = load(folder / SPEC)
     except ProvisionError as error:
@@ -49,7 +49,7 @@ def site_checks(folder: Path) -> Iterator[CheckResult]:
     yield _check("desktop", lambda: _login(site, folder), "see `hosts` in the spec")
 
 
-def _check(name: str, probe: Callable[[], str], fix: str) -> CheckResult:
+def _check(name: str, probe: Callable[[], str], fix: str = "") -> CheckResult:
     try:
         return CheckResult(name, True, probe())
     except ProvisionError as error:
@@ -57,6 +57,8 @@ def _check(name: str, probe: Callable[[], str], fix: str) -> CheckResult:
 
 
 def _ansible() -> str:
+    """Return the version of Ansible, once the collection is there in the version that belongs to it."""
+    collection()
     version = f"ansible-core {importlib.metadata.version('ansible-core')}"
     ignored = environment.ignored()
     return f"{version}; ignored from the environment: {', '.join(ignored)}" if ignored else version
@@ -89,12 +91,26 @@ class _Silent:
         """Show nothing."""
 
 
+def _require_for_ansible(folder: Path) -> None:
+    """Raise ProvisionError if Ansible could not start: without the collection, or with a vault that it cannot open."""
+    try:
+        collection()
+        setup.missing_secrets(folder)
+        if not vault.vault_password_file().exists():
+            raise ProvisionError(f"{vault.vault_password_file()} does not exist yet")
+    except ProvisionError as error:
+        raise ProvisionError("not checked, because Ansible cannot start: see the failed checks above") from error
+
+
 def _login(site: Site, folder: Path) -> str:
     """Log in and become root through Ansible, exactly as a run does."""
+    _require_for_ansible(folder)
     result = run_playbook(LOGIN_PLAYBOOK, folder, _Silent(), keep=["stdout"])
     address = site.desktop_host.address
     if result.exit_code == 0 and result.results:
         return f"{site.desktop} answers over ssh, with root's rights ({result.results[0][1]['stdout']})"
     failures = [reasons.explain(step, site) for step in result.failures]
+    if failures and failures != result.failures:  # an explanation is a whole message
+        raise ProvisionError("\n".join(step.text for step in failures))
     actual = "\n".join(step.text for step in failures) or "\n".join(result.output).strip() or result.status
     raise ProvisionError(message(f"{site.desktop} ({address})", found=actual, expected="a login with root's rights"))

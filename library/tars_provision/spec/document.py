@@ -97,7 +97,7 @@ def read(path: Path) -> Document:
         root = yaml.compose(text)
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        actual = " ".join(part for part in (error.context, error.problem) if part)
+        actual = " ".join(part for part in (error.context, error.problem) if part).removeprefix("found ")
         raise _unusable(path, actual, "YAML", line) from error
     except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1

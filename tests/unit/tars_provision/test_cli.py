@@ -125,6 +125,28 @@ def test_the_doctor_lists_failed_checks_with_the_next_step(site: Path) -> None:
     assert done.exit_code == 1 and "fail spec" in done.output and "desktop" not in done.output
 
 
+def test_the_doctor_finds_a_missing_collection_and_starts_no_ansible(
+    site: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    text = (site / "tars.yml").read_text()
+    (site / "tars.yml").write_text(text.replace("10.77.0.", "127.0.0.").replace("5001", "9"))
+    vault.ensure(site)
+    monkeypatch.setattr(project, "COLLECTION_PATHS", (tmp_path / "none",))
+    report = {check["name"]: check for check in json.loads(run("doctor", "--json").stdout)["checks"]}
+    assert f"tars.home: found nothing in {tmp_path / 'none'}" in report["Ansible"]["found"]
+    assert report["desktop"]["found"].startswith("not checked, because Ansible cannot start")
+
+
+def test_the_doctor_reports_a_login_that_fails_in_one_message(site: Path) -> None:
+    text = (site / "tars.yml").read_text().replace("10.77.0.", "127.0.0.").replace("5001", "9")
+    (site / "tars.yml").write_text(text.replace("connect:\n", "connect:\n      port: 1\n", 1))
+    vault.ensure(site)
+    report = {check["name"]: check for check in json.loads(run("doctor", "--json").stdout)["checks"]}
+    actual = report["desktop"]["found"]
+    assert actual.startswith("root@127.0.0.") and ", port 1: found " in actual, actual
+    assert actual.count("; expected") == 1, actual
+
+
 def test_a_question_to_a_site_without_an_authority_is_1(site: Path) -> None:
     done = run("ask", "Who?")
     assert done.exit_code == 1 and "root.pem: found No such file or directory; expected" in done.output
@@ -175,13 +197,19 @@ def test_which_site_is_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert project.inventory_dir(project.default_inventory()) == Path("elsewhere")
 
 
-@pytest.mark.parametrize("limit", ["it's", "xps8950 --tags base", "-x", '"', "$(id)", "a\nb", "xps8951", "all,b"])
+@pytest.mark.parametrize("limit", ["it's", ",", "xps8950 --tags base", "-x", '"', "$(id)", "a\nb", "xps8951", "all,b"])
 def test_a_limit_is_one_argument_and_names_hosts(site: Path, limit: str) -> None:
     vault.ensure(site)
     trust.record(site, "ds1515plus", "ab" * 32)
     done = run("plan", "--limit", limit)
     assert done.exit_code == 2 and "expected one of xps8950, ds1515plus, desktop, nas, all" in done.output
     assert arguments(True, False, limit) == ["--check", f"--limit={limit}"]
+
+
+@pytest.mark.parametrize("command", ["plan", "site", "verify"])
+def test_an_empty_limit_does_not_select_all_machines(site: Path, command: str) -> None:
+    done = run(command, "--limit", "")
+    assert done.exit_code == 2 and "'--limit': found an empty name; expected the name of a machine" in done.output
 
 
 @pytest.mark.parametrize("name", ["mine.yml", "tars.yaml", "secrets.yml"])

@@ -59,9 +59,10 @@ EXPANDING = "a: &a [1, 2, 3, 4, 5, 6, 7, 8, 9]\n" + "".join(
         (b"#" * 1_000_001, "found 1000001 bytes; expected at most 1000000"),
         (EXPANDING.encode(), "found more than 20000 values after aliases are expanded; expected fewer"),
         (b"a: 1\n---\nb: 2\n", "expected YAML"),
+        (b"a: *b\n", ":1: file: found undefined alias 'b'; expected YAML"),
         (b"%YAML 9.9\n---\na", "expected YAML"),
     ],
-    ids=["encoding", "control", "open", "deep", "large", "expanding", "two documents", "version"],
+    ids=["encoding", "control", "open", "deep", "large", "expanding", "two documents", "alias", "version"],
 )
 def test_an_unusable_file_is_one_mistake(tmp_path: Path, content: bytes, report: str) -> None:
     path = tmp_path / "tars.yml"
