@@ -112,6 +112,7 @@ finding:
   sample: {}
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.tars.home.plugins.module_utils.nvidia.apt_sources import Repository
@@ -121,11 +122,10 @@ from ansible_collections.tars.home.plugins.module_utils.nvidia.facts import TOOL
 from ansible_collections.tars.home.plugins.module_utils.resource.module_task import Module, ModuleTask
 
 
-def run(module: Module) -> dict[str, Any]:
-    """Install and load the driver."""
-    params = module.params
+def goal(params: Mapping[str, Any]) -> Goal:
+    """Return the desired driver."""
     repositories = [Repository(item["name"], item["uri"], item["key"]) for item in params["repositories"]]
-    goal = Goal(
+    return Goal(
         params["required"],
         params["branch"],
         params["minimum"],
@@ -133,8 +133,12 @@ def run(module: Module) -> dict[str, Any]:
         repositories,
         params["packages"],
     )
+
+
+def run(module: Module) -> dict[str, Any]:
+    """Install and load the driver."""
     try:
-        return Driver(goal, module.check_mode).ensure()
+        return Driver(goal(module.params), module.check_mode).ensure()
     except CardError as error:
         module.fail_json(msg=str(error), finding=plain(error.finding))
 

@@ -18,6 +18,9 @@ VENDOR = 0x10DE
 DISPLAY = 0x03
 """Base class of display controllers. A card's sound and USB functions have others."""
 
+ABSENT = "1\n"
+"""Output of `absence_script`: grep read every device's vendor and printed none of them."""
+
 
 @dataclass(frozen=True)
 class Card:
@@ -68,6 +71,11 @@ def read(bus: str = BUS) -> list[Card]:
             driver = os.path.basename(os.readlink(link)) if os.path.islink(link) else None
             cards.append(Card(slot, _number(folder, "device"), driver))
     return cards
+
+
+def absence_script(bus: str = BUS) -> str:
+    """Return the shell script that prints ABSENT if every device on the bus has another vendor."""
+    return f"grep -li {VENDOR:x} {bus}/*/vendor; echo $?"
 
 
 def _number(folder: str, name: str) -> int:

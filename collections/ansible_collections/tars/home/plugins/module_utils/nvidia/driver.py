@@ -94,6 +94,15 @@ class Driver:
             return {**self._changes(), "pending": [job.line], "units": [job.unit]}
         return {**self._changes(), **self._outcome()}
 
+    def without_cards(self) -> dict[str, Any]:
+        """Return the module's result for a machine that has no card, without reading it.
+
+        Raises:
+            CardError: a card is required.
+        """
+        self.facts, self.needed = facts.Facts(kernel=""), cards.common((), self.goal.minimum)
+        return {**self._changes(), **self._outcome()}
+
     def _changes(self) -> dict[str, Any]:
         return {"changed": self.changed, "changes": self.steps, "diff": self.diff}
 
