@@ -80,7 +80,11 @@ def render(root: Path, authority: Path, listen: int, health: int, app: str) -> s
     environment = jinja2.Environment(trim_blocks=True, keep_trailing_newline=True)  # noqa: S701  not HTML
     environment.filters["regex_replace"] = lambda value, pattern, text: re.sub(pattern, text, value)
     text = environment.from_string((root / TEMPLATE).read_text()).render(
-        stack_names=[], stack_addresses=["127.0.0.1"], stack_certificate_days=1, __stack_issuer_name="issuer"
+        stack_names=[],
+        stack_addresses=["127.0.0.1"],
+        stack_certificate_days=1,
+        __stack_issuer_name="issuer",
+        __stack_page={"port": 8443},
     )
     for old, new in (
         ("https_port 8443", f"https_port {listen}"),

@@ -86,5 +86,5 @@ def test_a_speed_below_the_minimum_fails(server: Server, tmp_path: Path) -> None
 def test_a_missing_model_is_reported(server: Server, tmp_path: Path) -> None:
     code, output, runs = benchmark(server, tmp_path, model="absent:1b")
     assert code != 0
-    assert "does not hold absent:1b" in output
+    assert "does not have absent:1b" in output
     assert runs == []
