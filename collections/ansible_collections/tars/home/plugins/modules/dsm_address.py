@@ -9,8 +9,8 @@ short_description: Set a static IPv4 address of a Synology NAS (experimental)
 description:
   - Finds the NAS at the desired address or, if nothing answers there, at the present one. Sets the static address,
     waits until the NAS answers there, logs in again, and compares serial number and settings.
-  - B(Experimental.) No public source shows this write carried out by DSM. Its form was recorded from the page of DSM
-    7.2.1; DSM 7.3 refused all other forms; nobody has seen it on DSM 7.1. It was tested with a stand-in of DSM only,
+  - B(Experimental.) No public source shows a successful call. Its form was recorded from the web interface of DSM
+    7.2.1; DSM 7.3 refused all other forms; it was never observed on DSM 7.1. It was tested with a stand-in of DSM only,
     never on a NAS. If DSM refuses the call, the module reports that and nothing is changed.
   - By hand it is Control Panel > Network > Network Interface > Edit > IPv4 > Use manual configuration. After that the
     module changes nothing.

@@ -83,7 +83,9 @@ changes:
   sample:
     - set server_name 'nas', resolvers '192.168.1.10'
 settings:
-  description: The settings afterwards. An empty list of resolvers means DHCP's, of time servers a clock set by hand.
+  description: >-
+    The settings afterwards. An empty list of resolvers means those of DHCP; an empty list of time servers, a clock that
+    is set by hand.
   returned: success
   type: dict
   sample:

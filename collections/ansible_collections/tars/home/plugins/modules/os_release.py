@@ -8,8 +8,8 @@ DOCUMENTATION = r"""
 module: os_release
 short_description: Read the distribution of a machine
 description:
-  - Reads C(/etc/os-release) into facts of the names that M(ansible.builtin.setup) uses, in a twentieth of its time.
-    Needs no Python on the machine.
+  - Reads C(/etc/os-release) into facts of the names that M(ansible.builtin.setup) uses, but takes a twentieth of its
+    time. Needs no Python on the machine.
 version_added: 0.1.0
 author:
   - The T.A.R.S. authors (!UNKNOWN)
