@@ -39,6 +39,11 @@ class Endpoint:
         """The page's address."""
         return f"https://{self.name}/"
 
+    @property
+    def inventory(self) -> Path:
+        """The site's folder."""
+        return self.authority.parents[1]
+
 
 def endpoint(site: Site, inventory_dir: Path) -> Endpoint:
     """Return the endpoint of a site's application."""
@@ -51,7 +56,7 @@ def client(to: Endpoint) -> httpx.Client:
     try:
         context = ssl.create_default_context(cafile=str(to.authority))
     except (OSError, ssl.SSLError) as error:
-        raise AskError(trust.no_authority(to.authority.parents[1], error)) from error
+        raise AskError(trust.no_authority(to.inventory, error)) from error
     # The environment's proxies are for the Internet; the desktop is in the home network.
     return httpx.Client(
         base_url=f"https://{to.address}:{to.port}",
@@ -146,7 +151,7 @@ def unreachable(to: Endpoint, error: Exception) -> AskError:
             f"{to.url} at {to.address}:{to.port}",
             found=f"{type(error).__name__}: {error}",
             expected="an answer",
-            next_step=f"{next_step.command('verify')} shows which part of the desktop does not work",
+            next_step=f"{next_step.command('verify', '-i', to.inventory)} shows which part does not work",
         )
     )
 

@@ -67,6 +67,6 @@ def wait_until_indexed(endpoint: client.Endpoint, documents: set[str], report: C
         failed = [f"{name}: {entries[name].get('error')}" for name, state in states.items() if state == "failed"]
         if failed or time.monotonic() - started > INDEX_TIMEOUT_S:
             actual = "; ".join(failed) or f"after {INDEX_TIMEOUT_S} s: {line}"
-            step = f"{next_step.command('verify')} checks every part"
+            step = f"{next_step.command('verify', '-i', endpoint.inventory)} checks every part"
             raise DemoError(message(endpoint.url, found=actual, expected="every document indexed", next_step=step))
         time.sleep(1)

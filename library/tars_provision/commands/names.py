@@ -23,6 +23,7 @@ class NameLookup:
     router: list[str]
     name: str
     resolved: bool
+    inventory: Path
     written: Path | None = None
 
     exit_code = 0
@@ -40,7 +41,8 @@ class NameLookup:
         if self.resolved:
             line(console, f"This computer resolves {self.name}.")
         else:
-            step = f"configure the router, or only this computer with {next_step.command('names', 'use')}"
+            use = next_step.command("names", "use", "-i", self.inventory)
+            step = f"configure the router, or only this computer with {use}"
             line(console, f"This computer does not resolve {self.name}: {step}")
 
 
@@ -50,4 +52,5 @@ def names(inventory: Path, console: Console, *, use: bool = False) -> NameLookup
     written = router.DROP_IN if use and router.use_desktop(site) else None
     name = site.names_of(site.desktop)[0]
     with waiting(console, f"waiting for an answer about {name}"):
-        return NameLookup(router.advice(site, router.hardware(site)), name, router.resolves(site), written)
+        settings = router.advice(site, router.hardware(site))
+        return NameLookup(settings, name, router.resolves(site), inventory, written)

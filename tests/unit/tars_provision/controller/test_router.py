@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from tars_provision import next_step
+from tars_provision.assistant import client
 from tars_provision.cli import main
 from tars_provision.controller import router
 from tars_provision.errors import ProvisionError
@@ -49,5 +51,15 @@ def test_an_identical_drop_in_is_left_alone(site: Site, tmp_path: Path, monkeypa
 
 
 def test_the_command_prints_the_settings(root: Path) -> None:
-    done = CliRunner().invoke(main, ["names", "show", "-i", str(root / "inventories/lab"), "--json"])
+    arguments = ["names", "show", "-i", str(root / "inventories/lab")]
+    done = CliRunner().invoke(main, [*arguments, "--json"])
     assert done.exit_code == 0 and json.loads(done.output)["name"] == "tars.home.arpa", done.output
+
+
+def test_the_next_step_names_the_site(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(router, "resolves", lambda site: False)
+    folder = root / "inventories/lab"
+    done = CliRunner().invoke(main, ["names", "show", "-i", str(folder)])
+    assert next_step.command("names", "use", "-i", folder) in done.output
+    error = client.unreachable(client.endpoint(load(folder / "tars.yml"), folder), OSError("refused"))
+    assert next_step.command("verify", "-i", folder) in str(error)
