@@ -32,6 +32,10 @@ class CheckResult:
     fix: str = ""
 
 
+class _CompleteError(ProvisionError):
+    """A failed check whose text contains the next step."""
+
+
 def site_checks(folder: Path) -> Iterator[CheckResult]:
     """Check the controller, the site's spec and secrets, and whether its machines answer. Nothing is changed."""
     supported = (3, 11) <= sys.version_info[:2] <= (3, 13)
@@ -52,6 +56,8 @@ def site_checks(folder: Path) -> Iterator[CheckResult]:
 def _check(name: str, probe: Callable[[], str], fix: str = "") -> CheckResult:
     try:
         return CheckResult(name, True, probe())
+    except (_CompleteError, vault.VaultError) as error:
+        return CheckResult(name, False, str(error))
     except ProvisionError as error:
         return CheckResult(name, False, str(error), fix)
 
@@ -99,7 +105,7 @@ def _require_for_ansible(folder: Path) -> None:
         if not vault.vault_password_file().exists():
             raise ProvisionError(f"{vault.vault_password_file()} does not exist yet")
     except ProvisionError as error:
-        raise ProvisionError("not checked, because Ansible cannot start: see the failed checks above") from error
+        raise _CompleteError("not checked, because Ansible cannot start: see the failed checks above") from error
 
 
 def _login(site: Site, folder: Path) -> str:
@@ -111,6 +117,6 @@ def _login(site: Site, folder: Path) -> str:
         return f"{site.desktop} answers over ssh, with root's rights ({result.results[0][1]['stdout']})"
     failures = [reasons.explain(step, site) for step in result.failures]
     if failures and failures != result.failures:  # an explanation is a whole message
-        raise ProvisionError("\n".join(step.text for step in failures))
+        raise _CompleteError("\n".join(step.text for step in failures))
     actual = "\n".join(step.text for step in failures) or "\n".join(result.output).strip() or result.status
     raise ProvisionError(message(f"{site.desktop} ({address})", found=actual, expected="a login with root's rights"))

@@ -135,6 +135,10 @@ def test_the_doctor_finds_a_missing_collection_and_starts_no_ansible(
     report = {check["name"]: check for check in json.loads(run("doctor", "--json").stdout)["checks"]}
     assert f"tars.home: found nothing in {tmp_path / 'none'}" in report["Ansible"]["found"]
     assert report["desktop"]["found"].startswith("not checked, because Ansible cannot start")
+    assert report["vault"]["ok"]
+    vault.vault_password_file().unlink()
+    report = {check["name"]: check for check in json.loads(run("doctor", "--json").stdout)["checks"]}
+    assert "Copy the file" in report["vault"]["found"] and not report["vault"]["fix"], "init cannot create it"
 
 
 def test_the_doctor_reports_a_login_that_fails_in_one_message(site: Path) -> None:
