@@ -10,10 +10,9 @@ compared between computers. The requests that the second run sends to the NAS ar
 requests for each resource that the spec describes there (``resources.py``). Login and logout are among the requests;
 a compound request counts once, as on the wire.
 
-``--against`` compares the second run with that of another commit, in one lab. The checkouts take turns: each first runs
-its own site.yml, which changes what the other left differently; the run after it is timed and may change nothing. The
-other checkout uses this one's secrets, certificates and recorded digests. The ratio is this checkout's median divided
-by the other's.
+``--against`` compares the second run with that of another commit, in one lab. The other checkout sets up the lab and is
+timed first, then this one, which migrates the data. Both use the same secrets, certificates and recorded digests. The
+ratio is this checkout's median divided by the other's.
 """
 
 import argparse
@@ -79,35 +78,45 @@ def memory_mib() -> dict[str, float]:
     return {name: round(float(amount) * unit[suffix], 1) for name, amount, suffix in usage}
 
 
+def copy_state(source: Path, target: Path) -> None:
+    """Copy a checkout's state of the lab to another checkout."""
+    inventory = Path(INVENTORY).parent
+    for name in SITE_STATE:
+        if (source / inventory / name).exists():
+            shutil.copytree(source / inventory / name, target / inventory / name, dirs_exist_ok=True)
+
+
 def checkout_of(commit: str, folder: Path) -> Path:
     """Write the files of a commit into a folder and give it this checkout's state of the lab; return the folder."""
     archive = subprocess.run(["git", "archive", commit], cwd=ROOT, check=True, capture_output=True).stdout
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         tar.extractall(folder, filter="data")
-    inventory = Path(INVENTORY).parent
-    for name in SITE_STATE:
-        if (ROOT / inventory / name).exists():
-            shutil.copytree(ROOT / inventory / name, folder / inventory / name, dirs_exist_ok=True)
+    copy_state(ROOT, folder)
     return folder
 
 
+def second_runs(checkout: Path, runs: int) -> list[float]:
+    """Bring the lab to the state of a checkout; return the seconds of its runs after that, which change nothing."""
+    site(checkout=checkout)
+    return [unchanged(site(checkout=checkout)) for _ in range(runs)]
+
+
 def compare(commit: str, runs: int) -> dict[str, object]:
-    """Time the second run of this checkout and of a commit in turns; return the seconds of both and their ratio."""
-    site()
-    seconds: dict[Path, list[float]] = {}
+    """Time the second runs of a commit, then those of this checkout in the same lab; return the seconds and the ratio.
+
+    The commit comes first: its application cannot use a database that a later one has migrated.
+    """
     with tempfile.TemporaryDirectory(prefix="tars-bench-") as folder:
         other = checkout_of(commit, Path(folder))
-        for _ in range(runs):
-            for checkout in (ROOT, other):
-                site(checkout=checkout)
-                seconds.setdefault(checkout, []).append(unchanged(site(checkout=checkout)))
-        return {
-            "against": commit,
-            "site_second_s": seconds[ROOT],
-            "against_second_s": seconds[other],
-            "ratios": [round(ours / theirs, 2) for ours, theirs in zip(seconds[ROOT], seconds[other], strict=True)],
-            "ratio": median_ratio(seconds[ROOT], seconds[other]),
-        }
+        theirs = second_runs(other, runs)
+        copy_state(other, ROOT)
+    ours = second_runs(ROOT, runs)
+    return {
+        "against": commit,
+        "site_second_s": ours,
+        "against_second_s": theirs,
+        "ratio": median_ratio(ours, theirs),
+    }
 
 
 def measure() -> dict[str, object]:
