@@ -58,6 +58,17 @@ def root() -> Path:
     return ROOT
 
 
+@pytest.fixture
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a home folder with a vault password: beside the vault of a lab in the checkout, none would be created."""
+    home = tmp_path / "home"
+    monkeypatch.setenv("HOME", str(home))
+    password = home / ".config/tars/vault-password"
+    password.parent.mkdir(parents=True)
+    password.write_text("x\n")
+    return home
+
+
 def tars(*arguments: str, check: bool = True, timeout: float = 1500) -> subprocess.CompletedProcess[str]:
     """Run ``tars-provision`` the way ``./tars`` does."""
     command = [str(BIN / "tars-provision"), *arguments]

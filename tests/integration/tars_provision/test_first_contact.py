@@ -23,9 +23,8 @@ ROOT = authority.Desired("root", authority.scope(["home.arpa"], ["127.0.0.0/24"]
 
 
 @pytest.fixture
-def site(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def site(tmp_path: Path, root: Path, own_home: Path) -> Path:
     """Return a site with its secrets and an authority, whose NAS is at 127.0.0.20."""
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
     folder = tmp_path / "site"
     folder.mkdir()
     spec = (root / "inventories/lab/tars.yml").read_text().replace("10.77.0.", "127.0.0.")

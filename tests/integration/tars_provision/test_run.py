@@ -35,9 +35,8 @@ PLAYBOOK = """
 
 
 @pytest.fixture
-def project(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(tmp_path: Path, root: Path, own_home: Path) -> Path:
     """Return a copy of the project with a playbook of its own, and a prepared site in it."""
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
     copy = tmp_path / "project"
     for part in ("library", "collections"):
         copy.mkdir(exist_ok=True)

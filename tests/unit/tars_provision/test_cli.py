@@ -19,13 +19,9 @@ SPECS = Path(__file__).parent / "spec/specs"
 
 
 @pytest.fixture
-def site(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def site(tmp_path: Path, root: Path, own_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give each test a site and a home of its own."""
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("TARS_INVENTORY", str(tmp_path))
-    # With a vault in the checkout, from a lab, no other password would be created.
-    (tmp_path / "home/.config/tars").mkdir(parents=True)
-    (tmp_path / "home/.config/tars/vault-password").write_text("x\n")
     shutil.copy(root / "inventories/lab/tars.yml", tmp_path)
     return tmp_path
 
