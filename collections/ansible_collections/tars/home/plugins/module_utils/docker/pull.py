@@ -25,8 +25,8 @@ class Images:
     @property
     def command(self) -> list[str]:
         """Return the command that reads the free space and the images."""
-        # Its errors are absent images, or an absent Docker.
         script = f"{shlex.join(disk_space.query(self.folders))}; printf '\\036'; {shlex.join(query(self.goal.names))}"
+        # An absent image or Docker is an error of inspect, and the answer: what it does not list has to be pulled.
         return ["sh", "-c", f"{script} 2>/dev/null || true"]
 
     def parse(self, status: int, output: str) -> State:
