@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Real servers for tests, each started on loopback with data of its own and ended by its process id."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+import redis
+
+START_S = 90
+REDIS_PASSWORD = "test-secret"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(condition: Callable[[], Any], what: str, seconds: float = START_S) -> Any:
+    """The first true value of `condition`; fails with its last error."""
+    deadline = time.monotonic() + seconds
+    last: Exception | None = None
+    while time.monotonic() < deadline:
+        try:
+            if value := condition():
+                return value
+        except (OSError, httpx.HTTPError, psycopg.Error, redis.RedisError, AssertionError) as error:
+            last = error
+        time.sleep(0.2)
+    pytest.fail(f"waited {seconds} s for {what}; last: {last!r}")
+
+
+@dataclass
+class Server:
+    """A process and how to start it, so that a test can take it away and bring it back."""
+
+    command: list[str]
+    log: Path
+    ready: Callable[[], Any]
+    environment: dict[str, str] = field(default_factory=dict)
+    stop_signal: int = signal.SIGTERM
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self, wait: bool = True) -> None:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command, stdout=log, stderr=log, env=os.environ | self.environment, start_new_session=True
+            )
+        if wait:
+            wait_for(self._is_ready, f"{self.command[0]} (log: {self.log})")
+
+    def _is_ready(self) -> Any:
+        assert self.process
+        if self.process.poll() is not None:
+            pytest.fail(f"{self.command} ended with {self.process.returncode}:\n{self.log.read_text()[-3000:]}")
+        return self.ready()
+
+    def stop(self, kill: bool = False) -> None:
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL if kill else self.stop_signal)
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self.process = None
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        self.stop()
+        try:
+            yield
+        finally:
+            self.start()
+
+
+def accepts(database: str) -> bool:
+    """Whether PostgreSQL accepts a connection; raises psycopg.OperationalError otherwise."""
+    psycopg.connect(database).close()
+    return True
+
+
+def get_ok(url: str) -> bool:
+    return httpx.get(url, timeout=2, trust_env=False).is_success
+
+
+def as_other(user: str, command: list[str]) -> list[str]:
+    """Return a command that runs under another account than root: PostgreSQL refuses to run as root."""
+    return (
+        ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", *command] if os.getuid() == 0 else command
+    )
+
+
+def start_postgres(folder: Path) -> Server:
+    """Start a PostgreSQL server of the newest version installed. Its data and log are in the folder."""
+    binaries = max(Path("/usr/lib/postgresql").glob("*/bin"), default=None, key=lambda path: float(path.parent.name))
+    assert binaries, "PostgreSQL's server is missing: apt-get install postgresql"
+    data, port = folder / "postgres", free_port()
+    data.mkdir()
+    if os.getuid() == 0:
+        shutil.chown(data, "postgres", "postgres")
+    subprocess.run(
+        as_other("postgres", [f"{binaries}/initdb", "-D", str(data), "-U", "tars", "-A", "trust", "-E", "UTF8", "-N"]),
+        check=True,
+        capture_output=True,
+        env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"},
+    )
+    options = ["-p", str(port), "-h", "127.0.0.1", "-k", str(data), "-c", "fsync=off"]
+    server = Server(
+        as_other("postgres", [f"{binaries}/postgres", "-D", str(data), *options]),
+        folder / "postgres.log",
+        lambda: accepts(f"host=127.0.0.1 port={port} user=tars dbname=postgres"),
+    )
+    server.environment["PGPORT"] = str(port)
+    server.stop_signal = signal.SIGINT  # as its container is stopped: it does not wait for its clients to go
+    server.start()
+    return server
+
+
+def start_redis(folder: Path) -> Server:
+    """Start a Redis server that keeps nothing on disk."""
+    assert shutil.which("redis-server"), "Redis is missing: apt-get install redis-server"
+    port, secret = free_port(), folder / "redis.conf"
+    secret.write_text(f"requirepass {REDIS_PASSWORD}\n")
+    command = ["redis-server", str(secret), "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
+    server = Server(
+        [*command, "--dir", str(folder)],
+        folder / "redis.log",
+        lambda: redis.Redis(port=port, password=REDIS_PASSWORD).ping(),
+        {"REDIS_PORT": str(port)},
+    )
+    server.start()
+    return server
+
+
+def start_chroma(folder: Path) -> Server:
+    """A Chroma server whose data and log are in the folder."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    program = Path(sys.executable).with_name("chroma")
+    server = Server(
+        [str(program), "run", "--path", str(folder / "chroma"), "--host", "127.0.0.1", "--port", str(port)],
+        folder / "chroma.log",
+        lambda: get_ok(f"{url}/api/v2/heartbeat"),
+        {"CHROMA_URL": url},
+    )
+    server.start()
+    return server
