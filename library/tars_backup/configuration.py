@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The program's configuration, which the role `backup` writes to /opt/tars/backup.json."""
+
+from __future__ import annotations
+
+import json
+import zoneinfo
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .errors import BackupError
+
+SCHEMA = 1
+DEFAULT_PATH = Path("/opt/tars/backup.json")
+
+RULES = ("last", "hourly", "daily", "weekly", "monthly", "yearly")
+"""The names of the retention rules."""
+
+MINIMUM_GOOD = 3
+"""Good backups that always stay."""
+
+
+@dataclass(frozen=True)
+class Mount:
+    """The mount that the repository must be on."""
+
+    path: Path
+    types: tuple[str, ...]
+    source: str
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Places, key and rules of the backups; folders and files are absolute."""
+
+    contract: Path
+    restic: Path
+    key_file: Path
+    repository: Path
+    repository_id: str | None
+    mount: Mount
+    staging: Path
+    state: Path
+    site: Path
+    work: Path
+    host: str
+    zone: str
+    retention: Mapping[str, int]
+    configuration: tuple[Path, ...]
+    models: str
+    free_mib: int
+
+    @property
+    def good(self) -> Path:
+        """Return the folder of the marks of good backups, beside the repository."""
+        return self.repository.parent / "good"
+
+    @property
+    def cache(self) -> Path:
+        """Return the folder of restic's cache."""
+        return self.state.parent / "cache"
+
+
+class _Reader:
+    """Take typed values out of a JSON object, and collect what is wrong with them."""
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        self.document = dict(document)
+        self.problems: list[str] = []
+
+    def problem(self, key: str, value: object, expected: str) -> None:
+        self.problems.append(f"{key}: found {json.dumps(value, default=str)}; expected {expected}")
+
+    def take(self, key: str, kind: type | tuple[type, ...], expected: str, default: Any) -> Any:
+        if key not in self.document:
+            self.problems.append(f"{key}: not present; expected {expected}")
+            return default
+        value = self.document.pop(key)
+        if isinstance(value, kind) and not (isinstance(value, bool) and kind is int):
+            return value
+        self.problem(key, value, expected)
+        return default
+
+    def path(self, key: str) -> Path:
+        value = self.take(key, str, "an absolute path", "/")
+        if not value.startswith("/"):
+            self.problem(key, value, "an absolute path")
+        return Path(value)
+
+
+def load(path: Path = DEFAULT_PATH) -> Configuration:
+    """Return the configuration of a file.
+
+    Raises:
+        BackupError: the file cannot be read or is not valid; the message names everything that is wrong.
+    """
+    next_step = "Run the site playbook, whose role `backup` writes this file"
+    try:
+        document = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise BackupError(path, found=error, expected="a readable JSON file", next_step=next_step) from error
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+        schema = document.get("schema") if isinstance(document, dict) else document
+        raise BackupError(path, found=f"schema {schema!r}", expected=f"schema {SCHEMA}", next_step=next_step)
+    reader = _Reader({key: value for key, value in document.items() if key != "schema"})
+    configuration = Configuration(
+        contract=reader.path("contract"),
+        restic=reader.path("restic"),
+        key_file=reader.path("key_file"),
+        repository=reader.path("repository"),
+        repository_id=reader.take("repository_id", (str, type(None)), "the id of a repository or null", None),
+        mount=_mount(reader),
+        staging=reader.path("staging"),
+        state=reader.path("state"),
+        site=reader.path("site"),
+        work=reader.path("work"),
+        host=reader.take("host", str, "a name", ""),
+        zone=_zone(reader),
+        retention=_retention(reader),
+        configuration=tuple(Path(str(entry)) for entry in reader.take("configuration", list, "a list of paths", [])),
+        models=_choice(reader, "models", ("digests", "bytes")),
+        free_mib=reader.take("free_mib", int, "a number of MiB", 0),
+    )
+    reader.problems += [f"{key}: unknown key" for key in reader.document]
+    if reader.problems:
+        raise BackupError(path, found="; ".join(reader.problems), expected="valid values", next_step=next_step)
+    return configuration
+
+
+def _mount(reader: _Reader) -> Mount:
+    outer = reader.take("mount", dict, "an object with path, types and source", {})
+    inner = _Reader(outer)
+    mount = Mount(
+        path=inner.path("path"),
+        types=tuple(str(entry) for entry in inner.take("types", list, "a list of file system types", [])),
+        source=inner.take("source", str, "the device, as findmnt shows it", ""),
+    )
+    reader.problems += [f"mount.{problem}" for problem in inner.problems]
+    return mount
+
+
+def _zone(reader: _Reader) -> str:
+    name: str = reader.take("zone", str, "a time zone such as Europe/Amsterdam", "UTC")
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        reader.problem("zone", name, "a time zone of this computer, such as Europe/Amsterdam")
+    return name
+
+
+def _retention(reader: _Reader) -> dict[str, int]:
+    rules: dict[str, int] = {}
+    for name, count in reader.take("retention", dict, "an object of rules and numbers", {}).items():
+        if name not in RULES:
+            reader.problem("retention", name, f"the rules {', '.join(RULES)}")
+        elif type(count) is not int or count < 0:
+            reader.problem(f"retention.{name}", count, "a number of backups, at least 0")
+        else:
+            rules[name] = count
+    if rules.get("last", 0) < MINIMUM_GOOD:
+        reader.problem("retention.last", rules.get("last", 0), f"at least {MINIMUM_GOOD}")
+    return rules
+
+
+def _choice(reader: _Reader, key: str, values: tuple[str, ...]) -> str:
+    value: str = reader.take(key, str, " or ".join(values), values[0])
+    if value not in values:
+        reader.problem(key, value, " or ".join(values))
+    return value

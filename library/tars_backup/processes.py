@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run programs and functions with a time limit, in a known environment.
+
+A process that waits for a network file system can ignore SIGKILL until the server answers. The limit still holds: such
+a process is abandoned, so that this program ends and reports it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any, NamedTuple, TypeVar
+
+from .errors import BackupError, DestinationError
+
+Result = TypeVar("Result")
+
+PROGRAMS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""The folders of the system's programs."""
+
+_KILL_S = 5.0
+"""Seconds for a killed process to end before it is abandoned."""
+
+
+class Finished(NamedTuple):
+    """What a program returned: exit status (negative: the signal that ended it), standard output and error output."""
+
+    status: int
+    output: bytes
+    errors: str
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment of every program: nothing is inherited, so a timer and a shell give the same run."""
+    return {"PATH": PROGRAMS, "HOME": "/root", "TZ": "UTC", "LC_ALL": "C.UTF-8", **(extra or {})}
+
+
+@contextlib.contextmanager
+def started(
+    command: Sequence[str | Path],
+    *,
+    stdin: int | IO[bytes] = subprocess.DEVNULL,
+    stdout: int | IO[bytes] = subprocess.PIPE,
+    stderr: int | IO[bytes] = subprocess.PIPE,
+    extra: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a program in a process group of its own; when the block is left, end whatever of the group still runs.
+
+    Raises:
+        BackupError: the program cannot be started.
+    """
+    words = [str(word) for word in command]
+    try:
+        process = subprocess.Popen(
+            words, stdin=stdin, stdout=stdout, stderr=stderr, env=environment(extra), cwd=folder, start_new_session=True
+        )
+    except OSError as error:
+        raise BackupError(words[0], found=error.strerror, expected="a program that can be started") from error
+    try:
+        yield process
+    finally:
+        kill(process)
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream:
+                with contextlib.suppress(BrokenPipeError):  # the input that it did not read any more
+                    stream.close()
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """End a program's process group, and wait a few seconds for the program; abandon it if it does not end."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(_KILL_S)
+
+
+def attempt(
+    command: Sequence[str | Path],
+    *,
+    deadline_s: float,
+    stdin: bytes = b"",
+    extra: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> Finished:
+    """Run a program to its end with `stdin` as its input, and return what it returned, whatever its exit status.
+
+    Raises:
+        BackupError: it cannot be started, or has not ended after `deadline_s` seconds.
+    """
+    with started(command, stdin=subprocess.PIPE, extra=extra, folder=folder) as process:
+        try:
+            output, errors = process.communicate(stdin, timeout=deadline_s)
+        except subprocess.TimeoutExpired as error:
+            raise BackupError(
+                command[0], found=f"no end after {deadline_s:.0f} s", expected="an end before the time limit"
+            ) from error
+    return Finished(process.returncode, output, errors.decode(errors="replace"))
+
+
+def run(
+    command: Sequence[str | Path],
+    *,
+    deadline_s: float,
+    stdin: bytes = b"",
+    extra: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> bytes:
+    """Run a program to its end with `stdin` as its input, and return its standard output.
+
+    Raises:
+        BackupError: it cannot be started, has not ended after `deadline_s` seconds, or its exit status is not 0.
+    """
+    done = attempt(command, deadline_s=deadline_s, stdin=stdin, extra=extra, folder=folder)
+    if done.status:
+        detail = done.errors.strip() or done.output.decode(errors="replace").strip()
+        raise BackupError(command[0], found=f"exit status {done.status}: {detail[-2000:]}", expected="exit status 0")
+    return done.output
+
+
+def isolated(function: Callable[[], Result], *, subject: object, deadline_s: float) -> Result:
+    """Return the result of a function that runs in a child process, which is abandoned at the time limit.
+
+    For calls on the destination's files, which can block inside the kernel. The result and errors must be picklable.
+
+    Raises:
+        DestinationError: no result after `deadline_s` seconds.
+        Exception: the error that the function raised.
+    """
+    read_end, write_end = os.pipe()
+    child = os.fork()
+    if child == 0:
+        _answer(function, write_end)
+    os.close(write_end)
+    data = bytearray()
+    end = time.monotonic() + deadline_s
+    try:
+        while True:
+            ready, _, _ = select.select([read_end], [], [], max(0.0, end - time.monotonic()))
+            if not ready:
+                raise DestinationError(
+                    subject,
+                    found=f"no answer within {deadline_s:.0f} s",
+                    expected="an answer of its file system",
+                    next_step="Check that the NAS is on and that its share is mounted",
+                )
+            block = os.read(read_end, 1 << 16)
+            if not block:
+                break
+            data += block
+    finally:
+        os.close(read_end)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+        _reap(child)
+    if not data:
+        raise BackupError(subject, found="the child process ended without a result", expected="a result")
+    good, value = pickle.loads(data)  # noqa: S301  the bytes come from our own child process
+    if good:
+        result: Result = value
+        return result
+    raise value
+
+
+def _answer(function: Callable[[], Any], write_end: int) -> None:
+    """Run the function in the child, send its result or its error through the pipe, and end the process."""
+    try:
+        # An abandoned process must keep neither the program's lock nor its output open.
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for descriptor in range(3):
+            os.dup2(nothing, descriptor)
+        os.closerange(3, write_end)
+        os.closerange(write_end + 1, 4096)
+        try:
+            answer = pickle.dumps((True, function()))
+        except Exception as error:  # noqa: BLE001  the parent raises it
+            answer = pickle.dumps((False, error))
+        with os.fdopen(write_end, "wb") as stream:
+            stream.write(answer)
+    finally:
+        os._exit(0)
+
+
+def _reap(child: int) -> None:
+    """Wait a few seconds for a killed child; a child that the kernel does not let go is abandoned."""
+    end = time.monotonic() + _KILL_S
+    while os.waitpid(child, os.WNOHANG) == (0, 0) and time.monotonic() < end:
+        time.sleep(0.005)

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Programs and functions end by their time limit, with a known environment."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tars_backup import processes
+from tars_backup.errors import BackupError, DestinationError, LockedError
+
+
+def test_environment_is_not_inherited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RESTIC_REPOSITORY", "/elsewhere")
+    text = processes.run(["env"], deadline_s=5, extra={"RESTIC_PROGRESS_FPS": "0.1"}).decode()
+    variables = dict(line.split("=", 1) for line in text.splitlines())
+    assert variables == {**processes.environment(), "RESTIC_PROGRESS_FPS": "0.1"}
+    assert "RESTIC_REPOSITORY" not in variables
+
+
+def test_failure_quotes_the_error_output() -> None:
+    with pytest.raises(BackupError, match="exit status 3: no such thing"):
+        processes.run(["sh", "-c", "echo no such thing >&2; exit 3"], deadline_s=5)
+    with pytest.raises(BackupError, match="exit status 4: on standard output"):
+        processes.run(["sh", "-c", "echo on standard output; exit 4"], deadline_s=5)
+
+
+def test_absent_program() -> None:
+    with pytest.raises(BackupError, match="/no/such/program: found No such file or directory"):
+        processes.run(["/no/such/program"], deadline_s=5)
+
+
+def test_time_limit_ends_the_whole_process_group(tmp_path: Path) -> None:
+    file = tmp_path / "pid"
+    start = time.monotonic()
+    with pytest.raises(BackupError, match="no end after 1 s"):
+        processes.run(["sh", "-c", f"sleep 60 & echo $! >{file}; wait"], deadline_s=1)
+    assert time.monotonic() - start < 10
+    grandchild = int(file.read_text())
+    state = Path(f"/proc/{grandchild}/stat")
+    assert not state.exists() or state.read_text().split()[2] == "Z"
+
+
+def test_input_that_is_not_read() -> None:
+    with processes.started(["true"], stdin=subprocess.PIPE) as process:
+        assert process.stdin
+        process.wait(5)
+        process.stdin.write(b"x")
+    assert process.returncode == 0
+
+
+def test_isolated_returns_and_raises() -> None:
+    assert processes.isolated(lambda: [os.getppid()], subject="x", deadline_s=5) == [os.getpid()]
+
+    def fail() -> None:
+        raise LockedError("lock", found="a", expected="b", next_step="Wait.")
+
+    with pytest.raises(LockedError, match=r"lock: found a; expected b\. Wait\."):
+        processes.isolated(fail, subject="x", deadline_s=5)
+
+
+def test_isolated_ends_by_its_limit_and_keeps_no_files_open(tmp_path: Path) -> None:
+    start = time.monotonic()
+    with pytest.raises(DestinationError, match="share: found no answer within 1 s"):
+        processes.isolated(lambda: time.sleep(60), subject="share", deadline_s=1)
+    assert time.monotonic() - start < 5
+    with (tmp_path / "file").open("w") as file:
+        number = file.fileno()
+        names = processes.isolated(lambda: sorted(os.listdir("/proc/self/fd")), subject="x", deadline_s=5)
+        assert str(number) not in names
+        assert len(names) == 5, "three standard streams, the pipe, the folder itself"
+
+
+def test_isolated_child_that_ends_without_a_result() -> None:
+    with pytest.raises(BackupError, match="ended without a result"):
+        processes.isolated(lambda: os._exit(1), subject="x", deadline_s=5)
