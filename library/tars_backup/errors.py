@@ -22,8 +22,8 @@ class BackupError(Exception):
         return _rebuilt, (type(self), self.subject, self.found, self.expected, self.next_step)
 
 
-def _rebuilt(kind: type[BackupError], subject: str, found: str, expected: str, next_step: str) -> BackupError:
-    return kind(subject, found=found, expected=expected, next_step=next_step)
+def _rebuilt(kind: type[BackupError], subject: str, finding: str, expected: str, next_step: str) -> BackupError:
+    return kind(subject, found=finding, expected=expected, next_step=next_step)
 
 
 class UsageError(BackupError):
