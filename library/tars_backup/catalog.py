@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which backups there are: the snapshots of the repository, joined with the marks of good backups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from . import instants, manifest, marks
+from .configuration import Configuration
+from .errors import BackupError, BackupNotFoundError, DestinationError
+from .manifest import Manifest, Mark
+from .restic import Restic, Snapshot
+from .state import State
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """The backups by id: good ones, and everything else that needs a name."""
+
+    good: Mapping[str, Mark]
+    snapshots: Mapping[str, Snapshot]
+    unfinished: tuple[str, ...]
+    """Ids of snapshots without a mark: a run was ended before it had proven them, or someone else made them."""
+    foreign: tuple[Snapshot, ...]
+    missing: Mapping[str, Mark]
+    """Backups that were good and whose snapshots are gone, though this program did not remove them."""
+    problems: tuple[str, ...]
+    newest: Manifest | None
+
+    def resolve(self, name: str) -> Mark:
+        """Return the good backup of an id, the start of an id, `latest`, or an instant (the newest not later than it).
+
+        Raises:
+            BackupNotFoundError: there is none.
+        """
+        order = sorted(self.good.values(), key=lambda mark: (mark.made_at, mark.id))
+        if name == "latest":
+            candidates = order
+        elif name in self.good:
+            candidates = [self.good[name]]
+        else:
+            instant = _instant(name)
+            if instant:
+                candidates = [mark for mark in order if mark.made_at <= instant]
+            else:
+                candidates = [mark for mark in order if mark.id.startswith(name)]
+                candidates = candidates if len(candidates) == 1 else []
+        if candidates:
+            return candidates[-1]
+        raise BackupNotFoundError(
+            name,
+            found="no good backup of this id or time",
+            expected="latest, an id of tars-backup list, or a time such as 2026-11-29T10:00:00Z",
+            next_step="Run tars-backup list",
+        )
+
+
+def _instant(text: str) -> datetime | None:
+    try:
+        instant = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return instant if instant.tzinfo else instant.replace(tzinfo=instants.UTC)
+
+
+def read(configuration: Configuration, restic: Restic) -> Catalog:
+    """Return the backups of the repository; needs neither locks nor write access."""
+    state = State(configuration.state)
+    snapshots: dict[str, Snapshot] = {}
+    foreign: list[Snapshot] = []
+    for snapshot in restic.snapshots():
+        if snapshot.backup and snapshot.backup not in snapshots:
+            snapshots[snapshot.backup] = snapshot
+        else:
+            foreign.append(snapshot)
+    known, damaged = marks.read(configuration.good)
+    problems = [f"good/{name}: not a valid mark" for name in damaged]
+    remembered = state.read("last_good")
+    if remembered:
+        mark = manifest.mark_of(remembered)
+        known.setdefault(mark.id, mark)
+    newest, more = _newest(known, snapshots, restic)
+    problems += more
+    for mark in newest.living if newest else ():
+        known.setdefault(mark.id, mark)
+    pruned = set(state.read("pruned").get("ids", ()))
+    return Catalog(
+        good={name: mark for name, mark in known.items() if name in snapshots},
+        snapshots=snapshots,
+        unfinished=tuple(sorted(set(snapshots) - set(known))),
+        foreign=tuple(foreign),
+        missing={name: mark for name, mark in known.items() if name not in snapshots and name not in pruned},
+        problems=tuple(problems),
+        newest=newest,
+    )
+
+
+def manifest_of(restic: Restic, snapshot: Snapshot, mark: Mark | None) -> Manifest:
+    """Return the manifest of a backup, compared with its mark.
+
+    Raises:
+        BackupError: it cannot be read, or differs.
+    """
+    content = restic.dump(snapshot.id, manifest.NAME)
+    digest = manifest.sha256(content)
+    if mark and digest != mark.manifest:
+        raise BackupError(mark.id, found=f"a manifest with SHA-256 {digest}", expected=mark.manifest)
+    return manifest.decoded(content, mark.id if mark else snapshot.id)
+
+
+def _newest(
+    known: Mapping[str, Mark], snapshots: Mapping[str, Snapshot], restic: Restic
+) -> tuple[Manifest | None, list[str]]:
+    """Return the newest good manifest that can be read, and what is wrong with newer ones.
+
+    If no mark is left at all, the newest manifest of any snapshot serves: it lists the backups that were good then.
+    """
+    names = sorted((name for name in known if name in snapshots), key=lambda name: known[name].made_at)
+    problems: list[str] = []
+    for name in reversed(names or sorted(snapshots)):
+        try:
+            return manifest_of(restic, snapshots[name], known.get(name)), problems
+        except DestinationError:
+            raise
+        except BackupError as error:
+            problems.append(f"{name}: {error}")
+    return None, problems

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Check the place of the repository before restic uses it: restic retries for minutes what this refuses in seconds."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from . import files, processes
+from .configuration import Configuration
+from .errors import DestinationError, RepositoryAbsentError
+
+ANSWER_S = 20.0
+"""Seconds within which the file system must answer."""
+
+_MIB = 1 << 20
+_PROBE = ".tars-backup-probe"
+
+
+class Mounted(NamedTuple):
+    """A line of /proc/self/mountinfo."""
+
+    path: str
+    type: str
+    source: str
+
+
+def mounts(text: str) -> list[Mounted]:
+    """Return the mounts of the text of /proc/self/mountinfo, in the order in which they were made."""
+    table = []
+    for line in text.splitlines():
+        left, _, right = line.partition(" - ")
+        kind, source = right.split(" ")[:2]
+        table.append(Mounted(_plain(left.split(" ")[4]), kind, _plain(source)))
+    return table
+
+
+def _plain(field: str) -> str:
+    r"""Return a field without its escapes: \040 is a space."""
+    return field.encode("ascii", "surrogateescape").decode("unicode_escape").encode("latin-1").decode(errors="replace")
+
+
+def check_mount(configuration: Configuration) -> None:
+    """Check that the configured share is mounted at its path.
+
+    Raises:
+        DestinationError: nothing, or something else, is mounted.
+    """
+    expected = configuration.mount
+    table = mounts(Path("/proc/self/mountinfo").read_text())
+    mounted = next((entry for entry in reversed(table) if entry.path == str(expected.path)), None)
+    if mounted and mounted.type in expected.types and mounted.source == expected.source:
+        return
+    raise DestinationError(
+        expected.path,
+        found=f"{mounted.source} of type {mounted.type}" if mounted else "not a mount point",
+        expected=f"{expected.source}, mounted as {' or '.join(expected.types)}",
+        next_step=f"Check that the NAS is on, then run: mount {expected.path}",
+    )
+
+
+def check_answer(configuration: Configuration) -> None:
+    """Check that the destination can be read now.
+
+    Raises:
+        DestinationError: its file system does not answer, or returns an error.
+    """
+    folder = configuration.repository.parent
+
+    def read() -> None:
+        os.listdir(folder)
+        os.statvfs(folder)
+
+    _attempt(folder, read)
+
+
+def check_writable(configuration: Configuration) -> None:
+    """Check that a file can be written, renamed, read and deleted, and that enough disk space is free.
+
+    Raises:
+        DestinationError: one of these fails, or takes longer than ANSWER_S seconds.
+    """
+    folder = configuration.repository.parent
+    content = secrets.token_bytes(1 << 16)
+
+    def probe() -> tuple[int, bool]:
+        path = folder / _PROBE
+        files.write(path, content)
+        equal = path.read_bytes() == content
+        path.unlink()
+        files.sync_folder(folder)
+        space = os.statvfs(folder)
+        return space.f_bavail * space.f_frsize // _MIB, equal
+
+    free_mib, equal = _attempt(folder, probe)
+    if not equal:
+        raise DestinationError(folder, found="other bytes than those written", expected="the bytes that were written")
+    if free_mib < configuration.free_mib:
+        raise DestinationError(
+            folder,
+            found=f"{free_mib} MiB free",
+            expected=f"at least {configuration.free_mib} MiB",
+            next_step="Free disk space on the share, or raise its quota",
+        )
+
+
+def check_repository(configuration: Configuration) -> None:
+    """Check that a repository is there; never create one.
+
+    Raises:
+        RepositoryAbsentError: the folder does not hold a repository.
+        DestinationError: the folder cannot be read.
+    """
+    config = configuration.repository / "config"
+    if not _attempt(configuration.repository, config.is_file):
+        raise RepositoryAbsentError(
+            configuration.repository,
+            found="no repository",
+            expected=f"the repository {configuration.repository_id or 'that init creates'}",
+            next_step="If the share was emptied, restore it from a snapshot of the NAS; to start a new history, remove "
+            "the recorded id from recorded/backup.yml and run the backup playbook",
+        )
+
+
+def _attempt(folder: Path, function: Callable[[], processes.Result]) -> processes.Result:
+    try:
+        return processes.isolated(function, subject=folder, deadline_s=ANSWER_S)
+    except OSError as error:
+        raise DestinationError(
+            error.filename or folder,
+            found=error.strerror,
+            expected="a share that can be read and written",
+            next_step="Check the share and its permissions on the NAS, then mount it again",
+        ) from error

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The program's own lock: one command at a time changes backups on this desktop."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from . import instants
+from .errors import LockedError
+
+
+@contextlib.contextmanager
+def held(folder: Path, command: str) -> Iterator[None]:
+    """Hold the lock in the folder of the state while the block runs; the kernel releases it if the process dies.
+
+    Raises:
+        LockedError: another process holds it; the message has its command, process number and start.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            owner = os.read(descriptor, 200).decode(errors="replace") or "an unnamed process"
+            raise LockedError(
+                "tars-backup", found=f"running: {owner}", expected="no other run", next_step="Wait until it has ended"
+            ) from error
+        os.ftruncate(descriptor, 0)
+        owner = f"{command}, process {os.getpid()}, since {instants.to_text(instants.now())}"
+        os.pwrite(descriptor, owner.encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,319 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run restic with deadlines, and turn its exit codes and messages into errors.
+
+restic retries most errors of the file system for 15 minutes. This ends it when an operation has failed for RETRY_S
+seconds, and when the destination has stopped answering.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any
+
+from . import destination, instants, processes
+from .configuration import Configuration
+from .deadline import Deadline
+from .errors import BackupError, DestinationError, LockedError, RepositoryAbsentError, VerificationError, WrongKeyError
+
+HOST = "tars"
+TAG = "tars"
+
+RETRY_S = 20.0
+_PROBE_S = 15.0
+
+_CODES: dict[int, tuple[type[BackupError], str, str]] = {
+    10: (RepositoryAbsentError, "a repository", "Check the share on the NAS"),
+    11: (LockedError, "no lock", "Run tars-backup unlock"),
+    12: (WrongKeyError, "the key of this repository", "Put the key of the recovery sheet into the key file"),
+}
+
+_DESTINATION = ("no space left", "disk quota exceeded", "read-only file system", "stale", "input/output error")
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A snapshot of the repository; `backup` is the id of the backup, None for a foreign snapshot."""
+
+    id: str
+    time: str
+    tags: tuple[str, ...]
+    hostname: str
+
+    @property
+    def backup(self) -> str | None:
+        """Return the id that the snapshot's tags give the backup."""
+        ids = [tag[3:] for tag in self.tags if tag.startswith("id=")]
+        return ids[0] if TAG in self.tags and len(ids) == 1 else None
+
+
+@dataclass(frozen=True)
+class Saved:
+    """The result of a backup: the snapshot, what it contains, and the bytes that were added to the repository."""
+
+    snapshot: str
+    files: int
+    bytes: int
+    added: int
+
+
+class Restic:
+    """The program restic, for the repository of a configuration."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        """Use the configured program, repository and key file."""
+        self._configuration = configuration
+
+    def version(self) -> str:
+        """Return the version of the program, such as 0.18.0."""
+        text = processes.run([self._configuration.restic, "version"], deadline_s=20).decode()
+        return text.split()[1]
+
+    def repository_id(self) -> str:
+        """Return the id of the repository, which proves that the key opens it.
+
+        Raises:
+            RepositoryAbsentError, WrongKeyError, DestinationError, BackupError: it cannot be opened.
+        """
+        document = json.loads(self._run("cat", "config", "--no-lock", deadline_s=60))
+        return str(document["id"])
+
+    def init(self) -> str:
+        """Create the repository and return its id."""
+        for line in self._run("init", deadline_s=120).splitlines():
+            document = json.loads(line)
+            if document.get("message_type") == "initialized":
+                return str(document["id"])
+        raise BackupError("restic init", found="no id in its output", expected="the id of the new repository")
+
+    def snapshots(self) -> list[Snapshot]:
+        """Return all snapshots that can be read, oldest first."""
+        document = json.loads(self._run("snapshots", "--no-lock", deadline_s=300) or b"[]")
+        return [
+            Snapshot(entry["id"], entry["time"], tuple(entry.get("tags") or ()), entry.get("hostname", ""))
+            for entry in document or []
+        ]
+
+    def backup(self, folder: Path, backup: str, made_at: datetime, *, deadline_s: float) -> Saved:
+        """Save a folder as one snapshot.
+
+        Raises:
+            BackupError: restic could not read or store all of it. A snapshot may exist all the same.
+        """
+        tags = ("--tag", TAG, "--tag", f"id={backup}")
+        moment = f"{made_at.astimezone(instants.UTC):%Y-%m-%d %H:%M:%S}"
+        # All backups have one group, so that restic finds the parent also after the desktop was renamed.
+        words = ("backup", "--host", HOST, *tags, "--time", moment, "--group-by", "host", ".")
+        summary: dict[str, Any] = {}
+        for line in self._run(*words, deadline_s=deadline_s, folder=folder).splitlines():
+            document = json.loads(line)
+            if document.get("message_type") == "summary":
+                summary = document
+        if not summary.get("snapshot_id"):
+            raise BackupError("restic backup", found="no snapshot in its output", expected="a new snapshot")
+        return Saved(
+            summary["snapshot_id"],
+            summary["total_files_processed"],
+            summary["total_bytes_processed"],
+            summary.get("data_added_packed", 0),
+        )
+
+    def check(self, *, deadline_s: float) -> None:
+        """Check the structure of the repository; contents of packs are not read.
+
+        Raises:
+            VerificationError: it has an error.
+            BackupError: it could not be checked.
+        """
+        try:
+            self._run("check", "--no-lock", deadline_s=deadline_s)
+        except BackupError as error:
+            if type(error) is not BackupError:
+                raise
+            raise VerificationError(
+                self._configuration.repository,
+                found=error.found,
+                expected="a repository without errors",
+                next_step="Run tars-backup verify --data, and keep the share's snapshots on the NAS",
+            ) from error
+
+    def dump(self, snapshot: str, path: str, *, deadline_s: float = 300) -> bytes:
+        """Return the content of a file of a snapshot."""
+        return self._run("dump", "--no-lock", snapshot, f"/{path}", deadline_s=deadline_s)
+
+    @contextlib.contextmanager
+    def archive(self, snapshot: str, *, deadline_s: float) -> Iterator[Output]:
+        """Yield all files of a snapshot as a stream in the format tar; call its finish() after the last byte."""
+        with self._started("dump", "--no-lock", "--archive", "tar", snapshot, "/", deadline_s=deadline_s) as output:
+            yield output
+
+    def restore(self, snapshot: str, target: Path, *, deadline_s: float) -> None:
+        """Write a snapshot's files below a folder, and read them back from there."""
+        self._run("restore", "--no-lock", snapshot, "--target", target, "--delete", "--verify", deadline_s=deadline_s)
+
+    def forget(self, snapshots: Sequence[str], *, deadline_s: float = 600) -> None:
+        """Remove snapshots; the caller reads back that they are gone, because restic ends with 0 if it fails."""
+        self._run("forget", *snapshots, deadline_s=deadline_s)
+
+    def prune(self, *, deadline_s: float) -> None:
+        """Remove data that no snapshot uses; repack only where much of a file is unused."""
+        self._run("prune", "--max-unused", "20%", deadline_s=deadline_s)
+
+    def lock(self, name: str) -> dict[str, Any] | None:
+        """Return the content of a lock of the repository; None if it cannot be read."""
+        try:
+            document = json.loads(self._run("cat", "lock", name, "--no-lock", deadline_s=60))
+        except (DestinationError, RepositoryAbsentError, WrongKeyError):
+            raise
+        except (BackupError, ValueError):
+            return None
+        return document if isinstance(document, dict) else None
+
+    def _run(self, *words: str | Path, deadline_s: float, folder: Path | None = None) -> bytes:
+        """Run a command to its end and return its standard output."""
+        with self._started(*words, deadline_s=deadline_s, folder=folder) as output:
+            content = output.read()
+            output.finish()
+            return content
+
+    @contextlib.contextmanager
+    def _started(self, *words: str | Path, deadline_s: float, folder: Path | None = None) -> Iterator[Output]:
+        configuration = self._configuration
+        configuration.cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+        options = ("--json", "--repo", configuration.repository, "--password-file", configuration.key_file)
+        command = (configuration.restic, *options, "--cache-dir", configuration.cache, *words)
+        extra = {"RESTIC_PROGRESS_FPS": "0.2", "TMPDIR": str(configuration.cache)}
+        with (
+            tempfile.TemporaryFile() as errors,
+            processes.started(command, stderr=errors, extra=extra, folder=folder) as process,
+        ):
+            yield Output(process, errors, f"restic {words[0]}", Deadline(deadline_s), self._probe)
+
+    def _probe(self) -> None:
+        destination.check_answer(self._configuration)
+
+
+class Output:
+    """The standard output of a running restic, read under its time limits."""
+
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        errors: IO[bytes],
+        subject: str,
+        deadline: Deadline,
+        probe: Callable[[], None],
+    ) -> None:
+        """Read from `process`; `errors` is the file of its error output, `probe` raises if the destination hangs."""
+        self._process = process
+        self._errors = errors
+        self._subject = subject
+        self._deadline = deadline
+        self._probe = probe
+        self._checked = self._probed = time.monotonic()
+        self._failing_since: float | None = None
+        self._position = 0
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes, all that come if `size` is negative; fewer only at the end.
+
+        Raises:
+            BackupError: the time limit was reached, restic keeps retrying, or the destination does not answer.
+        """
+        assert self._process.stdout is not None  # noqa: S101  for the type checker: it was started with a pipe
+        descriptor = self._process.stdout.fileno()
+        blocks = bytearray()
+        while size < 0 or len(blocks) < size:
+            self._tick()
+            if not select.select([descriptor], [], [], 0.5)[0]:
+                continue
+            block = os.read(descriptor, 1 << 20 if size < 0 else min(size - len(blocks), 1 << 20))
+            if not block:
+                break
+            blocks += block
+        return bytes(blocks)
+
+    def finish(self) -> None:
+        """Wait for the end of restic.
+
+        Raises:
+            BackupError: its exit status is not 0, or see read().
+        """
+        while self._process.poll() is None:
+            self._tick()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(0.5)
+        if self._process.returncode:
+            raise self._error(self._process.returncode)
+
+    def _tick(self) -> None:
+        """Raise if restic cannot get on; at most twice a second."""
+        now = time.monotonic()
+        if now - self._checked < 0.5:
+            return
+        self._checked = now
+        self._deadline.remaining_s(self._subject)
+        for line in self._new_lines():
+            if "retrying after" in line:
+                self._failing_since = self._failing_since or now
+            elif "operation successful after" in line:
+                self._failing_since = None
+        if self._failing_since and now - self._failing_since > RETRY_S:
+            raise DestinationError(
+                self._subject,
+                found=self._detail(),
+                expected="a destination that can be used",
+                next_step="Check the share and its permissions on the NAS",
+            )
+        if now - self._probed > _PROBE_S:
+            self._probed = now
+            self._probe()
+
+    def _new_lines(self) -> list[str]:
+        """Return the complete lines that were added to the error output."""
+        self._errors.seek(self._position)
+        text = self._errors.read().rpartition(b"\n")[0]
+        self._position += len(text)
+        return text.decode(errors="replace").splitlines()
+
+    def _detail(self) -> str:
+        """Return the last messages of the error output as one line."""
+        self._errors.seek(0)
+        lines = [_message(line) for line in self._errors.read().decode(errors="replace").splitlines()]
+        messages = list(dict.fromkeys(line for line in lines if line))
+        return "; ".join(messages[-4:])[-1500:] or "no message"
+
+    def _error(self, status: int) -> BackupError:
+        detail = self._detail()
+        if status in _CODES:
+            kind, expected, next_step = _CODES[status]
+            return kind(self._subject, found=detail, expected=expected, next_step=next_step)
+        if any(text in detail.lower() for text in _DESTINATION):
+            return DestinationError(
+                self._subject,
+                found=detail,
+                expected="a destination that can be used",
+                next_step="Check the disk space and the share on the NAS",
+            )
+        return BackupError(self._subject, found=f"exit status {status}: {detail}", expected="exit status 0")
+
+
+def _message(line: str) -> str:
+    """Return the message of a line of the error output, which is JSON or text."""
+    try:
+        document = json.loads(line)
+        error = document.get("error")
+        text = document.get("message") or (error.get("message") if isinstance(error, dict) else error) or ""
+        item = document.get("item")
+    except (ValueError, AttributeError):
+        return line.strip()
+    return f"{item}: {text}" if item and text else str(text)
