@@ -16,7 +16,7 @@ from .restic import Restic
 from .state import State
 
 UNCHANGED_S = 1800.0
-"""A running restic replaces its lock by a new file every 5 minutes; one that is unchanged for longer belongs to none."""
+"""A running restic replaces its lock by a new file every 5 minutes; one that stays longer belongs to none."""
 
 
 @dataclass(frozen=True)
