@@ -78,6 +78,11 @@ class Desktop:
     def run(self, tags: str = "nvidia", **variables: object) -> str:
         return self.ansible("ansible-playbook", self.playbook, "--tags", tags, **variables)
 
+    def run_without_modules(self) -> None:
+        """Run the role where no module can be executed, because the machine has no interpreter of this name."""
+        output = self.run(ansible_python_interpreter="/nonexistent/python3")
+        assert "changed=0 " in output and "exit 0" in output, output
+
     def module(self, name: str, arguments: str = "") -> dict[str, Any]:
         """Run a module of the collection; return its result, also of a failure."""
         output = self.ansible("ansible", "desktop", "--one-line", "-m", f"tars.home.{name}", "-a", arguments)
@@ -121,6 +126,7 @@ def desktop(new_lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def test_without_a_card_nothing_is_done(desktop: Desktop) -> None:
     output = desktop.run()
     assert "changed=0 " in output and "exit 0" in output, output
+    desktop.run_without_modules()
     assert desktop.module("nvidia_driver", "required=true")["finding"]["name"] == "no card"
 
 
@@ -140,6 +146,7 @@ def test_the_role_reboots_on_request_and_a_container_lists_the_card(desktop: Des
     assert "exit 0" in output, output
     assert desktop.shell(RUN).startswith(CARD)
     assert "changed=0 " in (output := desktop.run()), output
+    desktop.run_without_modules()
 
 
 @pytest.mark.parametrize(

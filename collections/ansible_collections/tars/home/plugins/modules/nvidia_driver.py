@@ -138,7 +138,7 @@ def goal(params: Mapping[str, Any]) -> Goal:
 def run(module: Module) -> dict[str, Any]:
     """Install and load the driver."""
     try:
-        return Driver(goal(module.params), module.check_mode).ensure()
+        return Driver(goal(module.params)).ensure(module.check_mode)
     except CardError as error:
         module.fail_json(msg=str(error), finding=plain(error.finding))
 
@@ -162,6 +162,7 @@ TASK = ModuleTask(
         "packages": {"type": "list", "elements": "str", "default": [TOOLKIT]},
     },
     run,
+    resource=lambda params: Driver(goal(params)).resource(),
 )
 
 

@@ -69,6 +69,7 @@ findings:
   sample: [{name: version mismatch, found: "driver 580.95.05 is loaded, …", fix: reboot}]
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.tars.home.plugins.module_utils.nvidia import cards, diagnosis, facts
@@ -76,11 +77,19 @@ from ansible_collections.tars.home.plugins.module_utils.resource.module_task imp
 from ansible_collections.tars.home.plugins.module_utils.system.process import attempt
 
 
-def run(module: Module) -> dict[str, Any]:
-    """Return the cards and the problems; fail for a problem if the cards have to work."""
-    seen = facts.read(attempt)
-    findings = diagnosis.findings(seen, module.params["minimum"])
-    result = {
+def problems(seen: facts.Facts, params: Mapping[str, Any]) -> list[str]:
+    """Return the problems that are an error, each with its next step."""
+    if not params["working"] or not (seen.cards or params["required"]):
+        return []
+    findings = diagnosis.findings(seen, params["minimum"])
+    return [f"{finding.name}: {finding.problem}. Next: {finding.fix}" for finding in findings]
+
+
+def result(seen: facts.Facts, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the facts as return values."""
+    findings = diagnosis.findings(seen, params["minimum"])
+    return {
+        "changed": False,
         "cards": [
             {
                 "slot": card.slot,
@@ -94,10 +103,15 @@ def run(module: Module) -> dict[str, Any]:
         "usable": not findings,
         "findings": [diagnosis.plain(finding) for finding in findings],
     }
-    if findings and module.params["working"] and (seen.cards or module.params["required"]):
-        lines = [f"{finding.name}: {finding.problem}. Next: {finding.fix}" for finding in findings]
-        module.fail_json(msg="\n".join(lines), **result)
-    return {"changed": False, **result}
+
+
+def run(module: Module) -> dict[str, Any]:
+    """Return the cards and the problems; fail for a problem if the cards have to work."""
+    seen = facts.read(attempt)
+    errors = problems(seen, module.params)
+    if errors:
+        module.fail_json(msg="\n".join(errors), **result(seen, module.params))
+    return result(seen, module.params)
 
 
 TASK = ModuleTask(

@@ -9,7 +9,6 @@ capabilities 5.0 to 6.2, which are Maxwell and Pascal).
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,8 +17,15 @@ VENDOR = 0x10DE
 DISPLAY = 0x03
 """Base class of display controllers. A card's sound and USB functions have others."""
 
-ABSENT = "1\n"
-"""Output of `absence_script`: grep read every device's vendor and printed none of them."""
+SCRIPT = f"""
+for folder in "$1"/*; do
+    read -r vendor <"$folder/vendor" && read -r class <"$folder/class" && read -r device <"$folder/device" || continue
+    case $vendor in 0x{VENDOR >> 8:x}[Dd][Ee]) ;; *) continue ;; esac
+    driver=$(readlink "$folder/driver") || driver=
+    echo "$class $device ${{folder##*/}} ${{driver##*/}}"
+done
+"""
+"""Prints class, number, slot and kernel driver of every device of NVIDIA below the folder in its argument."""
 
 
 @dataclass(frozen=True)
@@ -61,29 +67,19 @@ GENERATIONS: tuple[tuple[int, Generation], ...] = (
 )
 
 
-def read(bus: str = BUS) -> list[Card]:
+def command(bus: str = BUS) -> list[str]:
+    """Return the command whose output `parse` reads."""
+    return ["sh", "-c", SCRIPT, "sh", bus]
+
+
+def parse(output: str) -> tuple[Card, ...]:
     """Return the machine's cards in the order of their slots; none without such a bus."""
-    cards = []
-    for slot in sorted(os.listdir(bus)) if os.path.isdir(bus) else []:
-        folder = os.path.join(bus, slot)
-        if _number(folder, "vendor") == VENDOR and _number(folder, "class") >> 16 == DISPLAY:
-            link = os.path.join(folder, "driver")
-            driver = os.path.basename(os.readlink(link)) if os.path.islink(link) else None
-            cards.append(Card(slot, _number(folder, "device"), driver))
-    return cards
-
-
-def absence_script(bus: str = BUS) -> str:
-    """Return the shell script that prints ABSENT if every device on the bus has another vendor."""
-    return f"grep -li {VENDOR:x} {bus}/*/vendor; echo $?"
-
-
-def _number(folder: str, name: str) -> int:
-    try:
-        with open(os.path.join(folder, name), encoding="ascii") as file:
-            return int(file.read(), 16)
-    except (OSError, ValueError):
-        return 0
+    rows = [line.split() for line in output.splitlines()]
+    return tuple(
+        Card(slot, int(device, 16), driver[0] if driver else None)
+        for kind, device, slot, *driver in rows
+        if int(kind, 16) >> 16 == DISPLAY
+    )
 
 
 def generation(device: int) -> Generation:

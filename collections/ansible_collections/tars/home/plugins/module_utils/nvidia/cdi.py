@@ -8,14 +8,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..resource.converge import Resource
+from ..resource.converge import Probe, Resource
 from ..resource.errors import ResourceError
 from ..system import files
 from ..system.jobs import Run
+from ..system.nfs_units import parse_states
+from ..system.probing import combined, parts
 from ..system.process import attempt
 from . import diagnosis, facts, units
 
 UNIT_FOLDERS = ("/usr/lib/systemd/system", "/lib/systemd/system", "/etc/systemd/system")
+_UNITS_OF_TOOLKIT = [f"{folder}/{units.THEIRS}.service" for folder in UNIT_FOLDERS]
+_SHOW_FILES = """
+for file; do
+    [ ! -f "$file" ] || { printf '\\035%s\\t%s\\n' "$(stat --format=%a "$file")" "$file"; cat "$file"; }
+done
+"""
 
 
 class CdiError(ResourceError):
@@ -81,6 +89,27 @@ def predict(state: State, changes: Sequence[Change]) -> State:
     return replace(state, files=present, enabled=enabled, described=described)
 
 
+def command() -> list[str]:
+    """Return the command that reads the state."""
+    names = [*units.units(True), *units.units(False)]
+    return combined(
+        *facts.commands(),
+        ["ls", *_UNITS_OF_TOOLKIT],
+        ["sh", "-c", _SHOW_FILES, "sh", *units.files(True)],
+        ["systemctl", "show", "--property=Id,ActiveState,UnitFileState", *dict.fromkeys(names)],
+    )
+
+
+def _files(output: str) -> dict[str, tuple[int, str]]:
+    """Return mode and text of each file in the output of _SHOW_FILES."""
+    present = {}
+    for part in output.split("\x1d")[1:]:
+        head, _, text = part.partition("\n")
+        mode, _, path = head.partition("\t")
+        present[path] = (int(mode, 8), text)
+    return present
+
+
 class Cdi:
     """The description on this machine; `minimum` is the lowest sufficient branch of the driver."""
 
@@ -90,18 +119,30 @@ class Cdi:
 
     def read(self) -> State:
         """Return the state."""
-        theirs = any(os.path.exists(f"{folder}/{units.THEIRS}.service") for folder in UNIT_FOLDERS)
-        entries = {path: files.read(path) for path in units.files(theirs)}
-        present = {path: (entry.mode, (entry.content or b"").decode()) for path, entry in entries.items() if entry}
-        names = units.units(theirs)
-        states = self.run(["systemctl", "is-enabled", *names])[1].split()
-        enabled = [name for name, state in zip(names, states) if state == "enabled"]  # not in Python 3.9
-        seen = facts.read(self.run)
-        answers = diagnosis.driver_finding(seen, self.minimum) is None
-        described = seen.spec is not None and not seen.spec.missing
-        # With a unit that does not exist, the output has no line for it.
-        complete = len(states) == len(names)
-        return State(theirs, present, frozenset(enabled if complete else ()), seen, answers, described)
+        state = self._parse(self.run(command())[1])
+        seen = facts.explained(self.run, state.facts)
+        return replace(state, facts=seen)
+
+    def _parse(self, output: str) -> State:
+        """Return the state by the output of `command`, without the facts that explain a driver that does not answer."""
+        *seen, units_of_toolkit, present, states = parts(output)
+        theirs = bool(units_of_toolkit.output.strip())
+        known = facts.parse(seen)
+        return State(
+            theirs,
+            _files(present.output),
+            parse_states(states.output)[0] & frozenset(units.units(theirs)),
+            known,
+            answers=diagnosis.driver_finding(known, self.minimum) is None,
+            described=known.spec is not None and not known.spec.missing,
+        )
+
+    def _probe(self, status: int, output: str) -> State | None:
+        """Return the state by the output of `command`; None if there is more to read."""
+        if status != 0:
+            return None
+        state = self._parse(output)
+        return state if facts.complete(state.facts) else None
 
     def write(self, changes: Sequence[Change]) -> None:
         """Make changes.
@@ -109,7 +150,7 @@ class Cdi:
         Raises:
             CdiError: a unit failed, or did not describe the cards.
         """
-        theirs = any(os.path.exists(f"{folder}/{units.THEIRS}.service") for folder in UNIT_FOLDERS)
+        theirs = any(os.path.exists(path) for path in _UNITS_OF_TOOLKIT)
         desired = units.files(theirs)
         for change in changes:
             if change.kind == "write":
@@ -137,7 +178,7 @@ class Cdi:
 
     def _describe(self, unit: str) -> None:
         self.run(["systemctl", "restart", f"{unit}.service"])
-        spec = facts.find_spec()
+        spec = facts.find_spec(self.run)
         if spec is None or spec.missing:
             query = ["journalctl", f"--unit={unit}.service", "--lines=5", "--output=cat", "--no-pager"]
             log = self.run(query)[1].strip()
@@ -161,6 +202,7 @@ class Cdi:
             write=self.write,
             show=self.show,
             diff=diff,
+            probe=Probe(command(), self._probe),
             refused="systemd reported success, but the units or the description differ.",
             advice=f"Next: systemctl status {units.STARTER}.service",
         )

@@ -1,32 +1,44 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Install NVIDIA's driver on this machine: read, plan and carry out until apt has nothing more to offer.
+"""NVIDIA's driver on this machine as two resources: apt's sources, then the driver that apt offers with them.
 
-Which packages apt offers is known only once it has read the added sources, and a module that the kernel refuses to load
-is a finding and not a failure. Both differ from the procedure of other resources: planning and writing alternate here.
+A module that the kernel refuses to load is a finding and not a failure: the packages are as desired, and a person has
+to do the rest.
 """
 
 from __future__ import annotations
 
-import glob
 import http.client
 import os
-import shutil
+import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible.module_utils.urls import open_url
 
+from ..resource.converge import Outcome, Pending, Probe, Resource, converge
 from ..resource.errors import ResourceError
 from ..system import apt, files, jobs
 from ..system import apt_sources as sources_of_apt
+from ..system.probing import Part, combined, file_text, parts
 from ..system.process import PROGRAMS, attempt
 from . import apt_sources, cards, diagnosis, facts, offers
-from .plan import NOUVEAU_FILE, PIN_FILE, Now, Step, Wanted, plan
+from .plan import LOAD, NOUVEAU_FILE, PIN_FILE, REFRESH, Now, Sources, Step, Wanted, diff, plan_driver, plan_sources
+from .plan import predict as predict_now
 
 FILES = (apt_sources.FILE, PIN_FILE, NOUVEAU_FILE)
 COMMAND_S = 300
 """Seconds that a command may take."""
+
+LATER = Step("install", "the driver that apt then offers")
+"""Stands, in check mode, for all that follows once apt has read added sources."""
+
+_LISTS_SCRIPT = 'eval "$(apt-config shell lists Dir::State::lists/d)" && ls "$lists"'
+_KEYS_SCRIPT = 'for key; do [ ! -e "$key" ] || echo "$key"; done'
+_INITRD_SCRIPT = f"""
+PATH={PROGRAMS}; command -v update-initramfs >/dev/null || exit 0
+stat --format=%.Y "/boot/initrd.img-$(uname -r)" {NOUVEAU_FILE}
+"""
 
 
 class DriverError(ResourceError):
@@ -41,14 +53,6 @@ class CardError(DriverError):
         self.finding = finding
 
 
-class UnfinishedError(Exception):
-    """A job still runs at the end of this call: its unit, and its last line of output."""
-
-    def __init__(self, unit: str, line: str) -> None:
-        super().__init__(unit)
-        self.unit, self.line = unit, line
-
-
 @dataclass(frozen=True)
 class Goal:
     """The desired driver; see the options of the module nvidia_driver."""
@@ -61,6 +65,26 @@ class Goal:
     packages: Sequence[str] = (facts.TOOLKIT,)
 
 
+@dataclass(frozen=True)
+class State:
+    """The state of a machine: the facts, what the steps change, and apt's view of the world.
+
+    Attributes:
+        targets, sources: the lists that apt has downloaded, and the entries of its files.
+        offered: the versions that apt offers of each driver and of kernel headers. Not read if the driver stays.
+        kernels: the suffixes of the kernel's metapackages.
+        efi: whether the machine was started by UEFI firmware.
+    """
+
+    facts: facts.Facts
+    now: Now = field(default_factory=Now)
+    targets: Sequence[apt_sources.Target] = ()
+    sources: Sequence[sources_of_apt.Source] = ()
+    offered: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    kernels: Sequence[str] = ()
+    efi: bool = False
+
+
 def _run(command: Sequence[str]) -> tuple[int, str, str]:
     return attempt(command, timeout_s=COMMAND_S)
 
@@ -68,199 +92,274 @@ def _run(command: Sequence[str]) -> tuple[int, str, str]:
 class Driver:
     """The driver of this machine's cards."""
 
-    def __init__(self, goal: Goal, check_mode: bool, run: jobs.Run = _run) -> None:
+    def __init__(self, goal: Goal, run: jobs.Run = _run) -> None:
         """`run` runs a command."""
-        self.goal, self.check_mode, self.run = goal, check_mode, run
-        self.modprobe = ""
-        self.changed = False
-        self.steps: list[str] = []
-        self.diff: list[dict[str, str]] = []
+        self.goal, self.run = goal, run
+        self.load_failure: str | None = None
+        """The output of an attempt to load the driver, None before one that failed."""
 
-    def ensure(self) -> dict[str, Any]:
-        """Install and load the driver, if the machine has a card; in check mode, plan that.
+    def ensure(self, check_mode: bool) -> dict[str, Any]:
+        """Install and load the driver, if the machine has a card; in check mode, predict that.
 
         Returns:
             The module's result, with `pending` and `units` while a job still runs.
 
         Raises:
-            DriverError: apt cannot read its sources, offers no driver for the cards, or fails.
-            CardError: a card is required and cannot be used for another reason than a missing reboot.
+            ResourceError: apt cannot read its sources, offers no driver for the cards, or fails; or a card is required
+            and cannot be used for another reason than a missing reboot.
         """
-        try:
-            self._read()
-            if self.facts.cards:
-                self._carry_out()
-        except UnfinishedError as job:
-            return {**self._changes(), "pending": [job.line], "units": [job.unit]}
-        return {**self._changes(), **self._outcome()}
-
-    def without_cards(self) -> dict[str, Any]:
-        """Return the module's result for a machine that has no card, without reading it.
-
-        Raises:
-            CardError: a card is required.
-        """
-        self.facts, self.needed = facts.Facts(kernel=""), cards.common((), self.goal.minimum)
-        return {**self._changes(), **self._outcome()}
-
-    def _changes(self) -> dict[str, Any]:
-        return {"changed": self.changed, "changes": self.steps, "diff": self.diff}
-
-    def _outcome(self) -> dict[str, Any]:
-        finding = diagnosis.driver_finding(self.facts, self.goal.minimum)
-        warnings = []
-        if finding and not (self.check_mode and self.facts.cards):
-            error = CardError(finding)
-            if self.goal.required and not finding.reboot:
-                raise error
-            if self.facts.cards:
-                again = ", then run this again" if finding.reboot else ""
-                warnings.append(f"The NVIDIA card is not used yet. {error}{again}. Until then the processor is used.")
+        outcomes: list[Outcome[State, Step]] = []
+        if not check_mode:
+            outcomes.append(converge(self.sources(), check_mode))
+        if not any(outcome.pending for outcome in outcomes):
+            outcomes.append(converge(self.resource(), check_mode))
+        last = outcomes[-1]
+        made = [step for outcome in outcomes for step in outcome.changes]
+        if not check_mode and not last.pending and last.after.facts.loaded is None:
+            made = [step for step in made if step != LOAD]
         return {
-            "cards": [
-                {"slot": card.slot, "device": f"{card.device:04x}", "driver": card.driver} for card in self.facts.cards
-            ],
-            "generation": self.needed.name,
-            "driver": str(self.facts.gpus[0]["driver"]) if self.facts.gpus else "",
-            "reboot_required": bool(finding and finding.reboot),
-            "finding": diagnosis.plain(finding) if finding else {},
-            **({"warnings": warnings} if warnings else {}),
+            **last.result(),
+            "changed": bool(made),
+            "changes": [str(step) for step in made],
+            "diff": [part for outcome in outcomes for part in outcome.result()["diff"]],
+            **({} if check_mode or last.pending else self._warnings(last.after)),
         }
 
-    def _read(self) -> None:
-        """Read the facts and apt's sources."""
-        self.facts = facts.read(self.run, self.modprobe)
-        self.needed = cards.common(self.facts.cards, self.goal.minimum)
-        status, output, errors = self.run(apt_sources.command())
-        if status != 0:
-            raise DriverError(
-                f"apt cannot read its sources: {errors.strip()}\nNext: correct the entry that apt names, then "
-                "run again. "
-                f"The file of this module is {apt_sources.FILE}; it may be removed."
-            )
-        self.targets = apt_sources.parse(output)
-        self.sources = sources_of_apt.parse_files(self.run(["sh", "-c", sources_of_apt.READ_SCRIPT])[1])
+    def _warnings(self, state: State) -> dict[str, list[str]]:
+        finding = diagnosis.driver_finding(state.facts, self.goal.minimum)
+        if finding is None or not state.facts.cards:
+            return {}
+        error = CardError(finding)
+        if self.goal.required and not finding.reboot:
+            raise error
+        again = ", then run this again" if finding.reboot else ""
+        return {"warnings": [f"The NVIDIA card is not used yet. {error}{again}. Until then the processor is used."]}
 
-    def _carry_out(self) -> None:
-        """Plan and write until nothing is left; apt's offers are known only once it has read its sources."""
-        done: list[Step] = []
-        while True:
-            wanted = self._wanted()
-            now = self._now()
-            steps = [step for step in plan(now, wanted) if step not in done]
-            if wanted.choice is None and not self.check_mode:
-                # The last one only stands for those that follow.
-                steps = [step for step in steps if step.kind != "install"]
-            self.changed = self.changed or any(step.kind != "load" for step in steps)
-            self.steps += [str(step) for step in steps]
-            self.diff += difference(now, steps)
-            if self.check_mode:
-                self.changed = bool(self.steps)
-                return
-            if not steps:
-                return
-            for step in steps:
-                self._write(step)
-            done += steps
-            loaded = self.facts.loaded
-            self._read()
-            self.changed = self.changed or self.facts.loaded != loaded
-            if wanted.choice is not None:
-                return
-
-    def _now(self) -> Now:
-        own = [target for target in self.targets if apt_sources.own(target)]
-        keys = [repository.key for repository in self.goal.repositories if os.path.exists(repository.key)]
-        return Now(
-            files={**{path: files.text(path) for path in FILES if os.path.exists(path)}, **dict.fromkeys(keys, "")},
-            lists=bool(own) and all(glob.glob(f"{target.file}*") for target in own),
-            installed=self.installed,
-            initrd=_initrd(self.facts.kernel),
-            loaded=self.facts.loaded is not None,
-            free=all(card.driver in (None, "nvidia") for card in self.facts.cards),
+    def sources(self) -> Resource[State, Step]:
+        """Return apt's sources as a resource."""
+        return replace(
+            self.resource(),
+            read=self._read,
+            plan=lambda state: plan_sources(state.now, self._sources(state)) if state.facts.cards else [],
         )
 
-    def _wanted(self) -> Wanted:
-        """Return the desired state, as far as it can be known before apt has read the added sources."""
-        further = self.run(facts.package_query(self.goal.packages))[1]
-        self.installed = {**self.facts.packages, **facts.parse_packages(further)}
-        answers = bool(self.facts.gpus) and diagnosis.driver_finding(self.facts, self.goal.minimum) is None
-        by_package = any(not name.startswith(facts.TOOLKIT) for name in self.facts.packages)
-        number = offers.branch(str(self.facts.gpus[0]["driver"])) if answers else None
-        keep = answers and self.goal.branch in (None, number)
-        missing = [name for name in self.goal.packages if name not in self.installed]
-        components = () if keep else self.goal.components
-        repositories = () if keep and not missing else self.goal.repositories
-        sources = apt_sources.text(self.targets, self.sources, components, repositories)
-        keys = apt_sources.keys(self.sources, repositories)
-        if keep and number is not None:
-            # A driver that answers is not replaced, and the own file stays as it is.
-            sources = sources or files.text(apt_sources.FILE)
-            choice = offers.Choice(number, "", ())
-            return Wanted(sources, keys, choice, tuple(missing), adopted=not by_package)
-        if plan(self._now(), Wanted(sources, keys)):
-            return Wanted(sources, keys)
-        return self._chosen(sources, keys)
+    def resource(self) -> Resource[State, Step]:
+        """Return the driver as a resource, with apt's sources."""
+        return Resource(
+            read=self.read,
+            plan=self.plan,
+            predict=self.predict,
+            write=self.write,
+            show=self.show,
+            diff=lambda before, after: diff(before.now, after.now),
+            refused="apt reported success, but the driver's packages and files differ.",
+            advice=f"Next: read its output in {jobs.LOG_FOLDER}/tars-apt.log",
+            probe=Probe(self.command(), self._probe),
+        )
 
-    def _chosen(self, sources: str, keys: Mapping[str, str]) -> Wanted:
-        """Return the desired state with the choice among apt's offers."""
-        search = self.run(["apt-cache", "--names-only", "search", offers.PATTERN])[1]
-        names = offers.parse_search(search)
+    def command(self) -> list[str]:
+        """Return the command that reads the state; with a card, also of apt and the files."""
+        further = [
+            ["sh", "-c", shlex.join(apt_sources.command()) + " 2>&1"],
+            ["sh", "-c", sources_of_apt.READ_SCRIPT],
+            ["sh", "-c", _LISTS_SCRIPT],
+            ["sh", "-c", _KEYS_SCRIPT, "sh", *(repository.key for repository in self.goal.repositories)],
+            ["sh", "-c", _INITRD_SCRIPT],
+            facts.package_query(self.goal.packages) if self.goal.packages else ["true"],
+            *(["cat", path] for path in FILES),
+        ]
+        if_card = f"if grep -qsi {cards.VENDOR:x} {cards.BUS}/*/vendor; then {combined(*further)[2]}; fi"
+        return ["sh", "-c", f"{combined(*facts.commands())[2]}; {if_card}"]
+
+    def _parse(self, output: str) -> State:
+        """Return the state by the output of `command`, without what explains or replaces a driver.
+
+        Raises:
+            DriverError: apt cannot read its sources.
+        """
+        results = parts(output)
+        number = len(facts.commands())
+        seen = facts.parse(results[:number])
+        if not seen.cards:
+            return State(seen)
+        listed, entries, lists, keys, initrd, packages, *texts = results[number:]
+        if listed.status != 0:
+            raise DriverError(
+                f"apt cannot read its sources: {listed.output.strip()}\nNext: correct the entry that apt names, then "
+                f"run again. The file of this module is {apt_sources.FILE}; it may be removed."
+            )
+        targets = apt_sources.parse(listed.output)
+        own = [os.path.basename(target.file) for target in targets if apt_sources.own(target)]
+        names = lists.output.splitlines()
+        present = {path: file_text(text) for path, text in zip(FILES, texts) if text.status == 0}  # Python 3.9
+        now = Now(
+            files={**present, **dict.fromkeys(keys.output.splitlines(), "")},
+            lists=bool(own) and all(any(name.startswith(target) for name in names) for target in own),
+            installed={**seen.packages, **facts.parse_packages(packages.output)},
+            initrd=_current(initrd),
+            loaded=seen.loaded is not None,
+            free=all(card.driver in (None, "nvidia") for card in seen.cards),
+            refused=self.load_failure is not None,
+        )
+        return State(seen, now, targets, sources_of_apt.parse_files(entries.output))
+
+    def _probe(self, status: int, output: str) -> State | None:
+        """Return the state by the output of `command`; None if there is more to read."""
+        if status != 0:
+            return None
+        state = self._parse(output)
+        return None if state.facts.cards and self._kept(state) is None else state
+
+    def _read(self) -> State:
+        """Return the state, without what replaces a driver."""
+        state = self._parse(self.run(self.command())[1])
+        return replace(state, facts=facts.explained(self.run, state.facts, self.load_failure or ""))
+
+    def read(self) -> State:
+        """Return the state."""
+        state = self._read()
+        if not state.facts.cards or self._kept(state) is not None:
+            return state
+        names = offers.parse_search(self.run(["apt-cache", "--names-only", "search", offers.PATTERN])[1])
         kernels = facts.kernels(self.run(facts.package_query(["linux-image-*"]))[1])
-        headers = [f"linux-headers-{kernel}" for kernel in (self.facts.kernel, *kernels)]
+        headers = _headers(state.facts.kernel, kernels)
         offered = offers.parse_madison(self.run(["apt-cache", "madison", *names, *headers])[1])
-        candidates = offers.candidates(offered, kernels)
-        choice = offers.choose(candidates, self.needed, self.goal.branch, self.installed)
+        query = facts.package_query([*offered, *offers.DEBIAN_EXTRAS, "nvidia-kernel-dkms", "mokutil"])
+        installed = {**state.now.installed, **facts.parse_packages(self.run(query)[1])}
+        return replace(
+            state,
+            now=replace(state.now, installed=installed),
+            offered=offered,
+            kernels=kernels,
+            efi=os.path.isdir("/sys/firmware/efi"),
+        )
+
+    def plan(self, state: State) -> list[Step]:
+        """Return the steps in their order; none on a machine without a card.
+
+        Raises:
+            CardError: a card is required, and there is none.
+            DriverError: apt offers no driver for the cards.
+        """
+        if not state.facts.cards:
+            finding = diagnosis.driver_finding(state.facts, self.goal.minimum)
+            if self.goal.required and finding:
+                raise CardError(finding)
+            return []
+        steps = plan_sources(state.now, self._sources(state))
+        return [*steps, LATER] if REFRESH in steps else [*steps, *plan_driver(state.now, self._wanted(state))]
+
+    def predict(self, state: State, steps: Sequence[Step]) -> State:
+        """Return the state after the steps."""
+        installs = any(step.kind == "install" and step != LATER for step in steps)
+        return replace(state, now=predict_now(state.now, steps, self._wanted(state).choice if installs else None))
+
+    def _kept(self, state: State) -> int | None:
+        """Return the branch of a driver that answers and stays; None for one to be installed."""
+        if not state.facts.gpus or diagnosis.driver_finding(state.facts, self.goal.minimum):
+            return None
+        number = offers.branch(str(state.facts.gpus[0]["driver"]))
+        return number if self.goal.branch in (None, number) else None
+
+    def _missing(self, state: State) -> tuple[str, ...]:
+        return tuple(name for name in self.goal.packages if name not in state.now.installed)
+
+    def _sources(self, state: State) -> Sources:
+        """Return the desired sources of apt."""
+        kept = self._kept(state) is not None
+        components = () if kept else self.goal.components
+        repositories = () if kept and not self._missing(state) else self.goal.repositories
+        text = apt_sources.text(state.targets, state.sources, components, repositories)
+        if kept:
+            # A driver that answers is not replaced, and the own file stays as it is.
+            text = text or state.now.files.get(apt_sources.FILE, "")
+        return Sources(text, apt_sources.keys(state.sources, repositories))
+
+    def _wanted(self, state: State) -> Wanted:
+        """Return the desired driver: the one that answers, or the choice among apt's offers."""
+        kept = self._kept(state)
+        if kept is not None:
+            by_package = any(not name.startswith(facts.TOOLKIT) for name in state.facts.packages)
+            return Wanted(offers.Choice(kept, "", ()), self._missing(state), adopted=not by_package)
+        candidates = offers.candidates(state.offered, state.kernels)
+        needed = cards.common(state.facts.cards, self.goal.minimum)
+        choice = offers.choose(candidates, needed, self.goal.branch, state.now.installed)
         if choice is None:
-            raise self._no_driver(candidates)
+            raise self._no_driver(state, candidates)
         others = list(self.goal.packages)
         if not any(name.startswith("linux-modules-") for name in choice.packages):
             # DKMS builds with the headers of the running kernel, and of later ones.
-            others += [name for name in headers if name in offered]
-        if os.path.isdir("/sys/firmware/efi"):
+            others += [name for name in _headers(state.facts.kernel, state.kernels) if name in state.offered]
+        if state.efi:
             others.append("mokutil")
-        self.installed = facts.parse_packages(self.run(facts.package_query([*choice.packages, *others]))[1])
-        return Wanted(sources, keys, choice, tuple(others))
+        return Wanted(choice, tuple(others))
 
-    def _no_driver(self, candidates: Sequence[offers.Choice]) -> DriverError:
-        first, last = self.needed.first, self.needed.last
+    def _no_driver(self, state: State, candidates: Sequence[offers.Choice]) -> DriverError:
+        needed = cards.common(state.facts.cards, self.goal.minimum)
+        first, last = needed.first, needed.last
         span = f"{first} or newer" if last is None else f"{first} to {last}"
         offered = ", ".join(sorted({f"{choice.branch} ({choice.flavour})" for choice in candidates})) or "none"
         branch = f", and nvidia_branch is {self.goal.branch}" if self.goal.branch else ""
         return DriverError(
-            f"{cards.described(self.facts.cards)}: found the drivers {offered} in apt's lists, expected branch "
+            f"{cards.described(state.facts.cards)}: found the drivers {offered} in apt's lists, expected branch "
             f"{span}{branch}, in the flavour "
-            f"{' or '.join(self.needed.flavours) or 'that no branch has any more'}. Next: "
+            f"{' or '.join(needed.flavours) or 'that no branch has any more'}. Next: "
             "use NVIDIA's own repository (nvidia_driver_source: nvidia), choose another branch, or do not use the card."
         )
 
-    def _write(self, step: Step) -> None:
-        """Carry out one step. Long ones are jobs; one that still runs at the end of its time slice ends the call."""
+    def show(self, state: State) -> dict[str, Any]:
+        """Return the state as return values."""
+        finding = diagnosis.driver_finding(state.facts, self.goal.minimum)
+        seen = state.facts
+        return {
+            "cards": [
+                {"slot": card.slot, "device": f"{card.device:04x}", "driver": card.driver} for card in seen.cards
+            ],
+            "generation": cards.common(seen.cards, self.goal.minimum).name,
+            "driver": str(seen.gpus[0]["driver"]) if seen.gpus else "",
+            "reboot_required": bool(finding and finding.reboot),
+            "finding": diagnosis.plain(finding) if finding else {},
+        }
+
+    def write(self, steps: Sequence[Step]) -> Pending | None:
+        """Carry out steps; Pending while a job of one of them runs.
+
+        Raises:
+            DriverError: a key cannot be fetched, or a job failed.
+        """
+        for step in steps:
+            pending = self._write(step)
+            if pending is not None:
+                return pending
+        return None
+
+    def _write(self, step: Step) -> Pending | None:
         if step.kind == "fetch":
             files.write_file(step.subject, _fetch(step.text))
         elif step.kind == "write":
             files.write_file(step.subject, step.text)
         elif step.kind == "remove":
             files.remove(step.subject)
-        elif step.kind == "refresh":
-            keys = apt_sources.keys(self.sources, self.goal.repositories)
-            self._job("tars-apt", apt_sources.refresh_command(list(keys)))
+        elif step == REFRESH:
+            keys = [repository.key for repository in self.goal.repositories]
+            return self._job("tars-apt", apt_sources.refresh_command(keys))
         elif step.kind == "install":
-            self._job("tars-apt", apt.install_command(step.subject.split(), recommends=False))
-        elif step.kind == "initramfs" and shutil.which("update-initramfs", path=PROGRAMS):
-            self._job("tars-initramfs", ["update-initramfs", "-u", "-k", self.facts.kernel])
-        elif step.kind == "load":
+            return self._job("tars-apt", apt.install_command(step.subject.split(), recommends=False))
+        elif step.kind == "initramfs":
+            return self._job("tars-initramfs", ["sh", "-c", 'exec update-initramfs -u -k "$(uname -r)"'])
+        elif step == LOAD:
             status, output, errors = self.run(["modprobe", "nvidia"])
-            self.modprobe = f"{output}{errors}".strip() if status else ""
+            self.load_failure = f"{output}{errors}".strip() if status else ""
+        return None
 
-    def _job(self, unit: str, command: Sequence[str]) -> None:
+    def _job(self, unit: str, command: Sequence[str]) -> Pending | None:
         job = jobs.Job(unit, tuple(command), apt.ENVIRONMENT)
         try:
             running = not jobs.begin(self.run, job) or bool(jobs.attend(self.run, [job]))
         except jobs.JobError as error:
             raise DriverError(f"{error}\nNext: correct what it names, then run again.") from error
-        if running:
-            raise UnfinishedError(unit, "".join(jobs.tail(job, 1)) or f"{unit} starts")
+        line = "".join(jobs.tail(job, 1)) or f"{unit} starts"
+        return Pending({"pending": [line], "units": [unit]}) if running else None
 
 
 def _fetch(url: str) -> bytes:
@@ -274,21 +373,12 @@ def _fetch(url: str) -> bytes:
     return key
 
 
-def _initrd(kernel: str) -> bool:
-    """Return whether the kernel's initial RAM disk is newer than the file about nouveau, or one of them is absent."""
-    try:
-        return os.stat(f"/boot/initrd.img-{kernel}").st_mtime >= os.stat(NOUVEAU_FILE).st_mtime
-    except FileNotFoundError:
-        return True
+def _headers(kernel: str, kernels: Sequence[str]) -> list[str]:
+    """Return the packages with the headers of the running kernel, and of later ones."""
+    return [f"linux-headers-{name}" for name in (kernel, *kernels)]
 
 
-def difference(now: Now, steps: Sequence[Step]) -> list[dict[str, str]]:
-    """Return before and after of the files and packages among the steps."""
-    shown = []
-    for step in steps:
-        if step.kind in ("write", "remove"):
-            headers = {"before_header": step.subject, "after_header": step.subject}
-            shown.append({**headers, "before": now.files.get(step.subject, ""), "after": step.text})
-        elif step.kind == "install":
-            shown.append({"before": "", "after": "".join(f"{name}\n" for name in step.subject.split())})
-    return shown
+def _current(initrd: Part) -> bool:
+    """Return whether the initial RAM disk is not older than the file about nouveau, or one of them is absent."""
+    times = [float(line) for line in initrd.output.split()]
+    return len(times) < 2 or times[0] >= times[1]

@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import re
+import shlex
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..resource.converge import Probe
 from ..system.jobs import Run
+from ..system.probing import Part, combined, parts
 from ..system.process import PROGRAMS
 from . import cards as nvidia_cards
 from . import smi as nvidia_smi
@@ -38,6 +40,30 @@ LOG = (
 )
 """Conditions in the kernel's log, by the messages of NVRM (the driver) and of the kernel's module loader. A line that
 only reports that an unsigned module taints the kernel is not among them."""
+
+SMI_TIMEOUT_S = 15
+"""Seconds that nvidia-smi may take. A card that hangs can keep it for minutes."""
+
+_NO_ANSWER, _NOT_INSTALLED = 124, 127
+"""Exit status of timeout(1) for a program that took too long, and for one that does not exist."""
+
+_SMI_SCRIPT = f"PATH={PROGRAMS}; exec timeout {SMI_TIMEOUT_S} {shlex.join(nvidia_smi.command('nvidia-smi'))} 2>&1"
+_NAMED = r"""(^|[[:space:]{,"'-])(hostPath|path)["']?:[[:space:]]*["']?/[^[:space:]"',}]+"""
+"""Pattern of the files and devices that a description names, in YAML or JSON."""
+
+_SPEC_SCRIPT = r"""
+kind=$1 named=$2 LC_ALL=C; shift 2
+for folder; do
+    for file in "$folder"/*; do
+        case $file in *.yaml | *.json) grep -qs "$kind" "$file" || continue ;; *) continue ;; esac
+        printf '\035%s\n' "$file"
+        grep -Eo "$named" "$file" | sed 's|^[^/]*||' | while read -r path; do
+            [ -e "$path" ] || echo "$path"
+        done
+    done
+done
+"""
+"""Prints each description of the cards below the folders, and the files that it names but that do not exist."""
 
 
 @dataclass(frozen=True)
@@ -81,26 +107,66 @@ class Facts:
     spec: Spec | None = None
 
 
-def read(run: Run, modprobe: str = "") -> Facts:
-    """Read the facts. `modprobe` is the output of an attempt to load the driver."""
-    cards = tuple(nvidia_cards.read())
-    kernel = os.uname().release
-    if not cards:
-        return Facts(kernel)
-    packages = parse_packages(run(package_query([*DRIVERS, TOOLKIT]))[1])
-    program = shutil.which("nvidia-smi", path=PROGRAMS)
-    rc, out, err = run(nvidia_smi.command(program)) if program else (0, "", "")
-    gpus = tuple(nvidia_smi.gpus(out)) if rc == 0 else ()
-    loaded = parse_loaded(_text(LOADED))
-    spec = find_spec()
-    if gpus:
-        return Facts(kernel, cards, packages, loaded, gpus, spec=spec)
+def commands() -> list[list[str]]:
+    """Return the commands whose outputs `parse` reads. They read all that a driver that answers leaves to know."""
+    return [
+        ["uname", "-r"],
+        nvidia_cards.command(),
+        package_query([*DRIVERS, TOOLKIT]),
+        ["sh", "-c", _SMI_SCRIPT],
+        ["cat", LOADED],
+        ["sh", "-c", _SPEC_SCRIPT, "sh", KIND, _NAMED, *SPEC_FOLDERS],
+    ]
+
+
+def parse(results: Sequence[Part]) -> Facts:
+    """Return the facts by the results of `commands`, without those that explain a driver that does not answer."""
+    kernel, cards, packages, smi, loaded, spec = results
+    if not cards.output:
+        return Facts(kernel.output.strip())
+    gpus = tuple(nvidia_smi.gpus(smi.output)) if smi.status == 0 else ()
+    failures = {_NOT_INSTALLED: None, _NO_ANSWER: f"did not answer within {SMI_TIMEOUT_S} s"}
     return Facts(
-        kernel,
-        cards,
-        packages,
-        loaded,
-        smi=f"{out}{err}".strip() if program else None,
+        kernel.output.strip(),
+        nvidia_cards.parse(cards.output),
+        parse_packages(packages.output),
+        parse_loaded(loaded.output),
+        gpus,
+        smi=None if gpus else failures.get(smi.status, smi.output.strip()),
+        spec=parse_spec(spec.output),
+    )
+
+
+def probe() -> Probe[Facts]:
+    """Return the command that reads the facts where the driver answers, or where there is no card."""
+
+    def known(status: int, output: str) -> Facts | None:
+        facts = parse(parts(output)) if status == 0 else None
+        return facts if facts and complete(facts) else None
+
+    return Probe(combined(*commands()), known)
+
+
+def complete(facts: Facts) -> bool:
+    """Return whether nothing is left to read: there is no card, or the driver answers."""
+    return not facts.cards or bool(facts.gpus)
+
+
+def read(run: Run) -> Facts:
+    """Read the facts."""
+    return explained(run, parse(parts(run(combined(*commands()))[1])))
+
+
+def explained(run: Run, facts: Facts, modprobe: str = "") -> Facts:
+    """Return the facts with those that explain why the driver does not answer, if it does not.
+
+    `modprobe` is the output of a failed attempt to load it.
+    """
+    if complete(facts):
+        return facts
+    kernel = facts.kernel
+    return replace(
+        facts,
         built=bool(re.search(r"/nvidia(-current)?\.ko", _text(f"/lib/modules/{kernel}/modules.dep"))),
         builds=tuple(parse_dkms(run(["dkms", "status"])[1])) if shutil.which("dkms", path=PROGRAMS) else (),
         headers=os.path.isdir(f"/lib/modules/{kernel}/build"),
@@ -109,7 +175,6 @@ def read(run: Run, modprobe: str = "") -> Facts:
         else None,
         log=parse_log(run(["journalctl", "--dmesg", "--boot", "--no-pager", "--output=cat"])[1]),
         modprobe=modprobe,
-        spec=spec,
     )
 
 
@@ -173,18 +238,12 @@ def parse_log(text: str) -> tuple[str, ...]:
     return tuple(name for name, pattern in LOG if re.search(pattern, flat))
 
 
-def find_spec() -> Spec | None:
+def parse_spec(output: str) -> Spec | None:
+    """Return the description of the cards that Docker uses, by the output of its script; None without one."""
+    path, _, missing = output.rpartition("\x1d")[2].partition("\n")
+    return Spec(path, tuple(dict.fromkeys(missing.splitlines()))) if path else None
+
+
+def find_spec(run: Run, folders: Sequence[str] = SPEC_FOLDERS) -> Spec | None:
     """Return the description of the cards that Docker uses, if one exists."""
-    spec = None
-    for folder in SPEC_FOLDERS:
-        for path in sorted(glob.glob(f"{folder}/*.yaml") + glob.glob(f"{folder}/*.json")):
-            text = _text(path)
-            if KIND in text:
-                spec = Spec(path, tuple(name for name in parse_spec(text) if not os.path.exists(name)))
-    return spec
-
-
-def parse_spec(text: str) -> list[str]:
-    """Return the files and devices that a description names, in YAML or JSON, each once."""
-    paths = re.findall(r"""(?:^|[\s{,"'-])(?:hostPath|path)["']?:\s*["']?(/[^\s"',}]+)""", text)
-    return list(dict.fromkeys(paths))
+    return parse_spec(run(["sh", "-c", _SPEC_SCRIPT, "sh", KIND, _NAMED, *folders])[1])

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from . import apt_sources as nvidia_sources
+from . import apt_sources
 from .offers import PIN, Choice, branch
 
 PIN_FILE = "/etc/apt/preferences.d/tars-nvidia"
@@ -20,10 +20,16 @@ options nouveau modeset=0
 
 @dataclass(frozen=True)
 class Now:
-    """The current state. `files` maps the existing ones of the paths that this role writes to their texts; `lists` is
-    whether apt has the lists of the own file, `installed` maps packages to versions, `initrd` is whether the initial
-    RAM disk is as new as the file about nouveau, `loaded` whether the driver is in the kernel, and `free` whether no
-    other driver is bound to a card.
+    """The current state.
+
+    Attributes:
+        files: the existing ones of the files that this role writes, with their texts; that of a key is empty.
+        lists: whether apt has the lists of the own file.
+        installed: packages and their versions.
+        initrd: whether the initial RAM disk is as new as the file about nouveau.
+        loaded: whether the driver is in the kernel.
+        free: whether no other driver is bound to a card.
+        refused: whether this run has tried to load the driver, without success.
     """
 
     files: Mapping[str, str] = field(default_factory=dict)
@@ -32,20 +38,22 @@ class Now:
     initrd: bool = True
     loaded: bool = False
     free: bool = True
+    refused: bool = False
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The desired sources of apt: the text of the own file (empty: no file), and its keys' files and addresses."""
+
+    text: str = ""
+    keys: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """The desired state. `keys` maps files to the addresses they are fetched from, `sources` is the own file's text
-    (empty: no file).
+    """The desired driver, and other packages. `adopted` is whether the driver answers without a package of it."""
 
-    `choice` is None while apt's lists have to be read first. `adopted` is whether the driver answers, but does not come
-    from a package.
-    """
-
-    sources: str = ""
-    keys: Mapping[str, str] = field(default_factory=dict)
-    choice: Choice | None = None
+    choice: Choice
     others: tuple[str, ...] = ()
     adopted: bool = False
 
@@ -62,22 +70,22 @@ class Step:
         return f"{self.kind} {self.subject}"
 
 
-def plan(now: Now, wanted: Wanted) -> list[Step]:
-    """Return the steps in their order; empty when nothing is to be done.
+REFRESH = Step("refresh", "apt's lists")
+LOAD = Step("load", "nvidia")
 
-    With sources to be added, the last step stands for all that follow once apt has read them.
-    """
+
+def plan_sources(now: Now, wanted: Sources) -> list[Step]:
+    """Return the steps to apt's sources, in their order. What apt offers is known only after REFRESH."""
     steps = [Step("fetch", path, url) for path, url in wanted.keys.items() if path not in now.files]
-    if wanted.sources and now.files.get(nvidia_sources.FILE) != wanted.sources:
-        steps.append(Step("write", nvidia_sources.FILE, wanted.sources))
-    if wanted.sources and (steps or not now.lists):
-        return [*steps, Step("refresh", "apt's lists"), Step("install", "the driver that apt then offers")]
-    if not wanted.sources and nvidia_sources.FILE in now.files:
-        steps.append(Step("remove", nvidia_sources.FILE))
-    if wanted.choice is None:
-        return steps
-    if not wanted.adopted:
-        steps += _write(now, PIN_FILE, PIN.format(branch=wanted.choice.branch))
+    if not wanted.text:
+        return [*steps, Step("remove", apt_sources.FILE)] if apt_sources.FILE in now.files else steps
+    steps += _write(now, apt_sources.FILE, wanted.text)
+    return [*steps, REFRESH] if steps or not now.lists else []
+
+
+def plan_driver(now: Now, wanted: Wanted) -> list[Step]:
+    """Return the steps to the driver, in their order, for a machine whose apt has read its sources."""
+    steps = [] if wanted.adopted else _write(now, PIN_FILE, PIN.format(branch=wanted.choice.branch))
     missing = [
         name
         for name in wanted.choice.packages
@@ -93,9 +101,48 @@ def plan(now: Now, wanted: Wanted) -> list[Step]:
         steps += nouveau
         if nouveau or not now.initrd:
             steps.append(Step("initramfs", "for a start without nouveau"))
-    if now.free and not now.loaded:
-        steps.append(Step("load", "nvidia"))
+    if now.free and not now.loaded and not now.refused:
+        steps.append(LOAD)
     return steps
+
+
+def predict(now: Now, steps: Sequence[Step], choice: Choice | None = None) -> Now:
+    """Return the state after the steps. `choice` is the driver whose packages they install."""
+    present, installed = dict(now.files), dict(now.installed)
+    for step in steps:
+        if step.kind in ("write", "fetch"):
+            present[step.subject] = step.text if step.kind == "write" else ""
+        elif step.kind == "remove":
+            del present[step.subject]
+        elif step.kind == "install" and choice:
+            drivers = dict.fromkeys(choice.packages, f"{choice.branch}.0")
+            installed.update({name: drivers.get(name, "") for name in step.subject.split()})
+    kinds = {step.kind for step in steps}
+    return replace(
+        now,
+        files=present,
+        lists=now.lists or "refresh" in kinds,
+        installed=installed,
+        initrd=now.initrd or "initramfs" in kinds,
+        loaded=now.loaded or "load" in kinds,
+    )
+
+
+def diff(before: Now, after: Now) -> list[dict[str, str]]:
+    """Return before and after of the files that differ, and of the packages that were installed."""
+    shown = []
+    for path in dict.fromkeys([*before.files, *after.files]):
+        old, new = before.files.get(path, ""), after.files.get(path, "")
+        if old != new:
+            shown.append({"before_header": path, "after_header": path, "before": old, "after": new})
+    names = [name for name in after.installed if before.installed.get(name) != after.installed[name]]
+    if names:
+        old, new = (
+            "".join(f"{name} {now.installed[name]}".rstrip() + "\n" for name in names if name in now.installed)
+            for now in (before, after)
+        )
+        shown.append({"before_header": "packages", "after_header": "packages", "before": old, "after": new})
+    return shown
 
 
 def _write(now: Now, path: str, text: str) -> list[Step]:

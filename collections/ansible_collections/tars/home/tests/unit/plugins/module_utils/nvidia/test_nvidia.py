@@ -6,6 +6,7 @@ No machine with such a card was at hand: the texts have the shapes that public d
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from ansible_collections.tars.home.plugins.module_utils.nvidia.cards import Card
 from ansible_collections.tars.home.plugins.module_utils.nvidia.facts import Build, Facts, Spec
 from ansible_collections.tars.home.plugins.module_utils.nvidia.offers import Choice
 from ansible_collections.tars.home.plugins.module_utils.system.apt_sources import parse
+from ansible_collections.tars.home.plugins.module_utils.system.probing import Part
+from ansible_collections.tars.home.plugins.module_utils.system.process import attempt
 
 
 @pytest.mark.parametrize(
@@ -65,11 +68,17 @@ def test_cards_are_display_controllers_of_nvidia(tmp_path: Path) -> None:
     bus(tmp_path, "0000:01:00.0", "0x10de", "0x030000", "0x2484", "nouveau")
     bus(tmp_path, "0000:01:00.1", "0x10de", "0x040300", "0x228b", "snd_hda_intel")
     bus(tmp_path, "0000:02:00.0", "0x10de", "0x030200", "0x2331")
-    assert nvidia_cards.read(str(tmp_path)) == [
+    bus(tmp_path, "0000:03:00.0", "0x10DE", "0x030000", "0x2684")
+    assert cards(tmp_path) == (
         Card("0000:01:00.0", 0x2484, "nouveau"),
         Card("0000:02:00.0", 0x2331, None),
-    ]
-    assert nvidia_cards.read(str(tmp_path / "none")) == []
+        Card("0000:03:00.0", 0x2684, None),
+    )
+    assert cards(tmp_path / "none") == ()
+
+
+def cards(folder: Path) -> tuple[Card, ...]:
+    return nvidia_cards.parse(attempt(nvidia_cards.command(str(folder))).output)
 
 
 def test_cards_of_two_generations_need_what_serves_both() -> None:
@@ -221,13 +230,59 @@ kind: nvidia.com/gpu
 """
 
 
-def test_a_description_names_what_the_machine_must_have() -> None:
-    names = ["/dev/nvidia-uvm", "/usr/bin/nvidia-cdi-hook", "/usr/lib/nvidia/current/nvidia-smi", "/dev/nvidia0"]
-    assert nvidia_facts.parse_spec(SPEC) == names
-    assert nvidia_facts.parse_spec('{"mounts":[{"hostPath":"/a","containerPath":"/b"}],"x":{"path": "/c"}}') == [
-        "/a",
-        "/c",
-    ]
+def spec(*folders: Path) -> Spec | None:
+    return nvidia_facts.find_spec(attempt, [str(folder) for folder in folders])
+
+
+def test_a_description_names_what_the_machine_must_have(tmp_path: Path) -> None:
+    first, later = tmp_path / "etc", tmp_path / "run"
+    first.mkdir()
+    later.mkdir()
+    assert spec(first, later, tmp_path / "none") is None
+    path = first / "nvidia.yaml"
+    path.write_text(SPEC)
+    names = ("/dev/nvidia-uvm", "/usr/bin/nvidia-cdi-hook", "/usr/lib/nvidia/current/nvidia-smi", "/dev/nvidia0")
+    assert spec(first, later) == Spec(str(path), names)
+    path.write_text(SPEC.replace("/dev/nvidia-uvm", "/dev/null").replace("/dev/nvidia0", "/dev/zero"))
+    assert spec(first, later) == Spec(str(path), names[1:3])
+    # The later folder wins, and files about other devices count for nothing.
+    other = later / "cards.json"
+    other.write_text(
+        '{"kind":"nvidia.com/gpu","mounts":[{"hostPath":"/no/a","containerPath":"/b"}],"x":{"path": "/no/c"}}'
+    )
+    (later / "other.yaml").write_text("kind: amd.com/gpu\n")
+    (later / "readme").write_text("nvidia.com/gpu\n")
+    assert spec(first, later) == Spec(str(other), ("/no/a", "/no/c"))
+
+
+def test_the_probe_reads_this_machine_as_the_module_does() -> None:
+    probe, seen = nvidia_facts.probe(), nvidia_facts.read(attempt)
+    done = attempt(probe.command)
+    assert seen.kernel == os.uname().release
+    assert probe.parse(done.status, done.output) == (seen if nvidia_facts.complete(seen) else None)
+
+
+def results(smi: Part, cards: str = "0x030000 0x2484 0000:01:00.0 nvidia\n") -> list[Part]:
+    packages = "nvidia-driver\tinstalled\t580.95.05-1\n"
+    return [Part(0, "6.12\n"), Part(0, cards), Part(1, packages), smi, Part(1, ""), Part(0, "")]
+
+
+@pytest.mark.parametrize(
+    ("smi", "text", "complete"),
+    [
+        (Part(0, "NVIDIA GeForce RTX 3070, 580.95.05, 220.00, 8192\n"), None, True),
+        (Part(9, "NVIDIA-SMI has failed\n"), "NVIDIA-SMI has failed", False),
+        (Part(127, "timeout: failed to run command\n"), None, False),
+        (Part(124, ""), "did not answer within 15 s", False),
+    ],
+    ids=["answers", "fails", "not installed", "hangs"],
+)
+def test_one_command_reads_what_a_driver_that_answers_leaves_to_know(
+    smi: Part, text: str | None, complete: bool
+) -> None:
+    seen = nvidia_facts.parse(results(smi))
+    assert (seen.smi, nvidia_facts.complete(seen), bool(seen.gpus)) == (text, complete, complete)
+    assert seen.packages == {"nvidia-driver": "580.95.05-1"}
 
 
 def test_kernels_that_are_to_have_modules() -> None:

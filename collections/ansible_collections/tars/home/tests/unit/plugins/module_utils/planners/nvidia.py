@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from ansible_collections.tars.home.plugins.module_utils.nvidia import apt_sources, cdi, units
@@ -14,9 +13,12 @@ from ansible_collections.tars.home.plugins.module_utils.nvidia.plan import (
     NOUVEAU_FILE,
     PIN_FILE,
     Now,
+    Sources,
     Step,
     Wanted,
-    plan,
+    plan_driver,
+    plan_sources,
+    predict,
 )
 from ansible_collections.tars.home.tests.unit.plugins.module_utils.planners.planner import Case, Planner
 
@@ -39,49 +41,29 @@ DRIVER = Choice(580, "open", ("nvidia-open",))
 DESIRED = {"pin": PIN.format(branch=DRIVER.branch), "nouveau": NOUVEAU}
 
 
-def predict(state: tuple[Now, Wanted], steps: Sequence[Step]) -> tuple[Now, Wanted]:
-    """Return the machine after the steps, in which apt offers DRIVER, and what it should have."""
-    now, wanted = state
-    files, installed = dict(now.files), dict(now.installed)
-    for step in steps:
-        if step.kind in ("write", "fetch"):
-            files[step.subject] = step.text if step.kind == "write" else ""
-        elif step.kind == "remove":
-            del files[step.subject]
-        elif step.kind == "refresh":
-            now = replace(now, lists=True)
-        elif step.kind == "install" and wanted.choice:
-            installed.update({name: "580.95.05-1" if "nvidia" in name else "1" for name in step.subject.split()})
-        elif step.kind == "initramfs":
-            now = replace(now, initrd=True)
-        elif step.kind == "load":
-            now = replace(now, loaded=True)
-    return replace(now, files=files, installed=installed), wanted
-
-
-def second_pass(state: tuple[Now, Wanted]) -> list[Step]:
-    """Return the steps that are left after one more pass, for a plan that had apt read its sources in between."""
-    return plan(*predict(state, plan(*state)))
-
-
-def _replan(case: Case, state: tuple[Now, Wanted]) -> list[Step]:
-    return second_pass(state) if "refresh apt's lists" in case["changes"] else plan(*state)
-
-
-def _driver(case: Case) -> tuple[Now, Wanted]:
-    """Return the state of a case: files are named by PATHS, and their text is `desired` or literal."""
-    current, desired = dict(case["current"]), dict(case["desired"])
+def _now(case: Case) -> Now:
+    """Return the current state of a case: files are named by PATHS, and their text is `desired` or literal."""
+    current = dict(case["current"])
     files = {
         PATHS[name]: DESIRED[name] if text == "desired" else text for name, text in current.pop("files", {}).items()
     }
-    keys = {PATHS[name]: url for name, url in desired.pop("keys", {}).items()}
+    return Now(files, **current)
+
+
+def _plan_sources(case: Case, now: Now) -> list[Step]:
+    keys = {PATHS[name]: url for name, url in case["desired"].get("keys", {}).items()}
+    return plan_sources(now, Sources(case["desired"].get("text", ""), keys))
+
+
+def _plan_driver(case: Case, now: Now) -> list[Step]:
+    adopted = case["desired"].get("adopted", False)
     # The packages of a driver that was installed without apt are not known.
-    choice = replace(DRIVER, packages=()) if desired.get("adopted") else DRIVER
-    others = tuple(desired.pop("others", ()))
-    return Now(files, **current), Wanted(keys=keys, choice=choice, others=others, **desired)
+    choice = replace(DRIVER, packages=()) if adopted else DRIVER
+    return plan_driver(now, Wanted(choice, tuple(case["desired"].get("others", ())), adopted))
 
 
 PLANNERS: dict[str, Planner] = {
     "nvidia/cdi": Planner(_cdi, lambda case, state: cdi.plan(state), cdi.predict),
-    "nvidia/driver": Planner(_driver, lambda case, state: plan(*state), predict, _replan),
+    "nvidia/driver": Planner(_now, _plan_driver, lambda now, steps: predict(now, steps, DRIVER)),
+    "nvidia/sources": Planner(_now, _plan_sources, predict),
 }
