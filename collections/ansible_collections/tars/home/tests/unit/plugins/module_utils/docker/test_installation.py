@@ -4,7 +4,11 @@
 from ansible_collections.tars.home.plugins.module_utils.docker import installation, installer
 from ansible_collections.tars.home.plugins.module_utils.docker.installation import Goal, State
 from ansible_collections.tars.home.plugins.module_utils.system.apt_sources import Source
-from ansible_collections.tars.home.tests.unit.plugins.module_utils.planners.docker import DEBIAN, DOCKER, REPOSITORY
+from ansible_collections.tars.home.tests.unit.plugins.module_utils.cases.docker.installation.planner import (
+    DEBIAN,
+    DOCKER,
+    REPOSITORY,
+)
 
 GOAL = Goal("docker", {"distribution": DEBIAN, "docker": DOCKER}, "Debian 13", REPOSITORY)
 OWN = "/etc/apt/sources.list.d/tars-docker.sources"

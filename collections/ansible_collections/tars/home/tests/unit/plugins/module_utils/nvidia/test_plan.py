@@ -21,7 +21,8 @@ from ansible_collections.tars.home.plugins.module_utils.nvidia.driver import (
 from ansible_collections.tars.home.plugins.module_utils.nvidia.facts import Facts
 from ansible_collections.tars.home.plugins.module_utils.nvidia.offers import PIN
 from ansible_collections.tars.home.plugins.module_utils.nvidia.plan import Now, Sources, Wanted
-from ansible_collections.tars.home.tests.unit.plugins.module_utils.planners.nvidia import DRIVER, KEY
+from ansible_collections.tars.home.tests.unit.plugins.module_utils.cases.nvidia.driver.planner import DRIVER
+from ansible_collections.tars.home.tests.unit.plugins.module_utils.cases.nvidia.sources.planner import KEY
 from hypothesis import given
 from hypothesis import strategies as st
 
