@@ -14,7 +14,10 @@ import click
 from tars_lab import lifecycle, machine
 from tars_lab.commands import LabError, Progress
 from tars_lab.layout import recorded
+from tars_provision import next_step
 from tars_provision.controller import site_folder
+from tars_provision.errors import ProvisionError
+from tars_provision.options import NamedPath
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 
@@ -25,7 +28,7 @@ class _Lab(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except LabError as error:
+        except (LabError, ProvisionError) as error:
             raise click.ClickException(str(error)) from error
         except PermissionError as error:
             raise click.ClickException(
@@ -44,7 +47,7 @@ def lab() -> None:
 @click.option(
     "-i",
     "--inventory",
-    type=click.Path(path_type=Path),
+    type=NamedPath(path_type=Path),
     default=None,
     help="Folder with the tars.yml that describes the lab.  [default: inventories/lab of the checkout]",
 )
@@ -82,7 +85,8 @@ def status(as_json: bool) -> None:
             click.echo(f"{name:12} {part['address']:15} {part['state']}")
         for reference, digest in state["images"].items():
             click.echo(f"{reference:28} {digest or 'not served'}")
-        incomplete = state.get("detail", "the lab is not complete; repair it with `lab up`")
+        repair = next_step.command("lab", "up", "-i", state.get("inventory", ""))
+        incomplete = state.get("detail", f"the lab is not complete; repair it with {repair}")
         click.echo("the lab is up" if state["up"] else incomplete)
     sys.exit(0 if state["up"] else 1)
 

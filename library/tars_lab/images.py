@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from io import StringIO
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -17,6 +18,7 @@ from ruamel.yaml import YAML
 from tars_lab import base, host, processes, registry
 from tars_lab.commands import LabError, Progress, run
 from tars_lab.layout import Lab
+from tars_provision.files import write_atomic
 
 _BUILD = Path(__file__).parent / "images"
 _FOLDERS = {"ollama": Path(__file__).parent / "model_server"}
@@ -77,10 +79,9 @@ def _forget_digests(lab: Lab, progress: Progress) -> None:
         del record[reference]
         progress(f"{reference} was rebuilt: removed its recorded digest")
     if stale:
-        new = path.with_suffix(".new")
-        with new.open("w") as stream:
-            yaml.dump(record, stream)
-        new.replace(path)
+        text = StringIO()
+        yaml.dump(record, text)
+        write_atomic(path, text.getvalue().encode())
 
 
 def _absent(lab: Lab, name: str, pushed: dict[str, dict[str, str]]) -> bool:
@@ -194,8 +195,6 @@ def _pushed(lab: Lab) -> dict[str, dict[str, str]]:
 
 
 def _record(lab: Lab, reference: str, key: str, digest: str) -> None:
-    path = lab.cache_dir / "images.json"
-    new = path.with_suffix(".new")
     with _record_lock:
-        new.write_text(json.dumps({**_pushed(lab), reference: {"key": key, "digest": digest}}, indent=1))
-        new.replace(path)
+        images = {**_pushed(lab), reference: {"key": key, "digest": digest}}
+        write_atomic(lab.cache_dir / "images.json", json.dumps(images, indent=1).encode())

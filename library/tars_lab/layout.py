@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from tars_lab.commands import LabError
+from tars_provision import next_step
 
 STATE = Path("/var/lib/tars-lab")
 CACHE = Path("/var/cache/tars-lab")
@@ -109,9 +110,12 @@ def recorded(state: Path = STATE) -> Lab:
         machines = tuple(Machine(**{**m, "volumes": tuple(m["volumes"])}) for m in data.pop("machines"))
         return Lab(**data, machines=machines)
     except FileNotFoundError as error:
-        raise LabError(f"lab: not running ({state / 'lab.json'} does not exist); start it with `lab up`") from error
+        raise LabError(
+            f"lab: not running ({state / 'lab.json'} does not exist); start it with {next_step.command('lab', 'up')}"
+        ) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise LabError(f"{state / 'lab.json'}: damaged ({error}); run `lab down`, then `lab up`") from error
+        steps = f"run {next_step.command('lab', 'down')}, then {next_step.command('lab', 'up')}"
+        raise LabError(f"{state / 'lab.json'}: damaged ({error}); {steps}") from error
 
 
 def load(
@@ -147,11 +151,13 @@ def load(
             f"{path}: cannot be read ({error.strerror}); the lab's own inventory is inventories/lab"
         ) from error
     except YAMLError as error:
-        raise LabError(f"{path}: invalid YAML; run `spec check -i {inventory}`:\n{error}") from error
+        raise LabError(
+            f"{path}: invalid YAML; run {next_step.command('spec', 'check', '-i', inventory)}:\n{error}"
+        ) from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise LabError(
             f"{path}: found {error!r}, expected network, hosts, docker.registry_mirrors and stack.images; "
-            f"run `spec check -i {inventory}`"
+            f"run {next_step.command('spec', 'check', '-i', inventory)}"
         ) from error
     if not isinstance(mirrors, list) or not mirrors or urlsplit(str(mirrors[0])).hostname != str(gateway):
         raise LabError(

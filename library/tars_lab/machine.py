@@ -11,13 +11,15 @@ import subprocess
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
 from tars_lab import base, cgroups, host, network, processes
 from tars_lab.commands import LabError, run
 from tars_lab.layout import Lab, Machine, recorded
+from tars_provision import next_step
+from tars_provision.files import write_atomic
 
 _BOOT_SECONDS = 90
 _POWER_OFF_SECONDS = 60
@@ -117,17 +119,18 @@ def controller_key(lab: Lab) -> None:
 
 def write_known_hosts(lab: Lab) -> None:
     """Write the host keys of the existing machines to the known_hosts file of the lab."""
-    lines = []
+    with _known_hosts:
+        write_atomic(lab.state_dir / "ssh/known_hosts", "".join(_host_keys(lab)).encode())
+
+
+def _host_keys(lab: Lab) -> Iterator[str]:
+    """Yield the line of each machine that exists."""
     for machine in lab.machines:
         key = lab.rootfs(machine.name) / "etc/ssh/ssh_host_ed25519_key.pub"
         if key.exists():
             public = " ".join(key.read_text().split()[:2])
             names = filter(None, (machine.name, machine.address, machine.address6, machine.dhcp_address))
-            lines.append(f"{','.join(names)} {public}\n")
-    path = lab.state_dir / "ssh/known_hosts"
-    with _known_hosts:
-        path.with_suffix(".new").write_text("".join(lines))
-        path.with_suffix(".new").replace(path)
+            yield f"{','.join(names)} {public}\n"
 
 
 def _nfs_client(rootfs: Path, programs: str) -> None:
@@ -157,7 +160,9 @@ def boot(lab: Lab, machine: Machine) -> None:
         return
     rootfs = lab.rootfs(machine.name)
     if not rootfs.exists():
-        raise LabError(f"machine {machine.name}: no root file system at {rootfs}; create it with `lab up`")
+        raise LabError(
+            f"machine {machine.name}: no root file system at {rootfs}; create it with {next_step.command('lab', 'up')}"
+        )
     command = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot"]
     command += [
         "--directory",
@@ -198,7 +203,7 @@ def wait(lab: Lab, machine: Machine) -> None:
     )
     raise LabError(
         f"machine {machine.name}: {state} after {_BOOT_SECONDS} s at most, expected running\n{failed}"
-        f"see its console {lab.log(machine.name)} and its journal: `lab logs {machine.name}`"
+        f"see its console {lab.log(machine.name)} and its journal: {next_step.command('lab', 'logs', machine.name)}"
     )
 
 
@@ -209,7 +214,7 @@ def _wait_online(lab: Lab, machine: Machine) -> None:
     if done.returncode:
         raise LabError(
             f"machine {machine.name}: network not up after {_BOOT_SECONDS} s: {done.stderr.strip()}\n"
-            f"see its journal: `lab logs {machine.name}`"
+            f"see its journal: {next_step.command('lab', 'logs', machine.name)}"
         )
 
 
@@ -232,7 +237,9 @@ def enter(lab: Lab, machine: Machine, command: Sequence[str]) -> list[str]:
     """Return the command line that runs `command` inside the machine. Raises LabError when it is off."""
     leader = cgroups.init(lab, machine.name)
     if leader is None:
-        raise LabError(f"machine {machine.name}: it is off; boot it with `lab start {machine.name}`")
+        raise LabError(
+            f"machine {machine.name}: it is off; boot it with {next_step.command('lab', 'start', machine.name)}"
+        )
     path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     inside = ["env", "-i", path, "HOME=/root", "LANG=C.UTF-8", f"TERM={os.environ.get('TERM', 'dumb')}"]
     return ["nsenter", "--target", str(leader), "--all", "--wdns=/root", *inside, *command]

@@ -1,128 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The command `tars-provision`: options and exit codes. The commands themselves are in `commands`.
+"""The command `tars-provision`: commands, their options and help. The commands themselves are in `commands`.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or a spec with mistakes, 3 changes pending, 130 cancelled.
 """
 
 from __future__ import annotations
 
-import contextlib
-import signal
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TextIO, TypeVar
+from typing import Any
 
 import click
 
 from tars_provision import __version__, project
-from tars_provision.errors import ProvisionError
-
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-class Commands(click.Group):
-    """Gives every way to end its exit code, and imports `lab` only when it is used."""
-
-    def main(self, *args: Any, **extra: Any) -> Any:
-        """Run a command and exit with its code. Errors are one message on standard error."""
-        with _terminated_as_cancelled(), _any_text():
-            code = self._run(*args, **{**extra, "standalone_mode": False})
-        sys.exit(code)
-
-    def _run(self, *args: Any, **extra: Any) -> int:
-        from tars_provision.ansible.environment import project_settings
-
-        try:
-            with project_settings():
-                code = super().main(*args, **extra)
-        except ProvisionError as error:
-            click.echo(f"Error: {error}", err=True)
-            return error.exit_code
-        except click.ClickException as error:
-            error.show()
-            return error.exit_code
-        except (KeyboardInterrupt, click.Abort):
-            click.echo("cancelled", err=True)
-            return 130
-        except BrokenPipeError:
-            # The reader of a pipe, such as head, has ended. Nothing can be written any more, also not at exit.
-            sys.stdout = None
-            return 1
-        except OSError as error:
-            click.echo(f"Error: {error.filename or 'this computer'}: {error.strerror or error}", err=True)
-            return 1
-        return code if isinstance(code, int) else 0
-
-    def list_commands(self, context: click.Context) -> list[str]:
-        """Return the names of all commands."""
-        return sorted([*super().list_commands(context), "lab"])
-
-    def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        """Return a command by its name, or None."""
-        if name == "lab":
-            from tars_lab.cli import lab
-
-            return lab
-        return super().get_command(context, name)
-
-
-def _cancel(*_: object) -> None:
-    raise KeyboardInterrupt
-
-
-@contextlib.contextmanager
-def _terminated_as_cancelled() -> Iterator[None]:
-    """Handle SIGTERM like Ctrl-C."""
-    before = signal.signal(signal.SIGTERM, _cancel)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-@contextlib.contextmanager
-def _any_text() -> Iterator[None]:
-    """Write characters that the terminal's encoding lacks as escapes instead of failing."""
-    streams = [stream for stream in (sys.stdout, sys.stderr) if hasattr(stream, "reconfigure")]
-    errors: list[tuple[TextIO, Any]] = [(stream, stream.errors) for stream in streams]
-    for stream, _ in errors:
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[attr-defined]  # checked above
-    try:
-        yield
-    finally:
-        for stream, before in errors:
-            stream.reconfigure(errors=before)  # type: ignore[attr-defined]  # checked above
-
-
-def inventory_option(command: Command) -> Command:
-    """Add --inventory, which selects the site."""
-    return click.option(
-        "-i",
-        "--inventory",
-        type=click.Path(path_type=Path),
-        default=lambda: project.default_inventory(),
-        callback=lambda _context, _option, value: project.inventory_dir(value),
-        help=f"The site: its folder, or the tars.yml in it.  [default: $TARS_INVENTORY, {project.DEFAULT_SITE}]",
-    )(command)
-
-
-json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Print one JSON object; progress goes to standard error."
-)
-
-
-def _limit(_context: click.Context, _option: click.Parameter, value: str | None) -> str:
-    """Return the value of --limit. An empty one, as from an unset variable of a shell, would select all machines."""
-    if value == "":
-        raise click.BadParameter("found an empty name; expected the name of a machine")
-    return value or ""
-
-
-limit_option = click.option("--limit", metavar="HOST", callback=_limit, help="Only this machine.")
-verbose_option = click.option(
-    "-v", "--verbose", "verbosity", count=True, help="Show Ansible's own output; repeat for more."
-)
+from tars_provision.group import Commands
+from tars_provision.options import NamedPath, inventory_option, json_option, limit_option, question_of, verbose_option
 
 
 @click.group(
@@ -143,7 +34,7 @@ def main() -> None:
 @click.option(
     "-i",
     "--inventory",
-    type=click.Path(path_type=Path),
+    type=NamedPath(path_type=Path),
     default=lambda: project.home_inventory(),
     help=f"The site: its folder, which is created, or the tars.yml in it.  [default: {project.DEFAULT_HOME}]",
 )
@@ -165,6 +56,10 @@ def init(
     from tars_provision.commands.outcome import console_of, finish
 
     given = dsm_password_file.readline().rstrip("\n") if dsm_password_file else None
+    if given == "":
+        raise click.UsageError(
+            f"--dsm-password-file: found an empty first line in {dsm_password_file.name}; expected a password"
+        )
     folder, console = project.inventory_dir(inventory), console_of(as_json)
     prepared = command.init(folder, given, console, trust_again=trust_again, yes=yes)
     context.exit(finish(prepared, as_json=as_json))
@@ -227,7 +122,7 @@ def doctor(context: click.Context, inventory: Path, as_json: bool) -> None:
 @main.command()
 @inventory_option
 @json_option
-@click.argument("question")
+@click.argument("question", callback=question_of)
 @click.pass_context
 def ask(context: click.Context, inventory: Path, question: str, as_json: bool) -> None:
     """Ask a question and print the answer with its citations."""
@@ -252,7 +147,7 @@ def benchmark(context: click.Context, inventory: Path, verbosity: int, as_json: 
 
 
 @main.command()
-@click.option("--question", default=None, help="Another question.")
+@click.option("--question", default=None, callback=question_of, help="Another question.")
 @json_option
 @click.pass_context
 def demo(context: click.Context, question: str | None, as_json: bool) -> None:
@@ -271,9 +166,9 @@ def nas() -> None:
 @nas.command("facts")
 @inventory_option
 @click.option(
-    "--save", type=click.Path(path_type=Path, dir_okay=False), help="Save its answers, redacted, in this file."
+    "--save", type=NamedPath(path_type=Path, dir_okay=False), help="Save its answers, redacted, in this file."
 )
-@click.option("--replay", type=click.Path(path_type=Path, dir_okay=False), help="Read such a file instead of the NAS.")
+@click.option("--replay", type=NamedPath(path_type=Path, dir_okay=False), help="Read such a file instead of the NAS.")
 @json_option
 @click.pass_context
 def nas_facts(context: click.Context, inventory: Path, save: Path | None, replay: Path | None, as_json: bool) -> None:

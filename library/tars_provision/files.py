@@ -7,12 +7,21 @@ import os
 import tempfile
 from pathlib import Path
 
+from tars_provision.errors import ProvisionError, unusable
+
 
 def write_atomic(path: Path, content: bytes, mode: int = 0o644) -> None:
-    """Replace `path` by `content` so that a reader or a crash meets the old file or the new one, never a part.
+    """Replace `path` by `content` so that a reader or a crash reads the old content or the new one, never a part.
 
-    The file has `mode` from its first byte on. Folders above it are made when missing.
+    The file has `mode` from its first byte on. Folders above it are made when missing. Raises ProvisionError.
     """
+    try:
+        _write(path, content, mode)
+    except OSError as error:
+        raise ProvisionError(unusable(path, error)) from error
+
+
+def _write(path: Path, content: bytes, mode: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

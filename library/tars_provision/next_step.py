@@ -3,17 +3,22 @@
 
 from __future__ import annotations
 
-import os
 import shlex
-import sys
 from pathlib import Path
 
-from tars_provision.project import INSTALLED, PROGRAM
+from tars_provision.project import INSTALLED, PROGRAM, tool
+
+__all__ = ["command", "line", "program", "shell", "tool"]
 
 
 def command(*arguments: str | Path) -> str:
     """Return a command of this program in backticks, with its arguments quoted for a shell."""
-    return shell(program(), *arguments)
+    return f"`{line(*arguments)}`"
+
+
+def line(*arguments: str | Path) -> str:
+    """Return a command of this program, with its arguments quoted for a shell."""
+    return shlex.join([program(), *map(str, arguments)])
 
 
 def shell(*words: str | Path) -> str:
@@ -26,10 +31,3 @@ def program() -> str:
     if INSTALLED:
         return tool(PROGRAM.name)
     return f"./{PROGRAM.name}" if Path.cwd() == PROGRAM.parent else str(PROGRAM)
-
-
-def tool(name: str) -> str:
-    """Return how a shell starts a program that is installed beside this one, such as ansible-vault."""
-    installed = Path(sys.executable).with_name(name)
-    on_path = any((Path(folder) / name).exists() for folder in os.get_exec_path())
-    return name if on_path or not installed.exists() else str(installed)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -47,8 +48,6 @@ DEFAULT_HOME = "the current folder" if INSTALLED else "inventories/home"
 DEFAULT_SITE = "the current folder" if INSTALLED else "inventories/home once it was initialised, inventories/lab"
 """The site meant if none is named, as help texts state it."""
 
-# With its folder: in a checkout, ansible.cfg names the folder of the sources, which --force would replace.
-_INSTALL = f"ansible-galaxy collection install --force -p ~/.ansible/collections tars-home-{__version__}.tar.gz"
 
 LAB_SITE = Path("/var/lib/tars-lab/site")
 """Site of the lab where there is no checkout to hold it."""
@@ -100,10 +99,19 @@ def inventory_dir(named: Path) -> Path:
     return named.parent
 
 
+def tool(name: str) -> str:
+    """Return how a shell starts a program that is installed beside this one, such as ansible-vault."""
+    installed = Path(sys.executable).with_name(name)
+    on_path = any((Path(folder) / name).exists() for folder in os.get_exec_path())
+    return name if on_path or not installed.exists() else str(installed)
+
+
 def collection() -> Path:
     """Return the folder of the collection tars.home. Raises CollectionError if it is missing or has another version."""
     expected = f"version {__version__}"
-    step = f"Install the archive that belongs to it: `{_INSTALL}`"
+    # With its folder: in a checkout, ansible.cfg names the folder of the sources, which --force would replace.
+    arguments = f"collection install --force -p ~/.ansible/collections tars-home-{__version__}.tar.gz"
+    step = f"Install the archive that belongs to it: `{shlex.quote(tool('ansible-galaxy'))} {arguments}`"
     folders = [path / "ansible_collections" / "tars" / "home" for path in COLLECTION_PATHS]
     folder = next((folder for folder in folders if folder.is_dir()), None)
     if folder is None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
+from tars_provision import next_step
 from tars_provision.assistant.client import endpoint
 from tars_provision.commands.outcome import line
 from tars_provision.commands.play import Played, play
@@ -54,7 +55,8 @@ class TimerState:
     def show(self, console: Console) -> None:
         """Print the state of the timer."""
         if self.enabled:
-            line(console, f"{self.file}: renews once a day what is due; `systemctl list-timers` shows the next time")
+            timers = next_step.shell(*renewal_timer.systemctl("list-timers", renewal_timer.NAME + ".timer"))
+            line(console, f"{self.file}: renews once a day what is due; {timers} shows the next time")
         else:
             line(console, f"{renewal_timer.NAME}: {'removed' if self.changed else 'was not installed'}")
 

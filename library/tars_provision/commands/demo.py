@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -48,13 +47,12 @@ class Demonstration:
         """Print what to try next, and how to remove the lab."""
         if self.endpoint is None:
             return
-        program = next_step.program()
         site = self.inventory.relative_to(Path.cwd()) if self.inventory.is_relative_to(Path.cwd()) else self.inventory
         rows = {
-            f'{program} ask -i {shlex.quote(str(site))} "How do I refill the boiler?"': "another question",
+            next_step.line("ask", "-i", site, "How do I refill the boiler?"): "another question",
             f"https://{self.endpoint.address}/": f"the page; its certificate authority is {self.endpoint.authority}",
-            f"{program} lab shell client": "a shell on a client machine",
-            f"{program} lab down": "removes everything, and lists what it removed",
+            next_step.line("lab", "shell", "client"): "a shell on a client machine",
+            next_step.line("lab", "down"): "removes everything, and lists what it removed",
         }
         width = max(map(len, rows))
         lines = "\n".join(f"  {what:<{width}}  {meaning}" for what, meaning in rows.items())

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import getpass
+import sys
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,8 +14,10 @@ from typing import Any
 import click
 from rich.console import Console
 
+from tars_provision import next_step
 from tars_provision.commands.outcome import line, waiting
 from tars_provision.controller import setup, site_folder, trust, vault
+from tars_provision.errors import ProvisionError, message
 from tars_provision.project import SPEC
 from tars_provision.spec.load import load
 from tars_provision.spec.model import Site
@@ -58,8 +63,7 @@ def init(
     site = load(inventory / SPEC)
     existing = vault.read(inventory)
     if dsm_password is None and "dsm_password" not in existing:
-        prompt = f"Password of the administrator's account {site.nas_host.dsm.account} on {site.nas}"
-        dsm_password = click.prompt(prompt, hide_input=True, err=console.stderr)
+        dsm_password = _ask_password(site, inventory, console)
     vault.ensure(inventory, {"dsm_password": dsm_password} if dsm_password else None)
     report(f"{vault.secrets_file(inventory)}: {'complete' if existing else 'created'} (vault)")
     report(f"{vault.vault_password_file()}: its password; keep a copy of this file outside the house")
@@ -68,6 +72,38 @@ def init(
     _record(site, prepared, console, report, trust_again=trust_again, yes=yes)
     prepared.ready = True
     return prepared
+
+
+class NoTerminalError(ProvisionError):
+    """A question cannot be asked, without a terminal as standard input."""
+
+
+def _ask_password(site: Site, inventory: Path, console: Console) -> str:
+    """Ask for the password of the NAS's account without showing it. Raises NoTerminalError."""
+    account = f"the password of the administrator's account {site.nas_host.dsm.account} on {site.nas}"
+    try:
+        with warnings.catch_warnings():
+            # getpass warns before it reads, visibly, from anything but a terminal.
+            warnings.simplefilter("error", getpass.GetPassWarning)
+            return str(click.prompt(account[0].upper() + account[1:], hide_input=True, err=console.stderr))
+    except getpass.GetPassWarning as error:
+        command = next_step.command("init", "-i", inventory, "--dsm-password-file", "FILE")
+        step = f"Write it to a file and run {command}"
+        text = message(account, found="no terminal to ask for it", expected="a terminal, or a file", next_step=step)
+        raise NoTerminalError(text) from error
+
+
+def _confirmed(site: Site, inventory: Path, console: Console) -> bool:
+    """Ask whether the NAS shows the same fingerprint. Raises NoTerminalError."""
+    try:
+        return click.confirm("Are they the same?", err=console.stderr)
+    except click.Abort as error:
+        if sys.stdin.isatty():
+            raise
+        subject, step = f"the certificate of {site.nas}", next_step.command("init", "-i", inventory, "--yes")
+        step = f"Compare the fingerprint; if it is the same, run {step}"
+        text = message(subject, found="no terminal to ask on", expected="an answer", next_step=step)
+        raise NoTerminalError(text) from error
 
 
 def _record(site: Site, prepared: Prepared, console: Console, report: Report, *, trust_again: bool, yes: bool) -> None:
@@ -85,7 +121,7 @@ def _record(site: Site, prepared: Prepared, console: Console, report: Report, *,
         lines = setup.fingerprint_lines(presented)
         line(console, f"{site.nas} presents a certificate with this SHA-256 fingerprint:\n{lines}")
         line(console, "DSM shows its own under Control Panel > Security > Certificate.")
-        if not yes:
-            click.confirm("Are they the same?", abort=True, err=console.stderr)
+        if not (yes or _confirmed(site, inventory, console)):
+            raise click.Abort
     trust.record(inventory, site.nas, presented, replace=trust_again)
     report(f"{trust.recorded_file(inventory)}: recorded")

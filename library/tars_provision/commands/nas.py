@@ -18,6 +18,7 @@ class NasFacts:
     """Results of the twelve checks, and the recording if one was saved."""
 
     facts: list[run.Fact]
+    inventory: Path
     saved: Path | None = None
 
     @property
@@ -36,7 +37,7 @@ class NasFacts:
             console.print(show.table(self.facts), "")
         else:
             line(console, "\n".join(show.lines(self.facts)))
-        line(console, show.sentence(self.facts))
+        line(console, show.sentence(self.facts, self.inventory))
         if self.saved:
             stand_ins = "names, addresses, serial numbers and texts are replaced; read it before you share it"
             line(console, f"{self.saved}: recorded; {stand_ins}")
@@ -46,8 +47,8 @@ def facts(inventory: Path, save: Path | None, replay: Path | None) -> NasFacts:
     """Ask the NAS of a site, or a recording, twelve read-only questions; save the answers if a file is given."""
     with show.progress(Console(stderr=True, emoji=False)) as progress:
         if replay is not None:
-            return NasFacts(run.of_recording(replay, progress))
+            return NasFacts(run.of_recording(replay, progress), inventory)
         results, calls = run.of_site(inventory, progress)
     if save:
         recording.save(save, calls)
-    return NasFacts(results, save)
+    return NasFacts(results, inventory, save)

@@ -13,7 +13,7 @@ from pathlib import Path
 from tars_provision import next_step
 from tars_provision.ansible import environment, events, reasons
 from tars_provision.ansible.run import run_playbook
-from tars_provision.controller import setup, trust, vault
+from tars_provision.controller import setup, trust, vault, web_api
 from tars_provision.errors import ProvisionError, message
 from tars_provision.project import SPEC, collection
 from tars_provision.spec.load import load
@@ -24,7 +24,7 @@ LOGIN_PLAYBOOK = Path(__file__).parents[1] / "ansible" / "login.yml"
 
 @dataclass(frozen=True)
 class CheckResult:
-    """Result of one check: what was found, and the next step if it failed (`fix`)."""
+    """Result of one check: what was found, and the next step if it failed (`fix`), else empty."""
 
     name: str
     ok: bool
@@ -39,7 +39,8 @@ class _CompleteError(ProvisionError):
 def site_checks(folder: Path) -> Iterator[CheckResult]:
     """Check the controller, the site's spec and secrets, and whether its machines answer. Nothing is changed."""
     supported = (3, 11) <= sys.version_info[:2] <= (3, 13)
-    yield CheckResult("Python", supported, platform.python_version(), "install Python 3.11, 3.12 or 3.13")
+    install = "" if supported else "install Python 3.11, 3.12 or 3.13"
+    yield CheckResult("Python", supported, platform.python_version(), install)
     yield _check("Ansible", _ansible)
     try:
         site = load(folder / SPEC)
@@ -49,14 +50,14 @@ def site_checks(folder: Path) -> Iterator[CheckResult]:
     yield CheckResult("spec", True, f"{folder / SPEC} has no mistakes")
     init = next_step.command("init", "-i", folder)
     yield _check("vault", lambda: _vault(folder), f"{init} creates what is missing")
-    yield _check("NAS", lambda: _certificate(site, folder), f"{init} records its certificate on first contact")
+    yield _check("NAS", lambda: _nas(site, folder), f"{init} records its certificate on first contact")
     yield _check("desktop", lambda: _login(site, folder), "see `hosts` in the spec")
 
 
 def _check(name: str, probe: Callable[[], str], fix: str = "") -> CheckResult:
     try:
         return CheckResult(name, True, probe())
-    except (_CompleteError, vault.VaultError) as error:
+    except (_CompleteError, vault.VaultError, trust.TrustError, web_api.WebApiError) as error:
         return CheckResult(name, False, str(error))
     except ProvisionError as error:
         return CheckResult(name, False, str(error), fix)
@@ -77,12 +78,16 @@ def _vault(folder: Path) -> str:
     return f"{path} can be opened and is complete"
 
 
-def _certificate(site: Site, folder: Path) -> str:
-    presented, recorded = setup.certificate(site), trust.recorded(folder).get(site.nas)
-    if presented == recorded:
-        return f"{site.nas} answers with the recorded certificate"
-    if setup.signed_by_authority(site, folder):
-        return f"{site.nas} answers with a certificate that the site's authority signed"
+def _nas(site: Site, folder: Path) -> str:
+    """Check the certificate of the NAS, and that DSM answers; its login is checked by a run."""
+    address, presented = setup.contact(site)
+    recorded = trust.recorded(folder).get(site.nas)
+    if presented == recorded or setup.signed_by_authority(site, folder):
+        proof = (
+            "the recorded certificate" if presented == recorded else "a certificate that the site's authority signed"
+        )
+        version = web_api.login_version(address, site.nas_host.dsm.port)
+        return f"DSM answers at {address} (login API up to version {version}) with {proof}; the login was not tried"
     expected = f"the recorded one ({recorded or 'none yet'})"
     raise ProvisionError(message(site.nas, found=f"the certificate {presented}", expected=expected))
 

@@ -66,12 +66,12 @@ def _quoted(path: Path) -> str:
 
 def turn_on(inventory: Path) -> Path:
     """Write the units and start the timer; return the timer's file. Raises TimerError."""
+    if not _SYSTEMD.is_dir():
+        actual, step = "a computer that was not booted with systemd", _alternative(inventory)
+        raise TimerError(message(f"timer {NAME}", found=actual, expected="systemd", next_step=step))
     folder = _folder()
     for name, text in units(inventory).items():
-        try:
-            write_atomic(folder / name, text.encode())
-        except OSError as error:
-            raise TimerError(message(folder, found=error.strerror, expected="a folder to write units to")) from error
+        write_atomic(folder / name, text.encode())
     _systemctl("daemon-reload")
     _systemctl("enable", "--now", f"{NAME}.timer")
     if os.geteuid() != 0:
@@ -81,35 +81,45 @@ def turn_on(inventory: Path) -> Path:
 
 
 def turn_off() -> bool:
-    """Stop the timer and remove its units; return whether it existed. Raises TimerError."""
+    """Stop the timer and remove its units; return whether it existed. Raises TimerError.
+
+    Where systemd does not run, the timer does not either, and only its files are removed.
+    """
     folder = _folder()
     if not (folder / f"{NAME}.timer").exists():
         return False
-    _systemctl("disable", "--now", f"{NAME}.timer")
-    for kind in ("timer", "service"):
-        (folder / f"{NAME}.{kind}").unlink(missing_ok=True)
-    _systemctl("daemon-reload")
+    if _SYSTEMD.is_dir():
+        _systemctl("disable", "--now", f"{NAME}.timer")
+    for name in (f"{NAME}.timer", f"{NAME}.service", f"timers.target.wants/{NAME}.timer"):
+        (folder / name).unlink(missing_ok=True)
+    if _SYSTEMD.is_dir():
+        _systemctl("daemon-reload")
     return True
 
 
 def _folder() -> Path:
-    """Return the folder for units of this account; root's are those of the computer. Raises TimerError."""
-    if not _SYSTEMD.is_dir():
-        actual = "a computer that was not booted with systemd"
-        raise TimerError(message(f"timer {NAME}", found=actual, expected="systemd", next_step=_alternative()))
+    """Return the folder for units of this account; root's are those of the computer."""
     return Path("/etc/systemd/system") if os.geteuid() == 0 else Path("~/.config/systemd/user").expanduser()
 
 
-def _alternative() -> str:
-    return f"Schedule {next_step.command('certificate', 'renew')} once a month by other means"
+def _alternative(inventory: Path) -> str:
+    renewal = next_step.command("certificate", "renew", "-i", inventory.absolute())
+    return f"Schedule {renewal} once a month by other means"
+
+
+def systemctl(*arguments: str) -> tuple[str, ...]:
+    """Return a call of systemctl for the units of this account."""
+    return ("systemctl", *(() if os.geteuid() == 0 else ("--user",)), *arguments)
 
 
 def _systemctl(*arguments: str) -> None:
-    _run("systemctl", *([] if os.geteuid() == 0 else ["--user"]), *arguments)
+    _run(*systemctl(*arguments))
 
 
 def _run(*command: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         actual = done.stderr.strip() or f"exit code {done.returncode}"
-        raise TimerError(message(next_step.shell(*command), found=actual, expected="success", next_step=_alternative()))
+        # The bus of an account exists while it is logged in; su and sudo do not log in.
+        step = "" if os.geteuid() == 0 else "Log in as this account, not with su or sudo, and run the command again"
+        raise TimerError(message(next_step.shell(*command), found=actual, expected="success", next_step=step))

@@ -18,17 +18,22 @@ class NotReadyError(ProvisionError):
 
 
 def certificate(site: Site, timeout_s: float = 10) -> str:
-    """Return the fingerprint of the certificate that the NAS of a site presents now. Raises TrustError.
+    """Return the fingerprint of the certificate that the NAS of a site presents now. Raises TrustError."""
+    return contact(site, timeout_s)[1]
 
-    If it does not answer at its address yet, its address before the first run is tried.
+
+def contact(site: Site, timeout_s: float = 10) -> tuple[str, str]:
+    """Return the address at which the NAS of a site answers, and the fingerprint of its certificate.
+
+    If it does not answer at its address yet, its address before the first run is tried. Raises TrustError.
     """
     nas = site.nas_host
     try:
-        return trust.fingerprint(str(nas.address), nas.dsm.port, timeout_s)
+        return str(nas.address), trust.fingerprint(str(nas.address), nas.dsm.port, timeout_s)
     except trust.TrustError:
         if nas.connect is None:
             raise
-        return trust.fingerprint(str(nas.connect.address), nas.dsm.port, timeout_s)
+        return str(nas.connect.address), trust.fingerprint(str(nas.connect.address), nas.dsm.port, timeout_s)
 
 
 def signed_by_authority(site: Site, inventory_dir: Path) -> bool:

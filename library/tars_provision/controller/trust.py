@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from tars_provision import next_step
-from tars_provision.errors import ProvisionError, message
+from tars_provision.errors import ProvisionError, message, unusable
 from tars_provision.files import write_atomic
 
 FINGERPRINT = re.compile(r"^[0-9a-f]{64}\Z")
@@ -100,7 +100,7 @@ def recorded(inventory_dir: Path) -> dict[str, str]:
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise TrustError(message(path, found=error.strerror, expected=expected)) from error
+        raise TrustError(unusable(path, error, expected=expected)) from error
     except (YAMLError, AttributeError, LookupError, TypeError, ValueError) as error:
         actual = f"other content ({' '.join(str(error).split())[:200]})"
         raise TrustError(message(path, found=actual, expected=expected, next_step=step)) from error

@@ -19,12 +19,15 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from tars_provision import next_step
-from tars_provision.errors import ProvisionError, message
+from tars_provision.errors import ProvisionError, message, unusable
 from tars_provision.files import write_atomic
 from tars_provision.project import home_inventory, lab_inventory
 
 NAMES = ("authority_passphrase", "dsm_password", "dsm_backup_password", "postgres_password", "redis_password")
 """Secrets that every site has, in the variable `tars_secrets`."""
+
+
+_OTHER_HOME = "Set HOME to a folder that this account can write to"
 
 
 class VaultError(ProvisionError):
@@ -65,10 +68,7 @@ def ensure(inventory_dir: Path, given: Mapping[str, str] | None = None) -> dict[
         # One password opens the vaults of all sites of this computer.
         vaults = [path, *(secrets_file(site) for site in (home_inventory(), lab_inventory()))]
         encrypted = _vault(ensure_vault_password(*vaults)).encrypt(text.getvalue().encode())
-        try:
-            write_atomic(path, encrypted, 0o600)
-        except OSError as error:
-            raise VaultError(message(path, found=error.strerror, expected="a folder to write it to")) from error
+        write_atomic(path, encrypted, 0o600)
     return known
 
 
@@ -81,7 +81,7 @@ def read(inventory_dir: Path) -> dict[str, str]:
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise VaultError(message(path, found=error.strerror, expected=expected)) from error
+        raise VaultError(unusable(path, error, expected=expected)) from error
     from ansible.errors import AnsibleError  # importing ansible takes half a second, which most commands need not pay
 
     password_file = vault_password_file()
@@ -120,11 +120,15 @@ def ensure_vault_password(*vaults: Path) -> str:
             if existing:
                 step = f"Copy the file with which {existing} was encrypted to {path}"
                 raise VaultError(message(path, found="no such file", expected=expected, next_step=step))
-            _create_password(path)
+            try:
+                _create_password(path)
+            except OSError as error:
+                raise VaultError(unusable(path, error, expected=expected, next_step=_OTHER_HOME)) from error
         password = path.read_text().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        actual = error.strerror if isinstance(error, OSError) else "bytes that are not text"
-        raise VaultError(message(path, found=actual, expected=expected)) from error
+    except OSError as error:
+        raise VaultError(unusable(path, error, expected=expected)) from error
+    except UnicodeDecodeError as error:
+        raise VaultError(message(path, found="bytes that are not text", expected=expected)) from error
     if not password:
         step = "Restore it from your backup, or remove it if no vault was encrypted with it"
         raise VaultError(message(path, found="an empty file", expected=expected, next_step=step))
@@ -135,7 +139,8 @@ def _create_password(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with tempfile.TemporaryDirectory(dir=path.parent) as private:
         draft = Path(private) / path.name
-        write_atomic(draft, (random.token_urlsafe(32) + "\n").encode(), 0o600)
+        draft.touch(0o600)
+        draft.write_text(random.token_urlsafe(32) + "\n")
         # A link, unlike a rename, fails when another process was first: its password must stay.
         with contextlib.suppress(FileExistsError):
             os.link(draft, path)
@@ -147,5 +152,5 @@ def _vault(password: str) -> Any:
     try:
         from ansible.parsing.vault import VaultLib, VaultSecret
     except AnsibleError as error:  # importing it creates ~/.ansible/tmp
-        raise VaultError(message("Ansible", found=error, expected="a home folder that it can write to")) from error
+        raise VaultError(message("Ansible", found=error, expected="a writable home", next_step=_OTHER_HOME)) from error
     return VaultLib([("default", VaultSecret(password.encode()))])

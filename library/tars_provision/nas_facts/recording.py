@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tars_provision import next_step
-from tars_provision.errors import ProvisionError, message
+from tars_provision.errors import ProvisionError, message, unusable
 from tars_provision.files import write_atomic
 from tars_provision.nas_facts.recorder import Exchange
 from tars_provision.nas_facts.redact import Redaction
@@ -23,11 +23,7 @@ def save(path: Path, calls: Iterable[Exchange]) -> None:
     redaction = Redaction()
     lines = {_key(call): json.dumps(asdict(redaction.exchange(call)), ensure_ascii=False) for call in calls}
     text = f'{{"format": {FORMAT}, "calls": [\n' + ",\n".join(lines.values()) + "\n]}\n"
-    try:
-        write_atomic(path, text.encode(), 0o600)
-    except OSError as error:
-        expected = "a file to write the recording to"
-        raise ProvisionError(message(path, found=error.strerror, expected=expected)) from error
+    write_atomic(path, text.encode(), 0o600)
 
 
 def load(path: Path) -> list[Exchange]:
@@ -41,7 +37,7 @@ def load(path: Path) -> list[Exchange]:
         step = f"{next_step.command('nas', 'facts', '--save', path)} creates one"
         raise ProvisionError(message(path, found="no such file", expected="a recording", next_step=step)) from error
     except OSError as error:
-        raise ProvisionError(message(path, found=error.strerror, expected="a recording")) from error
+        raise ProvisionError(unusable(path, error, expected="a recording")) from error
     except (ValueError, KeyError, TypeError) as error:
         actual, expected = f"other content ({error})", f"a recording of format {FORMAT}"
         raise ProvisionError(message(path, found=actual, expected=expected)) from error

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from tars_provision import next_step
 from tars_provision.nas_facts.checks import CHECKS, Check
 from tars_provision.nas_facts.run import Fact, Progress
 
@@ -61,9 +63,10 @@ def lines(facts: list[Fact]) -> Iterator[str]:
         yield from (f"     not seen: {line}" for line in fact.unseen)
 
 
-def sentence(facts: list[Fact]) -> str:
+def sentence(facts: list[Fact], inventory: Path) -> str:
     """Return the last line: the number of each verdict, and the next step if something differs."""
     counts = {verdict: sum(fact.verdict == verdict for fact in facts) for verdict in COLOURS}
     summary = "; ".join(f"{verdict}: {count}" for verdict, count in counts.items() if count)
-    step = "Do not run `site` on this NAS yet: keep a recording with --save FILE, and report it."
+    record = next_step.command("nas", "facts", "-i", inventory, "--save", "FILE")
+    step = f"Do not configure this NAS yet: record it with {record} and report the difference."
     return f"{summary}. {step}" if counts["differs"] else f"{summary}."

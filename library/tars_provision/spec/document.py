@@ -67,6 +67,11 @@ class SpecError(ProvisionError):
         count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
         super().__init__("\n  ".join([f"{path}: {count}", *map(str, self.mistakes)]))
 
+    def as_data(self) -> dict[str, Any]:
+        """Return the report and each mistake as plain data."""
+        mistakes = [{**vars(mistake), "file": str(mistake.file)} for mistake in self.mistakes]
+        return {**super().as_data(), "mistakes": mistakes}
+
 
 @dataclass
 class Document:
@@ -117,10 +122,13 @@ def _unusable(path: Path, actual: str, expected: str, line: int = 1) -> SpecErro
 
 
 def _read_text(path: Path) -> str:
-    expected = f"a spec; {next_step.command('init', '-i', path.parent)} writes one to start from"
+    writes = f"{next_step.command('init', '-i', path.parent)} writes one to start from"
+    expected = f"a spec; {writes}"
     try:
         if path.exists() and not path.is_file():
-            raise _unusable(path, "a folder" if path.is_dir() else "no regular file", expected)
+            raise _unusable(
+                path, "a folder" if path.is_dir() else "no regular file", f"a spec; move it away, then {writes}"
+            )
         if path.stat().st_size > MAX_BYTES:
             raise _unusable(path, f"{path.stat().st_size} bytes", f"at most {MAX_BYTES}")
         return path.read_text(encoding="utf-8")

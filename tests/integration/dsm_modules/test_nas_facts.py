@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from tars_lab.layout import Lab
+from tars_provision.controller import web_api
 from tars_provision.errors import ProvisionError
 from tars_provision.nas_facts import recording, replay, run
 from tars_provision.nas_facts.bridge import PARTS, Call, Client, connected
@@ -116,6 +117,11 @@ def test_twelve_checks_change_nothing_and_keep_nothing_of_the_household(furnishe
         shutil.copyfile(path, TWIN)
         TWIN.chmod(0o644)
     assert asked(TWIN) == asked(path), "run this test with TARS_RECORD=1, and review the changes of twin.json"
+
+
+def test_dsm_is_recognised_without_a_login(twin: Any) -> None:
+    assert web_api.login_version("127.0.0.1", twin.port) >= 6
+    assert twin.calls == ["SYNO.API.Info.query"]
 
 
 def test_a_write_is_never_sent(twin: Any) -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """First contact with a NAS, over real TLS: which certificates are recorded without a question."""
 
+import json
 import ssl
 import threading
 from collections.abc import Iterator
@@ -76,6 +77,18 @@ def test_a_certificate_of_the_authority_needs_no_question(site: Path, serve: ssl
     done = CliRunner().invoke(main, ["init", "-i", str(site)])
     assert done.exit_code == 0 and "that the site's authority signed; recorded" in done.output, done.output
     assert trust.recorded(site) == {"ds1515plus": authority.fingerprint(leaf.pem)}
+
+
+def test_the_doctor_is_not_content_with_the_certificate(site: Path, serve: ssl.SSLContext) -> None:
+    leaf = issued(site / "authority")
+    serve.load_cert_chain(leaf.path, leaf.key_path)
+    trust.record(site, "ds1515plus", authority.fingerprint(leaf.pem))
+    done = CliRunner().invoke(main, ["doctor", "--json", "-i", str(site)])
+    checks = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
+    assert not checks["NAS"]["ok"] and not checks["NAS"]["fix"]
+    assert "127.0.0.20:5001: found no answer" in checks["NAS"]["found"]
+    assert "expected DSM's answer to SYNO.API.Info. Wait until DSM has started" in checks["NAS"]["found"]
+    assert not any(check["fix"] for check in checks.values() if check["ok"])
 
 
 def test_a_certificate_of_another_authority_is_refused(site: Path, tmp_path: Path, serve: ssl.SSLContext) -> None:

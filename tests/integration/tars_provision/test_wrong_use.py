@@ -4,6 +4,7 @@
 Each command runs in a process of its own, without root's capabilities, so that folders can be read-only for it.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -40,14 +41,22 @@ def argument_of(parameter: click.Parameter) -> str:
     return parameter.type.choices[0] if isinstance(parameter.type, click.Choice) else "x"
 
 
+def json_of(command: click.Command) -> list[str]:
+    """Return the option for output as JSON, if the command has it."""
+    return ["--json"] if any("--json" in parameter.opts for parameter in command.params) else []
+
+
 def wrong_arguments(path: tuple[str, ...], command: click.Command) -> Iterator[list[str]]:
     """Yield calls with unknown options, surplus arguments, and options without their value."""
     arguments = [argument_of(parameter) for parameter in command.params if isinstance(parameter, click.Argument)]
-    yield [*path, "--no-such-option"]
-    yield [*path, *arguments, "surplus", "surplus"]
+    as_json = json_of(command)
+    yield [*path, "--no-such-option", *as_json]
+    yield [*path, *as_json, *arguments, "surplus", "surplus"]
     for parameter in command.params:
         if isinstance(parameter, click.Option) and not parameter.is_flag and not parameter.count:
-            yield [*path, *arguments, parameter.opts[-1]]
+            yield [*path, *as_json, *arguments, parameter.opts[-1]]
+            if " ".join(path) not in SERVES:
+                yield [*path, *as_json, *arguments, parameter.opts[-1], ""]
 
 
 def unusable_folders(path: tuple[str, ...], command: click.Command, folder: Path) -> Iterator[list[str]]:
@@ -56,14 +65,15 @@ def unusable_folders(path: tuple[str, ...], command: click.Command, folder: Path
         return
     arguments = [argument_of(parameter) for parameter in command.params if isinstance(parameter, click.Argument)]
     options = {option for parameter in command.params for option in parameter.opts}
-    yield [*path]
+    as_json = json_of(command)
+    yield [*path, *as_json]
     yield [*path, *arguments]
     if "--inventory" in options:
-        yield [*path, *arguments, "--inventory", str(folder), *(["--json"] if "--json" in options else [])]
-        yield [*path, *arguments, "--inventory", str(folder / "missing" / "tars.yml")]
+        yield [*path, *arguments, "--inventory", str(folder), *as_json]
+        yield [*path, *arguments, "--inventory", str(folder / "missing" / "tars.yml"), *as_json]
     for option in sorted({"--save", "--replay", "--dsm-password-file"} & options):
         yield [*path, *arguments, option, str(folder / "missing" / "file")]
-        yield [*path, *arguments, option, str(folder)]
+        yield [*path, *arguments, option, str(folder), *as_json]
 
 
 def make_folder(state: str, parent: Path, root: Path) -> Path:
@@ -87,7 +97,7 @@ def make_folder(state: str, parent: Path, root: Path) -> Path:
 
 
 START = """
-import importlib, os, pkgutil, sys, tempfile
+import importlib, json, os, pkgutil, sys, tempfile
 os.environ["ANSIBLE_HOME"] = tempfile.mkdtemp()  # importing Ansible writes there
 import ansible.parsing.vault, ansible_runner, tars_lab.cli, tars_provision.commands
 from tars_provision.cli import main
@@ -95,15 +105,19 @@ for module in pkgutil.iter_modules(tars_provision.commands.__path__):
     importlib.import_module(f"tars_provision.commands.{module.name}")
 for line in sys.stdin.read().splitlines():
     folder, *arguments = line.split("\\t")
+    output = tempfile.TemporaryFile("w+")
     child = os.fork()
     if not child:
         sys.stdin = open(os.devnull)
+        os.dup2(output.fileno(), 1)
         os.chdir(folder)
         os.environ.update(HOME=folder + "/home", TARS_INVENTORY=folder)
         sys.argv = ["tars-provision", *arguments]
         print("$", *sys.argv, file=sys.stderr, flush=True)
         main(prog_name="tars-provision")
-    print("exit code", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), line, flush=True)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    output.seek(0)
+    print(json.dumps([code, arguments, output.read()]), flush=True)
 """
 """Runs the command of each line of its input in a folder; one process imports the library for all of them."""
 
@@ -127,9 +141,13 @@ def test_no_wrong_use_of_any_command_ends_in_a_traceback(tmp_path: Path, root: P
     )
     folders[-1].chmod(0o755)
     assert "Traceback" not in done.stderr, done.stderr[max(0, done.stderr.index("Traceback") - 500) :][:3000]
-    codes = [int(line.split()[2]) for line in done.stdout.splitlines() if line.startswith("exit code ")]
-    assert len(codes) == len(uses), done.stderr[-2000:]
-    assert set(codes) <= EXIT_CODES, done.stdout
+    results: list[tuple[int, list[str], str]] = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(results) == len(uses), done.stderr[-2000:]
+    assert {code for code, _, _ in results} <= EXIT_CODES, done.stdout
+    for code, arguments, output in results:
+        if "--json" in arguments and code:
+            assert isinstance(json.loads(output), dict), (arguments, output)
+    assert "GetPassWarning" not in done.stderr
 
 
 def test_the_walk_covers_every_command() -> None:

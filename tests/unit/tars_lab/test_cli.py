@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from tars_lab import cli, layout, lifecycle, machine
+from tars_provision.next_step import command
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def lab(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["start", "client"], 1, "no root file system"),
         (["shell"], 2, "Missing argument 'NAME'"),
         (["shell", "printer", "true"], 1, "printer: not in the lab"),
-        (["shell", "client", "true"], 1, "it is off; boot it with `lab start client`"),
+        (["shell", "client", "true"], 1, f"it is off; boot it with {command('lab', 'start', 'client')}"),
         (["logs", "printer"], 1, "log printer: not found; use one of client, ds1515plus, registry, xps8950"),
         (["logs", "../registry"], 1, "log ../registry: not found"),
         (["logs", "client", "--lines", "-1"], 2, "Invalid value for '-n' / '--lines'"),
@@ -55,10 +56,12 @@ def test_a_folder_that_cannot_be_written_is_reported(
     assert result.exit_code == 1 and "Error: " in result.output and isinstance(result.exception, SystemExit)
 
 
-def test_status_prints_text_or_one_json_object(lab: Path) -> None:
+def test_status_prints_text_or_one_json_object(lab: Path, root: Path) -> None:
     text = CliRunner().invoke(cli.lab, ["status"])
     assert text.exit_code == 1 and "client       10.77.0.30      off" in text.output
-    assert "the lab is not complete; repair it with `lab up`" in text.output
+    assert (
+        f"the lab is not complete; repair it with {command('lab', 'up', '-i', root / 'inventories/lab')}" in text.output
+    )
     state = json.loads(CliRunner().invoke(cli.lab, ["status", "--json"]).output)
     assert not state["up"] and state["machines"]["client"]["state"] == "off"
 

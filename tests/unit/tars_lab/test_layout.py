@@ -31,14 +31,14 @@ def test_a_recorded_lab_is_read_back_unchanged(root: Path, tmp_path: Path) -> No
 
 
 def test_a_missing_record_is_reported_with_the_next_step(tmp_path: Path) -> None:
-    with pytest.raises(LabError, match=r"lab: not running .* start it with `lab up`"):
+    with pytest.raises(LabError, match=r"lab: not running .* start it with `\S*tars lab up`"):
         layout.recorded(tmp_path)
 
 
 @pytest.mark.parametrize("record", ['{"inventory": 1}', "[]", "{", '{"machines": [1]}'])
 def test_a_damaged_record_is_reported_with_the_next_step(tmp_path: Path, record: str) -> None:
     (tmp_path / "lab.json").write_text(record)
-    with pytest.raises(LabError, match=r"damaged .* run `lab down`, then `lab up`"):
+    with pytest.raises(LabError, match=r"damaged .* run `\S*tars lab down`, then `\S*tars lab up`"):
         layout.recorded(tmp_path)
 
 

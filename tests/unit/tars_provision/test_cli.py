@@ -212,6 +212,40 @@ def test_an_empty_limit_does_not_select_all_machines(site: Path, command: str) -
     assert done.exit_code == 2 and "'--limit': found an empty name; expected the name of a machine" in done.output
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [["plan", "-i"], ["init", "-i"], ["lab", "up", "-i"], ["nas", "facts", "--save"], ["ask"], ["demo", "--question"]],
+)
+def test_an_empty_value_is_wrong_usage(site: Path, arguments: list[str]) -> None:
+    done = run(*arguments, "")
+    assert done.exit_code == 2 and ": found an empty " in done.output, done.output
+
+
+def test_an_empty_password_is_refused(site: Path) -> None:
+    done = run("init", "-i", site, "--dsm-password-file", "-", text="\n")
+    assert done.exit_code == 2 and "found an empty first line in <stdin>" in done.output, done.output
+    assert not vault.secrets_file(site).exists()
+
+
+@pytest.mark.parametrize("arguments", [["plan"], ["plan", "--chek"], ["nonsense"], ["certificate", "fingerprint"]])
+def test_an_error_is_one_json_object(site: Path, arguments: list[str]) -> None:
+    done = run(*arguments, "--json")
+    data = json.loads(done.stdout)
+    assert data["exit_code"] == done.exit_code and data["error"] and not done.stderr
+
+
+@pytest.mark.parametrize("state", ["not a directory", "a folder"])
+def test_init_names_the_next_step_where_it_cannot_write(site: Path, own_home: Path, state: str) -> None:
+    folder = site / "new"
+    if state == "a folder":
+        (folder / "tars.yml").mkdir(parents=True)
+    else:
+        folder.touch()
+    done = run("init", "-i", folder)
+    assert done.exit_code in (1, 2) and "Traceback" not in done.output
+    assert "Move the file" in done.output or "move it away" in done.output, done.output
+
+
 @pytest.mark.parametrize("name", ["mine.yml", "tars.yaml", "secrets.yml"])
 def test_a_file_that_no_command_would_read_is_refused(site: Path, name: str) -> None:
     (site / name).write_text("plugin: tars.home.site\n")

@@ -40,4 +40,19 @@ def test_a_computer_without_systemd_gets_the_alternative(
     trust.record(tmp_path, "ds1515plus", "ab" * 32)
     done = CliRunner().invoke(main, ["certificate", "timer", "on", "-i", str(tmp_path)])
     assert done.exit_code == 1
-    assert "expected systemd" in done.stderr and "certificate renew` once a month" in done.stderr
+    assert "expected systemd" in done.stderr and f"certificate renew -i {tmp_path}` once a month" in done.stderr
+
+
+def test_the_timer_is_removed_without_systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "units"
+    monkeypatch.setattr(renewal_timer, "_SYSTEMD", tmp_path / "run")
+    monkeypatch.setattr(renewal_timer, "_folder", lambda: folder)
+    done = CliRunner().invoke(main, ["certificate", "timer", "off"])
+    assert (done.exit_code, done.output) == (0, "tars-renew: was not installed\n")
+    (folder / "timers.target.wants").mkdir(parents=True)
+    for name in ("tars-renew.timer", "tars-renew.service"):
+        (folder / name).touch()
+    (folder / "timers.target.wants/tars-renew.timer").symlink_to("../tars-renew.timer")
+    done = CliRunner().invoke(main, ["certificate", "timer", "off"])
+    assert (done.exit_code, done.output) == (0, "tars-renew: removed\n")
+    assert not [path for path in folder.rglob("*") if not path.is_dir()]

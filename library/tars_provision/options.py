@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from tars_provision import project
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class NamedPath(click.Path):
+    """A path that is not empty: an empty one, as from an unset variable of a shell, would be the current folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path of an argument."""
+        if value == "":
+            self.fail("found an empty path; expected the path of a file or folder", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+def inventory_option(command: Command) -> Command:
+    """Add --inventory, which selects the site."""
+    return click.option(
+        "-i",
+        "--inventory",
+        type=NamedPath(path_type=Path),
+        default=lambda: project.default_inventory(),
+        callback=lambda _context, _option, value: project.inventory_dir(value),
+        help=f"The site: its folder, or the tars.yml in it.  [default: $TARS_INVENTORY, {project.DEFAULT_SITE}]",
+    )(command)
+
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object; progress goes to standard error."
+)
+
+
+def _limit(_context: click.Context, _option: click.Parameter, value: str | None) -> str:
+    """Return the value of --limit. An empty one, as from an unset variable of a shell, would select all machines."""
+    if value == "":
+        raise click.BadParameter("found an empty name; expected the name of a machine")
+    return value or ""
+
+
+def question_of(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    """Return a question, which is not empty."""
+    if value is not None and not value.strip():
+        raise click.BadParameter("found an empty text; expected a question")
+    return value
+
+
+limit_option = click.option("--limit", metavar="HOST", callback=_limit, help="Only this machine.")
+verbose_option = click.option(
+    "-v", "--verbose", "verbosity", count=True, help="Show Ansible's own output; repeat for more."
+)
