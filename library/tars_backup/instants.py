@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 
-UTC = timezone.utc  # noqa: UP017  datetime.UTC needs Python 3.11
+UTC = timezone.utc
 
 
 def now() -> datetime:

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The component `postgres`: definitions, rows and sequences of the database, all as of one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ...context import Context
+from ...errors import BackupError
+from ...services import Services
+from ...staging import Staging
+from . import catalog, rows
+from .dump import SECTIONS, definitions, is_complete
+from .load import records
+from .rows import Digest, TableFiles
+from .session import Session, connect
+
+MIGRATION_LOCK = 0x7A525301
+"""Key of the advisory lock that the application holds while it changes the schema."""
+
+_LOCK_S = 30
+_IDLE_S = 60
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a backup's manifest states about the database.
+
+    Attributes:
+        version: PostgreSQL's version, as the server shows it.
+        number: the same as a number: 170012 for 17.12.
+        identifier: of the cluster, which a new data folder does not share.
+        revision: of the application's schema (alembic); None for an empty database.
+    """
+
+    version: str
+    number: int
+    identifier: str
+    revision: str | None
+
+
+def identity(services: Services, database: Mapping[str, Any], *, deadline_s: float) -> Identity:
+    """Return version and identity of a database of the contract. Raises BackupError if it does not answer."""
+    with connect(services, database, deadline_s=deadline_s) as session:
+        return _identity(session)
+
+
+def _identity(session: Session) -> Identity:
+    server = session.query(
+        "SELECT pg_catalog.current_setting('server_version') AS version,"
+        " pg_catalog.current_setting('server_version_num')::int AS number,"
+        " (SELECT system_identifier::text FROM pg_catalog.pg_control_system()) AS identifier,"
+        " pg_catalog.to_regclass('public.alembic_version') IS NOT NULL AS migrated"
+    )[0]
+    revisions = session.query("SELECT version_num FROM public.alembic_version") if server["migrated"] else []
+    revision = ", ".join(sorted(row["version_num"] for row in revisions)) or None
+    return Identity(server["version"], server["number"], server["identifier"], revision)
+
+
+class Postgres:
+    """The database. Everything else can be rebuilt from it."""
+
+    name = "postgres"
+    derived = False
+
+    def stage(self, context: Context, folder: Path) -> dict[str, int]:
+        """Write definitions and rows of one moment; return the numbers of tables and rows.
+
+        Raises:
+            BackupError: the database does not answer, a migration is in progress, or the rows are not complete.
+        """
+        database, limit_s = context.contract.database, context.deadline.remaining_s("backup of the database")
+        staging = Staging(folder)
+        with connect(context.services, database, deadline_s=limit_s) as session:
+            _begin(session, limit_s)
+            snapshot = session.query("SELECT pg_catalog.pg_export_snapshot() AS id")[0]["id"]
+            for section in SECTIONS:
+                limit_s = context.deadline.remaining_s("pg_dump", at_most=_IDLE_S)
+                sql = definitions(context.services, database, section, snapshot=snapshot, deadline_s=limit_s)
+                staging.write(f"{section}.sql", sql)
+            tables = _stage_rows(context, session, staging)
+            sequences = catalog.sequences(session)
+            known = _identity(session)
+        staging.write_json("tables.json", {"tables": [asdict(table) for table in tables], "sequences": sequences})
+        # Without the identifier: a database that was restored is equal to the one that was saved.
+        staging.write_json("facts.json", {"postgres": known.version, "revision": known.revision or ""})
+        staging.finish()
+        return {"tables": len(tables), "rows": sum(table.rows for table in tables)}
+
+    def check(self, folder: Path, counts: Mapping[str, int]) -> list[str]:
+        """Return what is incomplete: definitions that end early, tables whose files have other rows than listed."""
+        try:
+            tables, _ = records(folder)
+            cut = [name for name in SECTIONS if not is_complete((folder / f"{name}.sql").read_bytes())]
+            differing = [table.name for table in tables if not _is_whole(table, folder)]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            return [f"{folder}: {error!r}"]
+        problems = [f"{name}.sql ends early" for name in cut]
+        problems += [f"table {name}: the rows differ from those that tables.json lists" for name in differing]
+        listed = {"tables": len(tables), "rows": sum(table.rows for table in tables)}
+        if listed != dict(counts):
+            problems.append(f"tables.json lists {listed}, the manifest {dict(counts)}")
+        return problems
+
+
+def _begin(session: Session, limit_s: float) -> None:
+    """End the sessions of killed runs, keep migrations waiting, and begin the transaction in which all is read.
+
+    The lock comes before the transaction: its snapshot would be older than a migration that was waited for. A session
+    whose client was killed ends by itself: psql reads the end of its input, and the server limits idle transactions.
+    """
+    limit_ms = int(limit_s * 1000)
+    session.execute(
+        f"SET statement_timeout = {limit_ms}; SET lock_timeout = '{_LOCK_S}s';"
+        f" SET idle_in_transaction_session_timeout = '{_IDLE_S}s'"
+    )
+    session.execute(
+        "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity"
+        " WHERE application_name = pg_catalog.current_setting('application_name')"
+        " AND pid <> pg_catalog.pg_backend_pid()"
+    )
+    try:
+        session.execute(f"SELECT pg_catalog.pg_advisory_lock_shared({MIGRATION_LOCK})")
+    except BackupError as error:
+        raise BackupError(
+            "migration of the database",
+            found=error.found,
+            expected=f"no migration in progress for {_LOCK_S} s",
+            next_step="Wait for the application's services to be healthy, then run the backup again",
+        ) from error
+    session.execute(
+        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
+        f" SELECT pg_catalog.set_config('transaction_timeout', '{limit_ms}', true)"
+        " WHERE pg_catalog.current_setting('server_version_num')::int >= 170000"
+    )
+
+
+def _stage_rows(context: Context, session: Session, staging: Staging) -> list[TableFiles]:
+    saved = catalog.tables(session)
+    staged = []
+    for table, count in zip(saved, catalog.row_counts(session, saved)):
+        context.progress(f"database: {table.name}, {count} rows")
+        staged.append(rows.stage(staging, table, session.lines(table.copy), count))
+    return staged
+
+
+def _is_whole(table: TableFiles, folder: Path) -> bool:
+    digest = Digest()
+    for block in rows.read(table, folder):
+        digest.add(block)
+    return (digest.rows, digest.hex) == (table.rows, table.digest)
