@@ -85,7 +85,7 @@ def read(configuration: Configuration, restic: Restic) -> Catalog:
     problems += more
     for mark in newest.living if newest else ():
         known.setdefault(mark.id, mark)
-    pruned = set(state.read("pruned").get("ids", ()))
+    pruned = set(state.read("pruned").get("ids") or marks.removed(configuration.good))
     return Catalog(
         good={name: mark for name, mark in known.items() if name in snapshots},
         snapshots=snapshots,

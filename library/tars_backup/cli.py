@@ -12,7 +12,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from . import output
-from .configuration import DEFAULT_PATH
+from .configuration import DEFAULT_PATH, load
 from .errors import BackupError, InterruptionError, UsageError
 
 EXIT_CODES = """\
@@ -41,8 +41,88 @@ def parser() -> argparse.ArgumentParser:
         epilog=EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    verbs = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    verb = add_verb(verbs, "run", _run, "Make a backup if something has changed, and read it back")
+    verb.add_argument("--dry-run", action="store_true", help="only report whether a backup is needed")
+    add_verb(verbs, "list", _list, "List the backups and the age of their proof")
+    verb = add_verb(verbs, "show", _show, "Show what a backup contains")
+    _add_backup(verb)
+    verb = add_verb(verbs, "verify", _verify, "Read a backup back and compare every file with its manifest")
+    _add_backup(verb)
+    verb.add_argument("--all", action="store_true", dest="every", help="all backups")
+    verb.add_argument("--data", action="store_true", help="also read every file of the repository")
+    verb = add_verb(verbs, "prune", _prune, "Remove the backups that the retention rules do not keep")
+    verb.add_argument("--dry-run", action="store_true", help="only show what stays, and why")
+    verb.add_argument(
+        "--accept-missing", action="store_true", help="forget backups whose snapshots someone else has deleted"
+    )
+    verb = add_verb(verbs, "unlock", _unlock, "Remove locks that killed runs left in the repository")
+    verb.add_argument(
+        "--all", action="store_true", dest="every", help="all locks; no other computer may be using the repository"
+    )
+    add_verb(verbs, "init", _init, "Create the repository in an empty folder, and print its id")
     return top
+
+
+def _add_backup(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "backup",
+        nargs="?",
+        default="latest",
+        help="id, latest, or a time such as 2026-11-29T10:00:00Z (default: latest)",
+    )
+
+
+def _run(options: argparse.Namespace) -> output.Result:
+    from . import context
+    from .actions.run import run
+    from .components import all_components
+
+    configuration = load(options.configuration)
+    return run(
+        configuration,
+        all_components(),
+        lambda: context.opened(configuration, progress),
+        dry_run=options.dry_run,
+    )
+
+
+def _list(options: argparse.Namespace) -> output.Result:
+    from .actions.list import list_backups
+
+    return list_backups(load(options.configuration))
+
+
+def _show(options: argparse.Namespace) -> output.Result:
+    from .actions.show import show
+
+    return show(load(options.configuration), options.backup)
+
+
+def _verify(options: argparse.Namespace) -> output.Result:
+    from .actions.verify import verify
+
+    configuration = load(options.configuration)
+    return verify(configuration, options.backup, every=options.every, data=options.data, progress=progress)
+
+
+def _prune(options: argparse.Namespace) -> output.Result:
+    from .actions.prune import prune
+
+    configuration = load(options.configuration)
+    return prune(configuration, dry_run=options.dry_run, accept_missing=options.accept_missing, progress=progress)
+
+
+def _unlock(options: argparse.Namespace) -> output.Result:
+    from .actions.unlock import unlock
+
+    return unlock(load(options.configuration), everything=options.every)
+
+
+def _init(options: argparse.Namespace) -> output.Result:
+    from .actions.init import init
+
+    return init(load(options.configuration))
 
 
 def add_verb(verbs: Any, name: str, action: Action, summary: str) -> argparse.ArgumentParser:
@@ -77,7 +157,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = parser().parse_args(words)
         result: output.Result = options.action(options)
-    except BackupError as error:
+    except (BackupError, OSError) as raised:
+        error = raised if isinstance(raised, BackupError) else _of_system(raised)
         if "--json" in words:
             print(output.to_json(output.failure(command, error)), flush=True)
         else:
@@ -88,6 +169,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     else:
         print("\n".join(result.lines()), flush=True)
     return result.code
+
+
+def _of_system(error: OSError) -> BackupError:
+    """Return an error of the desktop's own file systems in the form of the others."""
+    return BackupError(error.filename or "desktop", found=error.strerror or error, expected="a call that succeeds")
 
 
 def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:

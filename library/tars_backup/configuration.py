@@ -123,6 +123,8 @@ def load(path: Path = DEFAULT_PATH) -> Configuration:
         models=_choice(reader, "models", ("digests", "bytes")),
         free_mib=reader.take("free_mib", int, "a number of MiB", 0),
     )
+    if configuration.mount.path not in configuration.repository.parents:
+        reader.problem("repository", str(configuration.repository), "a folder below mount.path")
     reader.problems += [f"{key}: unknown key" for key in reader.document]
     if reader.problems:
         raise BackupError(path, found="; ".join(reader.problems), expected="valid values", next_step=next_step)

@@ -6,10 +6,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from . import contract
 from .configuration import Configuration
 from .contract import Contract
 from .deadline import Deadline
-from .services import Services
+from .services import DockerServices, Services
+
+_DEADLINE_S = 6 * 3600.0
 
 Progress = Callable[[str], None]
 
@@ -23,3 +26,13 @@ class Context:
     services: Services
     deadline: Deadline
     progress: Progress
+
+
+def opened(configuration: Configuration, progress: Progress) -> Context:
+    """Return the context of a command on the desktop: the services of its contract.
+
+    Raises:
+        BackupError: the contract cannot be read.
+    """
+    stack = contract.load(configuration.contract)
+    return Context(configuration, stack, DockerServices(stack), Deadline(_DEADLINE_S), progress)

@@ -5,9 +5,8 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from . import files, processes
 from .configuration import Configuration
@@ -18,6 +17,13 @@ ANSWER_S = 20.0
 
 _MIB = 1 << 20
 _PROBE = ".tars-backup-probe"
+
+
+class RepositoryReader(Protocol):
+    """What reads the id of the repository, with the key."""
+
+    def repository_id(self) -> str:
+        """Return the id of the repository."""
 
 
 class Mounted(NamedTuple):
@@ -74,7 +80,7 @@ def check_answer(configuration: Configuration) -> None:
         os.listdir(folder)
         os.statvfs(folder)
 
-    _attempt(folder, read)
+    processes.isolated(read, subject=folder, deadline_s=ANSWER_S)
 
 
 def check_writable(configuration: Configuration) -> None:
@@ -95,7 +101,7 @@ def check_writable(configuration: Configuration) -> None:
         space = os.statvfs(folder)
         return space.f_bavail * space.f_frsize // _MIB, equal
 
-    free_mib, equal = _attempt(folder, probe)
+    free_mib, equal = processes.isolated(probe, subject=folder, deadline_s=ANSWER_S)
     if not equal:
         raise DestinationError(folder, found="other bytes than those written", expected="the bytes that were written")
     if free_mib < configuration.free_mib:
@@ -115,7 +121,7 @@ def check_repository(configuration: Configuration) -> None:
         DestinationError: the folder cannot be read.
     """
     config = configuration.repository / "config"
-    if not _attempt(configuration.repository, config.is_file):
+    if not processes.isolated(config.is_file, subject=config, deadline_s=ANSWER_S):
         raise RepositoryAbsentError(
             configuration.repository,
             found="no repository",
@@ -125,13 +131,49 @@ def check_repository(configuration: Configuration) -> None:
         )
 
 
-def _attempt(folder: Path, function: Callable[[], processes.Result]) -> processes.Result:
-    try:
-        return processes.isolated(function, subject=folder, deadline_s=ANSWER_S)
-    except OSError as error:
-        raise DestinationError(
-            error.filename or folder,
-            found=error.strerror,
-            expected="a share that can be read and written",
-            next_step="Check the share and its permissions on the NAS, then mount it again",
-        ) from error
+def check_id(configuration: Configuration, repository_id: str) -> str:
+    """Return the id of the repository if it is the recorded one, or if none is recorded.
+
+    Raises:
+        RepositoryAbsentError: another repository is at the configured place.
+    """
+    if configuration.repository_id in (None, repository_id):
+        return repository_id
+    raise RepositoryAbsentError(
+        configuration.repository,
+        found=f"repository {repository_id}",
+        expected=f"the recorded repository {configuration.repository_id}",
+        next_step="Check that the share is the right one; to use this repository, record its id in "
+        "recorded/backup.yml and run the site playbook",
+    )
+
+
+def open_for_reading(configuration: Configuration, restic: RepositoryReader) -> None:
+    """Check that the configured repository can be read; it needs no write access and no locks.
+
+    Raises:
+        DestinationError, RepositoryAbsentError, WrongKeyError, BackupError: it cannot.
+    """
+    check_mount(configuration)
+    check_answer(configuration)
+    check_repository(configuration)
+    check_id(configuration, restic.repository_id())
+
+
+def open_for_writing(configuration: Configuration, restic: RepositoryReader) -> None:
+    """Check that the recorded repository can be read and written.
+
+    Raises:
+        DestinationError, RepositoryAbsentError, WrongKeyError, BackupError: it cannot.
+    """
+    check_mount(configuration)
+    check_writable(configuration)
+    check_repository(configuration)
+    if configuration.repository_id is None:
+        raise RepositoryAbsentError(
+            configuration.repository,
+            found="no recorded repository id",
+            expected="the id that init printed",
+            next_step="Run the backup playbook, which creates the repository and records its id",
+        )
+    check_id(configuration, restic.repository_id())

@@ -8,7 +8,11 @@ from pathlib import Path
 
 from . import files, processes
 from .destination import ANSWER_S
+from .errors import DestinationError
 from .manifest import Mark, mark_document, mark_of
+
+_REMOVED = "removed"
+"""File of the ids that retention removed: on the share, so that they count as removed also for a new desktop."""
 
 
 def read(folder: Path) -> tuple[dict[str, Mark], list[str]]:
@@ -44,7 +48,34 @@ def write(folder: Path, mark: Mark) -> None:
         return (folder / f"{mark.id}.json").read_bytes() == content
 
     if not processes.isolated(store, subject=folder, deadline_s=ANSWER_S):
-        raise OSError(f"{folder}/{mark.id}.json: other bytes than those written")
+        raise DestinationError(
+            folder / f"{mark.id}.json", found="other bytes than those written", expected="the bytes that were written"
+        )
+
+
+def removed(folder: Path) -> list[str]:
+    """Return the ids of the backups that retention removed since the newest manifest."""
+    path = folder / _REMOVED
+
+    def load() -> list[str]:
+        try:
+            document = json.loads(path.read_bytes())
+        except (FileNotFoundError, ValueError):
+            return []
+        return [str(name) for name in document] if isinstance(document, list) else []
+
+    return processes.isolated(load, subject=folder, deadline_s=ANSWER_S)
+
+
+def record_removed(folder: Path, names: list[str]) -> None:
+    """Store the ids of the backups that retention removes, before it does."""
+    content = json.dumps(sorted(names)).encode()
+
+    def store() -> None:
+        folder.mkdir(exist_ok=True, mode=0o700)
+        files.write(folder / _REMOVED, content)
+
+    processes.isolated(store, subject=folder, deadline_s=ANSWER_S)
 
 
 def remove(folder: Path, names: list[str]) -> None:

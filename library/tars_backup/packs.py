@@ -18,19 +18,28 @@ SHARES = 30
 FOLDERS = ("data", "index", "keys", "snapshots")
 
 _NAME = re.compile(r"[0-9a-f]{64}\Z")
+_SCAN_S = 120
 _BATCH = 256 << 20
 _SLOWEST = 4 << 20
 """Bytes per second below which the NAS counts as not answering."""
 
 
-def files(repository: Path) -> dict[str, int]:
-    """Return the size of each file that is named by its digest, by its path in the repository."""
-    sizes = {}
-    for folder in FOLDERS:
-        for path in (repository / folder).rglob("*"):
-            if _NAME.match(path.name) and path.is_file():
-                sizes[path.relative_to(repository).as_posix()] = path.stat().st_size
-    return sizes
+def sizes(repository: Path) -> dict[str, int]:
+    """Return the size of each file that is named by its digest, by its path in the repository.
+
+    Raises:
+        DestinationError: the file system does not answer.
+    """
+
+    def scan() -> dict[str, int]:
+        return {
+            path.relative_to(repository).as_posix(): path.stat().st_size
+            for folder in FOLDERS
+            for path in (repository / folder).rglob("*")
+            if _NAME.match(path.name) and path.is_file()
+        }
+
+    return processes.isolated(scan, subject=repository, deadline_s=_SCAN_S)
 
 
 def share(names: Iterable[str], position: int) -> list[str]:
@@ -38,15 +47,17 @@ def share(names: Iterable[str], position: int) -> list[str]:
     return [name for name in names if int(name.rpartition("/")[2][:8], 16) % SHARES == position % SHARES]
 
 
-def damaged(repository: Path, sizes: dict[str, int], deadline: Deadline) -> list[str]:
-    """Return what is wrong with files of the repository, which are read from the server, not from the page cache.
+def damaged(repository: Path, files: dict[str, int], deadline: Deadline) -> list[str]:
+    """Return what is wrong with files of the repository, given with their sizes.
+
+    They are read from the server, not from the page cache.
 
     Raises:
         DestinationError: the file system does not answer.
     """
     problems: list[str] = []
-    for batch in _batches(sizes):
-        limit_s = 60 + sum(sizes[name] for name in batch) / _SLOWEST
+    for batch in _batches(files):
+        limit_s = 60 + sum(files[name] for name in batch) / _SLOWEST
 
         def read(batch: list[str] = batch) -> list[str]:
             return [problem for name in batch for problem in _problems(repository, name)]
@@ -56,12 +67,12 @@ def damaged(repository: Path, sizes: dict[str, int], deadline: Deadline) -> list
     return problems
 
 
-def _batches(sizes: dict[str, int]) -> Iterator[list[str]]:
+def _batches(files: dict[str, int]) -> Iterator[list[str]]:
     batch: list[str] = []
     total = 0
-    for name in sorted(sizes):
+    for name in sorted(files):
         batch.append(name)
-        total += sizes[name]
+        total += files[name]
         if total >= _BATCH or len(batch) >= 2000:
             yield batch
             batch, total = [], 0

@@ -131,8 +131,8 @@ def isolated(function: Callable[[], Result], *, subject: object, deadline_s: flo
     For calls on the destination's files, which can block inside the kernel. The result and errors must be picklable.
 
     Raises:
-        DestinationError: no result after `deadline_s` seconds.
-        Exception: the error that the function raised.
+        DestinationError: no result after `deadline_s` seconds, or the file system returned an error.
+        Exception: another error that the function raised.
     """
     read_end, write_end = os.pipe()
     child = os.fork()
@@ -166,6 +166,13 @@ def isolated(function: Callable[[], Result], *, subject: object, deadline_s: flo
     if good:
         result: Result = value
         return result
+    if isinstance(value, OSError):
+        raise DestinationError(
+            value.filename or subject,
+            found=value.strerror,
+            expected="a share that can be read and written",
+            next_step="Check the disk space and the permissions of the share on the NAS, then mount it again",
+        ) from value
     raise value
 
 

@@ -2,7 +2,8 @@
 """Run restic with deadlines, and turn its exit codes and messages into errors.
 
 restic retries most errors of the file system for 15 minutes. This ends it when an operation has failed for RETRY_S
-seconds, and when the destination has stopped answering.
+seconds, and when the destination has stopped answering. restic dies with this program: one that outlived a killed run
+would hold its lock.
 """
 
 from __future__ import annotations
@@ -190,7 +191,16 @@ class Restic:
         configuration = self._configuration
         configuration.cache.mkdir(parents=True, exist_ok=True, mode=0o700)
         options = ("--json", "--repo", configuration.repository, "--password-file", configuration.key_file)
-        command = (configuration.restic, *options, "--cache-dir", configuration.cache, *words)
+        command = (
+            "setpriv",
+            "--pdeathsig",
+            "KILL",
+            configuration.restic,
+            *options,
+            "--cache-dir",
+            configuration.cache,
+            *words,
+        )
         extra = {"RESTIC_PROGRESS_FPS": "0.2", "TMPDIR": str(configuration.cache)}
         with (
             tempfile.TemporaryFile() as errors,

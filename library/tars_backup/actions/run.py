@@ -1,0 +1,306 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Make a backup: stage every component, save it as one snapshot, and prove it by reading it back."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from .. import catalog, destination, files, instants, locks, manifest, marks, packs, program_lock, verification
+from ..catalog import Catalog
+from ..components import Component
+from ..configuration import Configuration
+from ..context import Context
+from ..errors import BackupError, VerificationError
+from ..manifest import Manifest, Mark, Part
+from ..restic import HOST, TAG, Restic, Saved, Snapshot
+from ..state import State
+from . import prune
+
+SHARE_EVERY = timedelta(hours=20)
+"""Time between two readings of a part of the repository: the daily one may come a little early."""
+
+_ATTEMPTS = 50
+
+
+@dataclass(frozen=True)
+class Made:
+    """The backup that was made or, if nothing has changed, the one that was confirmed."""
+
+    id: str
+    made_at: datetime
+    content: str
+    changed: bool
+    dry_run: bool
+    files: int
+    bytes: int
+    added: int
+    components: Mapping[str, Part]
+    warnings: tuple[str, ...]
+    removed: tuple[str, ...]
+
+    @property
+    def code(self) -> int:
+        """Return 3 if a dry run shows that a backup is needed."""
+        return 3 if self.dry_run and self.changed else 0
+
+    def lines(self) -> Iterable[str]:
+        """Return the outcome as lines for a person."""
+        if self.dry_run:
+            yield "a backup is needed" if self.changed else f"nothing has changed since {self.id}"
+        elif self.changed:
+            yield f"made {self.id}: {self.files} files, {self.bytes} bytes, {self.added} bytes added; read back"
+        else:
+            yield f"nothing has changed since {self.id}, which is confirmed"
+        for name in self.removed:
+            yield f"removed {name} by the retention rules"
+        yield from self.warnings
+
+
+def run(
+    configuration: Configuration,
+    components: Sequence[Component],
+    open_context: Callable[[], Context],
+    *,
+    dry_run: bool,
+) -> Made:
+    """Make a backup unless the content equals the newest good one's; the outcome is recorded for the alarm of silence.
+
+    A dry run stages the components and compares them, and does not write to the destination.
+
+    Raises:
+        BackupError: no backup was made, or it could not be proven; the message has the first reason.
+    """
+    with program_lock.held(configuration.state, "run"):
+        state = State(configuration.state)
+        try:
+            made = _Run(configuration, components, open_context(), dry_run).make()
+        except (BackupError, OSError) as error:
+            if not dry_run:
+                _record(state, code=getattr(error, "code", BackupError.code), message=str(error))
+            raise
+        if not dry_run:
+            _record(state, code=0, message="")
+        return made
+
+
+def _record(state: State, *, code: int, message: str) -> None:
+    moment = instants.to_text(instants.now())
+    last_ok = moment if code == 0 else state.read("run").get("last_ok")
+    state.write("run", {"at": moment, "ok": code == 0, "code": code, "message": message, "last_ok": last_ok})
+
+
+class _Run:
+    """One run, under the program's lock."""
+
+    def __init__(
+        self, configuration: Configuration, components: Sequence[Component], context: Context, dry_run: bool
+    ) -> None:
+        self.configuration = configuration
+        self.components = components
+        self.context = context
+        self.dry_run = dry_run
+        self.restic = Restic(configuration)
+        self.state = State(configuration.state)
+        self.warnings: list[str] = []
+
+    def make(self) -> Made:
+        """Carry out the run."""
+        if self.dry_run:
+            destination.open_for_reading(self.configuration, self.restic)
+        else:
+            destination.open_for_writing(self.configuration, self.restic)
+            self.warnings += locks.heal(self.configuration, self.restic, self.state, exclusive=False)
+        backups = catalog.read(self.configuration, self.restic)
+        self._warn(backups)
+        made_at = instants.now()
+        parts = self._stage()
+        content = manifest.content_of(parts)
+        newest = max(backups.good.values(), key=lambda mark: (mark.made_at, mark.id), default=None)
+        changed = newest is None or newest.content != content
+        if self.dry_run:
+            return self._made(newest.id if newest else "", made_at, content, parts, changed=changed)
+        saved = Saved("", 0, 0, 0)
+        if newest is None or changed:
+            newest, saved = self._save(made_at, parts, content, backups)
+            snapshot = Snapshot(saved.snapshot, "", (TAG, f"id={newest.id}"), HOST)
+            backups = dataclasses.replace(
+                backups,
+                good={**backups.good, newest.id: newest},
+                snapshots={**backups.snapshots, newest.id: snapshot},
+            )
+        self.state.write("last_good", {**manifest.mark_document(newest), "confirmed_at": instants.to_text(made_at)})
+        self._read_share(made_at)
+        progress = self.context.progress
+        removed = prune.carry_out(self.configuration, self.restic, backups, progress, now=False).removed
+        return self._made(newest.id, newest.made_at, content, parts, changed=changed, saved=saved, removed=removed)
+
+    def _made(
+        self,
+        name: str,
+        made_at: datetime,
+        content: str,
+        parts: Mapping[str, Part],
+        *,
+        changed: bool,
+        saved: Saved = Saved("", 0, 0, 0),  # noqa: B008  frozen
+        removed: tuple[str, ...] = (),
+    ) -> Made:
+        return Made(
+            id=name,
+            made_at=made_at,
+            content=content,
+            changed=changed,
+            dry_run=self.dry_run,
+            files=saved.files,
+            bytes=saved.bytes,
+            added=saved.added,
+            components=parts,
+            warnings=tuple(self.warnings),
+            removed=removed,
+        )
+
+    def _warn(self, backups: Catalog) -> None:
+        """Name what a person should know about the repository."""
+        self.warnings += [f"backup {name} is MISSING: its snapshot was deleted" for name in backups.missing]
+        self.warnings += [f"snapshot {name} was never finished" for name in backups.unfinished]
+        self.warnings += [
+            f"foreign snapshot {snapshot.id[:8]} of {snapshot.hostname} is left alone" for snapshot in backups.foreign
+        ]
+        self.warnings += backups.problems
+        newest = max((mark.made_at for mark in backups.good.values()), default=None)
+        if newest and newest > instants.now():
+            self.warnings.append(f"the newest backup is dated {instants.to_text(newest)}, later than this clock")
+
+    def _stage(self) -> dict[str, Part]:
+        """Stage all components; return their entries of the manifest.
+
+        Raises:
+            BackupError: a component cannot be saved; all are tried, so that the message names each that fails.
+        """
+        staging = self.configuration.staging
+        staging.mkdir(parents=True, exist_ok=True, mode=0o700)
+        staging.chmod(0o700)
+        self._clear(staging)
+        parts: dict[str, Part] = {}
+        problems: list[BackupError] = []
+        for component in self.components:
+            self.context.progress(f"staging {component.name}")
+            folder = staging / component.name
+            try:
+                folder.mkdir(exist_ok=True, mode=0o700)
+                counts = component.stage(self.context, folder)
+                wrong = component.check(folder, counts)
+                if wrong:
+                    raise BackupError(component.name, found="; ".join(wrong), expected="a component that is whole")
+                parts[component.name] = manifest.read_part(folder, counts, derived=component.derived)
+            except BackupError as error:
+                problems.append(error)
+            except OSError as error:
+                problems.append(BackupError(error.filename or folder, found=error.strerror, expected="a staged file"))
+        if len(problems) > 1:
+            raise BackupError("components", found="; ".join(map(str, problems)), expected="all components staged")
+        if problems:
+            raise problems[0]
+        return parts
+
+    def _clear(self, staging: Path) -> None:
+        """Remove what does not belong to a component, such as the files of a run that was killed."""
+        names = {component.name for component in self.components}
+        for path in staging.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                if path.name not in names:
+                    shutil.rmtree(path)
+            else:
+                path.unlink()
+
+    def _save(self, made_at: datetime, parts: Mapping[str, Part], content: str, backups: Catalog) -> tuple[Mark, Saved]:
+        """Make a snapshot, prove it, and mark it as good."""
+        name = manifest.new_id(made_at)
+        document = Manifest(
+            id=name,
+            made_at=made_at,
+            host=self.configuration.host,
+            versions={
+                "tars": self.context.contract.version,
+                "application": str(self.context.contract.application.get("version", "")),
+                "restic": self.restic.version(),
+            },
+            components=parts,
+            content=content,
+            living=tuple(sorted(backups.good.values(), key=lambda mark: (mark.made_at, mark.id))),
+        )
+        encoded = document.encoded()
+        files.write(self.configuration.staging / manifest.NAME, encoded)
+        # What prune may remove if this run is killed.
+        attempts = [*self.state.read("attempts").get("ids", ()), name]
+        self.state.write("attempts", {"ids": attempts[-_ATTEMPTS:]})
+        before = packs.sizes(self.configuration.repository)
+        self.context.progress("saving the snapshot")
+        limit_s = self.context.deadline.remaining_s("restic backup")
+        saved = self.restic.backup(self.configuration.staging, name, made_at, deadline_s=limit_s)
+        expected = (
+            sum(part.files for part in parts.values()) + 1,
+            sum(part.bytes for part in parts.values()) + len(encoded),
+        )
+        if (saved.files, saved.bytes) != expected:
+            raise BackupError(
+                "restic backup",
+                found=f"{saved.files} files with {saved.bytes} bytes in the snapshot",
+                expected=f"{expected[0]} files with {expected[1]} bytes, as staged",
+                next_step="Run it again; no other program may change the staging folder",
+            )
+        self.context.progress("reading the snapshot back")
+        self._prove(saved, encoded, before)
+        mark = Mark(name, made_at, content, manifest.sha256(encoded))
+        marks.write(self.configuration.good, mark)
+        self.state.write("attempts", {"ids": attempts[:-1][-_ATTEMPTS:]})
+        return mark, saved
+
+    def _prove(self, saved: Saved, encoded: bytes, before: Mapping[str, int]) -> None:
+        """Check the repository, and read back what this run added.
+
+        Raises:
+            VerificationError: something differs.
+        """
+        self.restic.check(deadline_s=self.context.deadline.remaining_s("restic check"))
+        after = packs.sizes(self.configuration.repository)
+        added = {name: size for name, size in after.items() if name not in before}
+        problems = packs.damaged(self.configuration.repository, added, self.context.deadline)
+        if f"snapshots/{saved.snapshot}" not in added:
+            problems.append(f"snapshots/{saved.snapshot}: not in the repository")
+        elif self.restic.dump(saved.snapshot, manifest.NAME) != encoded:
+            problems.append(f"{saved.snapshot}: its manifest differs from the one that was saved")
+        if problems:
+            raise VerificationError(
+                self.configuration.repository,
+                found="; ".join(problems),
+                expected="the bytes that were saved",
+                next_step="Run tars-backup verify --data, and check the disks of the NAS",
+            )
+
+    def _read_share(self, moment: datetime) -> None:
+        """Once a day, read one part of the repository, so that every byte is read within 30 days.
+
+        Raises:
+            VerificationError: a file is damaged.
+        """
+        last = {"at": "1970-01-01T00:00:00Z", "position": -1, "problems": [], **self.state.read("share")}
+        recent = timedelta(0) <= moment - instants.from_text(last["at"]) < SHARE_EVERY
+        if recent and not last["problems"]:
+            return
+        # After a failure, the same part again.
+        position = last["position"] if last["problems"] else (last["position"] + 1) % packs.SHARES
+        problems = verification.read_share(self.configuration, position, self.context.deadline)
+        self.state.write("share", {"at": instants.to_text(moment), "position": position, "problems": problems})
+        if problems:
+            raise VerificationError(
+                self.configuration.repository,
+                found="; ".join(problems),
+                expected="files with the bytes that were saved",
+                next_step="Run tars-backup verify --all --data to see which backups are affected",
+            )

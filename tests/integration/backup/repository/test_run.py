@@ -1,0 +1,303 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A run makes one proven snapshot of what changed, heals what an earlier one left, and is refused at a wrong place."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tars_backup import instants, manifest, marks, program_lock
+from tars_backup.actions.run import run
+from tars_backup.actions.show import show
+from tars_backup.components import Component
+from tars_backup.context import Context
+from tars_backup.errors import (
+    BackupError,
+    BackupNotFoundError,
+    DestinationError,
+    LockedError,
+    RepositoryAbsentError,
+    VerificationError,
+    WrongKeyError,
+)
+from tars_backup.state import State
+
+from .desktop import Copied, Desktop
+
+pytestmark = pytest.mark.integration
+
+
+def test_backup_list_show_verify(desktop: Desktop) -> None:
+    made = desktop.run()
+    assert (made.changed, made.files, made.code) == (True, 2, 0)
+    listing = desktop.listing()
+    assert [mark.id for mark in listing.backups] == [made.id]
+    assert not (listing.unfinished or listing.foreign or listing.missing or listing.problems)
+    assert desktop.verify(data=True).backups == (made.id,)
+    # The same bytes, read with restic alone: the digest of its manifest is the one of the mark.
+    dumped = subprocess.run(
+        [
+            desktop.settings["restic"],
+            "-r",
+            desktop.repository,
+            "-p",
+            desktop.folder / "key",
+            "dump",
+            "latest",
+            "/manifest.json",
+        ],
+        check=True,
+        capture_output=True,
+        timeout=60,
+    ).stdout
+    assert hashlib.sha256(dumped).hexdigest() == listing.backups[0].manifest
+    assert json.loads(dumped)["components"]["files"]["counts"] == {"files": 1}
+
+
+def test_unchanged_run_makes_no_snapshot_and_refreshes_last_good(desktop: Desktop) -> None:
+    first = desktop.run()
+    State(desktop.configuration.state).write(
+        "last_good", {**State(desktop.configuration.state).read("last_good"), "confirmed_at": "2020-01-01T00:00:00Z"}
+    )
+    second = desktop.run()
+    assert (second.changed, second.id, second.added) == (False, first.id, 0)
+    assert len(desktop.restic.snapshots()) == 1
+    assert (desktop.listing().last_good or "") > "2020-01-01T00:00:00Z"
+    (desktop.documents / "bill.txt").write_text("The bill of March is 43 euros.\n")
+    assert desktop.run(dry_run=True).code == 3
+    assert len(desktop.restic.snapshots()) == 1
+    third = desktop.run()
+    assert third.changed
+    assert [mark.id for mark in desktop.listing().backups] == [first.id, third.id]
+    living = json.loads(desktop.restic.dump(desktop.restic.snapshots()[-1].id, manifest.NAME))["living"]
+    assert [entry["id"] for entry in living] == [first.id]
+
+
+def test_derived_component_alone_makes_no_backup(desktop: Desktop) -> None:
+    queue = desktop.folder / "queue"
+    queue.mkdir()
+    (queue / "dump").write_text("1")
+    components = [*desktop.components, Copied(queue, "queue", derived=True)]
+    first = run(desktop.configuration, components, desktop.context, dry_run=False)
+    (queue / "dump").write_text("2")
+    assert run(desktop.configuration, components, desktop.context, dry_run=False).id == first.id
+    (desktop.documents / "new").write_text("3")
+    assert run(desktop.configuration, components, desktop.context, dry_run=False).changed
+
+
+@dataclasses.dataclass(frozen=True)
+class Meddling:
+    """A component that changes the staged files of the one before it, when those have been counted already."""
+
+    script: str
+    name: str = "meddling"
+    derived: bool = False
+
+    def stage(self, context: Context, folder: Path) -> dict[str, int]:
+        """Run the script in the staging folder."""
+        subprocess.run(["sh", "-ec", self.script], cwd=folder.parent, check=True)
+        return {}
+
+    def check(self, folder: Path, counts: Mapping[str, int]) -> list[str]:
+        """Report nothing."""
+        return []
+
+
+def assert_nothing_listed(desktop: Desktop) -> None:
+    assert desktop.listing().backups == ()
+
+
+@pytest.mark.parametrize(
+    "script", ["rm files/bill.txt", "rm -r files", "echo more >files/other", "echo x >>files/bill.txt"]
+)
+def test_staged_files_that_change_before_restic_reads_them(desktop: Desktop, script: str) -> None:
+    components = [*desktop.components, Meddling(script)]
+    with pytest.raises(BackupError, match="in the snapshot; expected 2 files"):
+        run(desktop.configuration, components, desktop.context, dry_run=False)
+    assert_nothing_listed(desktop)
+    listing = desktop.listing()
+    assert len(listing.unfinished) == 1
+    assert listing.last_run["ok"] is False
+    # The next run is good, and prune removes what the failed one left.
+    made = desktop.run()
+    assert [mark.id for mark in desktop.listing().backups] == [made.id]
+    assert desktop.listing().unfinished == ()
+
+
+def test_unreadable_staged_file(desktop: Desktop, tmp_path: Path) -> None:
+    """restic makes a snapshot all the same and ends with 3; the run fails, and the snapshot is not listed."""
+    restic = tmp_path / "unprivileged" / "restic"
+    restic.parent.mkdir()
+    drop = "--bounding-set -dac_override,-dac_read_search --inh-caps -dac_override,-dac_read_search"
+    restic.write_text(f'#!/bin/sh\nexec setpriv {drop} {desktop.settings["restic"]} "$@"\n')
+    restic.chmod(0o755)
+    whole = desktop.settings["restic"]
+    desktop.write_settings(restic=str(restic))
+    components = [*desktop.components, Meddling("chmod 000 files/bill.txt")]
+    with pytest.raises(BackupError, match=r"exit status 3: .*bill.txt.*permission denied"):
+        run(desktop.configuration, components, desktop.context, dry_run=False)
+    assert_nothing_listed(desktop)
+    assert len(desktop.listing().unfinished) == 1
+    desktop.write_settings(restic=whole)
+    made = desktop.run()
+    assert [mark.id for mark in desktop.listing().backups] == [made.id]
+    assert desktop.listing().unfinished == ()
+
+
+def test_every_failing_component_is_named(desktop: Desktop) -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Failing(Copied):
+        def stage(self, context: Context, folder: Path) -> dict[str, int]:
+            raise BackupError(self.name, found="no answer", expected="a dump")
+
+        def check(self, folder: Path, counts: Mapping[str, int]) -> list[str]:
+            raise AssertionError("not reached")
+
+    components: list[Component] = [
+        Failing(desktop.documents, "one"),
+        Copied(desktop.documents, "two"),
+        Failing(desktop.documents, "three"),
+    ]
+    with pytest.raises(BackupError, match=r"one: found no answer.*three: found no answer"):
+        run(desktop.configuration, components, desktop.context, dry_run=False)
+    assert desktop.restic.snapshots() == []
+
+    @dataclasses.dataclass(frozen=True)
+    class Wrong(Copied):
+        def check(self, folder: Path, counts: Mapping[str, int]) -> list[str]:
+            return ["half of it"]
+
+    with pytest.raises(BackupError, match="found half of it"):
+        run(desktop.configuration, [Wrong(desktop.documents)], desktop.context, dry_run=False)
+    assert desktop.restic.snapshots() == []
+
+
+def test_litter_in_the_staging_folder(desktop: Desktop) -> None:
+    """What a killed run can leave: temporary files, pipes, links, folders of components that are no more."""
+    staging = desktop.configuration.staging
+    (staging / "removed-component/deep").mkdir(parents=True)
+    (staging / "removed-component/deep/file").write_text("x")
+    os.mkfifo(staging / "pipe")
+    (staging / "link").symlink_to("/etc")
+    (staging / ".manifest.json.new").write_text("half")
+    (staging / manifest.NAME).write_text("old")
+    state = desktop.configuration.state
+    state.mkdir(parents=True)
+    (state / "lock").write_bytes(b"\xff not an owner")
+    for name in ("last_good", "share", "attempts", "verified", "pruned", "run", "locks"):
+        (state / f"{name}.json").write_text('{"half')
+        (state / f".{name}.json.new").write_text("x")
+    made = desktop.run()
+    assert (made.files, desktop.verify().backups) == (2, (made.id,))
+
+
+def test_staged_link_is_refused(desktop: Desktop) -> None:
+    with pytest.raises(BackupError, match="neither a file nor a folder"):
+        run(
+            desktop.configuration,
+            [Meddling("ln -s /etc/passwd meddling/link")],
+            desktop.context,
+            dry_run=False,
+        )
+    assert desktop.restic.snapshots() == []
+
+
+def test_desktop_with_another_name_has_one_history(desktop: Desktop) -> None:
+    """Backups of a renamed or replaced desktop follow those before; unchanged files are recognized."""
+    first = desktop.run()
+    desktop.write_settings(host="replacement")
+    shutil.rmtree(desktop.configuration.state)
+    (desktop.documents / "new.txt").write_text("new")
+    second = desktop.run()
+    assert [mark.id for mark in desktop.listing().backups] == [first.id, second.id]
+    assert {snapshot.hostname for snapshot in desktop.restic.snapshots()} == {"tars"}
+
+
+def test_second_run_at_the_same_time(desktop: Desktop) -> None:
+    with program_lock.held(desktop.configuration.state, "restore"):
+        with pytest.raises(LockedError, match=rf"running: restore, process {os.getpid()}, since 20"):
+            desktop.run()
+        # Reading needs no lock.
+        assert desktop.listing().backups == ()
+    assert desktop.run().changed
+
+
+def test_wrong_key(desktop: Desktop) -> None:
+    (desktop.folder / "key").write_text("another key\n")
+    with pytest.raises(WrongKeyError):
+        desktop.run()
+    with pytest.raises(WrongKeyError):
+        desktop.listing()
+
+
+def test_emptied_share_is_never_made_into_a_new_repository(desktop: Desktop) -> None:
+    desktop.run()
+    shutil.rmtree(desktop.repository)
+    for verb in (desktop.run, desktop.listing, desktop.verify, desktop.prune):
+        with pytest.raises(RepositoryAbsentError, match="no repository; expected the repository"):
+            verb()
+    with pytest.raises(RepositoryAbsentError):
+        desktop.init()
+    assert not desktop.repository.exists()
+
+
+def test_another_repository_at_the_place(desktop: Desktop) -> None:
+    desktop.write_settings(repository_id="0" * 64)
+    with pytest.raises(RepositoryAbsentError, match="expected the recorded repository 000"):
+        desktop.run()
+    with pytest.raises(RepositoryAbsentError, match="expected the recorded repository 000"):
+        desktop.init()
+
+
+def test_repository_without_a_recorded_id(desktop: Desktop) -> None:
+    desktop.write_settings(repository_id=None)
+    with pytest.raises(RepositoryAbsentError, match="no recorded repository id"):
+        desktop.run()
+    assert desktop.listing().backups == ()
+
+
+def test_absent_program_and_contract(desktop: Desktop) -> None:
+    desktop.write_settings(restic="/nonexistent/restic")
+    with pytest.raises(BackupError, match="/nonexistent/restic"):
+        desktop.run()
+    (desktop.folder / "contract.json").unlink()
+    with pytest.raises(BackupError, match=r"contract\.json"):
+        desktop.run()
+    assert "contract.json" in State(desktop.configuration.state).read("run")["message"]
+
+
+def test_resolution_by_id_and_time(desktop: Desktop) -> None:
+    made = desktop.run()
+    configuration = desktop.configuration
+    for name in ("latest", made.id, made.id[:15], instants.to_text(made.made_at), "2099-01-01"):
+        assert show(configuration, name).id == made.id
+    for name in ("1999-01-01T00:00:00Z", "nonsense"):
+        with pytest.raises(BackupNotFoundError, match="no good backup"):
+            show(configuration, name)
+    shown = show(configuration, "latest")
+    assert shown.components["files"].counts == {"files": 1}
+    assert shown.versions["restic"].startswith("0.")
+    assert any("files: 1 files, 31 bytes, 1 files" in line for line in shown.lines())
+
+
+def test_mark_that_differs_from_the_manifest(desktop: Desktop) -> None:
+    made = desktop.run()
+    known, _ = marks.read(desktop.configuration.good)
+    marks.write(desktop.configuration.good, dataclasses.replace(known[made.id], manifest="0" * 64))
+    with pytest.raises(VerificationError, match=r"a manifest with SHA-256"):
+        desktop.verify()
+
+
+def test_share_that_is_too_full(desktop: Desktop) -> None:
+    desktop.write_settings(free_mib=1 << 30)
+    with pytest.raises(DestinationError, match=r"MiB free; expected at least 1073741824 MiB"):
+        desktop.run()
+    assert desktop.listing().backups == ()
