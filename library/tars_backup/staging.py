@@ -118,11 +118,12 @@ class Staging:
         """Write a document as JSON with sorted keys."""
         self.write(name, json.dumps(document, indent=1, sort_keys=True).encode() + b"\n")
 
-    def copy(self, name: str, source: BinaryIO) -> None:
-        """Write a file from a stream."""
+    def copy(self, name: str, source: BinaryIO) -> str:
+        """Write a file from a stream; return the SHA-256 of its bytes in hex."""
         with self.file(name) as file:
             while block := source.read(_BLOCK):
                 file.write(block)
+        return self.digests[name]
 
     def finish(self) -> None:
         """Remove what an earlier run wrote and this one did not."""

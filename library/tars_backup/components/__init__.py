@@ -8,6 +8,11 @@ from pathlib import Path
 from typing import Protocol
 
 from ..context import Context
+from .chroma import Chroma
+from .configuration import Configuration, Site
+from .models import Models
+from .postgres import Postgres
+from .redis import Redis
 
 
 class Component(Protocol):
@@ -37,4 +42,4 @@ class Component(Protocol):
 
 def all_components() -> tuple[Component, ...]:
     """Return the components of a backup, in the order in which they are staged."""
-    return ()
+    return (Postgres(), Redis(), Chroma(), Configuration(), Site(), Models())
