@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The passes of the worker: follow the shares, queue what is new, and keep both stores in line."""
+"""The passes of the worker: follow the shares, queue what is new, and make Chroma follow PostgreSQL."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import redis
 
 from tars_app.adapters.postgres import RECONCILE_LOCK, try_lock
 from tars_app.dependencies import Dependencies
+from tars_app.documents.follow import compare, embed_missing, follow_changes, in_line
 from tars_app.documents.reconcile import queue_waiting, reconcile
 from tars_app.documents.repository import forget_queued
-from tars_app.documents.sweep import remove_unclaimed, sweep
 from tars_app.health import passes
 from tars_app.kit.errors import UnavailableError, summarize
 
 log = logging.getLogger(__name__)
 
-SWEEP_INTERVAL_S = 3600.0
+COMPARISON_INTERVAL_S = 3600.0
 PROGRESS_INTERVAL_S = 30.0
 
 
@@ -30,7 +30,7 @@ class MaintenanceLoop:
     def __init__(self, dependencies: Dependencies, send: Callable[[UUID], None]) -> None:
         self._dependencies = dependencies
         self._send = send
-        self._next_sweep = 0.0
+        self._next_comparison = 0.0
         self._next_progress = 0.0
         self._took_over = False
         self._problems: list[str] = []
@@ -54,12 +54,18 @@ class MaintenanceLoop:
         self._step("reading the shares", lambda: reconcile(pool, settings, self._progress))
         self._took_over = self._took_over or self._step("taking over the queue", lambda: forget_queued(pool))
         self._step("queueing documents", lambda: queue_waiting(pool, self._send))
-        self._step("removing vectors", lambda: remove_unclaimed(self._dependencies))
-        if time.monotonic() >= self._next_sweep and self._step(
-            "comparing the stores", lambda: sweep(self._dependencies, self._progress)
-        ):
-            self._next_sweep = time.monotonic() + SWEEP_INTERVAL_S
+        self._step("updating Chroma", self._follow)
         passes.finish_pass(pool, "; ".join(self._problems) or None)
+
+    def _follow(self) -> None:
+        """Write what has changed to Chroma, and compare both stores where the counts differ, and every hour."""
+        follow_changes(self._dependencies)
+        due = time.monotonic() >= self._next_comparison
+        if not in_line(self._dependencies) or due:
+            compare(self._dependencies, self._progress)
+            in_line(self._dependencies)
+        if due and embed_missing(self._dependencies, self._progress):
+            self._next_comparison = time.monotonic() + COMPARISON_INTERVAL_S
 
     def _step(self, name: str, step: Callable[[], object]) -> bool:
         """Do one step; return whether it succeeded.

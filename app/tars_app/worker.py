@@ -23,7 +23,7 @@ from tars_app.settings import Settings
 log = logging.getLogger(__name__)
 
 INGEST_LIMIT_MS = 2 * 3600 * 1000
-"""Less than documents.index.LONGEST_INGEST, so that vectors are never removed while they are being written."""
+"""No document takes longer to read; the message of one that does is repeated."""
 WAIT_FOR_DATABASE_S = 3.0
 STOP_WITHIN_MS = 20_000
 

@@ -188,17 +188,18 @@ def test_a_deleted_document_is_no_longer_found() -> None:
     eventually(lambda: "heating.txt" not in search("service+contract"))
 
 
-def test_both_stores_have_the_same_chunks() -> None:
+def test_both_stores_have_the_same_passages() -> None:
     def stores() -> tuple[set[str], set[str]]:
-        rows = host("xps8950").run("docker exec tars-postgres-1 psql -U tars -d tars -Atc 'select id from chunks'")
+        query = """select encode(hash, 'hex') from passages where searchable"""
+        rows = host("xps8950").run(f'docker exec tars-postgres-1 psql -U tars -d tars -Atc "{query}"')
         assert rows.rc == 0, rows.stderr
         vectors = host("xps8950").run(f"python3 - <<'END'\n{CHROMA_IDS}\nEND")
         assert vectors.rc == 0, vectors.stderr
         return set(rows.stdout.split()), set(vectors.stdout.split())
 
     def same() -> bool:
-        chunks, vectors = stores()
-        return bool(chunks) and chunks == vectors
+        passages, vectors = stores()
+        return bool(passages) and passages == vectors
 
     eventually(same)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The vectors in Chroma. They are derived: PostgreSQL has the chunks, and a lost collection is built from these.
+"""The vectors in Chroma, an index that follows PostgreSQL. A lost collection is filled from the vectors there.
 
 The client speaks Chroma's HTTP API (v2) itself. The public client has no timeout, and answers some failures of the
 server with a bare `Exception`.
@@ -8,11 +8,12 @@ server with a bare `Exception`.
 from __future__ import annotations
 
 import re
+import struct
 import threading
-from collections.abc import Iterable, Sequence
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Sequence
 from http import HTTPStatus
 from typing import Any
-from uuid import UUID
 
 import httpx
 
@@ -21,6 +22,7 @@ from tars_app.kit.errors import UnavailableError
 _PREFIX = "tars-"
 _DATABASE = "/api/v2/tenants/default_tenant/databases/default_database"
 _MAX_COLLECTIONS = 1000
+_HASH = re.compile(r"[0-9a-f]{64}")
 TIMEOUT = httpx.Timeout(60, connect=5)
 """In seconds. The exact scan of a large collection, read from the disk for the first time, takes its time."""
 
@@ -42,34 +44,39 @@ class VectorIndex:
         self._lock = threading.Lock()
         self._collection: str | None = None
 
-    def add(self, ids: Sequence[UUID], vectors: Sequence[Sequence[float]], versions: Sequence[UUID]) -> None:
-        """Write the vectors of chunks, each with the version it belongs to. A vector of the same id is overwritten."""
-        body = {
-            "ids": [str(i) for i in ids],
-            "embeddings": [list(vector) for vector in vectors],
-            "metadatas": [{"version_id": str(version)} for version in versions],
-        }
-        self._post("upsert", body)
+    def add(self, hashes: Sequence[bytes], vectors: Sequence[Sequence[float]]) -> None:
+        """Write the vectors of passages. A vector of the same passage is overwritten."""
+        if hashes:
+            # Numbers in base64 are imported 1.7 times as fast as numbers in JSON.
+            encoded = [b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode() for vector in vectors]
+            self._post("upsert", {"ids": [value.hex() for value in hashes], "embeddings": encoded})
 
-    def nearest(self, vector: Sequence[float], limit: int) -> list[tuple[UUID, float]]:
-        """Return chunk ids with their cosine similarity (-1 to 1), nearest first."""
+    def nearest(self, vector: Sequence[float], limit: int) -> list[tuple[bytes, float]]:
+        """Return passages with their cosine similarity (-1 to 1), nearest first."""
         answer = self._post("query", {"query_embeddings": [list(vector)], "n_results": limit, "include": ["distances"]})
         pairs = zip(answer["ids"][0], answer["distances"][0], strict=True)
-        return [(chunk_id, 1 - distance) for i, distance in pairs if (chunk_id := as_uuid(i))]
+        return [(bytes.fromhex(i), 1 - distance) for i, distance in pairs if is_hash(i)]
 
-    def remove(self, ids: Iterable[object]) -> None:
+    def remove(self, ids: Iterable[str]) -> None:
         """Remove vectors. An id without a vector is ignored."""
-        if names := [str(i) for i in ids]:
+        if names := list(ids):
             self._post("delete", {"ids": names})
 
-    def ids(self, limit: int, offset: int) -> list[str]:
-        """Return a page of all ids. They are those of chunks, unless someone else wrote into the collection."""
-        return list(self._post("get", {"limit": limit, "offset": offset, "include": []})["ids"])
+    def ids(self) -> list[str]:
+        """Return all ids. They are hashes of passages, unless someone else wrote into the collection.
 
-    def present(self, ids: Sequence[UUID]) -> set[UUID]:
-        """Return those of the ids that have a vector."""
-        answer = self._post("get", {"ids": [str(i) for i in ids], "include": []})
-        return {UUID(i) for i in answer["ids"]}
+        One request reads them: pages would miss some while others are removed.
+        """
+        return list(self._post("get", {"include": []})["ids"])
+
+    def count(self) -> int:
+        """Return the number of vectors."""
+        return int(self._use(lambda collection: self._request("GET", f"/collections/{collection}/count")))
+
+    def clear(self) -> None:
+        """Delete the collection, and create it again: removing most of its vectors would leave it slow."""
+        self._request("DELETE", f"/collections/{self.name}")
+        self._current_collection(lost=self._collection)
 
     def drop_other_models(self) -> list[str]:
         """Delete the collections of embedding models that are no longer used; return their names."""
@@ -81,12 +88,15 @@ class VectorIndex:
         return others
 
     def _post(self, action: str, body: dict[str, Any]) -> Any:
+        return self._use(lambda collection: self._request("POST", f"/collections/{collection}/{action}", json=body))
+
+    def _use(self, request: Callable[[str], Any]) -> Any:
+        """Send a request to the collection, and once more where the collection was deleted or restored meanwhile."""
         collection = self._current_collection()
         try:
-            return self._request("POST", f"/collections/{collection}/{action}", json=body)
-        except _NotFoundError:  # deleted or restored meanwhile, and has another id now
-            collection = self._current_collection(lost=collection)
-            return self._request("POST", f"/collections/{collection}/{action}", json=body)
+            return request(collection)
+        except _NotFoundError:
+            return request(self._current_collection(lost=collection))
 
     def _current_collection(self, lost: str | None = None) -> str:
         """Return the id of the collection; `lost` is one that no longer exists. One thread at a time requests it."""
@@ -121,9 +131,6 @@ def _unavailable(reason: str) -> UnavailableError:
     return UnavailableError(message, "Check that the chroma container is running.")
 
 
-def as_uuid(text: str) -> UUID | None:
-    """Return the id of a chunk, None for the id of anything else."""
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
+def is_hash(text: str) -> bool:
+    """Return whether an id is the hash of a passage."""
+    return bool(_HASH.fullmatch(text))

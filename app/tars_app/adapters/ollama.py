@@ -87,4 +87,4 @@ def explain(error: Exception, model: str) -> UnavailableError:
 
 
 def _is_usable(vector: Vector) -> bool:
-    return len(vector) > 0 and all(map(isfinite, vector))
+    return all(map(isfinite, vector)) and any(vector)  # no numbers, or only zeros, have no direction

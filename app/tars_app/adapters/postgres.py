@@ -20,11 +20,14 @@ from psycopg_pool import ConnectionPool
 from sqlalchemy import URL, create_engine, text
 from sqlalchemy.pool import NullPool
 
+from tars_app.adapters import volatile
 from tars_app.kit.errors import UnavailableError
 from tars_app.settings import Settings
 
 MIGRATION_LOCK = 0x7A525301
 RECONCILE_LOCK = 0x7A525302
+FOLLOW_LOCK = 0x7A525303
+VISIBILITY_LOCK = 0x7A525304
 """Keys of PostgreSQL's advisory locks: numbers that nothing else in this database uses."""
 
 
@@ -104,11 +107,15 @@ def make_pool(settings: Settings) -> Pool:
 
 
 @contextmanager
-def try_lock(pool: Pool, key: int) -> Iterator[bool]:
-    """Hold an advisory lock for the length of the block. Yields False at once where another process holds it."""
+def try_lock(pool: Pool, key: int, wait: bool = False) -> Iterator[bool]:
+    """Hold an advisory lock for the length of the block.
+
+    While another session holds it, yields False at once, or with `wait` when that session has released it.
+    """
     with pool.connection() as connection:
         connection.autocommit = True
-        row = connection.execute("SELECT pg_try_advisory_lock(%s) AS held", (key,)).fetchone()
+        take = "SELECT true AS held FROM pg_advisory_lock(%s)" if wait else "SELECT pg_try_advisory_lock(%s) AS held"
+        row = connection.execute(take, (key,)).fetchone()
         held = bool(row and row["held"])
         try:
             yield held
@@ -145,8 +152,9 @@ def migrate(settings: Settings) -> None:
         config = _alembic_config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+        volatile.ensure(connection)
         connection.execute(
-            text("UPDATE chunks SET language = CAST(:w AS regconfig) WHERE language <> CAST(:w AS regconfig)"),
+            text("UPDATE passages SET language = CAST(:w AS regconfig) WHERE language <> CAST(:w AS regconfig)"),
             {"w": settings.text_search},
         )
         connection.commit()

@@ -10,7 +10,7 @@ from math import ceil
 
 from ollama import Message
 
-from tars_app.retrieval.service import Passage
+from tars_app.retrieval.places import Passage
 
 CHARACTERS_PER_TOKEN = 3.0
 """Conservative for European languages: 3.6 to 4.6 were counted with the tokenizers of SmolLM2, Llama 3 and Mistral."""

@@ -18,7 +18,8 @@ from tars_app.dependencies import Dependencies
 from tars_app.documents.model import NO_PAGE
 from tars_app.kit.errors import UnavailableError
 from tars_app.kit.metrics import Metrics
-from tars_app.retrieval.service import Passage, excerpt, place, search
+from tars_app.retrieval.places import Passage, place
+from tars_app.retrieval.service import excerpt, search
 
 log = logging.getLogger(__name__)
 
@@ -119,23 +120,27 @@ def no_evidence(pool: Pool) -> str:
 
 
 def verified(pool: Pool, quotes: Sequence[Quote], passages: Sequence[Passage]) -> list[Citation]:
-    """Return the quotes that occur, letter for letter, on their page as it is on record now."""
+    """Return the quotes that occur, letter for letter, in their passage at its place as it is on record."""
     citations = []
     with pool.connection() as connection:
         for quote in quotes:
             passage = passages[quote.source - 1]
-            page = NO_PAGE if passage.page is None else passage.page
             row = connection.execute(
-                "SELECT strpos(text, %s) > 0 AS occurs FROM pages WHERE version_id = %s AND number = %s",
-                (quote.text, passage.version_id, page),
+                """SELECT strpos(p.text, %(quote)s) > 0 AND t.pages[%(ordinal)s] = %(page)s AS occurs
+                   FROM version_texts t JOIN passages p ON p.hash = t.hashes[%(ordinal)s]
+                   WHERE t.version_id = %(version)s""",
+                {
+                    "quote": quote.text,
+                    "ordinal": passage.ordinal,
+                    "page": NO_PAGE if passage.page is None else passage.page,
+                    "version": passage.version_id,
+                },
             ).fetchone()
             if row and row["occurs"]:
                 citations.append(Citation(source=quote.source, quote=quote.text, page=passage.page))
             else:
-                log.warning(
-                    "A citation was dropped: its document changed during the answer",
-                    extra={"fields": {"document": passage.document_id}},
-                )
+                fields = {"document": passage.document_id}
+                log.warning("A citation was dropped: it is not in its passage on record", extra={"fields": fields})
     return citations
 
 

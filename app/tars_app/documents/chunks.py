@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from zlib import crc32
 
 from tars_app.documents.model import Page
 from tars_app.kit.sentences import Span, sentences
@@ -27,25 +28,37 @@ def chunk_page(page: Page, most_words: int, most_characters: int) -> list[Chunk]
     """Return the chunks of a page, in order.
 
     A chunk holds whole sentences where these fit, at most `most_words` words and `most_characters` characters. A
-    paragraph begins a new chunk once the last one is half full.
+    paragraph begins a new chunk once the last one is half full. A paragraph that does not fit is cut before a sentence
+    that its own text decides, so that an edit changes the chunks near it, and not all that follow.
     """
+    pieces = list(_pieces(page.text, most_words, most_characters))
+    words = [len(_WORD.findall(page.text, piece.start, piece.end)) for piece in pieces]
     chunks: list[Chunk] = []
-    start: int | None = None
-    end = words = 0
-    for span in _pieces(page.text, most_words, most_characters):
-        count = len(_WORD.findall(page.text, span.start, span.end))
-        if start is not None:
-            full = words + count > most_words or span.end - start > most_characters
-            half_full = words >= most_words // 2 or end - start >= most_characters // 2
-            if full or (span.opens and half_full):
-                chunks.append(Chunk(page.number, start, end, page.text[start:end]))
-                start, words = None, 0
-        if start is None:
-            start = span.start
-        end, words = span.end, words + count
-    if start is not None:
+    first = 0
+    while first < len(pieces):
+        start, count = pieces[first].start, words[first]
+        next_first = first + 1
+        half_full = next_first
+        while next_first < len(pieces):
+            if count < most_words / 2 and pieces[next_first - 1].end - start < most_characters / 2:
+                half_full = next_first + 1
+            elif pieces[next_first].opens:
+                break
+            count += words[next_first]
+            if count > most_words or pieces[next_first].end - start > most_characters:
+                cuts = range(min(half_full, next_first), next_first + 1)
+                next_first = min(cuts, key=lambda number: _rank(page.text, pieces[number]))
+                break
+            next_first += 1
+        end = pieces[next_first - 1].end
         chunks.append(Chunk(page.number, start, end, page.text[start:end]))
+        first = next_first
     return chunks
+
+
+def _rank(text: str, piece: Span) -> int:
+    """Return a number that depends on the text of the piece alone."""
+    return crc32(text[piece.start : piece.end].encode())
 
 
 def _pieces(text: str, most_words: int, most_characters: int) -> Iterator[Span]:

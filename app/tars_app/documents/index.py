@@ -1,26 +1,27 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Replace the indexed version of a document in both stores, so that a crash leaves either the old or the new one.
+"""Replace the version that a document is answered from, so that a crash leaves either the old or the new one.
 
-The order ensures it. First the ids of the new vectors are recorded as unclaimed, then the vectors are written, then one
-transaction claims the ids and replaces the old chunks, whose vectors become unclaimed. Retrieval ignores a vector
-without a chunk.
+One transaction stores the passages, their vectors and the version, and notes for the follower in Chroma what changes.
+Retrieval ignores a vector in Chroma whose passage no living document contains.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import UUID, uuid4
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection
 
 from tars_app.adapters.postgres import Pool
-from tars_app.documents.chunks import Chunk
-from tars_app.documents.model import Page
-from tars_app.documents.repository import drop_index
+from tars_app.documents.passages import PlacedPassage
+from tars_app.documents.repository import answer_from
+from tars_app.documents.vectors import write_vectors
 from tars_app.kit.text import storable
+from tars_app.settings import Settings
 
-LONGEST_INGEST = "3 hours"
-"""Vectors that were announced longer ago than this belong to a worker that died."""
 MAX_ATTEMPTS = 5
 """A version whose reading failed, or ended the worker, this often in succession is given up."""
 
@@ -55,38 +56,20 @@ def start_task(pool: Pool, version_id: UUID) -> Task | None:
     return Task(**{**row, "root": Path(row["root"])}) if row else None
 
 
-def announce(pool: Pool, count: int) -> list[UUID]:
-    """Return new chunk ids, which are recorded as unclaimed."""
-    ids = [uuid4() for _ in range(count)]
-    with pool.connection() as connection:
-        connection.execute(
-            """INSERT INTO unclaimed_vectors (chunk_id, remove_after)
-               SELECT unnest(%s::uuid[]), now() + %s::interval""",
-            (ids, LONGEST_INGEST),
-        )
-    return ids
-
-
-def abandon(pool: Pool, ids: Sequence[UUID]) -> None:
-    """Mark the vectors of these ids for removal at once."""
-    with pool.connection() as connection:
-        connection.execute("UPDATE unclaimed_vectors SET remove_after = now() WHERE chunk_id = ANY(%s)", (list(ids),))
-
-
 def swap(
     pool: Pool,
     task: Task,
-    pages: Sequence[Page],
-    chunks: Sequence[Chunk],
-    ids: Sequence[UUID],
-    language: str,
+    passages: Sequence[PlacedPassage],
+    vectors: Mapping[bytes, Sequence[float]],
+    settings: Settings,
     took_s: float,
     note: str | None = None,
 ) -> bool:
-    """Make the new chunks visible and remove the old ones. `note` states what is missing from the index.
+    """Store a version's passages with the vectors they lack, and answer from it. `note` states what is missing.
 
     Returns False, and changes nothing, where a newer version replaced this one.
     """
+    hashes = [passage.hash for passage in passages]
     with pool.connection() as connection:
         row = connection.execute(
             """SELECT v.id FROM documents d JOIN versions v ON v.document_id = d.id
@@ -96,32 +79,40 @@ def swap(
         ).fetchone()
         if row is None:
             return False
-        claimed = connection.execute("DELETE FROM unclaimed_vectors WHERE chunk_id = ANY(%s)", (list(ids),)).rowcount
-        if claimed != len(ids):
-            raise RuntimeError(
-                f"version {task.version_id}: {len(ids) - claimed} of {len(ids)} vectors were removed before their "
-                "chunks became visible; the document is read again"
-            )
-        drop_index(connection, task.document_id)
-        with connection.cursor() as cursor:
-            cursor.executemany(
-                "INSERT INTO pages (version_id, number, text) VALUES (%s, %s, %s)",
-                [(task.version_id, page.number, page.text) for page in pages],
-            )
-            cursor.executemany(
-                """INSERT INTO chunks (id, version_id, ordinal, page, start_offset, end_offset, text, language)
-                   VALUES (%s, %s, %s, %s, %s, %s, %s, %s::regconfig)""",
-                [
-                    (chunk_id, task.version_id, ordinal, chunk.page, chunk.start, chunk.end, chunk.text, language)
-                    for ordinal, (chunk_id, chunk) in enumerate(zip(ids, chunks, strict=True))
-                ],
-            )
+        _add_passages(connection, dict(zip(hashes, passages, strict=True)), settings.text_search)
+        write_vectors(connection, settings.embedding_model, vectors)
+        connection.execute(
+            "INSERT INTO version_texts (version_id, hashes, pages, before, after) VALUES (%s, %s, %s, %s, %s)",
+            (
+                task.version_id,
+                hashes,
+                [passage.page for passage in passages],
+                [passage.before for passage in passages],
+                [passage.after for passage in passages],
+            ),
+        )
         connection.execute(
             """UPDATE versions SET state = 'indexed', error = NULL, pages = %s, chunks = %s, ingest_s = %s,
                    index_note = %s WHERE id = %s""",
-            (len(pages), len(chunks), took_s, note, task.version_id),
+            (len({passage.page for passage in passages}), len(passages), took_s, note, task.version_id),
         )
+        answer_from(connection, task.document_id, task.version_id, hashes)
     return True
+
+
+def _add_passages(
+    connection: Connection[dict[str, Any]], passages: Mapping[bytes, PlacedPassage], language: str
+) -> None:
+    """Add the passages that are not on record. These are searchable at once, as a document is answered from them."""
+    hashes = sorted(passages)  # all transactions insert in one order, so that none waits for another in a circle
+    connection.execute(
+        """WITH added AS (
+               INSERT INTO passages (hash, text, language, searchable)
+               SELECT hash, text, %s::regconfig, true FROM unnest(%s::bytea[], %s::text[]) AS new (hash, text)
+               ON CONFLICT (hash) DO NOTHING RETURNING hash)
+           INSERT INTO volatile.vector_changes (hash) SELECT hash FROM added""",
+        (language, hashes, [passages[value].text for value in hashes]),
+    )
 
 
 def fail(pool: Pool, version_id: UUID, error: str) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read one version of a document into both stores."""
+"""Read one version of a document: extract its text, compute the vectors that are missing, and store both."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import time
 from collections.abc import Sequence
 from uuid import UUID
 
+from tars_app.adapters.chroma import RequestRefusedError
 from tars_app.adapters.mounts import ShareUnavailableError, read_file, require_answer
-from tars_app.adapters.ollama import embed_passages
+from tars_app.adapters.ollama import Vector, embed_passages
 from tars_app.dependencies import Dependencies
 from tars_app.documents import index
-from tars_app.documents.chunks import Chunk, chunk_page
 from tars_app.documents.extract import extract
+from tars_app.documents.follow import EMBED_BATCH, follow_changes
 from tars_app.documents.index import MAX_ATTEMPTS, Task
 from tars_app.documents.model import NO_PAGE, UnreadableError
+from tars_app.documents.passages import PlacedPassage, place_passages
+from tars_app.documents.vectors import without_vector
 from tars_app.kit.errors import UnavailableError, summarize
 
 log = logging.getLogger(__name__)
-
-BATCH = 32
-"""Texts per call of the embedding model."""
 
 
 def ingest(dependencies: Dependencies, version_id: UUID) -> None:
@@ -68,23 +68,24 @@ def _ingest(dependencies: Dependencies, task: Task) -> None:
         return
     pages = extract(task.path, content)
     del content
-    chunks = [c for page in pages for c in chunk_page(page, settings.chunk_words, settings.chunk_characters)]
-    ids = index.announce(dependencies.pool, len(chunks))
-    visible = False
+    passages = place_passages(pages, settings.chunk_words, settings.chunk_characters)
+    vectors, note = _missing_vectors(dependencies, passages)
+    if note:
+        fields = {"version": task.version_id, "path": task.path, "reason": note}
+        log.warning("Passages have no vector", extra={"fields": fields})
+    took_s = time.monotonic() - started
+    if index.swap(dependencies.pool, task, passages, vectors, settings, took_s, note):
+        fields = {"version": task.version_id, "pages": len(pages), "passages": len(passages), "embedded": len(vectors)}
+        log.info("Indexed", extra={"fields": {**fields, "seconds": round(took_s, 3)}})
+        _follow(dependencies)
+
+
+def _follow(dependencies: Dependencies) -> None:
+    """Write the changes to Chroma now. If this fails, the next pass of the worker does it."""
     try:
-        unembedded = _write_vectors(dependencies, task, chunks, ids)
-        note = _unembedded_note(unembedded, len(chunks))
-        if note:
-            fields = {"version": task.version_id, "path": task.path, "reason": note}
-            log.warning("Passages have no vector", extra={"fields": fields})
-        took_s = time.monotonic() - started
-        visible = index.swap(dependencies.pool, task, pages, chunks, ids, settings.text_search, took_s, note)
-    finally:
-        if not visible:
-            index.abandon(dependencies.pool, ids)
-    if visible:
-        fields = {"version": task.version_id, "pages": len(pages), "chunks": len(chunks), "seconds": round(took_s, 3)}
-        log.info("Indexed", extra={"fields": fields})
+        follow_changes(dependencies)
+    except (UnavailableError, RequestRefusedError) as error:
+        log.warning("Chroma follows later", extra={"fields": {"reason": str(error)}})
 
 
 def _read(dependencies: Dependencies, task: Task) -> bytes | None:
@@ -100,23 +101,24 @@ def _read(dependencies: Dependencies, task: Task) -> bytes | None:
     return content if hashlib.sha256(content).hexdigest() == task.sha256 else None
 
 
-def _write_vectors(dependencies: Dependencies, task: Task, chunks: Sequence[Chunk], ids: Sequence[UUID]) -> list[Chunk]:
-    """Write the vectors of chunks; return the chunks on which the embedding model fails."""
-    unembedded: list[Chunk] = []
-    for start in range(0, len(chunks), BATCH):
-        batch = list(zip(ids[start : start + BATCH], chunks[start : start + BATCH], strict=True))
-        texts = [chunk.text for _, chunk in batch]
-        vectors = embed_passages(dependencies.embedder, dependencies.settings.embedding_model, texts)
-        unembedded += [chunk for (_, chunk), vector in zip(batch, vectors, strict=True) if vector is None]
-        usable = [(i, vector) for (i, _), vector in zip(batch, vectors, strict=True) if vector is not None]
-        if usable:
-            dependencies.vectors.add(
-                [i for i, _ in usable], [vector for _, vector in usable], [task.version_id] * len(usable)
-            )
-    return unembedded
+def _missing_vectors(
+    dependencies: Dependencies, passages: Sequence[PlacedPassage]
+) -> tuple[dict[bytes, Vector], str | None]:
+    """Return the vectors of those passages that have none yet, and a note where the embedding model fails on some."""
+    model = dependencies.settings.embedding_model
+    texts = {passage.hash: passage.text for passage in passages}
+    hashes = sorted(without_vector(dependencies.pool, model, texts))
+    vectors: dict[bytes, Vector] = {}
+    for start in range(0, len(hashes), EMBED_BATCH):
+        batch = hashes[start : start + EMBED_BATCH]
+        embedded = embed_passages(dependencies.embedder, model, [texts[value] for value in batch])
+        vectors |= {value: vector for value, vector in zip(batch, embedded, strict=True) if vector is not None}
+    failed = set(hashes) - set(vectors)
+    unembedded = [passage for passage in passages if passage.hash in failed]
+    return vectors, _unembedded_note(unembedded, len(passages))
 
 
-def _unembedded_note(unembedded: Sequence[Chunk], total: int) -> str | None:
+def _unembedded_note(unembedded: Sequence[PlacedPassage], total: int) -> str | None:
     if not unembedded:
         return None
     page = unembedded[0].page

@@ -10,6 +10,7 @@ a tombstone.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from tars_app.adapters.postgres import Pool
+from tars_app.adapters.postgres import VISIBILITY_LOCK, Pool
 from tars_app.documents.model import FileObservation, KnownDocument, plausible_time
 from tars_app.kit.text import storable
 
@@ -29,9 +30,10 @@ def note_source(pool: Pool, name: str, root: Path, available: bool, detail: str 
     """Record whether a source answers, and what cannot be read in it."""
     with pool.connection() as connection:
         connection.execute(
-            """INSERT INTO sources (name, root, available, detail, scanned_at) VALUES (%s, %s, %s, %s, now())
+            """INSERT INTO sources (name, root, available, detail) VALUES (%s, %s, %s, %s)
                ON CONFLICT (name) DO UPDATE SET root = excluded.root, available = excluded.available,
-                   detail = excluded.detail, scanned_at = excluded.scanned_at""",
+                   detail = excluded.detail
+               WHERE (sources.*) IS DISTINCT FROM (excluded.*)""",
             (name, str(root), available, detail and storable(detail)),
         )
 
@@ -71,9 +73,11 @@ def observe(pool: Pool, source: str, path: str, document_id: UUID | None, observ
             (document_id,),
         ).fetchone()
         if current and current["sha256"] == observation.sha256 and (observation.sha256 or current["error"] == error):
+            # A time that cannot be is replaced by the time of the first observation, and stays so.
             connection.execute(
-                "UPDATE versions SET modified = %s, time_note = %s, size = %s WHERE id = %s",
-                (modified, time_note, observation.file.size, current["id"]),
+                """UPDATE versions SET modified = CASE WHEN time_note = %(note)s THEN modified ELSE %(modified)s END,
+                       time_note = %(note)s, size = %(size)s WHERE id = %(id)s""",
+                {"modified": modified, "note": time_note, "size": observation.file.size, "id": current["id"]},
             )
         else:
             if current:
@@ -101,6 +105,7 @@ def _create_or_revive(connection: Connection[dict[str, Any]], source: str, path:
     if not rows:
         insert = "INSERT INTO documents (source, path) VALUES (%s, %s) RETURNING id"
         rows = connection.execute(insert, (source, path)).fetchall()
+        _note_path(connection, rows[0]["id"], path)
     return UUID(str(rows[0]["id"]))
 
 
@@ -108,39 +113,66 @@ def rename(pool: Pool, document_id: UUID, path: str) -> None:
     """Record that a document has another path now."""
     with pool.connection() as connection:
         connection.execute("UPDATE documents SET path = %s WHERE id = %s", (path, document_id))
+        _note_path(connection, document_id, path)
+
+
+def _note_path(connection: Connection[dict[str, Any]], document_id: UUID, path: str) -> None:
+    connection.execute("INSERT INTO document_paths (document_id, path) VALUES (%s, %s)", (document_id, path))
 
 
 def retire(pool: Pool, document_id: UUID) -> None:
-    """Keep the document of a deleted file as a tombstone, and remove it from the index."""
+    """Record that the file of a document was deleted, and answer from it no longer."""
     with pool.connection() as connection:
         connection.execute("SELECT FROM documents WHERE id = %s FOR UPDATE", (document_id,))
-        drop_index(connection, document_id)
+        answer_from(connection, document_id, None, [])
         connection.execute(
             "UPDATE versions SET seen_to = now() WHERE document_id = %s AND seen_to IS NULL", (document_id,)
         )
         connection.execute("UPDATE documents SET deleted_at = now() WHERE id = %s", (document_id,))
 
 
-def drop_index(connection: Connection[dict[str, Any]], document_id: UUID) -> None:
-    """Remove pages and chunks of every version of a document, and leave their vectors to be removed."""
+def answer_from(
+    connection: Connection[dict[str, Any]], document_id: UUID, version_id: UUID | None, hashes: Sequence[bytes]
+) -> None:
+    """Answer from a version of a document, which consists of the passages with these hashes; None: from none.
+
+    Notes for the follower in Chroma which passages become searchable, or are no longer.
+    """
+    # A passage may be in many documents: whether it is searchable is decided by one transaction at a time.
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", (VISIBILITY_LOCK,))
+    connection.execute("UPDATE documents SET answered_from = %s WHERE id = %s", (version_id, document_id))
+    changed = connection.execute(
+        """WITH wanted AS (SELECT DISTINCT unnest(%(hashes)s::bytea[]) AS hash),
+           removed AS (
+               DELETE FROM document_passages d WHERE document_id = %(document)s
+                   AND NOT EXISTS (SELECT FROM wanted w WHERE w.hash = d.hash) RETURNING hash),
+           added AS (
+               INSERT INTO document_passages (document_id, hash) SELECT %(document)s, hash FROM wanted
+               ON CONFLICT DO NOTHING RETURNING hash)
+           SELECT hash FROM removed UNION ALL SELECT hash FROM added""",
+        {"document": document_id, "hashes": list(hashes)},
+    ).fetchall()
     connection.execute(
-        """INSERT INTO unclaimed_vectors (chunk_id, remove_after)
-           SELECT c.id, now() FROM chunks c JOIN versions v ON v.id = c.version_id WHERE v.document_id = %s
-           ON CONFLICT (chunk_id) DO UPDATE SET remove_after = excluded.remove_after""",
-        (document_id,),
-    )
-    connection.execute(
-        "DELETE FROM pages USING versions v WHERE v.id = pages.version_id AND v.document_id = %s", (document_id,)
+        """WITH turned AS (
+               UPDATE passages p SET searchable = NOT searchable WHERE hash = ANY(%s)
+                   AND searchable <> EXISTS (SELECT FROM document_passages d WHERE d.hash = p.hash) RETURNING hash)
+           INSERT INTO volatile.vector_changes (hash) SELECT hash FROM turned""",
+        ([row["hash"] for row in changed],),
     )
 
 
 def waiting(pool: Pool) -> list[UUID]:
     """Return the versions to read of sources that answer: those not queued yet, or queued too long ago."""
     with pool.connection() as connection:
+        connection.execute(
+            """DELETE FROM volatile.queued q WHERE NOT EXISTS (
+                   SELECT FROM versions v WHERE v.id = q.version_id AND v.state = 'pending' AND v.seen_to IS NULL)"""
+        )
         rows = connection.execute(
             """SELECT v.id FROM versions v JOIN documents d ON d.id = v.document_id JOIN sources s ON s.name = d.source
+               LEFT JOIN volatile.queued q ON q.version_id = v.id
                WHERE v.state = 'pending' AND v.seen_to IS NULL AND d.deleted_at IS NULL AND s.available
-                 AND (v.queued_at IS NULL OR v.queued_at < now() - %s::interval)
+                 AND (q.queued_at IS NULL OR q.queued_at < now() - %s::interval)
                ORDER BY v.seen_from""",
             (LOST_AFTER,),
         )
@@ -150,10 +182,14 @@ def waiting(pool: Pool) -> list[UUID]:
 def note_queued(pool: Pool, version_id: UUID) -> None:
     """Record that the version's message is in the queue."""
     with pool.connection() as connection:
-        connection.execute("UPDATE versions SET queued_at = now() WHERE id = %s", (version_id,))
+        connection.execute(
+            """INSERT INTO volatile.queued (version_id) VALUES (%s)
+               ON CONFLICT (version_id) DO UPDATE SET queued_at = now()""",
+            (version_id,),
+        )
 
 
 def forget_queued(pool: Pool) -> None:
     """Mark every waiting version as not queued: the last worker may have died while reading it. Twice does no harm."""
     with pool.connection() as connection:
-        connection.execute("UPDATE versions SET queued_at = NULL WHERE state = 'pending' AND seen_to IS NULL")
+        connection.execute("DELETE FROM volatile.queued")

@@ -85,10 +85,20 @@ def _redis(dependencies: Dependencies) -> None:
     dependencies.redis.ping()
 
 
-def _chroma(dependencies: Dependencies) -> None:
+def _chroma(dependencies: Dependencies) -> str:
+    """Chroma lags behind while it is filled; meanwhile the words of a question are still found."""
     httpx.get(
         f"{dependencies.settings.chroma_url}/api/v2/heartbeat", timeout=TIMEOUT_S, trust_env=False
     ).raise_for_status()
+    present = dependencies.vectors.count()
+    try:
+        with dependencies.pool.connection(timeout=TIMEOUT_S / 3) as connection:
+            row = connection.execute("SELECT expected FROM volatile.vector_index").fetchone()
+    except UnavailableError:
+        row = None  # the check of PostgreSQL reports it
+    if row is None or row["expected"] == present:
+        return f"{present} vectors"
+    return f"{present} of {row['expected']} vectors; the worker brings it in line"
 
 
 def _ollama(dependencies: Dependencies) -> str:

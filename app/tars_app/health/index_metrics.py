@@ -14,6 +14,13 @@ from prometheus_client.registry import Collector
 from tars_app.adapters.postgres import Pool
 from tars_app.kit.errors import UnavailableError
 
+_GAUGES = {
+    "passages": "Passages that can be found",
+    "vectors_expected": "Vectors that Chroma has to hold, when the worker last counted",
+    "vectors_present": "Vectors that Chroma held, when the worker last counted",
+    "vector_changes_noted": "Passages whose change Chroma has not followed yet",
+}
+
 
 class IndexCollector(Collector):
     """Counts of the index, read at each scrape; left out where the database cannot be used."""
@@ -36,8 +43,10 @@ class IndexCollector(Collector):
                 ).fetchall()
                 sources = connection.execute("SELECT name, available FROM sources").fetchall()
                 row = connection.execute(
-                    """SELECT (SELECT count(*) FROM chunks) AS chunks,
-                              (SELECT count(*) FROM unclaimed_vectors) AS unclaimed,
+                    """SELECT (SELECT count(*) FROM passages WHERE searchable) AS passages,
+                              (SELECT coalesce(sum(expected), 0) FROM volatile.vector_index) AS expected,
+                              (SELECT coalesce(sum(present), 0) FROM volatile.vector_index) AS present,
+                              (SELECT count(*) FROM volatile.vector_changes) AS noted,
                               (SELECT count(ingest_s) FROM versions) AS ingests,
                               (SELECT coalesce(sum(ingest_s), 0) FROM versions) AS ingest_s"""
                 ).fetchone()
@@ -53,10 +62,8 @@ class IndexCollector(Collector):
             available.add_metric([source["name"]], int(source["available"]))
         yield available
         if row:
-            yield GaugeMetricFamily("tars_chunks", "Passages that can be found", value=row["chunks"])
-            yield GaugeMetricFamily(
-                "tars_unclaimed_vectors", "Vectors being written or to be removed", value=row["unclaimed"]
-            )
+            for name, help_text in _GAUGES.items():
+                yield GaugeMetricFamily(f"tars_{name}", help_text, value=row[name.rsplit("_", 1)[-1]])
             yield SummaryMetricFamily(
                 "tars_ingest_seconds",
                 "Reading one version of a document",

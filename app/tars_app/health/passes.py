@@ -30,7 +30,7 @@ def start_pass(pool: Pool) -> None:
     """Record that a pass begins."""
     with pool.connection() as connection:
         connection.execute(
-            """INSERT INTO passes (started_at, progress_at) VALUES (now(), now())
+            """INSERT INTO volatile.passes (started_at, progress_at) VALUES (now(), now())
                ON CONFLICT (id) DO UPDATE SET started_at = now(), progress_at = now(), unfinished = CASE
                    WHEN passes.finished_at >= passes.started_at THEN 0 ELSE passes.unfinished + 1 END"""
         )
@@ -39,14 +39,15 @@ def start_pass(pool: Pool) -> None:
 def note_progress(pool: Pool) -> None:
     """Record that the current pass moves."""
     with pool.connection() as connection:
-        connection.execute("UPDATE passes SET progress_at = now()")
+        connection.execute("UPDATE volatile.passes SET progress_at = now()")
 
 
 def finish_pass(pool: Pool, problem: str | None) -> None:
     """Record that the pass has ended, and what failed in it for no known reason."""
     with pool.connection() as connection:
         connection.execute(
-            "UPDATE passes SET finished_at = now(), unfinished = 0, problem = %s", (problem and storable(problem),)
+            "UPDATE volatile.passes SET finished_at = now(), unfinished = 0, problem = %s",
+            (problem and storable(problem),),
         )
 
 
@@ -54,6 +55,7 @@ def last_pass(connection: Connection[dict[str, Any]]) -> PassRecord | None:
     """Return the record, None where the worker has not begun a pass yet."""
     row = connection.execute(
         """SELECT finished_at IS NOT NULL AS ever_finished, unfinished, problem,
-                  extract(epoch FROM now() - greatest(progress_at, finished_at))::float AS idle_s FROM passes"""
+                  extract(epoch FROM now() - greatest(progress_at, finished_at))::float AS idle_s
+           FROM volatile.passes"""
     ).fetchone()
     return PassRecord(**row) if row else None

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from uuid import UUID
 
 from tars_app.adapters.postgres import Pool
 
@@ -21,36 +20,36 @@ WITH words AS (
 ), weights AS (
     SELECT w.lexeme, w.query, ln(1 + (n.total - f.found + 0.5) / (f.found + 0.5)) AS idf
     FROM words w,
-         (SELECT count(*) AS total FROM chunks) n,
-         LATERAL (SELECT count(*) AS found FROM chunks WHERE terms @@ w.query) f
+         (SELECT count(*) AS total FROM passages WHERE searchable) n,
+         LATERAL (SELECT count(*) AS found FROM passages WHERE searchable AND terms @@ w.query) f
 ), candidates AS (
-    SELECT id, terms, length(terms) AS size, avg(length(terms)) OVER () AS usual_size
-    FROM chunks
-    WHERE terms @@ (SELECT string_agg(query::text, ' | ')::tsquery FROM weights)
+    SELECT hash, terms, length(terms) AS size, avg(length(terms)) OVER () AS usual_size
+    FROM passages
+    WHERE searchable AND terms @@ (SELECT string_agg(query::text, ' | ')::tsquery FROM weights)
 ), hits AS (
-    SELECT c.id, w.idf, cardinality(t.positions) AS times, c.size / c.usual_size AS relative_size
+    SELECT c.hash, w.idf, cardinality(t.positions) AS times, c.size / c.usual_size AS relative_size
     FROM candidates c, LATERAL unnest(c.terms) t JOIN weights w ON w.lexeme = t.lexeme
 )
-SELECT id,
+SELECT hash,
        sum(idf) / (SELECT sum(idf) FROM weights) AS coverage,
        sum(idf * times * 2.2 / (times + 1.2 * (0.25 + 0.75 * relative_size))) AS rank
-FROM hits GROUP BY id ORDER BY rank DESC, id LIMIT %(limit)s
+FROM hits GROUP BY hash ORDER BY rank DESC, hash LIMIT %(limit)s
 """
 
 
 @dataclass(frozen=True)
 class TextHit:
-    """A chunk with words of the question. `coverage` is the share (0..1) of the question's words, by their rarity."""
+    """A passage with words of the question. `coverage` is the share (0..1) of the question's words, by their rarity."""
 
-    chunk_id: UUID
+    hash: bytes
     coverage: float
 
 
 def search_text(pool: Pool, language: str, question: str, limit: int) -> list[TextHit]:
-    """Return the chunks that match the question's words best, best first."""
+    """Return the passages that match the question's words best, best first."""
     with pool.connection() as connection:
         rows = connection.execute(_SEARCH, {"language": language, "question": question, "limit": limit})
-        return [TextHit(row["id"], float(row["coverage"])) for row in rows]
+        return [TextHit(row["hash"], float(row["coverage"])) for row in rows]
 
 
 def has_operators(question: str) -> bool:

@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 from typing import Annotated
-from uuid import UUID
 
-from fastapi import APIRouter, HTTPException, Query
+from fastapi import APIRouter, HTTPException, Path, Query
 
 from tars_app.dependencies import Dependencies
+from tars_app.retrieval.places import PLACE_ID, open_passage, place
 from tars_app.retrieval.schemas import PassageView, PlainText, SearchResult, SearchResults
-from tars_app.retrieval.service import excerpt, load_passages, place, search
+from tars_app.retrieval.service import excerpt, search
 
 
 def make_router(dependencies: Dependencies) -> APIRouter:
@@ -33,13 +33,14 @@ def make_router(dependencies: Dependencies) -> APIRouter:
         return SearchResults(query=q, results=results)
 
     @router.get("/passages/{chunk_id}", responses={404: {"description": "The document has changed or is gone"}})
-    def open_passage(chunk_id: UUID) -> PassageView:
+    def show_passage(
+        chunk_id: Annotated[str, Path(pattern=PLACE_ID, description="As in a search result or a source")],
+    ) -> PassageView:
         """One passage, with the text of its page before and after it."""
-        passage = load_passages(dependencies.pool, {chunk_id: 1.0}).get(chunk_id)
-        if passage is None:
+        opened = open_passage(dependencies.pool, chunk_id)
+        if opened is None:
             raise HTTPException(404, "The passage is no longer there: its document was changed or deleted. Ask again.")
-        return PassageView.model_validate(
-            {**place(passage), "text": passage.text, "before": passage.before, "after": passage.after}
-        )
+        passage, before, after = opened
+        return PassageView.model_validate({**place(passage), "text": passage.text, "before": before, "after": after})
 
     return router

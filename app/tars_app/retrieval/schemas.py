@@ -15,16 +15,26 @@ PlainText = Annotated[str, AfterValidator(lambda text: text.replace("\x00", " ")
 """Text without NUL, which PostgreSQL does not accept."""
 
 
-class PassagePlace(BaseModel):
-    """A passage and its place."""
+class OtherPlace(BaseModel):
+    """Another document that contains the same passage."""
 
-    chunk_id: UUID
+    document_id: UUID
+    source: str
+    path: str
+    page: int | None
+
+
+class PassagePlace(BaseModel):
+    """A passage and its place. Of several documents that contain it, the one whose file was changed last is shown."""
+
+    chunk_id: str = Field(description="Names this place in this version of the document for ever")
     document_id: UUID
     source: str = Field(description="The share, as LLM_docs")
     path: str = Field(description="Path below the share")
     title: str = Field(description="The file's name")
     page: int | None = Field(description="From 1; null for a file without pages")
     modified: datetime = Field(description="When this version of the file was last changed")
+    also_in: list[OtherPlace] = Field([], description="Other documents with the same passage, the latest first")
 
 
 class SearchResult(PassagePlace):

@@ -57,30 +57,47 @@ def readiness(stack: Stack) -> tuple[int, dict[str, bool]]:
     return answer.status_code, {name: check["ok"] for name, check in answer.json()["checks"].items()}
 
 
-def chunk_ids_in_database(stack: Stack) -> set[str]:
-    return {str(row[0]) for row in stack.sql("SELECT id FROM chunks")}
+def searchable_passages(stack: Stack) -> set[str]:
+    return {row[0] for row in stack.sql("SELECT encode(hash, 'hex') FROM passages WHERE searchable")}
 
 
-def chunk_ids_in_chroma(stack: Stack) -> set[str]:
-    """Every id in every collection, asked of Chroma itself."""
+def ids_in_chroma(stack: Stack) -> set[str]:
+    """Every id in every collection, read with Chroma's own client."""
     host, port = stack.chroma_url.removeprefix("http://").split(":")
     client = chromadb.HttpClient(host=host, port=int(port))
     return {i for collection in client.list_collections() for i in collection.get(include=[])["ids"]}
 
 
 def assert_stores_agree(stack: Stack) -> None:
-    """Both hold the same chunks, and none of a deleted document."""
+    """Chroma holds the passages of the living documents, and each version's text is on record."""
     wait_for(
-        lambda: chunk_ids_in_chroma(stack) == chunk_ids_in_database(stack),
-        "Chroma to hold exactly the chunks of PostgreSQL",
+        lambda: ids_in_chroma(stack) == searchable_passages(stack),
+        "Chroma to hold exactly the passages of the living documents",
         120,
     )
-    assert stack.sql("SELECT count(*) FROM unclaimed_vectors") == [(0,)]
-    stale = stack.sql(
-        """SELECT count(*) FROM chunks c JOIN versions v ON v.id = c.version_id JOIN documents d ON d.id = v.document_id
-           WHERE d.deleted_at IS NOT NULL"""
-    )
-    assert stale == [(0,)]
+    for wrong in INVARIANTS:
+        assert stack.sql(wrong) == [], wrong
+
+
+INVARIANTS = [
+    # A passage is searchable if and only if a living document is answered from a version that contains it.
+    """SELECT p.hash FROM passages p WHERE searchable <> EXISTS (
+           SELECT FROM documents d JOIN version_texts t ON t.version_id = d.answered_from
+           WHERE d.deleted_at IS NULL AND p.hash = ANY(t.hashes))""",
+    """SELECT document_id, hash FROM document_passages
+       EXCEPT SELECT d.id, unnest(hashes) FROM documents d JOIN version_texts t ON t.version_id = d.answered_from""",
+    """SELECT d.id, unnest(hashes) FROM documents d JOIN version_texts t ON t.version_id = d.answered_from
+       EXCEPT SELECT document_id, hash FROM document_passages""",
+    # The text of every version that was ever indexed is kept, with its passages.
+    "SELECT id FROM versions WHERE (state = 'indexed') <> EXISTS (SELECT FROM version_texts WHERE version_id = id)",
+    "SELECT unnest(hashes) FROM version_texts EXCEPT SELECT hash FROM passages",
+    "SELECT hash FROM passages WHERE hash <> sha256(convert_to(text, 'UTF8'))",
+    "SELECT p.hash FROM passages p WHERE NOT EXISTS (SELECT FROM vectors v WHERE v.hash = p.hash)",
+    # A document's latest path is the last one of its history.
+    """SELECT id FROM documents d WHERE path <> (
+           SELECT path FROM document_paths h WHERE h.document_id = d.id ORDER BY seen_from DESC LIMIT 1)""",
+]
+"""Queries that return the records that are wrong."""
 
 
 def ask(stack: Stack, question: str, **more: Any) -> list[tuple[str, dict[str, Any]]]:

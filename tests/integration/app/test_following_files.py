@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from typing import Any
@@ -45,6 +46,59 @@ def test_a_changed_file_is_answered_as_it_is_now(stack: Stack) -> None:
         "SELECT seen_to IS NULL FROM versions WHERE document_id = %s ORDER BY seen_from", first["document_id"]
     )
     assert versions == [(False,), (True,)]
+    assert_stores_agree(stack)
+
+
+def test_the_text_of_every_version_is_kept(stack: Stack) -> None:
+    file = stack.share / "rent.txt"
+    for rent in (800, 850, 900):
+        file.write_text(f"The rent is {rent} euros.\n")
+        wait_for(lambda r=rent: str(r) in str(stack.get("/api/search", q="rent euros")), f"{rent}", 60)  # type: ignore[misc]  # mypy cannot infer the default
+    (stack.share / "rent.txt").rename(stack.share / "lease.txt")
+    document_id = wait_for_state(stack, "lease.txt", "indexed")["document_id"]
+    (stack.share / "lease.txt").unlink()
+    wait_until_gone(stack, "lease.txt")
+    texts = stack.sql(
+        """SELECT p.text FROM versions v JOIN version_texts t ON t.version_id = v.id
+           JOIN passages p ON p.hash = t.hashes[1] WHERE v.document_id = %s ORDER BY v.seen_from""",
+        document_id,
+    )
+    assert texts == [(f"The rent is {rent} euros.",) for rent in (800, 850, 900)]
+    paths = stack.sql("SELECT path FROM document_paths WHERE document_id = %s ORDER BY seen_from", document_id)
+    assert paths == [("rent.txt",), ("lease.txt",)]
+    assert_stores_agree(stack)
+
+
+def test_only_the_changed_passages_of_a_document_are_embedded(stack: Stack) -> None:
+    chapters = [f"Chapter {number}. " + f"The heating of flat {number} is quiet. " * 20 for number in range(10)]
+    file = stack.share / "manual.txt"
+    file.write_text("\n\n".join(chapters))
+    first = wait_for_state(stack, "manual.txt", "indexed")
+    assert first["chunks"] >= 10
+    chapters[4] = "Chapter 4. The heating of flat 4 was replaced."
+    file.write_text("\n\n".join(chapters))
+    wait_for(lambda: "replaced" in str(stack.get("/api/search", q="heating of flat 4")), "the change", 60)
+    entries = [json.loads(line) for line in stack.worker.log.read_text().splitlines()]
+    [(version,)] = stack.sql("SELECT answered_from FROM documents WHERE path = 'manual.txt'")
+    [indexed] = [entry for entry in entries if entry["message"] == "Indexed" and entry["version"] == str(version)]
+    assert 1 <= indexed["embedded"] <= 2 < indexed["passages"]
+    assert_stores_agree(stack)
+
+
+def test_a_passage_of_two_documents_is_found_once_with_both_places(stack: Stack) -> None:
+    for name, age in (("warranty.txt", 100), ("copies/warranty (1).txt", 50)):
+        (stack.share / name).parent.mkdir(exist_ok=True)
+        (stack.share / name).write_text("The warranty of the dishwasher ends in March 2031.\n")
+        os.utime(stack.share / name, (1_700_000_000 - age, 1_700_000_000 - age))
+        wait_for_state(stack, name, "indexed")
+    [result] = stack.get("/api/search", q="warranty dishwasher")["results"]
+    assert result["path"] == "copies/warranty (1).txt"
+    assert [place["path"] for place in result["also_in"]] == ["warranty.txt"]
+    assert stack.get(f"/api/passages/{result['chunk_id']}")["after"] == "\n"
+    (stack.share / "copies" / "warranty (1).txt").unlink()
+    wait_until_gone(stack, "copies/warranty (1).txt")
+    [result] = stack.get("/api/search", q="warranty dishwasher")["results"]
+    assert result["path"] == "warranty.txt" and result["also_in"] == []
     assert_stores_agree(stack)
 
 

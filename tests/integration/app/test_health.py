@@ -4,9 +4,13 @@
 from __future__ import annotations
 
 import json
+import os
+import random
+import time
 from collections.abc import Iterator
 
 import httpx
+import psycopg
 import pytest
 
 from tars_app.adapters.postgres import Pool, make_pool
@@ -14,7 +18,8 @@ from tars_app.health import passes
 from tars_app.settings import Settings
 
 from .conftest import Stack, wait_for
-from .helpers import ask, assert_stores_agree, readiness, wait_for_state
+from .databases import public_rows
+from .helpers import INVARIANTS, ask, assert_stores_agree, readiness, searchable_passages, wait_for_state
 
 pytestmark = pytest.mark.integration
 
@@ -60,14 +65,69 @@ def test_a_killed_worker_loses_nothing(stack: Stack) -> None:
     (stack.share / "long.txt").write_text(
         "\n\n".join(f"Paragraph {n} about the {n}th apple tree." for n in range(1200))
     )
-    wait_for(lambda: stack.sql("SELECT count(*) FROM unclaimed_vectors") != [(0,)], "the worker to be at it", 60)
+    reading = "SELECT 1 FROM versions v JOIN documents d ON d.id = document_id WHERE path = 'long.txt' AND attempts = 1"
+    wait_for(lambda: stack.sql(reading), "the worker to be at it", 60)
     stack.worker.stop(kill=True)
-    assert stack.sql("SELECT count(*) FROM chunks WHERE text LIKE 'Paragraph%%'") == [(0,)]
-    # What a dead worker announced is removed in its own time; the test does not wait for hours.
-    stack.sql("UPDATE unclaimed_vectors SET remove_after = now() RETURNING 1")
+    assert stack.sql("SELECT count(*) FROM passages WHERE text LIKE 'Paragraph%%'") == [(0,)]
     stack.worker.start()
     wait_for_state(stack, "long.txt", "indexed")
     assert_stores_agree(stack)
+
+
+def test_a_killed_worker_leaves_the_old_version_or_the_new_one(stack: Stack) -> None:
+    file, generator = stack.share / "ledger.txt", random.Random(5)
+
+    def edition(number: int) -> str:
+        return "\n\n".join(f"Entry {entry} of edition {number}." * 12 for entry in range(60))
+
+    file.write_text(edition(0))
+    wait_for_state(stack, file.name, "indexed")
+    answered = """SELECT string_agg(e.before || p.text || e.after, '' ORDER BY e.ordinal)
+        FROM documents d JOIN version_texts t ON t.version_id = d.answered_from,
+             unnest(t.hashes, t.before, t.after) WITH ORDINALITY AS e (hash, before, after, ordinal)
+        JOIN passages p ON p.hash = e.hash WHERE d.path = 'ledger.txt'"""
+    states = """SELECT v.state, v.id = d.answered_from FROM documents d JOIN versions v ON v.document_id = d.id
+        WHERE d.path = 'ledger.txt' AND v.seen_to IS NULL"""
+    reading = """SELECT 1 FROM versions v JOIN documents d ON d.id = document_id
+        WHERE d.path = 'ledger.txt' AND v.seen_to IS NULL AND v.id <> d.answered_from AND v.attempts > 0"""
+    seen = set()
+    for number in range(1, 9):
+        file.write_text(edition(number))
+        wait_for(lambda: stack.sql(reading), "the worker to be at it", 60)
+        time.sleep(generator.uniform(0, 1.5))
+        stack.worker.stop(kill=True)
+        state = stack.sql(states)
+        assert state in ([("pending", False)], [("indexed", True)])
+        assert stack.sql(answered) == [(edition(number if state[0][1] else number - 1),)]
+        seen.add(state[0][0])
+        for wrong in INVARIANTS:
+            assert stack.sql(wrong) == [], wrong
+        stack.worker.start()
+        wait_for(lambda n=number: stack.sql(answered) == [(edition(n),)], f"edition {number}", 60)  # type: ignore[misc]  # mypy cannot infer the default
+    assert "pending" in seen, "the worker was never killed while it was reading"
+    assert_stores_agree(stack)
+
+
+def test_an_idle_hour_changes_no_row(stack: Stack) -> None:
+    hour = stack.share / "from the future.txt"
+    hour.write_text("The sundial shows four.")
+    os.utime(hour, (0, 330 * 365 * 86400))
+    wait_for_state(stack, hour.name, "indexed")
+    assert_stores_agree(stack)
+    with psycopg.connect(stack.database, autocommit=True) as connection:
+        before = public_rows(connection)
+        for _ in range(2):
+            wait_for_pass(stack)
+        stack.worker.stop()
+        stack.worker.start()
+        wait_for_pass(stack)
+        assert public_rows(connection) == before
+
+
+def wait_for_pass(stack: Stack) -> None:
+    """Wait until the worker has finished another pass over the shares."""
+    last = stack.sql("SELECT finished_at FROM volatile.passes")
+    wait_for(lambda: stack.sql("SELECT finished_at FROM volatile.passes") != last, "a pass over the shares", 60)
 
 
 @pytest.fixture
@@ -101,17 +161,17 @@ def test_a_worker_that_never_finishes_a_pass_is_reported(stack: Stack, pool: Poo
 def test_a_worker_without_progress_is_reported(stack: Stack, pool: Pool) -> None:
     passes.finish_pass(pool, None)
     passes.start_pass(pool)
-    past = (
-        "UPDATE passes SET finished_at = finished_at - interval '1 hour', progress_at = progress_at - interval '1 hour'"
+    stack.sql(
+        "UPDATE volatile.passes SET (finished_at, progress_at) ="
+        " (finished_at - interval '1 hour', progress_at - interval '1 hour') RETURNING 1"
     )
-    stack.sql(f"{past} RETURNING 1")
     assert documents_check(stack).startswith("not ready: the worker made no progress for 36")
     passes.note_progress(pool)
     assert not documents_check(stack).startswith("not ready"), "a long pass that makes progress is not a problem"
 
 
 def test_the_first_pass_is_named(stack: Stack, pool: Pool) -> None:
-    stack.sql("DELETE FROM passes RETURNING 1")
+    stack.sql("DELETE FROM volatile.passes RETURNING 1")
     assert documents_check(stack).startswith("not ready: no share was found yet")
     passes.start_pass(pool)
     assert "(the first pass is running)" in documents_check(stack)
@@ -119,13 +179,16 @@ def test_the_first_pass_is_named(stack: Stack, pool: Pool) -> None:
     assert "last pass failed: reading the shares: ValueError: invented" in documents_check(stack)
 
 
-def test_vectors_that_were_lost_are_made_again(stack: Stack) -> None:
+def test_a_lost_collection_is_filled_without_the_embedding_model(stack: Stack) -> None:
+    wait_for(lambda: readiness(stack) == (200, ALL), "readiness", 60)
     stack.worker.stop()
+    stack.model_server.stop()
     for collection in httpx.get(_collections(stack), trust_env=False).json():
         httpx.delete(f"{_collections(stack)}/{collection['name']}", trust_env=False).raise_for_status()
     stack.worker.start()
     assert_stores_agree(stack)
-    assert stack.sql("SELECT count(*) > 0 FROM chunks") == [(True,)]
+    assert searchable_passages(stack)
+    stack.model_server.start()
 
 
 def _collections(stack: Stack) -> str:
@@ -136,7 +199,9 @@ def test_metrics_and_headers(stack: Stack) -> None:
     metrics = httpx.get(f"{stack.url}/metrics", trust_env=False).text
     for name in (
         'tars_documents{state="indexed"}',
-        "tars_chunks ",
+        "tars_passages ",
+        "tars_vectors_expected ",
+        "tars_vectors_present ",
         "tars_ingest_seconds_sum",
         "tars_ask_seconds_count",
     ):

@@ -211,14 +211,15 @@ def test_a_document_whose_reading_always_fails_is_given_up(stack: Stack) -> None
             """CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
                IF NEW.text LIKE '%doomed%' THEN RAISE EXCEPTION 'invented' USING ERRCODE = 'statement_too_complex';
                END IF; RETURN NEW; END $$;
-               CREATE TRIGGER refuse BEFORE INSERT ON chunks FOR EACH ROW EXECUTE FUNCTION refuse()"""
+               CREATE TRIGGER refuse BEFORE INSERT ON passages FOR EACH ROW EXECUTE FUNCTION refuse()"""
         )
         try:
             (stack.share / "doomed.txt").write_text("This passage is doomed.")
             wait_for(lambda: "invented" in str((document(stack, "doomed.txt") or {}).get("error")), "the reason", 60)
             assert_others_are_read(stack, "the refusal")
             # The queue waits longer before each attempt; the test does not wait for all of them.
-            stack.sql("UPDATE versions SET attempts = 5, queued_at = NULL WHERE error LIKE '%%invented%%' RETURNING 1")
+            stack.sql("UPDATE versions SET attempts = 5 WHERE error LIKE '%%invented%%' RETURNING 1")
+            stack.sql("DELETE FROM volatile.queued RETURNING 1")
             error = wait_for_state(stack, "doomed.txt", "failed")["error"]
             assert error.startswith("Reading the file failed 5 times.") and "invented" in error
         finally:
@@ -238,7 +239,6 @@ def test_a_document_that_ends_the_worker_is_given_up(stack: Stack) -> None:
     error = wait_for_state(stack, file.name, "failed")["error"]
     assert error == "Reading the file failed 5 times. The worker ended while it read the file."
     file.unlink()
-    stack.sql("UPDATE unclaimed_vectors SET remove_after = now() RETURNING 1")
     assert_others_are_read(stack, "the worker's end")
     assert_stores_agree(stack)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import chromadb
 import httpx
@@ -23,6 +23,11 @@ from .conftest import Server, start_chroma
 pytestmark = pytest.mark.integration
 
 THREADS = 32
+
+
+def hash_of(number: int) -> bytes:
+    """Return the hash of a passage."""
+    return number.to_bytes(32)
 
 
 class FaultyProxy(ThreadingHTTPServer):
@@ -115,10 +120,10 @@ def at_once(work: Any) -> list[Any]:
 
 def test_many_threads_share_a_client_at_its_first_use(proxy: FaultyProxy, model: str) -> None:
     index = VectorIndex(proxy.url, model)
-    ids = [UUID(int=number) for number in range(THREADS)]
-    at_once(lambda number: index.add([ids[number]], [[1.0, number]], [ids[number]]))
+    hashes = [hash_of(number) for number in range(THREADS)]
+    at_once(lambda number: index.add([hashes[number]], [[1.0, number]]))
     assert proxy.created == 1
-    assert index.present(ids) == set(ids)
+    assert sorted(index.ids()) == [value.hex() for value in hashes]
     [collection] = collections(proxy, index.name)
     assert collection.count() == THREADS and collection.configuration["hnsw"]["space"] == "cosine"
 
@@ -131,7 +136,7 @@ def test_failures_under_many_threads_are_always_unavailable(proxy: FaultyProxy, 
         failures = 0
         for attempt in range(10):
             try:
-                index.add([UUID(int=100 * number + attempt)], [[1.0, number]], [UUID(int=0)])
+                index.add([hash_of(100 * number + attempt)], [[1.0, number]])
                 assert index.nearest([1.0, 0.0], 3)
             except UnavailableError as error:
                 assert "chroma container" in error.next_step
@@ -156,37 +161,37 @@ def test_a_server_that_does_not_reply_is_unavailable_in_time(proxy: FaultyProxy,
 
 def test_a_collection_that_was_deleted_is_created_again_by_one_thread(proxy: FaultyProxy, model: str) -> None:
     index = VectorIndex(proxy.url, model)
-    index.add([UUID(int=1)], [[1.0, 0.0]], [UUID(int=1)])
+    index.add([hash_of(1)], [[1.0, 0.0]])
     host, port = proxy.target.removeprefix("http://").split(":")
     chromadb.HttpClient(host=host, port=int(port)).delete_collection(index.name)
-    at_once(lambda number: index.add([UUID(int=number)], [[1.0, number]], [UUID(int=0)]))
-    assert proxy.created == 2 and len(index.ids(100, 0)) == THREADS
+    at_once(lambda number: index.add([hash_of(number)], [[1.0, number]]))
+    assert proxy.created == 2 and len(index.ids()) == THREADS
 
 
 def test_a_request_that_chroma_refuses_is_not_taken_for_a_server_that_is_down(proxy: FaultyProxy, model: str) -> None:
     index = VectorIndex(proxy.url, model)
-    index.add([UUID(int=1)], [[1.0, 0.0]], [UUID(int=1)])
+    index.add([hash_of(1)], [[1.0, 0.0]])
     with pytest.raises(RequestRefusedError, match="dimension"):
-        index.add([UUID(int=2)], [[1.0, 0.0, 0.0]], [UUID(int=2)])
+        index.add([hash_of(2)], [[1.0, 0.0, 0.0]])
     ((nearest, similarity),) = index.nearest([1.0, 0.0], 1)
-    assert nearest == UUID(int=1) and similarity == pytest.approx(1.0)
+    assert nearest == hash_of(1) and similarity == pytest.approx(1.0)
 
 
 def test_ids_that_are_not_ours_are_left_out_of_results(proxy: FaultyProxy, model: str) -> None:
     index = VectorIndex(proxy.url, model)
-    index.add([UUID(int=1)], [[1.0, 0.0]], [UUID(int=1)])
+    index.add([hash_of(1)], [[1.0, 0.0]])
     [collection] = collections(proxy, index.name)
     collection.add(ids=["someone else's"], embeddings=[[1.0, 0.1]])
-    assert [chunk_id for chunk_id, _ in index.nearest([1.0, 0.0], 5)] == [UUID(int=1)]
-    assert sorted(index.ids(10, 0)) == sorted([str(UUID(int=1)), "someone else's"])
+    assert [value for value, _ in index.nearest([1.0, 0.0], 5)] == [hash_of(1)]
+    assert sorted(index.ids()) == sorted([hash_of(1).hex(), "someone else's"])
     index.remove(["someone else's"])
-    assert index.ids(10, 0) == [str(UUID(int=1))]
+    assert index.ids() == [hash_of(1).hex()]
 
 
 def test_collections_of_other_models_are_dropped(proxy: FaultyProxy, model: str) -> None:
     old, new = VectorIndex(proxy.url, f"{model}-old"), VectorIndex(proxy.url, model)
     for index in (old, new):
-        index.add([UUID(int=1)], [[1.0, 0.0]], [UUID(int=1)])
+        index.add([hash_of(1)], [[1.0, 0.0]])
     proxy.faults = [500]
     with pytest.raises(UnavailableError):
         new.drop_other_models()

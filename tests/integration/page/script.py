@@ -45,7 +45,7 @@ def _id(number: int) -> UUID:
 def _source(number: int, path: str, page: int | None, excerpt: str) -> SourceEntry:
     return SourceEntry(
         id=number,
-        chunk_id=_id(number),
+        chunk_id=str(_id(number)),
         document_id=_id(100 + number),
         source="LLM_docs",
         path=path,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
+from statistics import mean
 
 import pytest
 from hypothesis import given
@@ -14,6 +16,8 @@ from tokenizers import Tokenizer
 from tars_app.documents.chunks import chunk_page
 from tars_app.documents.model import Page
 from tars_app.kit.sentences import sentences
+
+WORDS = [f"{first}{second}" for first in ("al", "bo", "cor", "dun") for second in ("a", "bert", "ing", "tor", "us")]
 
 
 def split(text: str) -> list[str]:
@@ -71,6 +75,27 @@ def test_a_chunk_begins_with_a_paragraph_once_the_last_is_half_full() -> None:
         "Eta theta iota.",
     ]
     assert len(chunk_page(Page(1, text), 20, 1000)) == 1
+
+
+@pytest.mark.parametrize("sentences_of_paragraph", [1, 6, 40, 1200])
+def test_a_sentence_added_to_a_long_text_changes_the_chunks_near_it(sentences_of_paragraph: int) -> None:
+    generator = random.Random(4)
+
+    def sentence() -> str:
+        return " ".join(generator.choices(WORDS, k=generator.randrange(4, 30))).capitalize() + "."
+
+    def chunks(text: list[str]) -> set[str]:
+        starts = range(0, len(text), sentences_of_paragraph)
+        paragraphs = [" ".join(text[start : start + sentences_of_paragraph]) for start in starts]
+        return {chunk.text for chunk in chunk_page(Page(0, "\n\n".join(paragraphs)), 180, 1000)}
+
+    changed = []
+    for _ in range(20):
+        text = [sentence() for _ in range(1200)]
+        before = chunks(text)
+        text[generator.randrange(1200) // sentences_of_paragraph * sentences_of_paragraph] += f" {sentence()}"
+        changed.append(len(chunks(text) - before))
+    assert mean(changed) < 0.06 * len(before)
 
 
 def test_the_embedding_model_reads_each_chunk_to_its_end(root: Path) -> None:

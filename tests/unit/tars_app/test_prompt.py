@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tars_app.answers.prompt import QuestionTooLongError, build_prompt, estimate_tokens, fence
-from tars_app.retrieval.service import Passage
+from tars_app.retrieval.places import Passage
 
 
 def passage(text: str, path: str = "house/heating.pdf") -> Passage:
-    return Passage(uuid4(), uuid4(), uuid4(), "LLM_docs", path, 1, datetime(2026, 1, 1, tzinfo=UTC), text, "", "", 0.5)
+    modified = datetime(2026, 1, 1, tzinfo=UTC)
+    return Passage(b"", uuid4(), uuid4(), 1, "LLM_docs", path, 1, modified, text, 0.5)
 
 
 def test_the_whole_passage_reaches_the_model() -> None:

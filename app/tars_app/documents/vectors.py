@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The vectors of passages in PostgreSQL, as little-endian half precision numbers (IEEE 754 binary16)."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from psycopg import Connection
+
+from tars_app.adapters.postgres import Pool
+
+
+def pack(vector: Sequence[float]) -> bytes:
+    """Return a vector scaled to length 1, two bytes for each number. Cosine similarity does not depend on the length.
+
+    Raises:
+        ValueError: all numbers are 0.
+    """
+    largest = max(map(abs, vector), default=0.0)
+    if largest == 0:
+        raise ValueError("a vector of zeros has no direction")
+    scaled = [number / largest for number in vector]  # so that the squares of large numbers do not overflow
+    length = math.hypot(*scaled)
+    return struct.pack(f"<{len(scaled)}e", *(number / length for number in scaled))
+
+
+def unpack(embedding: bytes) -> tuple[float, ...]:
+    """Return the numbers of a packed vector."""
+    return struct.unpack(f"<{len(embedding) // 2}e", embedding)
+
+
+def without_vector(pool: Pool, model: str, hashes: Collection[bytes]) -> set[bytes]:
+    """Return those of the passages that have no vector of this model."""
+    with pool.connection() as connection:
+        rows = connection.execute(
+            "SELECT hash FROM vectors WHERE model = %s AND hash = ANY(%s)", (model, list(hashes))
+        ).fetchall()
+    return set(hashes) - {row["hash"] for row in rows}
+
+
+def write_vectors(connection: Connection[dict[str, Any]], model: str, vectors: Mapping[bytes, Sequence[float]]) -> None:
+    """Add the vectors of passages on record. A vector that exists is kept."""
+    hashes = sorted(vectors)  # all transactions insert in one order, so that none waits for another in a circle
+    connection.execute(
+        """INSERT INTO vectors (hash, model, embedding) SELECT hash, %s, embedding
+           FROM unnest(%s::bytea[], %s::bytea[]) AS new (hash, embedding) ON CONFLICT DO NOTHING""",
+        (model, hashes, [pack(vectors[value]) for value in hashes]),
+    )

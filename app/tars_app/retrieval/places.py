@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The places of passages: the documents that are answered from and contain them, with page and position."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection
+
+from tars_app.adapters.postgres import Pool
+from tars_app.documents.model import NO_PAGE
+from tars_app.retrieval.schemas import OtherPlace
+
+CONTEXT_CHARACTERS = 400
+"""How much of the page is shown before and after a passage."""
+PLACE_ID = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.[1-9][0-9]{0,8}$"
+"""The id of a version and the number of the passage in it, from 1."""
+_NEIGHBOURS = 20
+"""Two passages in succession have at least 20 words together (settings.chunk_words), so that these fill the context."""
+
+# A passage that is repeated in a document is shown at its first place.
+_PLACES = """
+SELECT p.hash, p.text, d.id AS document_id, v.id AS version_id, d.source, d.path, v.modified, o.ordinal,
+       nullif(t.pages[o.ordinal], %(no_page)s) AS page
+FROM passages p
+JOIN document_passages c ON c.hash = p.hash
+JOIN documents d ON d.id = c.document_id
+JOIN versions v ON v.id = d.answered_from
+JOIN version_texts t ON t.version_id = v.id
+CROSS JOIN LATERAL (SELECT array_position(t.hashes, p.hash) AS ordinal) o
+"""
+_FOUND = f"""
+{_PLACES}
+WHERE p.hash = ANY(%(hashes)s) AND (%(phrase)s::text IS NULL OR p.terms @@ websearch_to_tsquery(p.language, %(phrase)s))
+ORDER BY v.modified DESC, d.source, d.path
+"""
+_OPENED = """
+SELECT p.hash, p.text, d.id AS document_id, v.id AS version_id, d.source, d.path, v.modified,
+       %(ordinal)s::integer AS ordinal, nullif(t.pages[%(ordinal)s], %(no_page)s) AS page
+FROM version_texts t
+JOIN passages p ON p.hash = t.hashes[%(ordinal)s]
+JOIN versions v ON v.id = t.version_id
+JOIN documents d ON d.answered_from = v.id
+WHERE t.version_id = %(version)s
+"""
+_AROUND = """
+SELECT n.ordinal, n.before, p.text, n.after
+FROM version_texts t
+CROSS JOIN LATERAL (
+    SELECT hash, page, before, after, ordinal + %(first)s - 1 AS ordinal
+    FROM unnest(t.hashes[%(first)s:%(last)s], t.pages[%(first)s:%(last)s],
+                t.before[%(first)s:%(last)s], t.after[%(first)s:%(last)s])
+         WITH ORDINALITY AS element (hash, page, before, after, ordinal)) n
+JOIN passages p ON p.hash = n.hash
+WHERE t.version_id = %(version)s AND n.page = t.pages[%(ordinal)s]
+ORDER BY n.ordinal
+"""
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A passage and its place: number `ordinal`, from 1, of the passages of a version.
+
+    `page` is None for a text without pages, `score` 0..1. `also_in` are the other documents that contain it.
+    """
+
+    hash: bytes
+    document_id: UUID
+    version_id: UUID
+    ordinal: int
+    source: str
+    path: str
+    page: int | None
+    modified: datetime
+    text: str
+    score: float
+    also_in: tuple[OtherPlace, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """The name of the file."""
+        return self.path.rsplit("/", 1)[-1]
+
+    @property
+    def chunk_id(self) -> str:
+        """Names the place for ever: a version never changes."""
+        return f"{self.version_id}.{self.ordinal}"
+
+
+def load_passages(pool: Pool, scores: Mapping[bytes, float], phrase: str | None = None) -> dict[bytes, Passage]:
+    """Return the passages with these hashes that a document is answered from (and match the web search `phrase`).
+
+    Each is at its place in the document whose file was changed last, and names the others.
+    """
+    parameters = {"hashes": list(scores), "phrase": phrase, "no_page": NO_PAGE}
+    with pool.connection() as connection:
+        rows = connection.execute(_FOUND, parameters).fetchall()
+    passages: dict[bytes, Passage] = {}
+    for row in rows:
+        first = passages.get(row["hash"])
+        if first is None:
+            passages[row["hash"]] = Passage(**row, score=scores[row["hash"]])
+        else:
+            other = OtherPlace.model_validate({name: row[name] for name in OtherPlace.model_fields})
+            passages[row["hash"]] = replace(first, also_in=(*first.also_in, other))
+    return passages
+
+
+def open_passage(pool: Pool, chunk_id: str) -> tuple[Passage, str, str] | None:
+    """Return the passage at a place, and the text of its page before and after it.
+
+    Returns None where the document is no longer answered from this version.
+    """
+    version, ordinal = chunk_id.split(".")
+    parameters = {"version": version, "ordinal": int(ordinal), "no_page": NO_PAGE}
+    with pool.connection() as connection:
+        row = connection.execute(_OPENED, parameters).fetchone()
+        if row is None:
+            return None
+        before, after = _context(connection, version, int(ordinal))
+    return Passage(**row, score=1.0), before, after
+
+
+def _context(connection: Connection[dict[str, Any]], version: str, ordinal: int) -> tuple[str, str]:
+    first, last = max(1, ordinal - _NEIGHBOURS), ordinal + _NEIGHBOURS
+    parameters = {"version": version, "ordinal": ordinal, "first": first, "last": last}
+    rows = connection.execute(_AROUND, parameters).fetchall()
+    before = "".join(row["before"] + row["text"] + row["after"] for row in rows if row["ordinal"] < ordinal)
+    after = "".join(row["before"] + row["text"] + row["after"] for row in rows if row["ordinal"] > ordinal)
+    own = next(row for row in rows if row["ordinal"] == ordinal)
+    return (before + own["before"])[-CONTEXT_CHARACTERS:], (own["after"] + after)[:CONTEXT_CHARACTERS]
+
+
+def place(passage: Passage) -> dict[str, object]:
+    """Return the fields of `PassagePlace`."""
+    names = ("chunk_id", "document_id", "source", "path", "title", "page", "modified", "also_in")
+    return {name: getattr(passage, name) for name in names}

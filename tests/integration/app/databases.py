@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Databases of single tests on the shared PostgreSQL server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+from alembic import command
+from alembic.config import Config
+from pydantic import SecretStr
+from sqlalchemy import create_engine
+from sqlalchemy.pool import NullPool
+
+import tars_app.adapters
+from tars_app.settings import Settings
+
+from .conftest import EMBEDDING_MODEL, Server
+
+
+@contextmanager
+def empty_database(server: Server) -> Iterator[Settings]:
+    """Yield the settings of the application for a new database."""
+    port, name = server.environment["PGPORT"], f"test_{uuid4().hex}"
+    administration = f"host=127.0.0.1 port={port} user=tars dbname=postgres"
+    with psycopg.connect(administration, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    yield Settings(
+        postgres_host="127.0.0.1",
+        postgres_port=int(port),
+        postgres_db=name,
+        postgres_password=SecretStr("not-asked-for"),
+        chat_model="none",
+        embedding_model=EMBEDDING_MODEL,
+    )
+    with psycopg.connect(administration, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def connect(settings: Settings) -> psycopg.Connection:
+    """Return a connection that commits each statement."""
+    return psycopg.connect(
+        host=settings.postgres_host,
+        port=settings.postgres_port,
+        user=settings.postgres_user,
+        dbname=settings.postgres_db,
+        autocommit=True,
+    )
+
+
+def upgrade(settings: Settings, revision: str) -> None:
+    """Upgrade the schema to an older revision."""
+    place = f"{settings.postgres_user}@{settings.postgres_host}:{settings.postgres_port}/{settings.postgres_db}"
+    with create_engine(f"postgresql+psycopg://{place}", poolclass=NullPool).connect() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(Path(tars_app.adapters.__path__[0]) / "migrations"))
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+        connection.commit()
+
+
+def public_rows(connection: psycopg.Connection) -> dict[str, list[bytes]]:
+    """Return the rows of every table of the schema public, as COPY writes them, sorted."""
+    tables = connection.execute(
+        "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+    ).fetchall()
+    rows = {}
+    for (name,) in tables:
+        with connection.cursor().copy(
+            psycopg.sql.SQL("COPY {} TO STDOUT").format(psycopg.sql.Identifier(name))
+        ) as copy:
+            rows[name] = sorted(b"".join(copy).splitlines())
+    return rows

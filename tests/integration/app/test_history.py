@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every version is kept at the cost of its changed passages, and Chroma follows what documents are answered from."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import chromadb
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tars_app.adapters.mounts import FileStatus
+from tars_app.adapters.postgres import Pool, migrate
+from tars_app.dependencies import Dependencies, make_dependencies
+from tars_app.documents import repository
+from tars_app.documents.follow import _BATCH, compare, follow_changes, in_line
+from tars_app.documents.index import start_task, swap
+from tars_app.documents.model import NO_PAGE, FileObservation, Page
+from tars_app.documents.passages import PlacedPassage, join_pages, place_passages
+from tars_app.documents.vectors import without_vector
+
+from .conftest import Server, start_chroma
+from .databases import connect, empty_database
+from .helpers import INVARIANTS
+
+pytestmark = pytest.mark.integration
+
+SOURCE = "LLM_docs"
+SENTENCES = [f"Sentence {number} is about the {number}th apple tree." for number in range(8)]
+
+
+@pytest.fixture(scope="module")
+def chroma(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = start_chroma(tmp_path_factory.mktemp("chroma"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def dependencies(postgres: Server, chroma: Server) -> Iterator[Dependencies]:
+    """The application's clients, for a new database and a new collection."""
+    with empty_database(postgres) as options:
+        own = {"chroma_url": chroma.environment["CHROMA_URL"], "embedding_model": f"test-{uuid4()}"}
+        made = make_dependencies(options.model_copy(update=own))
+        migrate(made.settings)
+        with made.pool:
+            repository.note_source(made.pool, SOURCE, Path("/documents/LLM_docs"), available=True, detail=None)
+            yield made
+
+
+def vector_of(value: bytes) -> list[float]:
+    """A vector that only this passage has, in place of the embedding model's."""
+    generator = random.Random(value)
+    return [generator.gauss(0, 1) for _ in range(384)]
+
+
+def write(dependencies: Dependencies, path: str, pages: Sequence[Page]) -> UUID | None:
+    """Follow a file to this content, as the worker does; return the new version, None where it had this content."""
+    pool = dependencies.pool
+    digest = sha256(repr(pages).encode()).hexdigest()
+    known = repository.living(pool, SOURCE).get(path)
+    observation = FileObservation(FileStatus(9, 1_700_000_000_000_000_000), digest, None)
+    repository.observe(pool, SOURCE, path, known.document_id if known else None, observation)
+    for version in repository.waiting(pool):
+        task = start_task(pool, version)
+        assert task
+        passages = place_passages(pages, 180, 1000)
+        hashes = without_vector(pool, dependencies.settings.embedding_model, {passage.hash for passage in passages})
+        vectors = {value: vector_of(value) for value in hashes}
+        assert swap(pool, task, passages, vectors, dependencies.settings, 0.0)
+        return version
+    return None
+
+
+def delete(dependencies: Dependencies, path: str) -> None:
+    if document := repository.living(dependencies.pool, SOURCE).get(path):
+        repository.retire(dependencies.pool, document.document_id)
+
+
+def assert_valid(pool: Pool) -> None:
+    with pool.connection() as connection:
+        for wrong in INVARIANTS:
+            assert connection.execute(wrong).fetchall() == [], wrong
+
+
+def searchable(pool: Pool) -> set[str]:
+    with pool.connection() as connection:
+        rows = connection.execute("SELECT hash FROM passages WHERE searchable").fetchall()
+    return {row["hash"].hex() for row in rows}
+
+
+def pages_of(pool: Pool, version: UUID) -> list[Page]:
+    """Put the pages of a version together from the database."""
+    with pool.connection() as connection:
+        rows = connection.execute(
+            """SELECT e.page, e.before, p.text, e.after
+               FROM version_texts t, unnest(t.hashes, t.pages, t.before, t.after) WITH ORDINALITY
+                   AS e (hash, page, before, after, ordinal) JOIN passages p ON p.hash = e.hash
+               WHERE t.version_id = %s ORDER BY e.ordinal""",
+            (version,),
+        ).fetchall()
+    return join_pages([PlacedPassage(**row) for row in rows])
+
+
+def make(dependencies: Dependencies, changes: list[Change], written: dict[UUID, list[Page]]) -> None:
+    """Make the changes; add to `written` the pages of every new version."""
+    for operation, path, texts in changes:
+        if operation == "write":
+            pages = [Page(number, f"\n{text}\n") for number, text in enumerate(texts, 1)]
+            if version := write(dependencies, path, pages):
+                written[version] = pages
+        elif operation == "delete":
+            delete(dependencies, path)
+        else:
+            follow_changes(dependencies)
+
+
+def do_damage(dependencies: Dependencies, damage: str, old: list[str]) -> None:
+    """Lose notes or vectors, or add foreign ones; `old` is what an older copy of Chroma's folder holds."""
+    vectors = dependencies.vectors
+    if damage == "notes lost":
+        with dependencies.pool.connection() as connection:
+            connection.execute("TRUNCATE volatile.vector_changes")
+    elif damage == "half filled":
+        vectors.remove(vectors.ids()[::2])
+    elif damage == "foreign ids":
+        foreign = [sha256(b"%d" % number).digest() for number in range(3)]
+        vectors.add(foreign, [vector_of(value) for value in foreign])
+    elif damage in ("wiped", "older copy"):
+        follow_changes(dependencies)
+        vectors.clear()
+        copy = [bytes.fromhex(i) for i in old if damage == "older copy"]
+        vectors.add(copy, [vector_of(value) for value in copy])
+
+
+Change = tuple[str, str, list[str]]
+TEXTS = st.lists(st.sampled_from(SENTENCES), min_size=1, max_size=4)
+CHANGES: st.SearchStrategy[Change] = st.one_of(
+    st.tuples(st.just("write"), st.sampled_from("abc"), TEXTS),
+    st.tuples(st.just("delete"), st.sampled_from("abc"), st.just([])),
+    st.tuples(st.just("follow"), st.just(""), st.just([])),
+)
+DAMAGE = st.sampled_from(["notes lost", "wiped", "half filled", "foreign ids", "older copy", "none"])
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(CHANGES, max_size=12), DAMAGE, st.lists(CHANGES, max_size=3))
+def test_chroma_has_the_passages_of_living_documents_after_any_changes_and_damage(
+    dependencies: Dependencies,
+    changes: list[Change],
+    damage: str,
+    later: list[Change],
+) -> None:
+    pool, vectors = dependencies.pool, dependencies.vectors
+    written: dict[UUID, list[Page]] = {}
+
+    make(dependencies, changes, written)
+    follow_changes(dependencies)
+    assert set(vectors.ids()) == searchable(pool)
+    old = vectors.ids()
+    make(dependencies, later, written)
+    do_damage(dependencies, damage, old)
+    follow_changes(dependencies)
+    compare(dependencies, lambda: None)
+    assert in_line(dependencies) and set(vectors.ids()) == searchable(pool)
+    assert_valid(pool)
+    for version, pages in written.items():
+        assert pages_of(pool, version) == pages, "every version is kept to the letter"
+    for value in map(bytes.fromhex, vectors.ids()):
+        [(nearest, similarity)] = vectors.nearest(vector_of(value), 1)
+        assert nearest == value and similarity > 0.9999
+
+
+def test_a_wiped_collection_is_filled_in_batches_without_the_embedding_model(dependencies: Dependencies) -> None:
+    pages = [Page(number, f"Page {number} names the {number}th apple tree.") for number in range(1, _BATCH + 200)]
+    write(dependencies, "trees.pdf", pages)
+    follow_changes(dependencies)
+    dependencies.vectors.clear()
+    assert not in_line(dependencies)
+    lag = []
+
+    def progress() -> None:
+        with dependencies.pool.connection() as connection:
+            lag.append(connection.execute("SELECT expected, present FROM volatile.vector_index").fetchone())
+
+    compare(replace(dependencies, embedder=None), progress)  # type: ignore[arg-type]  # so that any use of it fails
+    assert len(lag) == 2 and lag[0] == {"expected": len(pages), "present": 0}
+    assert in_line(dependencies)
+    name = dependencies.vectors.name
+    host, port = dependencies.settings.chroma_url.removeprefix("http://").split(":")
+    assert chromadb.HttpClient(host=host, port=int(port)).get_collection(name).count() == len(pages)
+
+
+def test_vectors_of_two_models_stand_beside_each_other(dependencies: Dependencies) -> None:
+    write(dependencies, "a.txt", [Page(NO_PAGE, SENTENCES[0])])
+    options = dependencies.settings.model_copy(update={"embedding_model": f"other-{uuid4()}"})
+    other = make_dependencies(options)
+    with other.pool:
+        write(other, "b.txt", [Page(NO_PAGE, SENTENCES[0])])
+    with connect(options) as connection:
+        assert connection.execute("SELECT count(*), count(DISTINCT model) FROM vectors").fetchall() == [(2, 2)]
+
+
+def test_documents_that_share_passages_may_change_at_the_same_time(dependencies: Dependencies) -> None:
+    def edit(number: int) -> None:
+        generator = random.Random(number)
+        for _ in range(15):
+            texts = generator.sample(SENTENCES, 3)
+            write_one(dependencies, f"{number}.txt", [Page(page, text) for page, text in enumerate(texts, 1)])
+            if generator.random() < 0.5:
+                delete(dependencies, f"{number}.txt")
+
+    def write_one(dependencies: Dependencies, path: str, pages: Sequence[Page]) -> None:
+        """Like `write`, for this file alone."""
+        pool = dependencies.pool
+        known = repository.living(pool, SOURCE).get(path)
+        status = FileStatus(9, 1_700_000_000_000_000_000)
+        observation = FileObservation(status, uuid4().hex, None)
+        repository.observe(pool, SOURCE, path, known.document_id if known else None, observation)
+        with pool.connection() as connection:
+            row = connection.execute(
+                """SELECT v.id FROM versions v JOIN documents d ON d.id = document_id
+                   WHERE path = %s AND seen_to IS NULL""",
+                (path,),
+            ).fetchone()
+        assert row and (task := start_task(pool, row["id"]))
+        passages = place_passages(pages, 180, 1000)
+        vectors = {passage.hash: vector_of(passage.hash) for passage in passages}
+        assert swap(pool, task, passages, vectors, dependencies.settings, 0.0)
+        follow_changes(dependencies)
+
+    with ThreadPoolExecutor(4) as executor:
+        list(executor.map(edit, range(4)))
+    assert_valid(dependencies.pool)
+    follow_changes(dependencies)
+    assert set(dependencies.vectors.ids()) == searchable(dependencies.pool)
+
+
+DAYS = 60
+LETTERS = random.Random(3)
+WORDS = ["".join(LETTERS.choices("aeinorstlmdgh", k=LETTERS.randrange(2, 11))) for _ in range(3000)]
+
+
+@pytest.mark.parametrize(
+    ("pages", "paragraphs", "sentences"), [(50, 4, 7), (1, 1400, 1), (1, 200, 7), (1, 20, 70), (1, 1, 1400)]
+)
+def test_a_document_edited_daily_costs_its_changed_passages(
+    dependencies: Dependencies, pages: int, paragraphs: int, sentences: int
+) -> None:
+    generator = random.Random(9)
+
+    def sentence() -> str:
+        return " ".join(generator.choices(WORDS, k=generator.randrange(4, 30))).capitalize() + "."
+
+    content = [[[sentence() for _ in range(sentences)] for _ in range(paragraphs)] for _ in range(pages)]
+
+    def version() -> list[Page]:
+        texts = ["\n\n".join(" ".join(paragraph) for paragraph in page) for page in content]
+        return [Page(number, text) for number, text in enumerate(texts, 1 if pages > 1 else NO_PAGE)]
+
+    def stored_bytes() -> int:
+        with connect(dependencies.settings) as connection:
+            connection.execute("VACUUM FULL")
+            [(size,)] = connection.execute(
+                """SELECT sum(pg_total_relation_size(oid)) FROM pg_class
+                   WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"""
+            ).fetchall()
+        return int(size)
+
+    empty = stored_bytes()
+    first = write(dependencies, "manual", kept := version())
+    copy = stored_bytes() - empty
+    for day in range(DAYS):
+        paragraph = generator.choice(generator.choice(content))
+        place = generator.randrange(len(paragraph))
+        paragraph[place : place + day % 3] = [sentence()]  # one is added, replaced, or takes the place of two
+        assert write(dependencies, "manual", version())
+    a_day = (stored_bytes() - empty - copy) / DAYS
+    assert a_day <= 0.05 * copy, f"{a_day:.0f} bytes a day, {a_day / copy:.1%} of {copy} bytes"
+    assert first and pages_of(dependencies.pool, first) == kept
+    assert_valid(dependencies.pool)
+    print(f"{a_day:.0f} bytes a day, {a_day / copy:.1%} of {copy} bytes")

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import hashlib
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tars_app.documents.extract import extract
+from tars_app.documents.model import NO_PAGE, Page
+from tars_app.documents.passages import join_pages, place_passages
+from tars_app.documents.vectors import pack, unpack
+
+SPACE = st.text(" \n\t\r\x0b\x0c\x1c\x85\xa0\u2003\u2028", max_size=4)
+WORD = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=30)
+TEXT = st.lists(st.one_of(SPACE, WORD, st.just(". "), st.just("\n\n"), st.just("\n- ")), max_size=60).map("".join)
+PAGES = st.lists(TEXT.filter(str.strip), min_size=1, max_size=5)
+
+
+@given(PAGES, st.integers(20, 40), st.integers(200, 400))
+def test_the_pages_put_together_from_passages_are_those_that_were_extracted(
+    texts: list[str], most_words: int, most_characters: int
+) -> None:
+    pages = [Page(number, text) for number, text in enumerate(texts, 1)]
+    passages = place_passages(pages, most_words, most_characters)
+    assert join_pages(passages) == pages
+    assert all(not (passage.before + passage.after).strip() for passage in passages), "only white space is left out"
+
+
+@given(TEXT.filter(str.strip))
+def test_a_text_file_is_put_together_from_its_passages(text: str) -> None:
+    pages = extract("notes.txt", text.encode())
+    assert [page.number for page in pages] == [NO_PAGE]
+    assert join_pages(place_passages(pages, 180, 1000)) == pages
+
+
+def test_equal_passages_have_one_hash_wherever_they_stand() -> None:
+    text = "The water tap is in the cellar."
+    first, second = place_passages([Page(1, f"\n{text}\n"), Page(2, text)], 180, 1000)
+    assert first.hash == second.hash == hashlib.sha256(text.encode()).digest()
+    assert (first.before, first.after, second.before, second.after) == ("\n", "\n", "", "")
+
+
+NUMBERS = st.floats(-1e300, 1e300, allow_nan=False).filter(lambda number: number == 0 or abs(number) > 1e-300)
+
+
+@given(st.lists(NUMBERS, min_size=1, max_size=400).filter(any))
+def test_a_packed_vector_keeps_its_direction(vector: list[float]) -> None:
+    packed = pack(vector)
+    assert len(packed) == 2 * len(vector)
+    numbers = unpack(packed)
+    largest = max(map(abs, vector))
+    scaled = [number / largest for number in vector]
+    length = math.hypot(*scaled)
+    # Half precision has 11 significant bits, and steps of 2**-24 near 0.
+    assert numbers == pytest.approx([number / length for number in scaled], rel=2**-11, abs=2**-24)
+
+
+def test_a_vector_of_zeros_is_refused() -> None:
+    with pytest.raises(ValueError, match="no direction"):
+        pack([0.0, 0.0])
