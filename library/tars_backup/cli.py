@@ -60,6 +60,9 @@ def parser() -> argparse.ArgumentParser:
     verb.add_argument(
         "--all", action="store_true", dest="every", help="all locks; no other computer may be using the repository"
     )
+    verb = add_verb(verbs, "export", _export, "Write a backup to an archive that stock tools read, without encryption")
+    _add_backup(verb)
+    verb.add_argument("--output", type=Path, default=Path(), help="file or folder (default: the current folder)")
     add_verb(verbs, "init", _init, "Create the repository in an empty folder, and print its id")
     return top
 
@@ -117,6 +120,12 @@ def _unlock(options: argparse.Namespace) -> output.Result:
     from .actions.unlock import unlock
 
     return unlock(load(options.configuration), everything=options.every)
+
+
+def _export(options: argparse.Namespace) -> output.Result:
+    from .actions.export import export
+
+    return export(load(options.configuration), options.backup, options.output, progress=progress)
 
 
 def _init(options: argparse.Namespace) -> output.Result:

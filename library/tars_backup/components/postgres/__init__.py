@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+from .catalog import SCHEMA
 from .component import Identity, Postgres, identity
-from .load import compare, load
+from .load import compare, load, set_sequence
+from .rows import TableFiles
+from .session import identifier
 
-__all__ = ["Identity", "Postgres", "compare", "identity", "load"]
+__all__ = ["SCHEMA", "Identity", "Postgres", "TableFiles", "compare", "identifier", "identity", "load", "set_sequence"]

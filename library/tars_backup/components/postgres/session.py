@@ -18,8 +18,8 @@ NAME = "tars-backup"
 
 _PSQL = ("psql", "--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--set=ON_ERROR_STOP=1")
 
-# Text forms that do not depend on the settings of the server, nothing hidden by row security, and rows in the order of the
-# index instead of a sort on disk, by one process beside the living service.
+# Text forms that do not depend on the settings of the server, nothing hidden by row security, and rows in the order of
+# the index instead of a sort on disk, by one process beside the living service.
 _SETTINGS = """\
 SET client_encoding = 'UTF8';
 SET search_path = '';
