@@ -10,7 +10,6 @@ from pathlib import Path
 
 from . import processes
 from .configuration import Configuration
-from .destination import ANSWER_S
 from .errors import LockedError
 from .restic import Restic
 from .state import State
@@ -35,7 +34,6 @@ def read(configuration: Configuration, restic: Restic, state: State) -> list[Loc
     sizes = processes.isolated(
         lambda: {entry.name: entry.stat().st_size for entry in os.scandir(folder)} if folder.is_dir() else {},
         subject=folder,
-        deadline_s=ANSWER_S,
     )
     # restic ignores an empty lock, which a full disk leaves.
     names = sorted(name for name, size in sizes.items() if size)
@@ -81,7 +79,7 @@ def remove(configuration: Configuration, locks: list[Lock]) -> None:
             (folder / lock.name).unlink(missing_ok=True)
 
     if locks:
-        processes.isolated(delete, subject=folder, deadline_s=ANSWER_S)
+        processes.isolated(delete, subject=folder)
 
 
 def heal(configuration: Configuration, restic: Restic, state: State, *, exclusive: bool) -> list[str]:

@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 
 from . import files, processes
-from .destination import ANSWER_S
 from .errors import DestinationError
 from .manifest import Mark, mark_document, mark_of
 
@@ -17,7 +16,7 @@ _REMOVED = "removed"
 
 def read(folder: Path) -> tuple[dict[str, Mark], list[str]]:
     """Return the marks by id, and the names of files that are not marks."""
-    return processes.isolated(lambda: _read(folder), subject=folder, deadline_s=ANSWER_S)
+    return processes.isolated(lambda: _read(folder), subject=folder)
 
 
 def _read(folder: Path) -> tuple[dict[str, Mark], list[str]]:
@@ -47,7 +46,7 @@ def write(folder: Path, mark: Mark) -> None:
         files.write(folder / f"{mark.id}.json", content)
         return (folder / f"{mark.id}.json").read_bytes() == content
 
-    if not processes.isolated(store, subject=folder, deadline_s=ANSWER_S):
+    if not processes.isolated(store, subject=folder):
         raise DestinationError(
             folder / f"{mark.id}.json", found="other bytes than those written", expected="the bytes that were written"
         )
@@ -64,7 +63,7 @@ def removed(folder: Path) -> list[str]:
             return []
         return [str(name) for name in document] if isinstance(document, list) else []
 
-    return processes.isolated(load, subject=folder, deadline_s=ANSWER_S)
+    return processes.isolated(load, subject=folder)
 
 
 def record_removed(folder: Path, names: list[str]) -> None:
@@ -75,7 +74,7 @@ def record_removed(folder: Path, names: list[str]) -> None:
         folder.mkdir(exist_ok=True, mode=0o700)
         files.write(folder / _REMOVED, content)
 
-    processes.isolated(store, subject=folder, deadline_s=ANSWER_S)
+    processes.isolated(store, subject=folder)
 
 
 def remove(folder: Path, names: list[str]) -> None:
@@ -85,4 +84,4 @@ def remove(folder: Path, names: list[str]) -> None:
         for name in names:
             (folder / f"{name}.json").unlink(missing_ok=True)
 
-    processes.isolated(delete, subject=folder, deadline_s=ANSWER_S)
+    processes.isolated(delete, subject=folder)

@@ -25,7 +25,10 @@ Result = TypeVar("Result")
 PROGRAMS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """The folders of the system's programs."""
 
-_KILL_S = 5.0
+ANSWER_S = 20.0
+"""Seconds within which a file system must answer."""
+
+KILL_S = 5.0
 """Seconds for a killed process to end before it is abandoned."""
 
 
@@ -79,7 +82,7 @@ def kill(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(_KILL_S)
+        process.wait(KILL_S)
 
 
 def attempt(
@@ -125,13 +128,13 @@ def run(
     return done.output
 
 
-def isolated(function: Callable[[], Result], *, subject: object, deadline_s: float) -> Result:
+def isolated(function: Callable[[], Result], *, subject: object, deadline_s: float | None = None) -> Result:
     """Return the result of a function that runs in a child process, which is abandoned at the time limit.
 
     For calls on the destination's files, which can block inside the kernel. The result and errors must be picklable.
 
     Raises:
-        DestinationError: no result after `deadline_s` seconds, or the file system returned an error.
+        DestinationError: no result after `deadline_s` (default: ANSWER_S) seconds, or an error of the file system.
         Exception: another error that the function raised.
     """
     read_end, write_end = os.pipe()
@@ -140,14 +143,15 @@ def isolated(function: Callable[[], Result], *, subject: object, deadline_s: flo
         _answer(function, write_end)
     os.close(write_end)
     data = bytearray()
-    end = time.monotonic() + deadline_s
+    limit_s = ANSWER_S if deadline_s is None else deadline_s
+    end = time.monotonic() + limit_s
     try:
         while True:
             ready, _, _ = select.select([read_end], [], [], max(0.0, end - time.monotonic()))
             if not ready:
                 raise DestinationError(
                     subject,
-                    found=f"no answer within {deadline_s:.0f} s",
+                    found=f"no answer within {limit_s:.0f} s",
                     expected="an answer of its file system",
                     next_step="Check that the NAS is on and that its share is mounted",
                 )
@@ -197,6 +201,6 @@ def _answer(function: Callable[[], Any], write_end: int) -> None:
 
 def _reap(child: int) -> None:
     """Wait a few seconds for a killed child; a child that the kernel does not let go is abandoned."""
-    end = time.monotonic() + _KILL_S
+    end = time.monotonic() + KILL_S
     while os.waitpid(child, os.WNOHANG) == (0, 0) and time.monotonic() < end:
         time.sleep(0.005)

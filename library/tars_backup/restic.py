@@ -30,7 +30,7 @@ HOST = "tars"
 TAG = "tars"
 
 RETRY_S = 20.0
-_PROBE_S = 15.0
+PROBE_S = 15.0
 
 _CODES: dict[int, tuple[type[BackupError], str, str]] = {
     10: (RepositoryAbsentError, "a repository", "Check the share on the NAS"),
@@ -284,7 +284,7 @@ class Output:
                 expected="a destination that can be used",
                 next_step="Check the share and its permissions on the NAS",
             )
-        if now - self._probed > _PROBE_S:
+        if now - self._probed > PROBE_S:
             self._probed = now
             self._probe()
 

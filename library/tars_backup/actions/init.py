@@ -39,12 +39,12 @@ def init(configuration: Configuration) -> Initialized:
         destination.check_writable(configuration)
         restic = Restic(configuration)
         repository = configuration.repository
-        exists = processes.isolated((repository / "config").is_file, subject=repository, deadline_s=20)
+        exists = processes.isolated((repository / "config").is_file, subject=repository)
         if exists:
             return Initialized(destination.check_id(configuration, restic.repository_id()), changed=False)
         if configuration.repository_id:
             destination.check_repository(configuration)
-        processes.isolated(lambda: _clear(configuration), subject=repository, deadline_s=20)
+        processes.isolated(lambda: _clear(configuration), subject=repository)
         return Initialized(restic.init(), changed=True)
 
 

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Locks in the repository: left ones are removed without hands, others are named, and none stops reading."""
+
+from __future__ import annotations
+
+import hashlib
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tars_backup import locks
+from tars_backup.actions.unlock import Unlocked, unlock
+from tars_backup.errors import LockedError
+
+from .desktop import Desktop
+
+pytestmark = pytest.mark.integration
+
+
+def leave_lock(desktop: Desktop, *words: str, host: str = "") -> Path:
+    """Kill a restic when it has made its lock; return the file of the lock."""
+    folder = desktop.repository / "locks"
+    before = set(folder.iterdir())
+    line = [str(word) for word in desktop.stock(*words)]
+    if host:
+        line = ["unshare", "--uts", "sh", "-c", f'hostname {host}; exec "$@"', "sh", *line]
+    for _ in range(50):
+        process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=desktop.documents)
+        while process.poll() is None:
+            left = {path for path in folder.iterdir() if "tmp" not in path.name} - before
+            if left:
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+                if left <= set(folder.iterdir()):
+                    return left.pop()
+                break
+        process.wait()
+    raise AssertionError("restic left no lock")
+
+
+def change(desktop: Desktop) -> None:
+    """Change a document, so that the next run makes a snapshot."""
+    (desktop.documents / "changed").write_text(str(time.monotonic_ns()))
+
+
+@pytest.mark.parametrize("words", [("backup", "."), ("check", "--read-data"), ("prune",)])
+def test_lock_of_a_killed_restic_is_removed(desktop: Desktop, words: tuple[str, ...]) -> None:
+    desktop.run()
+    lock = leave_lock(desktop, *words)
+    change(desktop)
+    made = desktop.run()
+    assert not lock.exists()
+    assert any(f"removed stale lock {lock.name[:12]}" in line for line in made.warnings)
+    assert desktop.prune().code == 0
+
+
+def test_shared_lock_of_another_computer_does_not_stop_a_run(desktop: Desktop) -> None:
+    desktop.run()
+    lock = leave_lock(desktop, "backup", ".", host="elsewhere")
+    change(desktop)
+    made = desktop.run()
+    assert lock.exists()
+    assert any("of elsewhere" in line for line in made.warnings)
+    with pytest.raises(LockedError, match=r"process \d+ of elsewhere"):
+        desktop.prune()
+
+
+@pytest.mark.parametrize("kind", ["exclusive", "unreadable"])
+def test_blocking_lock_is_named_and_removed_when_it_stays_unchanged(
+    desktop: Desktop, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    made = desktop.run()
+    if kind == "exclusive":
+        lock = leave_lock(desktop, "prune", host="elsewhere")
+    else:
+        lock = desktop.repository / "locks" / hashlib.sha256(b"garbage").hexdigest()
+        lock.write_bytes(b"garbage")
+    change(desktop)
+    start = time.monotonic()
+    for _ in range(2):
+        with pytest.raises(LockedError, match=rf"{lock.name}: found a lock \(({kind}|process)"):
+            desktop.run()
+    assert desktop.listing().backups[0].id == made.id
+    assert desktop.verify(data=True).backups == (made.id,)
+    assert time.monotonic() - start < 30
+    # Half an hour later.
+    monkeypatch.setattr(locks, "UNCHANGED_S", 0.0)
+    assert desktop.run().changed
+    assert not lock.exists()
+
+
+def test_empty_lock_is_ignored(desktop: Desktop) -> None:
+    (desktop.repository / "locks" / ("0" * 64)).touch()
+    assert desktop.run().changed
+    assert desktop.prune().code == 0
+
+
+def test_unlock(desktop: Desktop) -> None:
+    configuration = desktop.configuration
+    assert unlock(configuration, everything=False) == Unlocked((), ())
+    own, other = leave_lock(desktop, "backup", "."), leave_lock(desktop, "backup", ".", host="elsewhere")
+    outcome = unlock(configuration, everything=False)
+    assert [name[:12] for name in outcome.removed] == [own.name[:12]]
+    assert [name[:12] for name in outcome.left] == [other.name[:12]]
+    assert outcome.changed
+    assert any("--all removes it" in line for line in outcome.lines())
+    assert unlock(configuration, everything=True).left == ()
+    assert list((desktop.repository / "locks").iterdir()) == []
+    assert list(unlock(configuration, everything=True).lines()) == ["no locks"]
+
+
+def test_lock_of_a_restic_that_runs_stays(desktop: Desktop) -> None:
+    """A person reads the repository on this desktop while the timer starts a run."""
+    desktop.run()
+    reader = subprocess.Popen(
+        desktop.stock("backup", "--stdin", "--stdin-filename", "x"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        for _ in range(200):
+            if list((desktop.repository / "locks").iterdir()):
+                break
+            time.sleep(0.05)
+        change(desktop)
+        assert desktop.run().changed
+        assert len(list((desktop.repository / "locks").iterdir())) == 1
+        with pytest.raises(LockedError, match=rf"process {reader.pid} of"):
+            desktop.prune()
+    finally:
+        reader.kill()
+        reader.wait()
+    assert desktop.prune().code == 0
