@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The schema `volatile`: heartbeats, and notes of work to do. Losing it loses nothing, and it is not backed up.
 
-Its tables are unlogged: they change all the time, and PostgreSQL empties them after a crash. They have no migrations. A
-definition that differs from this program's is dropped and created again.
+Most tables are unlogged: they change all the time, and PostgreSQL empties them after a crash. They have no migrations.
+A definition that differs from this program's is dropped and created again.
+
+A database that was restored has no such schema until the worker creates it. Its documents may have been deleted since
+the backup, so none is answered from until its share was scanned.
 """
 
 from __future__ import annotations
@@ -13,6 +16,20 @@ from sqlalchemy import Connection, text
 
 DEFINITION = """
 CREATE SCHEMA volatile;
+
+CREATE TABLE volatile.origin (
+    id boolean PRIMARY KEY DEFAULT true CHECK (id),
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE volatile.origin IS 'One row: when this schema was created';
+INSERT INTO volatile.origin DEFAULT VALUES;
+
+CREATE TABLE volatile.scans (
+    source text PRIMARY KEY,
+    scanned_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE volatile.scans IS
+    'The last complete scan of each share. Documents that are older than this schema are not answered from before it';
 
 CREATE UNLOGGED TABLE volatile.passes (
     id boolean PRIMARY KEY DEFAULT true CHECK (id),

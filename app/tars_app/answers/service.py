@@ -18,7 +18,7 @@ from tars_app.dependencies import Dependencies
 from tars_app.documents.model import NO_PAGE
 from tars_app.kit.errors import UnavailableError
 from tars_app.kit.metrics import Metrics
-from tars_app.retrieval.places import Passage, place
+from tars_app.retrieval.places import Passage, place, unconfirmed_sources
 from tars_app.retrieval.service import excerpt, search
 
 log = logging.getLogger(__name__)
@@ -109,14 +109,18 @@ def _done(model: str, answer: str, citations: list[Citation], usage: Usage, star
 
 
 def no_evidence(pool: Pool) -> str:
-    """Return the answer where no passage is evidence, with the number of documents that are still to be read."""
+    """Return the answer where no passage is evidence, and which documents are not used yet."""
     with pool.connection() as connection:
         row = connection.execute(
             """SELECT count(*) AS waiting FROM versions v JOIN documents d ON d.id = v.document_id
                WHERE v.state = 'pending' AND v.seen_to IS NULL AND d.deleted_at IS NULL"""
         ).fetchone()
-    waiting = row["waiting"] if row else 0
-    return f"{NO_EVIDENCE} {waiting} of them are still being read." if waiting else NO_EVIDENCE
+    sentences = [NO_EVIDENCE]
+    if row and row["waiting"]:
+        sentences.append(f"{row['waiting']} of them are still being read.")
+    if sources := unconfirmed_sources(pool):
+        sentences.append(f"Those of {', '.join(sources)} are used again when the share was scanned after the restore.")
+    return " ".join(sentences)
 
 
 def verified(pool: Pool, quotes: Sequence[Quote], passages: Sequence[Passage]) -> list[Citation]:

@@ -113,6 +113,7 @@ class _ShareReconciler:
             if document.size not in self._unsettled_sizes:
                 self._attempt(path, partial(self._retire, document))
         self._note()
+        repository.note_scan(self._pool, self._source)
 
     def _attempt(self, path: str, action: Callable[[], None]) -> None:
         """Run an action on one file; a failure of that file alone is logged and noted."""

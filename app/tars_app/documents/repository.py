@@ -38,6 +38,16 @@ def note_source(pool: Pool, name: str, root: Path, available: bool, detail: str 
         )
 
 
+def note_scan(pool: Pool, source: str) -> None:
+    """Record that every file of a source has been compared with its record, and deleted ones are retired."""
+    with pool.connection() as connection:
+        connection.execute(
+            """INSERT INTO volatile.scans (source) VALUES (%s)
+               ON CONFLICT (source) DO UPDATE SET scanned_at = excluded.scanned_at""",
+            (source,),
+        )
+
+
 def source_roots(pool: Pool) -> dict[str, Path]:
     """Return every source ever seen, with its folder."""
     with pool.connection() as connection:

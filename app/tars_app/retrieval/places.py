@@ -33,20 +33,28 @@ JOIN versions v ON v.id = d.answered_from
 JOIN version_texts t ON t.version_id = v.id
 CROSS JOIN LATERAL (SELECT array_position(t.hashes, p.hash) AS ordinal) o
 """
+# A document of a restored database may have been deleted since the backup.
+_CONFIRMED = """(EXISTS (SELECT FROM volatile.scans s WHERE s.source = d.source)
+    OR v.seen_from >= (SELECT created_at FROM volatile.origin))"""
 _FOUND = f"""
 {_PLACES}
-WHERE p.hash = ANY(%(hashes)s) AND (%(phrase)s::text IS NULL OR p.terms @@ websearch_to_tsquery(p.language, %(phrase)s))
+WHERE p.hash = ANY(%(hashes)s) AND {_CONFIRMED}
+    AND (%(phrase)s::text IS NULL OR p.terms @@ websearch_to_tsquery(p.language, %(phrase)s))
 ORDER BY v.modified DESC, d.source, d.path
 """
-_OPENED = """
+_OPENED = f"""
 SELECT p.hash, p.text, d.id AS document_id, v.id AS version_id, d.source, d.path, v.modified,
        %(ordinal)s::integer AS ordinal, nullif(t.pages[%(ordinal)s], %(no_page)s) AS page
 FROM version_texts t
 JOIN passages p ON p.hash = t.hashes[%(ordinal)s]
 JOIN versions v ON v.id = t.version_id
 JOIN documents d ON d.answered_from = v.id
-WHERE t.version_id = %(version)s
-"""
+WHERE t.version_id = %(version)s AND {_CONFIRMED}
+"""  # noqa: S608  constants
+_UNCONFIRMED = f"""
+SELECT DISTINCT d.source FROM documents d JOIN versions v ON v.id = d.answered_from
+WHERE NOT {_CONFIRMED} ORDER BY d.source
+"""  # noqa: S608  constants
 _AROUND = """
 SELECT n.ordinal, n.before, p.text, n.after
 FROM version_texts t
@@ -133,6 +141,12 @@ def _context(connection: Connection[dict[str, Any]], version: str, ordinal: int)
     after = "".join(row["before"] + row["text"] + row["after"] for row in rows if row["ordinal"] > ordinal)
     own = next(row for row in rows if row["ordinal"] == ordinal)
     return (before + own["before"])[-CONTEXT_CHARACTERS:], (own["after"] + after)[:CONTEXT_CHARACTERS]
+
+
+def unconfirmed_sources(pool: Pool) -> list[str]:
+    """Return the shares with documents that are not answered from before the first scan after a restore."""
+    with pool.connection() as connection:
+        return [row["source"] for row in connection.execute(_UNCONFIRMED)]
 
 
 def place(passage: Passage) -> dict[str, object]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import time
 from collections.abc import Iterator
 
@@ -19,7 +20,16 @@ from tars_app.settings import Settings
 
 from .conftest import Stack, wait_for
 from .databases import public_rows
-from .helpers import INVARIANTS, ask, assert_stores_agree, readiness, searchable_passages, wait_for_state
+from .helpers import (
+    INVARIANTS,
+    ask,
+    assert_stores_agree,
+    found_paths,
+    readiness,
+    searchable_passages,
+    wait_for_state,
+    wait_until_gone,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -122,6 +132,40 @@ def test_an_idle_hour_changes_no_row(stack: Stack) -> None:
         stack.worker.start()
         wait_for_pass(stack)
         assert public_rows(connection) == before
+
+
+def test_what_a_restored_database_has_is_answered_after_the_first_scan(stack: Stack) -> None:
+    attic, away = stack.documents / "Attic", stack.documents.parent / "attic away"
+    attic.mkdir()
+    (attic / "kept.txt").write_text("The gramophone of the attic plays shellac records.")
+    (attic / "deleted.txt").write_text("The harmonium of the attic has moths.")
+    for name in ("kept.txt", "deleted.txt"):
+        wait_for_state(stack, name, "indexed")
+    [passage] = [r for r in stack.get("/api/search", q="gramophone attic")["results"] if r["path"] == "kept.txt"]
+    stack.worker.stop()
+    attic.rename(away)
+    (away / "deleted.txt").unlink()
+    # What a backup does not contain, and so a restored database does not.
+    with psycopg.connect(stack.database, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA volatile CASCADE")
+    refused = httpx.get(f"{stack.url}/api/search", params={"q": "harmonium attic"}, timeout=60, trust_env=False)
+    assert refused.status_code == 503 and "worker" in refused.json()["next_step"]
+    stack.worker.start()
+    (stack.share / "since.txt").write_text("The pianola of the attic was sold since.")
+    wait_for_state(stack, "since.txt", "indexed")
+    paths = found_paths(stack, "gramophone or harmonium of the attic")
+    assert "kept.txt" not in paths and "deleted.txt" not in paths
+    assert httpx.get(f"{stack.url}/api/passages/{passage['chunk_id']}", trust_env=False).status_code == 404
+    answer = ask(stack, "shellac moths qqq")[-1][1]["answer"]
+    assert answer.endswith("Those of Attic are used again when the share was scanned after the restore.")
+    away.rename(attic)
+    wait_for(lambda: "kept.txt" in found_paths(stack, "gramophone attic"), "the first scan", 60)
+    assert "deleted.txt" not in found_paths(stack, "harmonium attic")
+    assert stack.get(f"/api/passages/{passage['chunk_id']}")["text"] == passage["text"]
+    shutil.rmtree(attic)
+    attic.mkdir()
+    wait_until_gone(stack, "kept.txt")
+    assert_stores_agree(stack)
 
 
 def wait_for_pass(stack: Stack) -> None:

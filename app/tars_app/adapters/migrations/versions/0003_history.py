@@ -143,9 +143,9 @@ COMMENT ON COLUMN versions.time_note IS 'Why modified is not the time of the fil
 COMMENT ON COLUMN versions.index_note IS 'What is missing from the index of this version';
 
 COMMENT ON TABLE version_texts IS
-    'The text of each version that was indexed, as the list of its passages. The four arrays have one element for '
-    'each passage. The text of a page is before || passage || after of its elements, one after the other. Rows are '
-    'only added';
+    'The text of each version that was indexed, as the list of its passages. (Versions that were superseded before '
+    'schema 0003 have no text.) The four arrays have one element for each passage. The text of a page is '
+    'before || passage || after of its elements, one after the other. Rows are only added';
 COMMENT ON COLUMN version_texts.version_id IS 'The version';
 COMMENT ON COLUMN version_texts.hashes IS 'The passages, in order; each is in table passages';
 COMMENT ON COLUMN version_texts.pages IS 'Page of each passage, from 1; 0 for a text that has no pages';
