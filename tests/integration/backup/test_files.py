@@ -172,6 +172,19 @@ def test_no_folder(household: Household) -> None:
         stage(used)
 
 
+def test_unreadable_folder(household: Household, opt: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.scandir
+
+    def refuse(path: Path) -> object:
+        if Path(path) == opt / "secrets":
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(BackupError, match=r"secrets: found Permission denied; expected a readable folder"):
+        stage(household)
+
+
 def test_unreadable(household: Household, opt: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.open
 

@@ -13,6 +13,9 @@ from .session import environment
 SECTIONS = ("pre-data", "post-data")
 COMPLETE = b"-- PostgreSQL database dump complete"
 
+_HEAD = 10
+"""Lines at the beginning among which pg_dump's own are."""
+
 _COMMAND = ("pg_dump", "--schema-only", "--no-owner", "--no-privileges", "--lock-wait-timeout=30000")
 
 
@@ -46,6 +49,8 @@ def constant(sql: bytes) -> bytes:
     psql of releases before August 2025 does not know ``\restrict``; `load` adds it where psql knows it.
     """
     lines = sql.splitlines(keepends=True)
-    keys = [line.split()[1] for line in lines[:10] if line.startswith(b"\\restrict ")]
-    changing = {b"\\%s %s\n" % (word, key) for word in (b"restrict", b"unrestrict") for key in keys}
-    return b"".join(line for line in lines if line not in changing and not line.startswith(b"-- Dumped "))
+    head, rest = lines[:_HEAD], lines[_HEAD:]
+    restrict = next((line for line in head if line.startswith(b"\\restrict ")), b"")
+    head = [line for line in head if line != restrict and not line.startswith(b"-- Dumped ")]
+    unrestrict = restrict.replace(b"\\", b"\\un")
+    return b"".join([*head, *(line for line in rest if not restrict or line != unrestrict)])

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Splitting a stream of rows into files, and the script that loads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tars_backup.components.postgres import rows
+from tars_backup.components.postgres.catalog import Table
+from tars_backup.components.postgres.dump import constant, is_complete
+from tars_backup.components.postgres.load import _knows_restrict, script, set_sequence
+from tars_backup.errors import BackupError
+from tars_backup.services import Services
+from tars_backup.staging import Staging
+
+TABLE = Table("passages", ("hash", "text"), ("hash",), True, ())
+SORTED = st.lists(st.binary(max_size=4), unique=True).map(sorted)
+
+
+def lines(keys: Iterable[bytes]) -> list[bytes]:
+    """Return rows with a bytea key as COPY writes them."""
+    return [b"\\\\x%s\ttext\n" % key.hex().encode() for key in keys]
+
+
+@given(SORTED, st.integers(1, 200))
+def test_split_stream_is_the_stream(keys: list[bytes], size: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rows, "_BLOCK", size)
+        pairs = list(rows.by_beginning(lines(keys)))
+        assert b"".join(block for _, block in pairs) == b"".join(lines(keys))
+        assert b"".join(rows.blocks(lines(keys))) == b"".join(lines(keys))
+    starts = [start for start, _ in pairs]
+    assert starts == sorted(starts)
+    for start, block in pairs:
+        assert {rows.beginning(line + b"\n") for line in block.splitlines()} == {start}
+
+
+@pytest.mark.parametrize(
+    ("line", "start"),
+    [
+        (b"3f2504e0-4f89-11d3-9a0c-0305e82c3301\tx\n", "3f2"),
+        (b"\\\\xdeadbeef\tx\n", "dea"),
+        (b"\\\\xde\tx\n", "de0"),
+        (b"\\\\x\tx\n", "000"),
+        (b"\\\\xde\n", "de0"),
+        (b"\\\\x\n", "000"),
+    ],
+)
+def test_beginning(line: bytes, start: str) -> None:
+    assert rows.beginning(line) == start
+
+
+@pytest.mark.parametrize("count", [0, 10])
+def test_another_number_of_rows_than_counted(tmp_path: Path, count: int) -> None:
+    with pytest.raises(BackupError, match="table passages: found 2 rows; expected the"):
+        rows.stage(Staging(tmp_path / "folder"), TABLE, lines([b"1", b"2"]), count)
+
+
+def test_no_rows_where_many_were_counted(tmp_path: Path) -> None:
+    with pytest.raises(BackupError, match="found 0 rows; expected the 5000 that the database counted"):
+        rows.stage(Staging(tmp_path / "folder"), TABLE, [], 5000)
+
+
+class TestDefinitions:
+    HEAD = b"--\n-- PostgreSQL database dump\n--\n\n"
+    VERSIONS = b"-- Dumped from database version 17.6\n-- Dumped by pg_dump version 17.6\n\n"
+    BODY = b"SET a = 1;\n" * 10 + b"SELECT '\n\\restrict OTHER\n-- Dumped by hand\n\\unrestrict OTHER\n';\n"
+
+    def test_changing_lines_are_removed(self) -> None:
+        sql = self.HEAD + b"\\restrict KEY\n" + self.VERSIONS + self.BODY + b"\\unrestrict KEY\n"
+        assert constant(sql) == self.HEAD + b"\n" + self.BODY
+
+    def test_without_restrict(self) -> None:
+        """As pg_dump wrote before August 2025."""
+        assert constant(self.HEAD + self.BODY) == self.HEAD + self.BODY
+
+    def test_complete(self) -> None:
+        end = b"SELECT 1;\n--\n-- PostgreSQL database dump complete\n--\n\n"
+        assert is_complete(end + b"\\unrestrict " + b"x" * 63 + b"\n\n")
+        assert not is_complete(end[:-20])
+
+
+class TestScript:
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        staging = Staging(tmp_path / "postgres")
+        staging.write("pre-data.sql", b"CREATE;\n")
+        staging.write("post-data.sql", b"INDEX;\n")
+        record = rows.stage(staging, TABLE, lines([b"1"]), 1)
+        sequence = {"name": "it's", "last_value": 7, "is_called": True}
+        staging.write_json("tables.json", {"tables": [record.__dict__], "sequences": [sequence]})
+        return tmp_path / "postgres"
+
+    def test_order(self, folder: Path) -> None:
+        assert b"".join(script(folder, restrict=False)).decode().splitlines() == [
+            "CREATE;",
+            'COPY public."passages" ("hash", "text") FROM STDIN;',
+            "\\\\x31\ttext",
+            "\\.",
+            "SELECT pg_catalog.setval('public.\"it''s\"', 7, true);",
+            "INDEX;",
+        ]
+
+    def test_restricted_by_a_new_key(self, folder: Path) -> None:
+        scripts = [b"".join(script(folder, restrict=True)).splitlines() for _ in range(2)]
+        assert scripts[0][0] != scripts[1][0]
+        for words in scripts:
+            assert words[0].startswith(b"\\restrict ")
+            assert words[-1] == b"\\un" + words[0][1:]
+
+    def test_unused_sequence(self) -> None:
+        sequence = {"name": "s", "last_value": 1, "is_called": False}
+        assert set_sequence(sequence) == "SELECT pg_catalog.setval('public.\"s\"', 1, false);\n"
+
+
+class Version(Services):
+    """A psql that prints a version."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def command(
+        self, service: str, command: Sequence[str], environment: Mapping[str, str], deadline_s: float
+    ) -> list[str]:
+        return ["echo", self.text]
+
+    def running(self, services: Iterable[str]) -> list[str]:
+        raise NotImplementedError
+
+    def stop(self, services: Iterable[str], *, deadline_s: float) -> None:
+        raise NotImplementedError
+
+    def start(self, services: Iterable[str], *, deadline_s: float) -> None:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"),
+    [
+        ("psql (PostgreSQL) 17.6 (Debian 17.6-0+deb13u1)", True),
+        ("psql (PostgreSQL) 17.5", False),
+        ("psql (PostgreSQL) 15.14", True),
+        ("psql (PostgreSQL) 12.22", False),
+        ("psql (PostgreSQL) 18.0", True),
+        ("psql (PostgreSQL) 19beta1", True),
+    ],
+)
+def test_restrict_by_version(version: str, expected: bool) -> None:
+    assert _knows_restrict(Version(version), "postgres") is expected
+
+
+def test_unknown_version() -> None:
+    with pytest.raises(BackupError, match="psql in postgres: found nonsense; expected a version"):
+        _knows_restrict(Version("nonsense"), "postgres")
