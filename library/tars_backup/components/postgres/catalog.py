@@ -14,7 +14,7 @@ from .session import Session, identifier
 
 SCHEMA = "public"
 VOLATILE = "volatile"
-"""The schema with heartbeats, which the application writes again: its definitions are saved, its rows are not."""
+"""The schema with heartbeats and notes of work to do, which the application creates again; it is not saved."""
 
 _TABLES = f"""
 SELECT tables.relname AS name,

@@ -8,6 +8,7 @@ from typing import Any
 
 from ...errors import BackupError
 from ...services import Services
+from .catalog import VOLATILE
 from .session import environment
 
 SECTIONS = ("pre-data", "post-data")
@@ -16,7 +17,14 @@ COMPLETE = b"-- PostgreSQL database dump complete"
 _HEAD = 10
 """Lines at the beginning among which pg_dump's own are."""
 
-_COMMAND = ("pg_dump", "--schema-only", "--no-owner", "--no-privileges", "--lock-wait-timeout=30000")
+_COMMAND = (
+    "pg_dump",
+    "--schema-only",
+    f"--exclude-schema={VOLATILE}",
+    "--no-owner",
+    "--no-privileges",
+    "--lock-wait-timeout=30000",
+)
 
 
 def definitions(
