@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -68,29 +69,29 @@ def _instant(text: str) -> datetime | None:
 def read(configuration: Configuration, restic: Restic) -> Catalog:
     """Return the backups of the repository; needs neither locks nor write access."""
     state = State(configuration.state)
-    snapshots: dict[str, Snapshot] = {}
-    foreign: list[Snapshot] = []
-    for snapshot in restic.snapshots():
-        if snapshot.backup and snapshot.backup not in snapshots:
-            snapshots[snapshot.backup] = snapshot
-        else:
-            foreign.append(snapshot)
+    everything = restic.snapshots()
+    candidates: dict[str, list[Snapshot]] = {}
+    for snapshot in everything:
+        if snapshot.backup:
+            candidates.setdefault(snapshot.backup, []).append(snapshot)
     known, damaged = marks.read(configuration.good)
     problems = [f"good/{name}: not a valid mark" for name in damaged]
     remembered = state.read("last_good")
     if remembered:
         mark = manifest.mark_of(remembered)
         known.setdefault(mark.id, mark)
-    newest, more = _newest(known, snapshots, restic)
+    newest, more = _newest(known, _chosen(candidates, known, restic), restic)
     problems += more
     for mark in newest.living if newest else ():
         known.setdefault(mark.id, mark)
+    snapshots = _chosen(candidates, known, restic)
+    own = {snapshot.id for snapshot in snapshots.values()}
     pruned = set(state.read("pruned").get("ids") or marks.removed(configuration.good))
     return Catalog(
         good={name: mark for name, mark in known.items() if name in snapshots},
         snapshots=snapshots,
         unfinished=tuple(sorted(set(snapshots) - set(known))),
-        foreign=tuple(foreign),
+        foreign=tuple(snapshot for snapshot in everything if snapshot.id not in own),
         missing={name: mark for name, mark in known.items() if name not in snapshots and name not in pruned},
         problems=tuple(problems),
         newest=newest,
@@ -108,6 +109,18 @@ def manifest_of(restic: Restic, snapshot: Snapshot, mark: Mark | None) -> Manife
     if mark and digest != mark.manifest:
         raise BackupError(mark.id, found=f"a manifest with SHA-256 {digest}", expected=mark.manifest)
     return manifest.decoded(content, mark.id if mark else snapshot.id)
+
+
+def _chosen(candidates: Mapping[str, list[Snapshot]], known: Mapping[str, Mark], restic: Restic) -> dict[str, Snapshot]:
+    """Return the snapshot of each backup: of several with the same id, the one whose manifest has the mark's digest."""
+    chosen = {name: same[0] for name, same in candidates.items()}
+    for name, same in candidates.items():
+        for snapshot in same if len(same) > 1 and name in known else ():
+            with contextlib.suppress(BackupError):
+                manifest_of(restic, snapshot, known[name])
+                chosen[name] = snapshot
+                break
+    return chosen
 
 
 def _newest(

@@ -298,7 +298,7 @@ class Output:
     def _detail(self) -> str:
         """Return the last messages of the error output as one line."""
         self._errors.seek(0)
-        lines = [_message(line) for line in self._errors.read().decode(errors="replace").splitlines()]
+        lines = [" ".join(_message(line).split()) for line in self._errors.read().decode(errors="replace").splitlines()]
         messages = list(dict.fromkeys(line for line in lines if line))
         return "; ".join(messages[-4:])[-1500:] or "no message"
 

@@ -137,12 +137,13 @@ def _forget(configuration: Configuration, restic: Restic, state: State, backups:
     recorded = sorted(named.intersection(state.read("pruned").get("ids", ())).union(names))
     state.write("pruned", {"ids": recorded})
     marks.record_removed(configuration.good, recorded)
-    restic.forget([backups.snapshots[name].id for name in names])
-    left = {snapshot.backup for snapshot in restic.snapshots() if snapshot.backup in names}
+    snapshots = [backups.snapshots[name].id for name in names]
+    restic.forget(snapshots)
+    left = {snapshot.id for snapshot in restic.snapshots()}.intersection(snapshots)
     if left:
         raise BackupError(
             configuration.repository,
-            found=f"snapshots that restic could not delete: {', '.join(map(str, left))}",
+            found=f"snapshots that restic could not delete: {', '.join(sorted(left))}",
             expected="their removal",
             next_step="Check the permissions of the share on the NAS",
         )

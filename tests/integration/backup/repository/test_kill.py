@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""SIGKILL at the boundaries of steps: listed backups are good, and the next run converges without hands."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tars_backup.actions.init import init
+from tars_backup.errors import BackupError
+
+from .desktop import Desktop
+from .namespace import ENVIRONMENT
+
+pytestmark = pytest.mark.integration
+
+
+def drive(desktop: Desktop, verb: str, step: int = 0) -> dict[str, Any] | None:
+    """Call a verb in a process that is killed at a step; return its outcome, None if it was killed."""
+    command = [sys.executable, "-m", f"{__package__}.driver", str(desktop.folder), verb, str(step)]
+    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=120)
+    if done.returncode == -signal.SIGKILL:
+        return None
+    assert done.stdout, done.stderr
+    outcome: dict[str, Any] = json.loads(done.stdout)
+    return outcome
+
+
+def change(desktop: Desktop) -> None:
+    """Change a document, so that the next run makes a snapshot."""
+    (desktop.documents / "changed").write_text(str(time.monotonic_ns()))
+
+
+def assert_converges(desktop: Desktop, good: set[str]) -> None:
+    """Check that listed backups stay listed, and that a run and a prune succeed and leave nothing over."""
+    listing = desktop.listing()
+    assert not (listing.missing or listing.problems)
+    assert good <= {mark.id for mark in listing.backups}
+    assert desktop.verify().backups
+    change(desktop)
+    desktop.run()
+    listing = desktop.listing()
+    assert not (listing.missing or listing.problems or listing.unfinished)
+    assert good <= {mark.id for mark in listing.backups}
+    assert desktop.prune().code == 0
+    assert list((desktop.repository / "locks").iterdir()) == []
+
+
+def test_run_killed_between_steps(desktop: Desktop) -> None:
+    desktop.write_settings(retention={"last": 99})
+    desktop.run()
+    change(desktop)
+    outcome = drive(desktop, "run")
+    assert outcome
+    assert outcome["code"] == 0
+    assert outcome["steps"] > 30
+    for step in range(1, outcome["steps"] + 1, 5):
+        good = {mark.id for mark in desktop.listing().backups}
+        change(desktop)
+        assert drive(desktop, "run", step) is None
+        assert_converges(desktop, good)
+    assert desktop.verify(every=True, data=True).backups
+
+
+def test_prune_killed_between_steps(desktop: Desktop) -> None:
+    """Backups that the rules keep stay, and none that was removed half is listed or missing."""
+    desktop.write_settings(retention={"last": 3})
+
+    def fill() -> None:
+        desktop.write_settings(retention={"last": 9})
+        while len(desktop.listing().backups) < 5:
+            change(desktop)
+            desktop.run()
+        desktop.write_settings(retention={"last": 3})
+
+    fill()
+    outcome = drive(desktop, "prune")
+    assert outcome
+    assert len(outcome["result"]["removed"]) == 2
+    for step in range(2, outcome["steps"] + 1, 8):
+        fill()
+        newest = {mark.id for mark in desktop.listing().backups[-2:]}
+        assert drive(desktop, "prune", step) is None
+        assert_converges(desktop, newest)
+        assert len(desktop.listing().backups) == 3
+
+
+@pytest.mark.parametrize("delay_s", [0.3, 0.6, 0.9, 1.3])
+def test_run_and_its_restic_killed_at_any_time(desktop: Desktop, delay_s: float) -> None:
+    """restic dies with the program: nothing of a killed run writes to the repository any more."""
+    first = desktop.run()
+    (desktop.documents / "big").write_bytes(os.urandom(48 << 20))
+    command = [sys.executable, "-m", f"{__package__}.driver", str(desktop.folder), "run"]
+    process = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    time.sleep(delay_s)
+    process.kill()
+    process.wait()
+    deadline = time.monotonic() + 5
+    while processes_of(desktop.repository):
+        assert time.monotonic() < deadline, "restic has outlived the program"
+        time.sleep(0.02)
+    assert_converges(desktop, {first.id})
+
+
+def processes_of(repository: Path) -> list[str]:
+    """Return the command lines of running restics that name a repository."""
+    lines = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if os.fsencode(repository) in words:
+            lines.append(b" ".join(words).decode())
+    return lines
+
+
+def test_init_killed_at_every_file(bare: Desktop) -> None:
+    """Whatever part of a new repository exists, the next init gets through, and makes one that works."""
+    bare.init()
+    names = [path.relative_to(bare.repository) for path in sorted(bare.repository.rglob("*"))]
+    stages: list[list[Path]] = [
+        [],
+        [name for name in names if (bare.repository / name).is_dir()],
+        [name for name in names if name.name != "config"],
+        [name for name in names if name.name != "config" and name.parts[0] != "data"],
+    ]
+    whole = bare.share / "whole"
+    bare.repository.rename(whole)
+    bare.write_settings(repository_id=None)
+    for stage in stages:
+        shutil.rmtree(bare.repository, ignore_errors=True)
+        bare.repository.mkdir()
+        for name in stage:
+            target = bare.repository / name
+            if (whole / name).is_dir():
+                target.mkdir(parents=True)
+            else:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(whole / name, target)
+        (bare.repository / "config-tmp-1234").write_text("half")
+        assert init(bare.configuration).changed
+    bare.write_settings(repository_id=bare.restic.repository_id())
+    (bare.documents / "a").write_text("a")
+    assert bare.run().changed
+    assert not init(bare.configuration).changed
+
+
+def test_init_keeps_data_whose_config_is_lost(desktop: Desktop) -> None:
+    desktop.run()
+    desktop.write_settings(repository_id=None)
+    (desktop.repository / "config").unlink()
+    before = sorted(desktop.repository.rglob("*"))
+    with pytest.raises(BackupError, match=r"files of a repository without its file config.*recovery sheet"):
+        init(desktop.configuration)
+    assert sorted(desktop.repository.rglob("*")) == before
+
+
+def test_init_refuses_a_folder_of_something_else(bare: Desktop) -> None:
+    bare.repository.mkdir()
+    (bare.repository / "photos").mkdir()
+    with pytest.raises(BackupError, match=r"others: \['photos'\]"):
+        init(bare.configuration)
+    assert [path.name for path in bare.repository.iterdir()] == ["photos"]
