@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,31 +19,10 @@ from tars_backup.configuration import Configuration, Mount
 from tars_backup.context import Context
 from tars_backup.contract import Contract, Service
 from tars_backup.deadline import Deadline
-from tars_backup.services import Services
 from tars_lab import restic as lab_restic
 
 from ..servers import REDIS_PASSWORD, Server, start_chroma, start_postgres, start_redis
-
-
-class LocalServices(Services):
-    """Programs run on this computer instead of in containers. `prefixes` are put before the command of a service."""
-
-    def __init__(self) -> None:
-        self.prefixes: dict[str, list[str]] = {}
-
-    def command(
-        self, service: str, command: Sequence[str], environment: Mapping[str, str], deadline_s: float
-    ) -> list[str]:
-        return [*self.prefixes.get(service, []), *command]
-
-    def running(self, services: Iterable[str]) -> list[str]:
-        return list(services)
-
-    def stop(self, services: Iterable[str], *, deadline_s: float) -> None:
-        raise NotImplementedError
-
-    def start(self, services: Iterable[str], *, deadline_s: float) -> None:
-        raise NotImplementedError
+from .local_services import LocalServices
 
 
 @pytest.fixture(scope="session")

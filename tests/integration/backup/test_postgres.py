@@ -5,6 +5,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -217,6 +220,37 @@ def test_rows_are_of_one_moment(staged: Household, monkeypatch: pytest.MonkeyPat
     assert len(messages) == 4
 
 
+def test_pairs_written_meanwhile_are_whole(staged: Household, databases: Databases) -> None:
+    """A document and its passage are written in one transaction, all the time: each saved document has its passage."""
+    database = Database(dict(staged.context.contract.database))
+    ended = threading.Event()
+
+    def write() -> None:
+        with psycopg.connect(database.url) as connection:
+            while not ended.is_set():
+                connection.execute("INSERT INTO documents (id, path) VALUES (gen_random_uuid(), random()::text)")
+                connection.execute(
+                    "INSERT INTO passages (hash, text) SELECT sha256(id::text::bytea), path FROM documents"
+                    " ON CONFLICT DO NOTHING"
+                )
+                connection.commit()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        while database.execute("SELECT count(*) FROM documents") == [(0,)]:
+            time.sleep(0.01)
+        counts = stage(staged)
+    finally:
+        ended.set()
+        writer.join()
+    assert counts["rows"] > 0
+    target = databases.create()
+    load(staged, target)
+    rows = contents(target)
+    assert 2 * len(rows["documents"]) == 2 * len(rows["passages"]) == counts["rows"]
+
+
 def test_row_security_hides_nothing(staged: Household) -> None:
     database = Database(dict(staged.context.contract.database))
     database.execute("INSERT INTO documents (id, path) VALUES (gen_random_uuid(), 'a')")
@@ -261,6 +295,33 @@ def test_exporter_fails_after_plausible_output(staged: Household, fault: str) ->
         stage(staged)
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can mount a file system")
+def test_full_disk(staged: Household, tmp_path: Path) -> None:
+    database = Database(dict(staged.context.contract.database))
+    fill(database, 5000)
+    folder = tmp_path / "small"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tars-test", folder], check=True)
+    try:
+        with pytest.raises(OSError, match="No space left on device"):
+            COMPONENT.stage(staged.context, folder / "postgres")
+        with pytest.raises(OSError, match="No space left on device"):
+            COMPONENT.stage(staged.context, folder / "postgres")
+        subprocess.run(["mount", "-o", "remount,size=64m", folder], check=True)
+        counts = COMPONENT.stage(staged.context, folder / "postgres")
+        assert COMPONENT.check(folder / "postgres", counts) == []
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+def test_definitions_are_read_by_every_psql(staged: Household) -> None:
+    r"""Releases of psql before August 2025 end at ``\restrict``, which newer ones of pg_dump write."""
+    stage(staged)
+    for section in ("pre-data", "post-data"):
+        text = (staged.folder / f"postgres/{section}.sql").read_text()
+        assert not [line for line in text.splitlines() if line.startswith("\\")]
+
+
 def test_rows_elsewhere_are_refused(staged: Household) -> None:
     database = Database(dict(staged.context.contract.database))
     database.execute("CREATE SCHEMA other; CREATE TABLE other.rows (id int)")
@@ -279,6 +340,22 @@ def test_empty_database(household: Household, databases: Databases) -> None:
     assert contents(target) == {}
 
 
+SESSIONS = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'tars-backup'"
+
+# Reads one line of the output of a statement, and waits.
+KILLED = """
+import json, sys, time
+from tars_backup.components.postgres.session import connect
+from tests.integration.backup.local_services import LocalServices
+with connect(LocalServices(), json.loads(sys.argv[1]), deadline_s=300) as session:
+    session.execute("BEGIN")
+    lines = session.lines(sys.argv[2])
+    next(lines)
+    print("started", flush=True)
+    time.sleep(300)
+"""
+
+
 class TestSessions:
     def test_left_over_session_is_ended(self, staged: Household) -> None:
         database = Database(dict(staged.context.contract.database))
@@ -293,14 +370,34 @@ class TestSessions:
 
     def test_ends_with_the_program(self, staged: Household) -> None:
         database = Database(dict(staged.context.contract.database))
-        sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'tars-backup'"
         with connect(staged.services, database.contract, deadline_s=60) as session:
             session.execute("BEGIN")
-            assert database.execute(sessions) == [(1,)]
+            assert database.execute(SESSIONS) == [(1,)]
         deadline = time.monotonic() + 10
-        while database.execute(sessions) != [(0,)]:
+        while database.execute(SESSIONS) != [(0,)]:
             assert time.monotonic() < deadline
             time.sleep(0.05)
+
+    def test_ends_when_the_program_is_killed(self, staged: Household) -> None:
+        """Neither an idle session nor one in the middle of its rows outlives the program."""
+        database = Database(dict(staged.context.contract.database))
+        fill(database, 20000)
+        for statement in ("SELECT 1", "COPY (SELECT * FROM public.passages, generate_series(1, 1000)) TO STDOUT"):
+            program = subprocess.Popen(
+                [sys.executable, "-c", KILLED, json.dumps(database.contract), statement],
+                env={"PYTHONPATH": os.pathsep.join(sys.path)},
+                stdout=subprocess.PIPE,
+            )
+            assert program.stdout
+            assert program.stdout.readline() == b"started\n"
+            assert database.execute(SESSIONS) == [(1,)]
+            program.kill()
+            program.wait()
+            program.stdout.close()
+            deadline = time.monotonic() + 20
+            while database.execute(SESSIONS) != [(0,)]:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
 
     def test_time_limit(self, staged: Household) -> None:
         with (

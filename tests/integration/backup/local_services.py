@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The services of the backup as servers of this computer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from tars_backup.services import Services
+
+
+class LocalServices(Services):
+    """Programs run on this computer instead of in containers. `prefixes` are put before the command of a service."""
+
+    def __init__(self) -> None:
+        self.prefixes: dict[str, list[str]] = {}
+
+    def command(
+        self, service: str, command: Sequence[str], environment: Mapping[str, str], deadline_s: float
+    ) -> list[str]:
+        return [*self.prefixes.get(service, []), *command]
+
+    def running(self, services: Iterable[str]) -> list[str]:
+        return list(services)
+
+    def stop(self, services: Iterable[str], *, deadline_s: float) -> None:
+        raise NotImplementedError
+
+    def start(self, services: Iterable[str], *, deadline_s: float) -> None:
+        raise NotImplementedError
