@@ -19,11 +19,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, cast
 
-from .. import catalog, destination, files, recovery, verification
+from .. import catalog, destination, files, verification
 from ..configuration import Configuration
 from ..context import Progress
 from ..errors import BackupError, VerificationError
 from ..restic import Restic
+from . import recovery_guide
 
 _DEADLINE_S = 6 * 3600.0
 _COMPRESSION = 6
@@ -121,7 +122,7 @@ def export(configuration: Configuration, name: str, output: Path, *, progress: P
                 expected="the files that were saved",
                 next_step=f"Run tars-backup verify {mark.id} --data, or export another backup",
             )
-        for added, content in recovery.additions(document, folder, lists, list(archive.sums)).items():
+        for added, content in recovery_guide.additions(document, folder, lists, list(archive.sums)).items():
             archive.add_bytes(added, content.encode())
         listing = "".join(f"{digest}  {file}\n" for file, digest in sorted(archive.sums.items()))
         archive.add_bytes("SHA256SUMS", listing.encode())
@@ -157,7 +158,7 @@ def _copy(
     lists: dict[str, bytes] = {}
     for component, file, size, stream in saved:
         name = f"{component}/{file}" if component else file
-        if name in (recovery.TABLES, *recovery.LISTS):
+        if name in (recovery_guide.TABLES, *recovery_guide.LISTS):
             lists[name] = stream.read()
             archive.add_bytes(name, lists[name])
         else:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..context import Context
 from ..errors import BackupError
-from ..staging import Staging
+from .staging import Staging
 
 _FILE = "collections.json"
 _PATH = "/api/v2/tenants/default_tenant/databases/default_database/collections"

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..context import Context
-from ..staging import Staging
 from . import file_tree
+from .staging import Staging
 
 
 class Configuration:

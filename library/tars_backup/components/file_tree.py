@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import BackupError
-from ..staging import Staging
+from .staging import Staging
 
 LIST = "files.json"
 TREE = "tree"

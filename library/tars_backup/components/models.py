@@ -11,8 +11,8 @@ from typing import Any
 
 from ..context import Context
 from ..errors import BackupError
-from ..staging import Staging
 from ..state import State
+from .staging import Staging
 
 _FILE = "models.json"
 _SUBJECT = "models"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..context import Context
 from ..errors import BackupError
-from ..staging import Staging
+from .staging import Staging
 
 _FILE = "dump.rdb"
 _BLOCK = 1 << 20

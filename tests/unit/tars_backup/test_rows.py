@@ -14,9 +14,9 @@ from tars_backup.components.postgres import rows
 from tars_backup.components.postgres.catalog import Table
 from tars_backup.components.postgres.dump import constant, is_complete
 from tars_backup.components.postgres.load import _knows_restrict, script, set_sequence
+from tars_backup.components.staging import Staging
 from tars_backup.errors import BackupError
 from tars_backup.services import Services
-from tars_backup.staging import Staging
 
 TABLE = Table("passages", ("hash", "text"), ("hash",), True, ())
 SORTED = st.lists(st.binary(max_size=4), unique=True).map(sorted)

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tars_backup.staging import StagedFile, Staging
+from tars_backup.components.staging import StagedFile, Staging
 
 BLOCKS = st.lists(st.binary(max_size=6), max_size=5)
 
@@ -118,7 +118,10 @@ def test_full_disk_leaves_the_old_file(folder: Path) -> None:
         os.close(descriptor)
         return real(os.open("/dev/full", os.O_WRONLY), mode, buffering)
 
-    with mock.patch("tars_backup.staging.os.fdopen", full), mock.patch("tars_backup.staging.os.fchmod"):
+    with (
+        mock.patch("tars_backup.components.staging.os.fdopen", full),
+        mock.patch("tars_backup.components.staging.os.fchmod"),
+    ):
         with pytest.raises(OSError, match="No space left"):
             Staging(folder).write("a", b"new")
         with pytest.raises(OSError, match="No space left"):

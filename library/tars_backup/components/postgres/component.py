@@ -11,7 +11,7 @@ from typing import Any
 from ...context import Context
 from ...errors import BackupError
 from ...services import Services
-from ...staging import Staging
+from ..staging import Staging
 from . import catalog, rows
 from .dump import SECTIONS, definitions, is_complete
 from .load import records

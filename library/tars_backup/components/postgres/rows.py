@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import BackupError
-from ...staging import Staging
+from ..staging import Staging
 from .catalog import Table
 
 MANY_ROWS = 4096

@@ -7,10 +7,10 @@ import json
 import shlex
 from collections.abc import Iterable, Mapping
 
-from . import instants
-from .components.file_tree import TREE, Entry
-from .components.postgres import SCHEMA, TableFiles, identifier, set_sequence
-from .manifest import Manifest
+from .. import instants
+from ..components.file_tree import TREE, Entry
+from ..components.postgres import SCHEMA, TableFiles, identifier, set_sequence
+from ..manifest import Manifest
 
 TABLES = "postgres/tables.json"
 LISTS = ("configuration/files.json", "site/files.json")
