@@ -32,11 +32,7 @@ class Pruned:
     unfinished: tuple[str, ...]
     freed: bool
     dry_run: bool
-
-    @property
-    def changed(self) -> bool:
-        """Return whether backups were removed."""
-        return bool(self.removed or self.unfinished) and not self.dry_run
+    changed: bool
 
     @property
     def code(self) -> int:
@@ -98,7 +94,7 @@ def carry_out(
         restic.prune(deadline_s=_DEADLINE_S)
         restic.check(deadline_s=_DEADLINE_S)
         state.write("freed", {"at": instants.to_text(instants.now())})
-    return Pruned(planned.keep, planned.removed, planned.unfinished, free, dry_run=False)
+    return Pruned(planned.keep, planned.removed, planned.unfinished, free, dry_run=False, changed=bool(names))
 
 
 def _plan(configuration: Configuration, backups: Catalog) -> Pruned:
@@ -114,7 +110,7 @@ def _plan(configuration: Configuration, backups: Catalog) -> Pruned:
             expected=f"at least {MINIMUM_GOOD}",
             next_step="Raise the numbers of the retention rules",
         )
-    return Pruned(plan.keep, plan.remove, unfinished, freed=False, dry_run=True)
+    return Pruned(plan.keep, plan.remove, unfinished, freed=False, dry_run=True, changed=False)
 
 
 def _refuse(state: State, backups: Catalog) -> None:

@@ -18,11 +18,7 @@ class Unlocked:
 
     removed: tuple[str, ...]
     left: tuple[str, ...]
-
-    @property
-    def changed(self) -> bool:
-        """Return whether a lock was removed."""
-        return bool(self.removed)
+    changed: bool
 
     code = 0
 
@@ -46,7 +42,7 @@ def unlock(configuration: Configuration, *, everything: bool) -> Unlocked:
         removed = [lock for lock in present if lock.stale or everything]
         locks.remove(configuration, removed)
         left = [lock for lock in present if lock not in removed]
-        return Unlocked(tuple(map(_name, removed)), tuple(map(_name, left)))
+        return Unlocked(tuple(map(_name, removed)), tuple(map(_name, left)), changed=bool(removed))
 
 
 def _name(lock: locks.Lock) -> str:

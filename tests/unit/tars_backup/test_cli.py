@@ -80,14 +80,8 @@ def test_result(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().out == "one\ntwo\n"
     assert cli.main(["list", "--json"]) == 3
     answer = json.loads(capsys.readouterr().out)
-    assert answer == {
-        "schema": 1,
-        "command": "list",
-        "ok": True,
-        "error": None,
-        "path": "/x",
-        "at": "2026-01-02T00:00:00+00:00",
-    }
+    assert (answer["schema"], answer["command"], answer["ok"], answer["error"]) == (1, "list", True, None)
+    assert (answer["path"], answer["at"]) == ("/x", "2026-01-02T00:00:00+00:00")
     with pytest.raises(TypeError, match="object has no form in JSON"):
         output.to_json({"x": object()})
 

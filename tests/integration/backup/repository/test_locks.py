@@ -100,7 +100,7 @@ def test_empty_lock_is_ignored(desktop: Desktop) -> None:
 
 def test_unlock(desktop: Desktop) -> None:
     configuration = desktop.configuration
-    assert unlock(configuration, everything=False) == Unlocked((), ())
+    assert unlock(configuration, everything=False) == Unlocked((), (), changed=False)
     own, other = leave_lock(desktop, "backup", "."), leave_lock(desktop, "backup", ".", host="elsewhere")
     outcome = unlock(configuration, everything=False)
     assert [name[:12] for name in outcome.removed] == [own.name[:12]]

@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from tars_backup.errors import (
 from tars_backup.state import State
 
 from .desktop import Copied, Desktop
+from .namespace import ENVIRONMENT
 
 pytestmark = pytest.mark.integration
 
@@ -216,9 +218,41 @@ def test_desktop_with_another_name_has_one_history(desktop: Desktop) -> None:
     desktop.write_settings(host="replacement")
     shutil.rmtree(desktop.configuration.state)
     (desktop.documents / "new.txt").write_text("new")
-    second = desktop.run()
-    assert [mark.id for mark in desktop.listing().backups] == [first.id, second.id]
-    assert {snapshot.hostname for snapshot in desktop.restic.snapshots()} == {"tars"}
+    command = [sys.executable, "-m", f"{__package__}.driver", str(desktop.folder), "run"]
+    renamed = ["unshare", "--uts", "sh", "-c", 'hostname replacement; exec "$@"', "sh", *command]
+    subprocess.run(renamed, env=ENVIRONMENT, check=True, capture_output=True, timeout=60)
+    listing = desktop.listing()
+    assert (len(listing.backups), listing.backups[0].id, listing.foreign) == (2, first.id, ())
+    snapshots = json.loads(desktop.stock_restic("snapshots", "--json").stdout)
+    assert [snapshot["hostname"] for snapshot in snapshots] == ["tars", "tars"]
+    assert snapshots[1]["summary"]["files_unmodified"] == 1
+
+
+def test_run_from_a_timer_equals_one_from_a_shell(desktop: Desktop) -> None:
+    """No variable changes what is saved or where, and the cache is used in both."""
+    command = [sys.executable, "-m", f"{__package__}.driver", str(desktop.folder), "run"]
+    misleading = {
+        "RESTIC_REPOSITORY": "/nonexistent",
+        "RESTIC_PASSWORD": "wrong",
+        "RESTIC_CACHE_DIR": str(desktop.folder / "misled"),
+        "RESTIC_COMPRESSION": "off",
+        "TZ": "Pacific/Auckland",
+        "LC_ALL": "tr_TR.UTF-8",
+        "HOME": "/nonexistent",
+        "TMPDIR": "/nonexistent",
+    }
+    for extra in ({}, misleading):
+        (desktop.documents / "new.txt").write_text(str(extra))
+        done = subprocess.run(command, env={**ENVIRONMENT, **extra}, check=True, capture_output=True, timeout=60)
+        outcome = json.loads(done.stdout)
+        assert outcome["code"] == 0, outcome
+        assert outcome["result"]["changed"]
+    times = [snapshot.time for snapshot in desktop.restic.snapshots()]
+    dates = [instants.to_text(mark.made_at) for mark in desktop.listing().backups]
+    assert times == dates
+    cache = desktop.configuration.cache / str(desktop.settings["repository_id"])
+    assert len(list((cache / "snapshots").rglob("*"))) >= 2
+    assert not (desktop.folder / "misled").exists()
 
 
 def test_second_run_at_the_same_time(desktop: Desktop) -> None:
