@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from . import instants, manifest, marks
+from . import instants, manifest
 from .configuration import Configuration
 from .errors import BackupError, BackupNotFoundError, DestinationError
 from .manifest import Manifest, Mark
+from .repository import marks
 from .restic import Restic, Snapshot
 from .state import State
 

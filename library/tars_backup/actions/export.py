@@ -19,10 +19,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, cast
 
-from .. import catalog, destination, files, verification
+from .. import catalog, destination, files
 from ..configuration import Configuration
 from ..context import Progress
 from ..errors import BackupError, VerificationError
+from ..repository import verification
 from ..restic import Restic
 from . import recovery_guide
 

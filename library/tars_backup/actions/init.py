@@ -6,9 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .. import destination, packs, processes, program_lock
+from .. import destination, processes, program_lock
 from ..configuration import Configuration
 from ..errors import BackupError
+from ..repository import packs
 from ..restic import Restic
 
 _FOLDERS = ("data", "index", "keys", "locks", "snapshots")

@@ -9,11 +9,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from .. import catalog, destination, instants, locks, marks, program_lock, retention
+from .. import catalog, destination, instants, program_lock
 from ..catalog import Catalog
 from ..configuration import MINIMUM_GOOD, Configuration
 from ..context import Progress
 from ..errors import BackupError, VerificationError
+from ..repository import locks, marks, retention
 from ..restic import Restic
 from ..state import State
 

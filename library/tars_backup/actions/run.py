@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from .. import catalog, destination, files, instants, locks, manifest, marks, packs, program_lock, verification
+from .. import catalog, destination, files, instants, manifest, program_lock
 from ..catalog import Catalog
 from ..components import Component
 from ..configuration import Configuration
 from ..context import Context
 from ..errors import BackupError, VerificationError
 from ..manifest import Manifest, Mark, Part
+from ..repository import locks, marks, packs, verification
 from ..restic import HOST, TAG, Restic, Saved, Snapshot
 from ..state import State
 from . import prune

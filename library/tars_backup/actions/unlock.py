@@ -6,8 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .. import destination, locks, program_lock
+from .. import destination, program_lock
 from ..configuration import Configuration
+from ..repository import locks
 from ..restic import Restic
 from ..state import State
 

@@ -6,11 +6,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .. import catalog, destination, instants, packs, verification
+from .. import catalog, destination, instants
 from ..configuration import Configuration
 from ..context import Progress
 from ..deadline import Deadline
 from ..errors import BackupError, DestinationError, LockedError, RepositoryAbsentError, VerificationError, WrongKeyError
+from ..repository import packs, verification
 from ..restic import Restic
 from ..state import State
 

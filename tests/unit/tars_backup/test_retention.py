@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tars_backup import retention
 from tars_backup.instants import UTC
+from tars_backup.repository import retention
 
 RULES = {"last": 3, "hourly": 48, "daily": 30, "weekly": 8, "monthly": 24, "yearly": 10}
 AMSTERDAM = zoneinfo.ZoneInfo("Europe/Amsterdam")

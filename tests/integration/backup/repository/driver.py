@@ -18,8 +18,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tars_backup import files, locks, marks, output, packs, processes, restic
+from tars_backup import files, output, processes, restic
 from tars_backup.errors import BackupError
+from tars_backup.repository import locks, marks, packs
 from tars_backup.state import State
 
 from .desktop import Desktop

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tars_backup import locks
 from tars_backup.actions.unlock import Unlocked, unlock
 from tars_backup.errors import LockedError
+from tars_backup.repository import locks
 
 from .desktop import Desktop
 

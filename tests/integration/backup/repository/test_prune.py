@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tars_backup import instants, marks
+from tars_backup import instants
 from tars_backup.actions.prune import prune
 from tars_backup.errors import BackupError, VerificationError
 from tars_backup.instants import UTC
+from tars_backup.repository import marks
 from tars_backup.state import State
 
 from .desktop import Desktop

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tars_backup import instants, manifest, marks, program_lock
+from tars_backup import instants, manifest, program_lock
 from tars_backup.actions.run import run
 from tars_backup.actions.show import show
 from tars_backup.components import Component
@@ -29,6 +29,7 @@ from tars_backup.errors import (
     VerificationError,
     WrongKeyError,
 )
+from tars_backup.repository import marks
 from tars_backup.state import State
 
 from .desktop import Copied, Desktop

@@ -8,11 +8,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import processes
-from .configuration import Configuration
-from .errors import LockedError
-from .restic import Restic
-from .state import State
+from .. import processes
+from ..configuration import Configuration
+from ..errors import LockedError
+from ..restic import Restic
+from ..state import State
 
 UNCHANGED_S = 1800.0
 """A running restic replaces its lock by a new file every 5 minutes; one that stays longer belongs to none."""

@@ -8,12 +8,13 @@ import tarfile
 from collections.abc import Iterator, Mapping
 from typing import IO, cast
 
-from . import catalog, manifest, packs
-from .configuration import Configuration
-from .deadline import Deadline
-from .errors import BackupError, DestinationError
-from .manifest import Manifest, Mark
-from .restic import Restic, Snapshot
+from .. import catalog, manifest
+from ..configuration import Configuration
+from ..deadline import Deadline
+from ..errors import BackupError, DestinationError
+from ..manifest import Manifest, Mark
+from ..restic import Restic, Snapshot
+from . import packs
 
 _BLOCK = 1 << 20
 

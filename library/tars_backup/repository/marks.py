@@ -6,9 +6,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from . import files, processes
-from .errors import DestinationError
-from .manifest import Mark, mark_document, mark_of
+from .. import files, processes
+from ..errors import DestinationError
+from ..manifest import Mark, mark_document, mark_of
 
 _REMOVED = "removed"
 """File of the ids that retention removed: on the share, so that they count as removed also for a new desktop."""

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from . import processes
-from .deadline import Deadline
+from .. import processes
+from ..deadline import Deadline
 
 SHARES = 30
 """Parts of the repository, one of which is read each day."""
