@@ -51,6 +51,18 @@ def parser() -> argparse.ArgumentParser:
     _add_backup(verb)
     verb.add_argument("--all", action="store_true", dest="every", help="all backups")
     verb.add_argument("--data", action="store_true", help="also read every file of the repository")
+    verb = add_verb(verbs, "restore", _restore, "Restore the database, or return to the data before the last restore")
+    _add_backup(verb)
+    verb.add_argument(
+        "--component",
+        action="append",
+        dest="parts",
+        metavar="NAME",
+        help="postgres or redis; can be repeated (default: postgres, and an empty redis)",
+    )
+    verb.add_argument("--with-redis", action="store_true", help="also restore the queue, which is empty otherwise")
+    verb.add_argument("--preview", action="store_true", help="only show what would change (exit code 3)")
+    verb.add_argument("--rollback", action="store_true", help="return to the data before the last restore")
     verb = add_verb(verbs, "prune", _prune, "Remove the backups that the retention rules do not keep")
     verb.add_argument("--dry-run", action="store_true", help="only show what stays, and why")
     verb.add_argument(
@@ -107,6 +119,24 @@ def _verify(options: argparse.Namespace) -> output.Result:
 
     configuration = load(options.configuration)
     return verify(configuration, options.backup, every=options.every, data=options.data, progress=progress)
+
+
+def _restore(options: argparse.Namespace) -> output.Result:
+    from . import context
+    from .actions.restore import POSTGRES, REDIS, restore, roll_back
+    from .components import all_components
+
+    configuration = load(options.configuration)
+
+    def opened() -> context.Context:
+        return context.opened(configuration, progress)
+
+    if options.rollback:
+        if options.parts or options.with_redis or options.backup != "latest":
+            raise UsageError("--rollback", found="a backup or a part", expected="no other option than --preview")
+        return roll_back(configuration, opened, preview=options.preview)
+    parts = [*(options.parts or [POSTGRES]), *([REDIS] if options.with_redis else [])]
+    return restore(configuration, all_components(), opened, name=options.backup, parts=parts, preview=options.preview)
 
 
 def _prune(options: argparse.Namespace) -> output.Result:

@@ -10,7 +10,7 @@ from . import contract
 from .configuration import Configuration
 from .contract import Contract
 from .deadline import Deadline
-from .services import DockerServices, Services
+from .services import DockerServices, Stack
 
 _DEADLINE_S = 6 * 3600.0
 
@@ -23,7 +23,7 @@ class Context:
 
     configuration: Configuration
     contract: Contract
-    services: Services
+    services: Stack
     deadline: Deadline
     progress: Progress
 

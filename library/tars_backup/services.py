@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 import abc
+import json
 import subprocess
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import IO
 
 from . import processes
@@ -76,8 +79,35 @@ class Stream:
         processes.kill(self._process)
 
 
+@dataclass(frozen=True)
+class Health:
+    """The state of a service now; `restarts` counts how often it ended by itself since it was started."""
+
+    running: bool
+    healthy: bool
+    restarts: int
+    detail: str
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """A second instance of a service.
+
+    Attributes:
+        folder: its data, in the place of the service's only volume.
+        environment: variables, which are visible to every account of the machine.
+        secrets: files of the machine, and the paths at which it reads them.
+        command: in the place of the image's own.
+    """
+
+    folder: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[Path, str] = field(default_factory=dict)
+    command: Sequence[str] = ()
+
+
 class Services(abc.ABC):
-    """The services by their names in the contract: programs in them, and whether they run."""
+    """The services by their names in the contract: programs in them."""
 
     @abc.abstractmethod
     def command(
@@ -88,18 +118,6 @@ class Services(abc.ABC):
         It is started with `environment`, and hands the variables of it to the program by their names. The program
         ends soon after `deadline_s` seconds, even if the process that started it was killed.
         """
-
-    @abc.abstractmethod
-    def running(self, services: Iterable[str]) -> list[str]:
-        """Return those of the services that run, in the same order."""
-
-    @abc.abstractmethod
-    def stop(self, services: Iterable[str], *, deadline_s: float) -> None:
-        """Stop services, one after the other; one that does not run stays as it is."""
-
-    @abc.abstractmethod
-    def start(self, services: Iterable[str], *, deadline_s: float) -> None:
-        """Start services, one after the other; one that runs stays as it is."""
 
     def exec(
         self,
@@ -162,7 +180,42 @@ class Services(abc.ABC):
                 stream.close()
 
 
-class DockerServices(Services):
+class Stack(Services):
+    """Services that can be stopped and started, and of which a second instance can run."""
+
+    @abc.abstractmethod
+    def running(self, services: Iterable[str]) -> list[str]:
+        """Return those of the services that run, in the same order."""
+
+    @abc.abstractmethod
+    def stop(self, services: Iterable[str], *, deadline_s: float) -> None:
+        """Stop services, one after the other; one that does not run stays as it is."""
+
+    @abc.abstractmethod
+    def start(self, services: Iterable[str], *, deadline_s: float) -> None:
+        """Start services, one after the other; one that runs stays as it is."""
+
+    @abc.abstractmethod
+    def health(self, service: str) -> Health:
+        """Return whether a service runs and is healthy, now."""
+
+    @abc.abstractmethod
+    def start_scratch(self, service: str, scratch: Scratch) -> Stack:
+        """Start a second instance of a service, and return the services with it in the place of the first.
+
+        It has no network, and neither files nor rights beyond those that are given. It need not be healthy yet.
+        """
+
+    @abc.abstractmethod
+    def stop_scratch(self, service: str, *, deadline_s: float) -> None:
+        """Stop the second instance of a service and remove it. Raises BackupError unless it ends with status 0."""
+
+    @abc.abstractmethod
+    def remove_scratch(self, service: str) -> None:
+        """Remove the second instance of a service at once; nothing happens if there is none."""
+
+
+class DockerServices(Stack):
     """The containers that the contract names."""
 
     def __init__(self, contract: Contract) -> None:
@@ -195,6 +248,58 @@ class DockerServices(Services):
         """Start containers; they need not be healthy yet."""
         for service in services:
             processes.run(["docker", "start", self._container(service)], deadline_s=deadline_s)
+
+    def health(self, service: str) -> Health:
+        """Return the state of a container; one without a health check is healthy if it runs."""
+        container = self._container(service)
+        output = processes.run(["docker", "container", "inspect", container], deadline_s=60)
+        document = json.loads(output)[0]
+        state = document["State"]
+        running = state["Status"] == "running"
+        health = state.get("Health", {}).get("Status", "healthy")
+        restarts = int(document["RestartCount"])
+        if running:
+            return Health(running, health == "healthy", restarts, health)
+        logs = processes.attempt(["docker", "logs", "--tail", "5", container], deadline_s=60)
+        last = " ".join((logs.output.decode(errors="replace") + logs.errors).split())
+        return Health(running, False, restarts, f"{state['Status']} with status {state['ExitCode']}: {last[-1000:]}")
+
+    def start_scratch(self, service: str, scratch: Scratch) -> Stack:
+        """Start a container of the service's image, as its user, read-only and without capabilities and network."""
+        self.remove_scratch(service)
+        name, original = self._scratch(service), self._contract.services[service]
+        words = ["docker", "run", "--detach", "--name", name, "--network", "none", "--restart", "no"]
+        words += ["--user", f"{original.user}:{original.user}", "--read-only", "--cap-drop", "ALL"]
+        words += ["--security-opt", "no-new-privileges:true", "--tmpfs", "/tmp:mode=1777"]  # noqa: S108  its own
+        words += ["--tmpfs", f"/var/run/postgresql:uid={original.user},gid={original.user},mode=0775"]
+        words += ["--shm-size", "128m", "--volume", f"{scratch.folder}:{original.volumes[0][1]}"]
+        for source, target in scratch.secrets.items():
+            words += ["--volume", f"{source}:{target}:ro"]
+        for key, value in scratch.environment.items():
+            words += ["--env", f"{key}={value}"]
+        processes.run([*words, original.image, *scratch.command], deadline_s=300)
+        services = {**self._contract.services, service: replace(original, container=name)}
+        return DockerServices(replace(self._contract, services=services))
+
+    def stop_scratch(self, service: str, *, deadline_s: float) -> None:
+        """Stop the container with the signal of its image, as long as it takes, and remove it."""
+        name = self._scratch(service)
+        processes.run(["docker", "stop", "--time", str(int(deadline_s)), name], deadline_s=deadline_s + 60)
+        output = processes.run(["docker", "inspect", "--format", "{{.State.ExitCode}}", name], deadline_s=60)
+        status = int(output)
+        self.remove_scratch(service)
+        if status:
+            raise BackupError(name, found=f"exit status {status}", expected="exit status 0")
+
+    def remove_scratch(self, service: str) -> None:
+        """Remove the container, whatever its state."""
+        name = self._scratch(service)
+        names = processes.run(["docker", "ps", "--all", "--format", "{{.Names}}"], deadline_s=60).decode().split()
+        if name in names:
+            processes.run(["docker", "rm", "--force", "--volumes", name], deadline_s=300)
+
+    def _scratch(self, service: str) -> str:
+        return f"{self._contract.project}-{service}-restore"
 
     def _container(self, service: str) -> str:
         try:

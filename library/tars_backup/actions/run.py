@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from ..errors import BackupError, VerificationError
 from ..manifest import Manifest, Mark, Part
 from ..repository import locks, marks, packs, verification
 from ..restic import HOST, TAG, Restic, Saved, Snapshot
+from ..restoring import folders, journal, switch
 from ..state import State
 from . import prune
 
@@ -79,14 +80,18 @@ def run(
     with program_lock.held(configuration.state, "run"):
         state = State(configuration.state)
         try:
-            made = _Run(configuration, components, open_context(), dry_run).make()
+            context = open_context()
+            recovered = journal.recover(context)
+            if not dry_run:
+                switch.remove_expired(folders.replaceable(context.contract), instants.now())
+            made = _Run(configuration, components, context, dry_run).make()
         except (BackupError, OSError) as error:
             if not dry_run:
                 _record(state, code=getattr(error, "code", BackupError.code), message=str(error))
             raise
         if not dry_run:
             _record(state, code=0, message="")
-        return made
+        return replace(made, warnings=(recovered, *made.warnings)) if recovered else made
 
 
 def _record(state: State, *, code: int, message: str) -> None:

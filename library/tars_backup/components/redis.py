@@ -17,7 +17,7 @@ _BLOCK = 1 << 20
 # Written to a file first: into a pipe, redis-cli appends the mark by which the transfer ends, and a server does not
 # start with that. Without a delay the server does not wait for more replicas, of which there are none.
 _SCRIPT = """\
-file=/tmp/tars-backup.rdb
+file=${TMPDIR:-/tmp}/tars-backup.rdb
 trap 'rm -f "$file"' EXIT
 redis-cli -p "$1" config set repl-diskless-sync-delay 0 >&2
 redis-cli -p "$1" --rdb "$file" >&2

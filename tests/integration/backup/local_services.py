@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from tars_backup.services import Services
+from tars_backup.services import Health, Scratch, Stack
 
 
-class LocalServices(Services):
+class LocalServices(Stack):
     """Programs run on this computer instead of in containers. `prefixes` are put before the command of a service."""
 
     def __init__(self) -> None:
@@ -26,4 +26,16 @@ class LocalServices(Services):
         raise NotImplementedError
 
     def start(self, services: Iterable[str], *, deadline_s: float) -> None:
+        raise NotImplementedError
+
+    def health(self, service: str) -> Health:
+        raise NotImplementedError
+
+    def start_scratch(self, service: str, scratch: Scratch) -> Stack:
+        raise NotImplementedError
+
+    def stop_scratch(self, service: str, *, deadline_s: float) -> None:
+        raise NotImplementedError
+
+    def remove_scratch(self, service: str) -> None:
         raise NotImplementedError

@@ -129,15 +129,6 @@ class Version(Services):
     ) -> list[str]:
         return ["echo", self.text]
 
-    def running(self, services: Iterable[str]) -> list[str]:
-        raise NotImplementedError
-
-    def stop(self, services: Iterable[str], *, deadline_s: float) -> None:
-        raise NotImplementedError
-
-    def start(self, services: Iterable[str], *, deadline_s: float) -> None:
-        raise NotImplementedError
-
 
 @pytest.mark.parametrize(
     ("version", "expected"),

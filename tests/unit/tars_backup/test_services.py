@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -22,13 +22,6 @@ class LocalServices(Services):
         self, service: str, command: Sequence[str], environment: Mapping[str, str], deadline_s: float
     ) -> list[str]:
         return list(command)
-
-    def running(self, services: Iterable[str]) -> list[str]:
-        return []
-
-    def stop(self, services: Iterable[str], *, deadline_s: float) -> None: ...
-
-    def start(self, services: Iterable[str], *, deadline_s: float) -> None: ...
 
 
 SERVICES = LocalServices()

@@ -1,0 +1,387 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Restore the data of the services from a backup, or return to the data before the last restore.
+
+Everything that can be checked is checked before a service is touched: the restored files against the manifest, and the
+new database, which is loaded by a server of its own, against the saved rows. Then the services stop, the folders are
+exchanged, and the services that ran start again. If one of them does not run on its new data, all is put back.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from .. import catalog, destination, instants, manifest, program_lock
+from ..components import Component
+from ..components.postgres import compare
+from ..components.postgres.load import records
+from ..components.postgres.session import connect
+from ..configuration import Configuration
+from ..context import Context
+from ..errors import BackupError, UsageError, VerificationError
+from ..manifest import Manifest, Mark
+from ..restic import Restic, Snapshot
+from ..restoring import database, folders, journal, redis, switch
+from ..restoring.journal import Journal
+
+POSTGRES, REDIS = "postgres", "redis"
+
+_RESTIC_S = 4 * 3600.0
+_QUERY_S = 3600.0
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of a table in the backup and now; None: the table is absent."""
+
+    saved: int | None
+    present: int | None
+
+
+@dataclass(frozen=True)
+class Restored:
+    """The outcome of a restore.
+
+    Attributes:
+        id: the backup; in a rollback the time of the switch that is taken back.
+        made_at: when the backup was made; the time of that switch.
+        tables: the rows of each table; empty unless the database is restored and runs.
+        newer: ids of the backups that were made later.
+        bytes: size of the restored parts.
+        services: those that were started again.
+        kept: folders with the data until now, and `kept_until` when they are removed.
+        recovered: what was done about an earlier restore that was interrupted.
+    """
+
+    id: str
+    made_at: datetime
+    components: tuple[str, ...]
+    changed: bool
+    preview: bool = False
+    tables: Mapping[str, Table] | None = None
+    newer: tuple[str, ...] = ()
+    bytes: int = 0
+    services: tuple[str, ...] = ()
+    kept: tuple[Path, ...] = ()
+    kept_until: datetime | None = None
+    recovered: str = ""
+
+    @property
+    def code(self) -> int:
+        """Return 3 if a preview shows that something would change."""
+        return 3 if self.preview and self.changed else 0
+
+    def lines(self) -> Iterable[str]:
+        """Return the outcome as lines for a person."""
+        if self.recovered:
+            yield self.recovered
+        if not self.changed:
+            yield f"nothing was changed: the database equals {self.id}"
+            return
+        verb = "would restore" if self.preview else "restored"
+        yield f"{verb} {', '.join(self.components)} of {instants.to_text(self.made_at)} ({self.id}, {self.bytes} bytes)"
+        for name, rows in (self.tables or {}).items():
+            if rows.saved != rows.present:
+                yield f"  {name}: {_number(rows.saved)} rows, until now {_number(rows.present)}"
+        if self.preview:
+            yield f"what was added or changed after {instants.to_text(self.made_at)} would be lost"
+        if self.newer:
+            yield f"newer backups: {len(self.newer)}, the newest {self.newer[-1]}"
+        if self.services:
+            yield f"running again: {', '.join(self.services)}"
+        if self.kept_until:
+            yield f"restore --rollback returns to the data until now before {instants.to_text(self.kept_until)}"
+
+
+def _number(rows: int | None) -> str:
+    return "no" if rows is None else str(rows)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A backup of the repository, and the parts of it to restore."""
+
+    restic: Restic
+    mark: Mark
+    snapshot: Snapshot
+    manifest: Manifest
+    newer: tuple[str, ...]
+    parts: tuple[str, ...]
+
+    def result(self, **values: object) -> Restored:
+        """Return the outcome with what is known of the backup."""
+        size = sum(self.manifest.components[name].bytes for name in self.parts)
+        known = Restored(self.mark.id, self.mark.made_at, self.parts, changed=True, newer=self.newer, bytes=size)
+        return replace(known, **values)  # type: ignore[arg-type]  # the fields of the class
+
+
+def restore(
+    configuration: Configuration,
+    components: Sequence[Component],
+    open_context: Callable[[], Context],
+    *,
+    name: str,
+    parts: Sequence[str],
+    preview: bool,
+) -> Restored:
+    """Restore parts of a backup, unless the database equals the backup already.
+
+    Args:
+        configuration: of the program.
+        components: of a backup; they check the restored files.
+        open_context: returns the services.
+        name: id, `latest`, or a time, which is that of the newest backup not later than it.
+        parts: `postgres` or `redis` or both. With `postgres` alone, Redis starts empty.
+        preview: only report what would change.
+
+    Raises:
+        UsageError: a part cannot be restored by itself.
+        BackupNotFoundError: there is no such backup.
+        VerificationError: the backup, or the new database, differs from what was saved.
+        BackupError: a step failed. Data and services are as they were, or the next command returns to that.
+    """
+    wanted = tuple(dict.fromkeys(parts))
+    _require_parts(wanted)
+    if preview:
+        context = open_context()
+        chosen = _choose(context, name, wanted)
+        changed, tables = _differences(context, chosen)
+        return chosen.result(changed=changed, tables=tables, preview=True)
+    with program_lock.held(configuration.state, "restore"):
+        context = open_context()
+        recovered = journal.recover(context)
+        chosen = _choose(context, name, wanted)
+        changed, tables = _differences(context, chosen)
+        if not changed:
+            return chosen.result(changed=False, tables=tables, recovered=recovered)
+        outcome = _carry_out(context, chosen, components)
+        return replace(outcome, tables=tables, recovered=recovered)
+
+
+def roll_back(configuration: Configuration, open_context: Callable[[], Context], *, preview: bool) -> Restored:
+    """Return to the data before the last switch. A second rollback takes the first one back.
+
+    Raises:
+        BackupError: no data is kept, or a step failed. Data and services are as they were, or the next command returns
+            to that.
+    """
+    if preview:
+        return _roll_back(open_context(), preview=True)
+    with program_lock.held(configuration.state, "restore --rollback"):
+        context = open_context()
+        recovered = journal.recover(context)
+        return replace(_roll_back(context, preview=False), recovered=recovered)
+
+
+def _require_parts(parts: Sequence[str]) -> None:
+    wrong = [name for name in parts if name not in (POSTGRES, REDIS)]
+    if wrong or not parts:
+        raise UsageError(
+            "--component",
+            found=", ".join(wrong) or "none",
+            expected=f"{POSTGRES} or {REDIS}; the vectors follow from {POSTGRES}, and the other parts are files",
+            next_step="Take files out of a backup with tars-backup export",
+        )
+
+
+def _choose(context: Context, name: str, parts: tuple[str, ...]) -> Chosen:
+    """Find a backup, and refuse one that the services cannot read."""
+    restic = Restic(context.configuration)
+    destination.open_for_reading(context.configuration, restic)
+    backups = catalog.read(context.configuration, restic)
+    mark = backups.resolve(name)
+    snapshot = backups.snapshots[mark.id]
+    document = catalog.manifest_of(restic, snapshot, mark)
+    order = sorted(backups.good.values(), key=lambda other: (other.made_at, other.id))
+    newer = tuple(other.id for other in order if other.made_at > mark.made_at)
+    chosen = Chosen(restic, mark, snapshot, document, newer, parts)
+    _refuse(context, chosen)
+    return chosen
+
+
+def _refuse(context: Context, chosen: Chosen) -> None:
+    """Refuse a backup that lacks a part, or that only a newer version of the application can read."""
+    absent = [name for name in chosen.parts if name not in chosen.manifest.components]
+    if absent:
+        raise UsageError(
+            "--component",
+            found=", ".join(absent),
+            expected=f"parts of {chosen.mark.id}: {', '.join(chosen.manifest.components)}",
+        )
+    made_by = chosen.manifest.versions.get("application", "")
+    present = str(context.contract.application.get("version", ""))
+    if POSTGRES in chosen.parts and _release(made_by) > _release(present):
+        raise BackupError(
+            chosen.mark.id,
+            found=f"data of the application {made_by}",
+            expected=f"data of {present}, which this desktop runs, or older",
+            next_step="Install the version of T.A.R.S. that made this backup, or a newer one",
+        )
+
+
+def _release(version: str) -> list[int]:
+    """Return the numbers of a version such as 1.2.0, to compare it with another."""
+    return [int(number) for number in version.split(".") if number.isdigit()]
+
+
+def _differences(context: Context, chosen: Chosen) -> tuple[bool, dict[str, Table] | None]:
+    """Return whether something would change, and the rows of the tables in the backup and now.
+
+    What differs from the living database is known only while it runs. A queue has always changed.
+    """
+    store = str(context.contract.database["service"])
+    if POSTGRES not in chosen.parts or not context.services.running([store]):
+        return True, None
+    context.progress("comparing the database with the backup")
+    with tempfile.TemporaryDirectory() as folder:
+        content = chosen.restic.dump(chosen.snapshot.id, "postgres/tables.json")
+        Path(folder, "tables.json").write_bytes(content)
+        saved = {table.name: table.rows for table in records(Path(folder))[0]}
+        present = database.rows(context.services, context.contract.database)
+        with connect(context.services, context.contract.database, deadline_s=_QUERY_S) as session:
+            problems = compare(session, Path(folder))
+    names = sorted({*saved, *present})
+    tables = {name: Table(saved.get(name), present.get(name)) for name in names}
+    return bool(problems) or REDIS in chosen.parts, tables
+
+
+def _carry_out(context: Context, chosen: Chosen, components: Sequence[Component]) -> Restored:
+    """Build the new folders, and switch to them."""
+    replaced = _replaced(context, chosen.parts)
+    record = Journal(journal.PREPARING, chosen.mark.id, tuple(str(new) for _data, new in replaced))
+    journal.write(context, record)
+    try:
+        rows = _prepare(context, chosen, components)
+    except BaseException:
+        journal.undo(context, record)
+        raise
+    services, kept, moment = _switch(context, record, replaced, rows)
+    return chosen.result(services=services, kept=kept, kept_until=moment + switch.KEPT)
+
+
+def _replaced(context: Context, parts: Sequence[str]) -> list[tuple[Path, Path]]:
+    """Return the data folders that are replaced, each with the place of its new content.
+
+    A restored database replaces all three: Chroma follows it, and a task in the queue may be about another document.
+    """
+    contract = context.contract
+    services = [contract.queue["service"]]
+    if POSTGRES in parts:
+        services += [contract.database["service"], contract.vectors["service"]]
+    data = [folders.data_folder(contract, str(service)) for service in services]
+    return [(path, switch.new_folder(path)) for path in data]
+
+
+def _prepare(context: Context, chosen: Chosen, components: Sequence[Component]) -> dict[str, int] | None:
+    """Build the new folders; return the rows of each table of the new database, None if it is not restored."""
+    contract, work = context.contract, context.configuration.work
+    parts = chosen.manifest.components
+    for service in contract.services:
+        context.services.remove_scratch(service)
+    folders.recreate(work)
+    work_bytes = sum(part.bytes for part in parts.values())
+    data_bytes = parts[POSTGRES].bytes if POSTGRES in chosen.parts else 0
+    folders.require_disk_space(work, work_bytes, contract.data_folder, data_bytes)
+    context.progress(f"reading {chosen.mark.id}")
+    limit_s = context.deadline.remaining_s("restic restore", at_most=_RESTIC_S)
+    chosen.restic.restore(chosen.snapshot.id, work, deadline_s=limit_s)
+    _verify(chosen, components, work)
+    rows = None
+    queue = str(contract.queue["service"])
+    place = switch.new_folder(folders.data_folder(contract, queue))
+    if REDIS in chosen.parts:
+        redis.build(context, work / REDIS, place)
+    else:
+        folders.make(contract, queue, place)
+    if POSTGRES in chosen.parts:
+        vectors = str(contract.vectors["service"])
+        folders.make(contract, vectors, switch.new_folder(folders.data_folder(contract, vectors)))
+        store = folders.data_folder(contract, str(contract.database["service"]))
+        database.build(context, work / POSTGRES, parts[POSTGRES], switch.new_folder(store))
+        rows = {table.name: table.rows for table in records(work / POSTGRES)[0]}
+    folders.flush(contract.data_folder)
+    return rows
+
+
+def _verify(chosen: Chosen, components: Sequence[Component], work: Path) -> None:
+    """Compare the restored files with the manifest.
+
+    Raises:
+        VerificationError: they differ, or a component is not whole.
+    """
+    problems = []
+    checks = {component.name: component for component in components}
+    for name, part in chosen.manifest.components.items():
+        folder = work / name
+        folder.mkdir(exist_ok=True)  # restic saves no folder for a component without files
+        if manifest.read_part(folder, part.counts, derived=part.derived).digest != part.digest:
+            problems.append(f"{name}: files that differ from the manifest")
+        elif name in checks:
+            problems += [f"{name}: {problem}" for problem in checks[name].check(folder, part.counts)]
+    if problems:
+        raise VerificationError(
+            chosen.mark.id,
+            found="; ".join(problems),
+            expected="the files that were saved",
+            next_step="Restore another backup; tars-backup verify --all names the sound ones",
+        )
+
+
+def _switch(
+    context: Context, record: Journal, replaced: Sequence[tuple[Path, Path]], rows: dict[str, int] | None
+) -> tuple[tuple[str, ...], tuple[Path, ...], datetime]:
+    """Exchange folders while the services are stopped, and check the services on them.
+
+    Returns the services that were started again, where the old folders are kept, and the moment of the switch.
+    """
+    contract = context.contract
+    moment = instants.now()
+    stores = [str(entry["service"]) for entry in (contract.database, contract.queue, contract.vectors)]
+    image = contract.application["image"]
+    applications = sorted((name for name, service in contract.services.items() if service.image == image), reverse=True)
+    running = tuple(context.services.running([*stores, *applications]))
+    moves = switch.moves(replaced, moment)
+    record = replace(
+        record,
+        phase=journal.SWITCHING,
+        moves=tuple((str(source), str(target)) for source, target in moves),
+        running=running,
+        rows=rows,
+    )
+    try:
+        journal.write(context, record)
+        context.progress(f"stopping {', '.join(reversed(running)) or 'no service'}")
+        context.services.stop(reversed(running), deadline_s=journal.STOP_S)
+        switch.carry_out(moves)
+        record = replace(record, phase=journal.CHECKING)
+        journal.write(context, record)
+        context.progress(f"starting {', '.join(running) or 'no service'}")
+        journal.finish(context, record)
+    except BaseException:
+        journal.undo(context, record)
+        raise
+    kept = tuple(target for source, target in moves if source in {data for data, _new in replaced})
+    return running, kept, moment
+
+
+def _roll_back(context: Context, *, preview: bool) -> Restored:
+    """Return to the data before the newest switch."""
+    kept = switch.kept(folders.replaceable(context.contract))
+    if not kept:
+        raise BackupError(
+            context.contract.data_folder,
+            found="no data of before a restore",
+            expected=f"folders that a restore of the last {switch.KEPT.days} days has kept",
+            next_step="Restore a backup with tars-backup restore",
+        )
+    moment = max(kept)
+    names = tuple(path.name for path, _old in kept[moment])
+    result = Restored(f"before {instants.to_text(moment)}", moment, names, changed=True, preview=preview)
+    if preview:
+        return result
+    record = Journal(journal.PREPARING, result.id, ())
+    services, old, switched = _switch(context, record, kept[moment], None)
+    return replace(result, services=services, kept=old, kept_until=switched + switch.KEPT)
