@@ -8,7 +8,8 @@ module: file_set
 short_description: Manage folders and files in one call
 description:
   - Ensures content, owner and mode of folders and files, in the order given, folders first.
-  - Replaces a dozen tasks by one call. Neither logs nor the diff show the content of a O(files[].secret).
+  - Replaces a dozen tasks by one call. Neither logs nor the diff show the content of a O(files[].secret) or of
+    O(files[].base64).
 attributes:
   check_mode:
     support: full
@@ -31,7 +32,7 @@ options:
       group: {description: Name or number of the group., type: str, default: root}
       mode: {description: Permission bits as an octal string., type: str, default: "0755"}
   files:
-    description: Files, each with O(files[].content) or O(files[].secret).
+    description: Files, each with O(files[].content), O(files[].secret) or O(files[].base64).
     type: list
     elements: dict
     default: []
@@ -39,6 +40,7 @@ options:
       path: {description: Absolute path., type: path, required: true}
       content: {description: The whole content., type: str}
       secret: {description: The whole content of a file that must not be shown., type: str}
+      base64: {description: "The whole content of a binary file, in base64. It is not shown.", type: str}
       owner: {description: Name or number of the owner., type: str, default: root}
       group: {description: Name or number of the group., type: str, default: root}
       mode: {description: Permission bits as an octal string., type: str, default: "0644"}
@@ -78,7 +80,11 @@ _ATTRIBUTES: dict[str, Any] = {
     "owner": {"type": "str", "default": "root"},
     "group": {"type": "str", "default": "root"},
 }
-_CONTENTS: dict[str, Any] = {"content": {"type": "str"}, "secret": {"type": "str", "no_log": True}}
+_CONTENTS: dict[str, Any] = {
+    "content": {"type": "str"},
+    "secret": {"type": "str", "no_log": True},
+    "base64": {"type": "str", "no_log": True},
+}
 ARGUMENTS: dict[str, Any] = {
     "folders": {
         "type": "list",
@@ -91,8 +97,8 @@ ARGUMENTS: dict[str, Any] = {
         "elements": "dict",
         "default": [],
         "options": {**_ATTRIBUTES, **_CONTENTS, "mode": {"type": "str", "default": "0644"}},
-        "required_one_of": [("content", "secret")],
-        "mutually_exclusive": [("content", "secret")],
+        "required_one_of": [tuple(_CONTENTS)],
+        "mutually_exclusive": [tuple(_CONTENTS)],
     },
 }
 

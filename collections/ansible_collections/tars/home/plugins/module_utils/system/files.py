@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import grp
 import hashlib
@@ -72,18 +73,31 @@ def desired_entry(item: Mapping[str, Any]) -> Entry:
     """Return the desired entry that an item of a module's list describes.
 
     Raises:
-        FileSetError: the mode is not an octal string.
+        FileSetError: the mode is not an octal string, or `base64` is not base64.
     """
+    mode = octal(item["path"], item["mode"])
+    hidden = item.get("secret") is not None or item.get("base64") is not None
+    data = _content(item) if hidden or item.get("content") is not None else None
+    return Entry(item["path"], item["owner"], item["group"], mode, data, hidden)
+
+
+def octal(path: str, mode: str) -> int:
+    """Return the permission bits of a path by an octal string. Raises FileSetError."""
     try:
-        mode = int(item["mode"], 8)
+        return int(mode, 8)
     except ValueError:
-        raise FileSetError(
-            f"{item['path']}: found the mode {item['mode']!r}, expected an octal string such as 0644."
-        ) from None
-    secret = item.get("secret")
-    content = item.get("content") if secret is None else secret
-    data = None if content is None else content.encode()
-    return Entry(item["path"], item["owner"], item["group"], mode, data, secret is not None)
+        raise FileSetError(f"{path}: found the mode {mode!r}, expected an octal string such as 0644.") from None
+
+
+def _content(item: Mapping[str, Any]) -> bytes:
+    """Return the content of an item's file, which has one of `content`, `secret` and `base64`."""
+    if item.get("base64") is None:
+        text: str = item["content"] if item.get("secret") is None else item["secret"]
+        return text.encode()
+    try:
+        return base64.b64decode(item["base64"], validate=True)
+    except ValueError as error:
+        raise FileSetError(f"{item['path']}: found {error} in base64, expected the content in base64.") from error
 
 
 def plan(current: State, desired: Sequence[Entry]) -> list[Change]:

@@ -13,7 +13,7 @@ from ansible_collections.tars.home.plugins.action import verify_results
 PACKAGE = "ansible_collections.tars.home.plugins.modules"
 MODULES = Path(__file__).parents[4] / "plugins" / "modules"
 # Actions without a module.
-ACTIONS = {"os_release", "verify_results"}
+ACTIONS = {"backup_command", "os_release", "verify_results"}
 NAMES = sorted({path.stem for path in MODULES.glob("[!_]*.py") if not path.stem.startswith("dsm_")} - ACTIONS)
 
 

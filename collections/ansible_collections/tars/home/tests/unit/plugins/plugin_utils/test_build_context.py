@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 import io
 import os
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -40,3 +42,28 @@ def test_the_tag_names_sources_and_arguments() -> None:
     tag = build_context.tag(b"x", {"A": "1", "B": "2"})
     assert len(tag) == 12 and tag == build_context.tag(b"x", {"B": "2", "A": "1"})
     assert tag != build_context.tag(b"y", {"A": "1", "B": "2"}) and tag != build_context.tag(b"x", {"A": "1"})
+
+
+def test_a_selection_names_what_is_packed(folder: Path) -> None:
+    selection = build_context.Selection(["app", "run"], ("*.md",))
+    (folder / "app/notes.md").write_text("x")
+    with tarfile.open(fileobj=io.BytesIO(build_context.archive(folder, selection))) as tar:
+        assert tar.getnames() == ["app/main.py", "run"]
+
+
+def test_a_package_becomes_a_program_that_is_the_same_as_long_as_its_sources_are(tmp_path: Path) -> None:
+    package = tmp_path / "hello"
+    (package / "parts").mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "parts/__init__.py").write_text("")
+    (package / "parts/text.py").write_text("GREETING = 'good morning'\n")
+    (package / "cli.py").write_text(
+        "from hello.parts.text import GREETING\n\ndef main():\n    print(GREETING)\n    return 3\n"
+    )
+    content = build_context.program(package, "hello.cli:main")
+    os.utime(package / "cli.py", (0, 0))
+    assert build_context.program(package, "hello.cli:main") == content
+    program = tmp_path / "program"
+    program.write_bytes(content)
+    done = subprocess.run([sys.executable, program], capture_output=True, text=True, cwd="/")
+    assert (done.returncode, done.stdout) == (3, "good morning\n"), done.stderr

@@ -137,3 +137,11 @@ def test_the_probe_compares_entries(entry: Entry, line: str, same: bool) -> None
     state = files.parse([entry], 0, line)
     assert (state is not None and files.plan(state, [entry]) == []) is same
     assert files.parse([entry], 1, line) is None
+
+
+def test_binary_content_comes_in_base64_and_is_not_shown() -> None:
+    item = {"path": "/a", "owner": "root", "group": "root", "mode": "0755", "base64": "/wA="}
+    entry = files.desired_entry(item)
+    assert entry == Entry("/a", "root", "root", 0o755, b"\xff\x00") and entry.secret
+    with pytest.raises(files.FileSetError, match="expected the content in base64"):
+        files.desired_entry({**item, "base64": "no base64"})
