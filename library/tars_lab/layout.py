@@ -133,6 +133,8 @@ def load(
         hosts: dict[str, Any] = spec["hosts"]
         mirrors = spec["docker"]["registry_mirrors"]
         images = {str(key): str(reference) for key, reference in spec["stack"]["images"].items()}
+        if backup_image := spec.get("backup", {}).get("image"):
+            images["restic"] = str(backup_image)
         volumes = tuple(sorted({str(share["volume"]) for share in spec.get("shares", {}).values()})) or ("/volume1",)
         machines = [
             Machine(
