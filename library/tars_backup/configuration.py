@@ -96,7 +96,7 @@ def load(path: Path = DEFAULT_PATH) -> Configuration:
     Raises:
         BackupError: the file cannot be read or is not valid; the message names everything that is wrong.
     """
-    next_step = "Run the site playbook, whose role `backup` writes this file"
+    next_step = "Run the site playbook, whose role tars.home.backup writes this file"
     try:
         document = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:

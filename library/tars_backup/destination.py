@@ -53,6 +53,8 @@ def check_mount(configuration: Configuration) -> None:
         DestinationError: nothing, or something else, is mounted.
     """
     expected = configuration.mount
+    # systemd mounts the share at the first access. Until then an automount is at the path.
+    processes.isolated(lambda: expected.path.is_mount() and os.listdir(expected.path), subject=expected.path)
     table = mounts(Path("/proc/self/mountinfo").read_text())
     mounted = next((entry for entry in reversed(table) if entry.path == str(expected.path)), None)
     if mounted and mounted.type in expected.types and mounted.source == expected.source:

@@ -29,8 +29,9 @@ class Result(Protocol):
 
 
 def success(command: str, result: Result) -> dict[str, Any]:
-    """Return the JSON object of a command that was carried out."""
-    return {"schema": SCHEMA, "command": command, "ok": True, "error": None, **dataclasses.asdict(result)}
+    """Return the JSON object of a command that was carried out. `text` is the outcome for a person."""
+    head = {"schema": SCHEMA, "command": command, "ok": True, "error": None, "text": "\n".join(result.lines())}
+    return {**head, **dataclasses.asdict(result)}
 
 
 def failure(command: str, error: BackupError) -> dict[str, Any]:
