@@ -15,7 +15,7 @@ from tars_provision import __version__
 from tars_provision.controller import router
 from tars_provision.controller.vault import device_file
 from tars_provision.profiles import role_variables
-from tars_provision.project import APP_SOURCES
+from tars_provision.project import APP_SOURCES, BACKUP_PROGRAM
 from tars_provision.spec.model import Desktop, Nas, Site
 
 GROUPS = {"xps8950": "desktop", "ds1515plus": "nas"}
@@ -39,6 +39,8 @@ def inventory(
         if isinstance(host, Desktop):
             hostvars[name] |= desktop_connection(host)
             hostvars[name] |= {"stack_app_sources": str(APP_SOURCES), "stack_version": __version__}
+            if site.backup:
+                hostvars[name]["backup_package"] = str(BACKUP_PROGRAM)
             hostvars[name]["tars_router_instructions"] = router.advice(site)
         else:
             hostvars[name] |= nas_connection(host, fingerprints.get(name, ""))

@@ -26,6 +26,9 @@ ROOT = _BUNDLE if INSTALLED else Path(__file__).resolve().parents[2]
 APP_SOURCES = ROOT / "app"
 """The application's sources and Dockerfile."""
 
+BACKUP_PROGRAM = Path(__file__).resolve().parents[1] / "tars_backup"
+"""The package of the program that backs up the desktop; it runs there, not on this computer."""
+
 SPEC = "tars.yml"
 """Name of the file that holds a spec."""
 

@@ -23,7 +23,14 @@ from tars_provision.errors import ProvisionError, message, unusable
 from tars_provision.files import write_atomic
 from tars_provision.project import home_inventory, lab_inventory
 
-NAMES = ("authority_passphrase", "dsm_password", "dsm_backup_password", "postgres_password", "redis_password")
+NAMES = (
+    "authority_passphrase",
+    "backup_key",
+    "dsm_password",
+    "dsm_backup_password",
+    "postgres_password",
+    "redis_password",
+)
 """Secrets that every site has, in the variable `tars_secrets`."""
 
 

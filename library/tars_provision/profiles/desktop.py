@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 
 from tars_provision import __version__
 from tars_provision.profiles import authority, roles
-from tars_provision.spec.model import Desktop, Firewall, Site
+from tars_provision.project import SPEC
+from tars_provision.spec.model import Backup, Desktop, Firewall, Site
 
 HTTPS_PORT = 443
 DNS_PORT = 53
@@ -21,13 +22,18 @@ MOUNT_CHECK = 'ls "$1" > /dev/null && findmnt --noheadings --types=noautofs --ou
 """Shell script that reads the mount at its first argument, which triggers an automount, and prints its source."""
 
 
+SITE_FOLDERS = ("group_vars", "host_vars", "recorded", "authority")
+"""Folders beside the spec that belong to a site: vault, variables, records, certificate authority."""
+
+
 def variables(site: Site, name: str, desktop: Desktop) -> Mapping[str, object]:
     """Return the variables of all roles of the desktop named `name`.
 
-    Those of host_firewall and names are left out where the spec leaves the machine's firewall or names alone.
+    Those of host_firewall, names and backup are left out where the spec has no such section.
     """
     firewall: Mapping[str, object] = host_firewall(site, desktop, site.firewall) if site.firewall else {}
     names: Mapping[str, object] = name_service(site, name, desktop, enabled=site.names.enabled) if site.names else {}
+    backups: Mapping[str, object] = backup(site, name, site.backup) if site.backup else {}
     mounts = nfs_mounts(site, name)
     return {
         **authority.variables(site, []),
@@ -39,6 +45,7 @@ def variables(site: Site, name: str, desktop: Desktop) -> Mapping[str, object]:
         "nfs_mount_mounts": mounts,
         **stack(site, name, desktop),
         **models(site),
+        **backups,
         **profile(site, mounts),
     }
 
@@ -50,6 +57,7 @@ def profile(site: Site, mounts: Sequence[roles.Mount]) -> roles.Desktop:
         "xps8950_firewall": site.firewall is not None,
         "xps8950_names": site.names is not None,
         "xps8950_nvidia": site.gpu != "none",
+        "xps8950_backup": site.backup is not None,
         "xps8950_mount_checks": [mount_check(mount) for mount in mounts],
         "xps8950_benchmark": {
             "prompt_tokens": benchmark.prompt_tokens,
@@ -148,7 +156,27 @@ def nfs_mounts(site: Site, name: str) -> list[roles.Mount]:
         if client and client.mount:
             source = f"{server}:{share.volume}/{share_name}"
             mounts.append({"source": source, "path": client.mount, "read_only": client.access == "ro"})
+    if site.backup:
+        mounts.append({"source": backup_export(site, site.backup), "path": site.backup.mount, "read_only": False})
     return mounts
+
+
+def backup_export(site: Site, backup: Backup) -> str:
+    """Return the export of the share for backups, as server:/path."""
+    return f"{site.hosts[site.nas].address}:{backup.volume}/{backup.share}"
+
+
+def backup(site: Site, name: str, backup: Backup) -> roles.Backup:
+    """Return the variables of the role backup for the desktop named `name`."""
+    return {
+        "backup_host": name,
+        "backup_image": backup.image,
+        "backup_mount": {"path": backup.mount, "source": backup_export(site, backup)},
+        "backup_retention": backup.retention.model_dump(),
+        "backup_schedule": backup.schedule,
+        "backup_site_files": [SPEC, *SITE_FOLDERS],
+        "backup_zone": backup.zone,
+    }
 
 
 def mount_check(mount: roles.Mount) -> roles.Check:

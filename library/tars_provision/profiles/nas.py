@@ -103,7 +103,14 @@ def shares(site: Site) -> list[roles.NasShare]:
         {"name": name, "volume": share.volume, "description": share.description} for name, share in site.shares.items()
     ]
     if site.backup:
-        listed.append({"name": site.backup.share, "volume": site.backup.volume, "description": BACKUP_DESCRIPTION})
+        share: roles.NasShare = {
+            "name": site.backup.share,
+            "volume": site.backup.volume,
+            "description": BACKUP_DESCRIPTION,
+        }
+        if site.backup.quota_gib:
+            share["quota_mib"] = site.backup.quota_gib * 1024
+        listed.append(share)
     return listed
 
 
@@ -142,9 +149,10 @@ def permissions(backup: Backup) -> roles.SharePermissions:
 
 def snapshots(backup: Backup) -> roles.ShareSnapshots:
     """Return the snapshot schedule of the backup share, and how many snapshots stay."""
+    hour, interval = backup.snapshots.hour, backup.snapshots.every_hours
     return {
         "share": backup.share,
-        "schedule": {"hour": backup.snapshots.hour},
+        "schedule": {"hour": hour % interval, "every_hours": interval} if interval else {"hour": hour},
         "retention": backup.snapshots.keep.model_dump(),
     }
 

@@ -125,6 +125,25 @@ class Stack(TypedDict):
     stack_embedding_model: str
 
 
+class BackupMount(TypedDict):
+    """The value of `backup_mount`: folder of the machine, and the export that is mounted there."""
+
+    path: str
+    source: str
+
+
+class Backup(TypedDict):
+    """Role tars.home.backup."""
+
+    backup_host: str
+    backup_image: str
+    backup_mount: BackupMount
+    backup_retention: dict[str, int]
+    backup_schedule: Literal["hourly", "daily"]
+    backup_site_files: list[str]
+    backup_zone: str
+
+
 class Models(TypedDict):
     """Role tars.home.models."""
 
@@ -156,6 +175,7 @@ class Desktop(TypedDict):
     xps8950_firewall: bool
     xps8950_names: bool
     xps8950_nvidia: bool
+    xps8950_backup: bool
     xps8950_mount_checks: list[Check]
     xps8950_benchmark: Benchmark
 
@@ -176,6 +196,7 @@ class NasShare(TypedDict):
     name: str
     volume: str
     description: str
+    quota_mib: NotRequired[int]
 
 
 class ExportRule(TypedDict):

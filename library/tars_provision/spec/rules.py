@@ -144,15 +144,27 @@ def check_shares(data: Any) -> Iterator[Problem]:
 
 
 def check_backup(data: Any) -> Iterator[Problem]:
-    """Require a separate share and account for the backups."""
+    """Require a separate share, account and folder for the backups."""
     if not isinstance(data, dict) or data.get("backup") is None:
         return
-    share, account = (at(data, "backup").get(name, Backup.model_fields[name].default) for name in ("share", "account"))
+    share, account, mount = (
+        at(data, "backup").get(name, Backup.model_fields[name].default) for name in ("share", "account", "mount")
+    )
     if share in list(at(data, "shares")):
         yield Problem(("backup", "share"), f"{share}, which is under shares too", "a share of its own")
     for name in at(data, "hosts"):
         if at(data, "hosts", name, "dsm").get("account", Dsm.model_fields["account"].default) == account:
             yield Problem(("backup", "account"), f"{account}, the account of hosts.{name}.dsm", "an account of its own")
+    if not isinstance(mount, str) or not re.match(PATH, mount):
+        return
+    place, expected = ("backup", "mount"), "a folder of its own, such as /srv/tars/backup"
+    if hidden := hides(mount):
+        yield Problem(place, f"{mount}, where a mount would hide {hidden}", expected)
+    for share_name in at(data, "shares"):
+        for rule in at(data, "shares", share_name, "clients").values():
+            other = rule.get("mount") if isinstance(rule, dict) else None
+            if isinstance(other, str) and re.match(PATH, other) and _overlap(other, mount):
+                yield Problem(place, f"{mount}, which overlaps {share_name}'s {other}", expected)
 
 
 def check_firewall(data: Any) -> Iterator[Problem]:

@@ -34,7 +34,7 @@ def changing(role: str) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("role", ["docker_engine", "nvidia", "stack", "models"])
+@pytest.mark.parametrize("role", ["docker_engine", "nvidia", "stack", "models", "backup"])
 def test_verify_reports_every_result(role: str) -> None:
     assert changing(role)
     comparison, *checks = yaml.safe_load((ROLES / role / "tasks/verify.yml").read_text())

@@ -19,7 +19,7 @@ from tars_provision.spec.model.services import (
     Stack,
 )
 from tars_provision.spec.model.site_spec import Site
-from tars_provision.spec.model.storage import Backup, Keep, Share, ShareClient, Snapshots
+from tars_provision.spec.model.storage import Backup, Keep, Retention, Share, ShareClient, Snapshots
 
 __all__ = [
     "PATTERNS",
@@ -41,6 +41,7 @@ __all__ = [
     "Names",
     "Nas",
     "Network",
+    "Retention",
     "Section",
     "Share",
     "ShareClient",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, IPvAnyAddress
 from pydantic_core import PydanticCustomError
@@ -88,9 +89,19 @@ def _require_ipv4_network(value: object) -> object:
     )
 
 
+def _require_time_zone(value: object) -> object:
+    try:
+        if isinstance(value, str) and ZoneInfo(value):
+            return value
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        pass
+    raise PydanticCustomError("time_zone", "a time zone of the IANA database, such as Europe/Amsterdam")
+
+
 Ipv4Address = Annotated[IPv4Address, BeforeValidator(_require_ipv4_address)]
 Ipv4Network = Annotated[IPv4Network, BeforeValidator(_require_ipv4_network)]
 IpAddress = Annotated[IPvAnyAddress, BeforeValidator(_require_ip_address)]
+TimeZone = Annotated[str, BeforeValidator(_require_time_zone)]
 
 
 class Section(BaseModel):

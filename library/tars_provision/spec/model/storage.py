@@ -7,12 +7,14 @@ from typing import Literal
 
 from pydantic import Field
 
-from tars_provision.spec.model.base import LINE, USER, VOLUME, Name, Path, Section, ShareName
+from tars_provision.spec.model.base import LINE, USER, VOLUME, Image, Name, Path, Section, ShareName, TimeZone
 
 
 class Keep(Section):
     """How many snapshots of the backups are kept, one for each period. All 0 keeps every snapshot."""
 
+    hourly: int = Field(default=0, ge=0)
+    """Number of hourly snapshots."""
     daily: int = Field(default=7, ge=0)
     """Number of daily snapshots."""
     weekly: int = Field(default=4, ge=0)
@@ -28,12 +30,32 @@ class Snapshots(Section):
 
     hour: int = Field(default=5, ge=0, le=23)
     """Hour of the day, by the NAS's clock, at which a snapshot is taken."""
+    every_hours: Literal[0, 1, 2, 3, 4, 6, 8, 12] = 0
+    """Take further snapshots at this interval until the end of the day; 0 takes one a day. Snapshots are taken at full
+    hours, and the desktop backs up at half past."""
     keep: Keep = Keep()
     """How many are kept."""
 
 
+class Retention(Section):
+    """How many backups are kept: the newest ones, and the last one of each period that has one."""
+
+    last: int = Field(default=3, ge=3)
+    """Number of newest backups."""
+    hourly: int = Field(default=48, ge=0)
+    """Number of hours."""
+    daily: int = Field(default=30, ge=0)
+    """Number of days."""
+    weekly: int = Field(default=8, ge=0)
+    """Number of weeks."""
+    monthly: int = Field(default=24, ge=0)
+    """Number of months."""
+    yearly: int = Field(default=10, ge=0)
+    """Number of years."""
+
+
 class Backup(Section):
-    """Share of the NAS for the desktop's backups. Without this section, there is none."""
+    """Backups of the desktop on a share of the NAS. Without this section, there are none."""
 
     share: ShareName = "tars_backup"
     """Separate shared folder that only the backup account can open."""
@@ -41,8 +63,21 @@ class Backup(Section):
     """Volume of the NAS; snapshots need btrfs."""
     account: str = Field(default="tars-backup", pattern=USER)
     """Account of the NAS. Its password is `tars_secrets.dsm_backup_password` in the vault."""
+    quota_gib: int = Field(default=0, ge=0)
+    """Largest size of the share in GiB; 0 is no limit. Needs btrfs."""
     snapshots: Snapshots = Snapshots()
     """Snapshots of the share."""
+    mount: Path = "/srv/tars/backup"
+    """Folder of the desktop where the share is mounted."""
+    image: Image = "restic/restic:0.18.1"
+    """Image with the program restic, version 0.18 or newer, which stores the backups. The desktop copies the program
+    out of it; the digest is recorded at the first pull and enforced from then on."""
+    schedule: Literal["hourly", "daily"] = "hourly"
+    """How often the desktop backs up. A backup is stored only if something has changed."""
+    zone: TimeZone = Field(default="UTC", examples=["Europe/Amsterdam"])
+    """Time zone of the days, weeks, months and years that `retention` counts."""
+    retention: Retention = Retention()
+    """Which backups are kept."""
 
 
 class ShareClient(Section):

@@ -48,12 +48,16 @@ def test_records_begin_with_the_desktop_and_name_every_machine(make_site: MakeSi
 
 def test_mounts_are_the_shares_with_a_mount_point(make_site: MakeSite) -> None:
     variables = role_variables(make_site(), "xps8950")
-    assert variables["nfs_mount_mounts"] == [
-        {"source": "10.77.0.20:/volume1/LLM_docs", "path": "/srv/docs", "read_only": True}
-    ]
+    documents = {"source": "10.77.0.20:/volume1/LLM_docs", "path": "/srv/docs", "read_only": True}
+    backups = {"source": "10.77.0.20:/volume1/kept", "path": "/srv/tars/backup", "read_only": False}
+    assert variables["nfs_mount_mounts"] == [documents, backups]
     checks = variables["xps8950_mount_checks"]
     assert isinstance(checks, list)
-    assert [check["expect"] for check in checks] == [r"^10\.77\.0\.20:/volume1/LLM_docs$"]
+    expected = [r"^10\.77\.0\.20:/volume1/LLM_docs$", r"^10\.77\.0\.20:/volume1/kept$"]
+    assert [check["expect"] for check in checks] == expected
+    without = role_variables(make_site(backup=None), "xps8950")
+    assert without["nfs_mount_mounts"] == [documents] and not without["xps8950_backup"]
+    assert not [name for name in without if name.startswith("backup_")]
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ ROLES = {
         "nfs_mount",
         "stack",
         "models",
+        "backup",
         "xps8950",
     ],
     "nas": ["authority", "nas", "ds1515plus"],
@@ -36,6 +37,9 @@ ROLES = {
 
 ELSEWHERE = {
     "authority_passphrase",
+    "backup_arguments",
+    "backup_key",
+    "backup_package",
     "nas_password",
     "stack_app_sources",
     "stack_authority_passphrase",

@@ -29,6 +29,16 @@ def test_shares_are_those_of_the_spec_and_the_backup_share(make_site: MakeSite) 
     assert nas.shares(make_site()) == [*shares, backup]
 
 
+def test_the_backup_share_can_have_a_quota_and_snapshots_by_the_hour(make_site: MakeSite) -> None:
+    backup = {**SPEC["backup"], "quota_gib": 2, "snapshots": {"hour": 5, "every_hours": 2, "keep": {"hourly": 24}}}
+    site = make_site(backup=backup)
+    assert nas.shares(site)[-1]["quota_mib"] == 2048
+    assert site.backup is not None
+    # From 01:00 on, so that 05:00 is one of them.
+    assert nas.snapshots(site.backup)["schedule"] == {"hour": 1, "every_hours": 2}
+    assert nas.snapshots(site.backup)["retention"]["hourly"] == 24
+
+
 def test_exports_name_clients_by_address_and_open_backups_to_the_desktop_alone(make_site: MakeSite) -> None:
     exports = [
         {
@@ -55,7 +65,7 @@ def test_backups_have_their_own_account_permissions_and_snapshots(make_site: Mak
         {
             "share": "kept",
             "schedule": {"hour": 3},
-            "retention": {"daily": 2, "weekly": 0, "monthly": 0, "yearly": 0},
+            "retention": {"hourly": 0, "daily": 2, "weekly": 0, "monthly": 0, "yearly": 0},
         }
     ]
     without = role_variables(make_site(backup=None), "nas")
