@@ -19,7 +19,7 @@ from tars_provision.errors import ProvisionError, unusable
 
 
 class Commands(click.Group):
-    """Gives every way to end its exit code, and imports `lab` only when it is used."""
+    """Gives every way to end its exit code, and imports `lab`, `backup` and `restore` only when they are used."""
 
     def main(self, args: Sequence[str] | None = None, *others: Any, **extra: Any) -> Any:
         """Run a command and exit with its code. Errors are one message."""
@@ -74,7 +74,7 @@ class Commands(click.Group):
 
     def list_commands(self, context: click.Context) -> list[str]:
         """Return the names of all commands."""
-        return sorted([*super().list_commands(context), "lab"])
+        return sorted([*super().list_commands(context), "backup", "lab", "restore"])
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         """Return a command by its name, or None."""
@@ -82,6 +82,10 @@ class Commands(click.Group):
             from tars_lab.cli import lab
 
             return lab
+        if name in ("backup", "restore"):
+            from tars_provision import cli_backup
+
+            return cli_backup.backup if name == "backup" else cli_backup.restore
         return super().get_command(context, name)
 
 

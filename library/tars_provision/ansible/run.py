@@ -14,7 +14,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -43,13 +43,14 @@ def run_playbook(
     limit: str = "",
     tags: Sequence[str] = (),
     keep: Iterable[str] = (),
+    variables: Mapping[str, Any] | None = None,
     verbosity: int = 0,
 ) -> Result:
     """Run a playbook over a site and return its result.
 
-    `keep` names return values: the results of tasks that have one of them are kept in `Result.results`. Ctrl-C stops
-    Ansible (not what it started on the machines) and gives a result with status `cancelled` that names the tasks which
-    were running.
+    `variables` replace those of the site and the roles. `keep` names return values: the results of tasks that have one
+    of them are kept in `Result.results`. Ctrl-C stops Ansible (not what it started on the machines) and gives a result
+    with status `cancelled` that names the tasks which were running.
     """
     import ansible_runner  # takes a quarter of a second, which most commands need not pay
 
@@ -74,7 +75,7 @@ def run_playbook(
             project_dir=str(ROOT),
             playbook=str(playbook.resolve()),
             inventory=str((inventory_dir / SPEC).resolve()),
-            cmdline=shlex.join(arguments(check, diff, limit, tags, verbosity)),
+            cmdline=shlex.join(arguments(check, diff, limit, tags, verbosity, variables)),
             envvars=environment.of_run(),
             fact_cache_type="memory",
             suppress_env_files=True,
@@ -120,9 +121,17 @@ def _next(events: queue.Queue[dict[str, Any]]) -> Event | None:
         return None
 
 
-def arguments(check: bool, diff: bool, limit: str, tags: Sequence[str] = (), verbosity: int = 0) -> list[str]:
+def arguments(
+    check: bool,
+    diff: bool,
+    limit: str,
+    tags: Sequence[str] = (),
+    verbosity: int = 0,
+    variables: Mapping[str, Any] | None = None,
+) -> list[str]:
     """Return ansible-playbook's options for a run."""
     options = [name for name, enabled in (("--check", check), ("--diff", diff)) if enabled]
     options += [f"-{'v' * verbosity}"] if verbosity else []
     options += [f"--limit={limit}"] if limit else []
+    options += [f"--extra-vars={json.dumps(dict(variables))}"] if variables else []
     return [*options, "--tags", ",".join(tags)] if tags else options

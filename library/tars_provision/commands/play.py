@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -101,6 +101,7 @@ def run(
     limit: str = "",
     tags: Sequence[str] = (),
     keep: Iterable[str] = ("checks",),
+    variables: Mapping[str, Any] | None = None,
     verbosity: int = 0,
 ) -> Result:
     """Run a playbook of the project with its progress on a console, and return its result."""
@@ -116,6 +117,7 @@ def run(
             limit=limit,
             tags=tags,
             keep=keep,
+            variables=variables,
             verbosity=verbosity,
         )
     result.failures = [reasons.explain(step, site) for step in result.failures]

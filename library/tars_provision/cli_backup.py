@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The commands `backup` and `restore`: their options and help. `group` adds them to the others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tars_provision.options import NamedPath, inventory_option, json_option, verbose_option
+
+
+@click.group()
+def backup() -> None:
+    """Backups of the desktop on the NAS: make, list, verify, export."""
+
+
+def _backup(context: click.Context, arguments: list[str], *, inventory: Path, as_json: bool, **options: Any) -> None:
+    from tars_provision.commands.backup import on_desktop
+    from tars_provision.commands.outcome import console_of, finish
+
+    context.exit(finish(on_desktop(inventory, console_of(as_json), arguments, **options), as_json=as_json))
+
+
+check_option = click.option("--check", is_flag=True, help="Change nothing; exit code 3 if something would change.")
+
+
+@backup.command("run")
+@inventory_option
+@check_option
+@verbose_option
+@json_option
+@click.pass_context
+def backup_run(context: click.Context, /, check: bool, **options: Any) -> None:
+    """Make a backup now, if something has changed since the newest one."""
+    _backup(context, ["run"], check="--dry-run" if check else "", **options)
+
+
+@backup.command("list")
+@inventory_option
+@verbose_option
+@json_option
+@click.pass_context
+def backup_list(context: click.Context, /, **options: Any) -> None:
+    """List the backups, and when they were last verified."""
+    _backup(context, ["list"], **options)
+
+
+@backup.command("show")
+@inventory_option
+@verbose_option
+@json_option
+@click.argument("identifier", metavar="ID", default="latest")
+@click.pass_context
+def backup_show(context: click.Context, /, identifier: str, **options: Any) -> None:
+    """Show what a backup contains.  [default: the newest]"""
+    _backup(context, ["show", identifier], **options)
+
+
+@backup.command("verify")
+@inventory_option
+@verbose_option
+@json_option
+@click.argument("identifier", metavar="ID", default="latest")
+@click.pass_context
+def backup_verify(context: click.Context, /, identifier: str, **options: Any) -> None:
+    """Read a backup back and compare it with its checksums.  [default: the newest]"""
+    _backup(context, ["verify", identifier], **options)
+
+
+@backup.command("export")
+@inventory_option
+@verbose_option
+@json_option
+@click.argument("identifier", metavar="ID")
+@click.argument("file", type=NamedPath())
+@click.pass_context
+def backup_export(context: click.Context, /, identifier: str, file: str, **options: Any) -> None:
+    """Write a backup (an ID, or latest) as an archive that stock tools read, to a FILE on the desktop."""
+    _backup(context, ["export", identifier, file], **options)
+
+
+@backup.command("prune")
+@inventory_option
+@check_option
+@verbose_option
+@json_option
+@click.pass_context
+def backup_prune(context: click.Context, /, check: bool, **options: Any) -> None:
+    """Remove the backups that the retention does not keep. The timer does this after each backup."""
+    _backup(context, ["prune"], check="--dry-run" if check else "", **options)
+
+
+@backup.group("key")
+def backup_key() -> None:
+    """The key of the backups: print it for safekeeping, check a kept copy."""
+
+
+@backup_key.command("print")
+@inventory_option
+@json_option
+@click.pass_context
+def backup_key_print(context: click.Context, inventory: Path, as_json: bool) -> None:
+    """Print the key of the backups. Keep it on paper, outside the house: without it, no backup can be read."""
+    from tars_provision.commands import backup_key as command
+    from tars_provision.commands.outcome import finish
+
+    context.exit(finish(command.print_key(inventory), as_json=as_json))
+
+
+@backup_key.command("verify")
+@inventory_option
+@click.option("--key-file", type=click.File(), help="File with the kept key; - is standard input. Default: ask.")
+@verbose_option
+@json_option
+@click.pass_context
+def backup_key_verify(context: click.Context, inventory: Path, key_file: Any, verbosity: int, as_json: bool) -> None:
+    """Check that a kept key is the right one, and opens the repository."""
+    from tars_provision.commands import backup_key as command
+    from tars_provision.commands.outcome import console_of, finish
+
+    kept = key_file.readline() if key_file else click.prompt("The kept key", hide_input=True, err=as_json)
+    context.exit(finish(command.verify(inventory, kept, console_of(as_json), verbosity=verbosity), as_json=as_json))
+
+
+@click.command()
+@inventory_option
+@click.option("--preview", is_flag=True, help="Show what would be restored, and what newer would be lost; exit code 3.")
+@click.option("--rollback", is_flag=True, help="Return to the data before the last restore.")
+@click.option("--component", "components", multiple=True, metavar="NAME", help="Only this part; can be repeated.")
+@click.option("--with-redis", is_flag=True, help="Also restore the task queue, which is empty otherwise.")
+@verbose_option
+@json_option
+@click.argument("identifier", metavar="[ID|TIME]", default="latest")
+@click.pass_context
+def restore(
+    context: click.Context,
+    /,
+    identifier: str,
+    preview: bool,
+    rollback: bool,
+    components: tuple[str, ...],
+    with_redis: bool,
+    **options: Any,
+) -> None:
+    """Restore a backup on the desktop: the newest, one by its ID, or the newest one not later than TIME."""
+    if rollback and (components or with_redis or identifier != "latest"):
+        raise click.UsageError("--rollback returns to the data before the last restore; it takes no backup or part")
+    words = ["restore", "--rollback"] if rollback else ["restore", identifier]
+    words += [f"--component={name}" for name in components] + (["--with-redis"] if with_redis else [])
+    _backup(context, words, playbook="restore", check="--preview" if preview else "", **options)

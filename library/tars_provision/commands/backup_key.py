@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`backup key`: print the key of the backups for safekeeping, and check a copy of it."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from tars_provision import next_step
+from tars_provision.commands.backup import Answer, on_desktop
+from tars_provision.commands.outcome import line
+from tars_provision.controller import vault
+from tars_provision.errors import ProvisionError, message
+
+
+class KeyDiffersError(ProvisionError):
+    """The vault has no key, or another one than a person has kept."""
+
+
+@dataclass(frozen=True)
+class Key:
+    """The password of the repository of the backups."""
+
+    key: str
+
+    exit_code = 0
+
+    def as_data(self) -> dict[str, Any]:
+        """Return the key as plain data."""
+        return {"key": self.key}
+
+    def show(self, console: Console) -> None:
+        """Print the key alone, so that it can be piped."""
+        line(console, self.key)
+
+
+def print_key(inventory: Path) -> Key:
+    """Return the key that the vault of a site holds. Raises KeyDiffersError if it has none."""
+    path, key = vault.secrets_file(inventory), vault.read(inventory).get("backup_key")
+    if key is None:
+        step = f"Run {next_step.command('init', '-i', inventory)}"
+        raise KeyDiffersError(message(path, found="no backup_key", expected="the key of the backups", next_step=step))
+    return Key(key)
+
+
+def verify(inventory: Path, kept: str, console: Console, *, verbosity: int = 0) -> Answer:
+    """Check that a kept copy of the key is the vault's, and that this key opens the repository.
+
+    The desktop has the vault's key: the playbook site writes it there, and reports every difference.
+    Raises KeyDiffersError.
+    """
+    key = print_key(inventory).key
+    if not hmac.compare_digest(kept.strip().encode(), key.encode()):
+        position = next(
+            (index for index, (own, other) in enumerate(zip(kept.strip(), key, strict=False), 1) if own != other), 0
+        )
+        where = f"character {position} is another one" if position else f"it has {len(kept.strip())} characters"
+        raise KeyDiffersError(
+            message("the kept key", found=where, expected=f"the {len(key)} characters of the vault's backup_key")
+        )
+    return on_desktop(inventory, console, ["list"], verbosity=verbosity)
