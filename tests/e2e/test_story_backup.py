@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Backups of the story's desktop: one for each change, read by hand, and still there for a new desktop.
+
+Each test builds on the previous ones. restic is called with the key from the vault, as a person would.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tars_lab import base, layout
+from tars_provision.controller import vault
+
+from ..conftest import INVENTORY, tars
+from .conftest import AUTHORITY, eventually, host, playbook
+from .test_story import put, states
+
+pytestmark = [pytest.mark.e2e, pytest.mark.lab, pytest.mark.usefixtures("provisioned")]
+
+BOAT = b"The spare key of the boat house hangs in the third locker, according to note BH-7712.\n"
+RECORD = INVENTORY.parent / "recorded/backup.yml"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def document(provisioned: None) -> None:
+    """Add a document, so that there is something to save."""
+    assert host("client").run(f"cat > /root/tars-ca.pem <<'END'\n{AUTHORITY.read_text()}\nEND").rc == 0
+    put("boat.txt", BOAT)
+    eventually(lambda: states().get("boat.txt") == "indexed", seconds=120)
+
+
+def listed() -> list[dict[str, Any]]:
+    """Return the backups that tars-provision lists, oldest first."""
+    backups: list[dict[str, Any]] = json.loads(tars("backup", "list", "--json").stdout)["backups"]
+    return backups
+
+
+def restic(*arguments: str) -> str:
+    """Run restic on the desktop with the key from the vault."""
+    key = shlex.quote(vault.read(INVENTORY.parent)["backup_key"])
+    command = f"/opt/tars/bin/restic --no-cache --repo /srv/tars/backup/repository {shlex.join(arguments)}"
+    done = host("xps8950").run(f"RESTIC_PASSWORD={key} {command}")
+    assert done.rc == 0, done.stderr
+    return str(done.stdout)
+
+
+def test_a_backup_is_made_if_something_has_changed() -> None:
+    before = len(listed())
+    pending = tars("backup", "run", "--check", check=False)
+    assert pending.returncode == 3, pending.stdout + pending.stderr
+    made = playbook("backup")
+    assert made.code == 0 and made.recap("xps8950")["changed"] == 1, made.output
+    again = playbook("backup")
+    assert again.code == 0 and again.recap("xps8950")["changed"] == 0, again.output
+    assert len(listed()) == before + 1
+    pending = tars("backup", "run", "--check", check=False)
+    assert pending.returncode == 0, pending.stdout + pending.stderr
+
+
+def test_the_repository_is_sound_and_opens_by_hand_with_the_key() -> None:
+    assert "no errors were found" in restic("check", "--read-data", "--no-lock")
+    assert json.loads(restic("cat", "config", "--no-lock", "--quiet"))["id"] in RECORD.read_text()
+    (snapshot,) = json.loads(restic("snapshots", "--json", "--no-lock", "--tag", f"id={listed()[-1]['id']}"))
+    restic("restore", snapshot["id"], "--no-lock", "--target", "/root/restored", "--include", "/site", "--verify")
+    names = host("xps8950").run("tar --list --file=/root/restored/site/site.tar").stdout.split()
+    assert {"tars.yml", "group_vars/all/secrets.yml", "recorded/backup.yml", "authority/root.pem"} <= set(names)
+
+
+def test_the_newest_backup_equals_its_checksums() -> None:
+    verified = tars("backup", "verify", "--json")
+    assert json.loads(verified.stdout)["ok"], verified.stdout
+
+
+def test_a_kept_key_is_compared_with_the_vaults(tmp_path: Path) -> None:
+    key = json.loads(tars("backup", "key", "print", "--json").stdout)["key"]
+    kept = tmp_path / "key"
+    kept.write_text(f"{key}\n")
+    assert tars("backup", "key", "verify", "--key-file", str(kept)).returncode == 0
+    kept.write_text(f"{key[:4]}{'x' if key[4] != 'x' else 'y'}{key[5:]}\n")
+    wrong = tars("backup", "key", "verify", "--key-file", str(kept), check=False)
+    assert wrong.returncode == 1 and "character 5 is another one" in wrong.stderr and key not in wrong.stderr
+
+
+def test_verify_reports_no_difference() -> None:
+    run = playbook("verify")
+    assert run.code == 0, run.output
+
+
+def test_a_new_desktop_finds_the_backups_of_the_lost_one() -> None:
+    before, record = listed(), RECORD.read_text()
+    lab = layout.recorded()
+    tars("lab", "stop", "xps8950")
+    base.remove(lab.rootfs("xps8950"))
+    tars("lab", "up")
+    tars("lab", "shell", "xps8950", "test", "!", "-e", "/opt/tars")
+    run = playbook("site")
+    assert run.code == 0, run.output
+    assert RECORD.read_text() == record, "a new repository was created"
+    assert [backup["id"] for backup in listed()] == [backup["id"] for backup in before]
+    verified = json.loads(tars("backup", "verify", before[-1]["id"], "--json").stdout)
+    assert verified["ok"], verified
