@@ -93,7 +93,8 @@ def test_no_message_has_a_command_that_is_written_by_hand() -> None:
     by_hand = {
         f"{path.relative_to(LIBRARY)}: {match[0]}"
         for path in sorted(LIBRARY.rglob("*.py"))
-        if path.name not in HELP
+        # The messages of tars_backup are read on the desktop, where these commands are not installed.
+        if path.name not in HELP and path.relative_to(LIBRARY).parts[0] != "tars_backup"
         for text in texts(path)
         if "# Written by" not in text and "# Certificates recorded" not in text and "replaces it. Remove" not in text
         for match in PROGRAM.finditer(text)

@@ -64,7 +64,7 @@ class Backup(Section):
     account: str = Field(default="tars-backup", pattern=USER)
     """Account of the NAS. Its password is `tars_secrets.dsm_backup_password` in the vault."""
     quota_gib: int = Field(default=0, ge=0)
-    """Largest size of the share in GiB; 0 is no limit. Needs btrfs."""
+    """Largest size of the share in GiB; 0 for no limit. Needs btrfs."""
     snapshots: Snapshots = Snapshots()
     """Snapshots of the share."""
     mount: Path = "/srv/tars/backup"
