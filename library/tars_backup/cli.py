@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
@@ -196,8 +197,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = parser().parse_args(words)
         result: output.Result = options.action(options)
-    except (BackupError, OSError) as raised:
-        error = raised if isinstance(raised, BackupError) else _of_system(raised)
+    except Exception as raised:  # noqa: BLE001  each failure has an exit code and, with --json, an object
+        error = raised if isinstance(raised, BackupError) else _described(raised)
         if "--json" in words:
             print(output.to_json(output.failure(command, error)), flush=True)
         else:
@@ -210,9 +211,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return result.code
 
 
-def _of_system(error: OSError) -> BackupError:
-    """Return an error of the desktop's own file systems in the form of the others."""
-    return BackupError(error.filename or "desktop", found=error.strerror or error, expected="a call that succeeds")
+def _described(error: Exception) -> BackupError:
+    """Return an error of the desktop's file systems, or a defect of this program, in the form of the others."""
+    if isinstance(error, OSError):
+        return BackupError(error.filename or "desktop", found=error.strerror or error, expected="a call that succeeds")
+    traceback.print_exception(type(error), error, error.__traceback__)
+    return BackupError(
+        "tars-backup",
+        found=f"{type(error).__name__}: {error}",
+        expected="no such error",
+        next_step="Report it with the lines above",
+    )
 
 
 def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:

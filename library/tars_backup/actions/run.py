@@ -85,7 +85,7 @@ def run(
             if not dry_run:
                 switch.remove_expired(folders.replaceable(context.contract), instants.now())
             made = _Run(configuration, components, context, dry_run).make()
-        except (BackupError, OSError) as error:
+        except Exception as error:
             if not dry_run:
                 _record(state, code=getattr(error, "code", BackupError.code), message=str(error))
             raise

@@ -96,6 +96,11 @@ def test_error_of_the_system_and_interruption(
     assert cli.main(["list", "--json"]) == 1
     error = json.loads(capsys.readouterr().out)["error"]
     assert (error["subject"], error["found"]) == ("/var/lib/tars/backup/staging/x", "No space left on device")
+    monkeypatch.setattr(cli, "_list", lambda options: options.absent)
+    assert cli.main(["list", "--json"]) == 1
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["error"]["found"].startswith("AttributeError: ")
+    assert "Traceback" in printed.err
     monkeypatch.setattr(cli, "_list", lambda options: os.kill(os.getpid(), signal.SIGTERM))
     assert cli.main(["list"]) == 130
     assert "signal SIGTERM" in capsys.readouterr().err
