@@ -10,9 +10,10 @@ from operator import itemgetter
 from typing import Any
 
 from ...resource.listed import distinct, listed_twice
-from ..values import PlanError, boolean, integer, text
+from ..values import PlanError, boolean, integer
+from .timing import WEEK, Timing, from_options
+from .timing import from_api as timing_from_api
 
-WEEK = (0, 1, 2, 3, 4, 5, 6)
 # DSM stores other intervals but never runs them.
 EVERY_HOURS = (1, 2, 3, 4, 6, 8, 12)
 EVERY_MINUTES = (5, 15, 30)
@@ -21,16 +22,10 @@ _KEEP_NEWEST, _KEEP_BY_PERIOD = 20, 128
 
 
 @dataclass(frozen=True)
-class Schedule:
-    """When snapshots are taken: on `weekdays` (0 is Sunday) at hour:minute, and repeated until `last_hour`."""
+class Schedule(Timing):
+    """When snapshots are taken."""
 
     enabled: bool = False
-    weekdays: tuple[int, ...] = WEEK
-    hour: int = 0
-    minute: int = 0
-    every_hours: int = 0
-    every_minutes: int = 0
-    last_hour: int = 0
 
 
 @dataclass(frozen=True)
@@ -82,28 +77,13 @@ class Change:
 def _words(schedule: Schedule) -> str:
     if not schedule.enabled:
         return "off"
-    days = "daily" if schedule.weekdays == WEEK else f"on weekdays {', '.join(str(day) for day in schedule.weekdays)}"
-    start = f"{days} at {schedule.hour:02}:{schedule.minute:02}"
-    if schedule.every_hours:
-        return f"{start}, every {schedule.every_hours} h until {schedule.last_hour} h"
-    if schedule.every_minutes:
-        return f"{start}, every {schedule.every_minutes} min until {schedule.last_hour} h"
-    return start
+    return schedule.words("daily" if schedule.weekdays == WEEK else schedule.listed_weekdays)
 
 
 def from_api(schedule: Mapping[str, Any], retention: Mapping[str, Any]) -> Snapshots:
     """Return the settings of answers of Share.Snapshot get_schedule and DisasterRecovery.Retention get."""
-    timing = schedule.get("schedule") or {}
-    days = text(timing.get("week_name"))
-    when = Schedule(
-        enabled=boolean(schedule.get("enable_snapshot_schedule")),
-        weekdays=tuple(sorted({int(day) for day in days.split(",")})) if days else WEEK,
-        hour=integer(timing.get("hour")),
-        minute=integer(timing.get("min")),
-        every_hours=integer(timing.get("repeat_hour")),
-        every_minutes=integer(timing.get("repeat_min")),
-        last_hour=integer(timing.get("last_work_hour")),
-    )
+    timing = timing_from_api(schedule.get("schedule") or {}, "week_name", "min")
+    when = Schedule(**timing, enabled=boolean(schedule.get("enable_snapshot_schedule")))
     policy = integer(retention.get("policyType"))
     kept = Retention()
     if policy == _KEEP_NEWEST:
@@ -116,20 +96,11 @@ def from_api(schedule: Mapping[str, Any], retention: Mapping[str, Any]) -> Snaps
 def to_schedule(change: Change) -> dict[str, Any]:
     """Return the parameters of set_schedule; task -1 creates a schedule."""
     schedule = change.schedule or change.before.schedule
-    timing = {
-        "date_type": 0,
-        "week_name": ",".join(str(day) for day in schedule.weekdays),
-        "hour": schedule.hour,
-        "min": schedule.minute,
-        "repeat_hour": schedule.every_hours,
-        "repeat_min": schedule.every_minutes,
-        "last_work_hour": schedule.last_hour,
-    }
     return {
         "name": change.share,
         "task_id": change.before.task,
         "enable_snapshot_schedule": schedule.enabled,
-        "schedule": timing,
+        "schedule": schedule.to_api("week_name", "min"),
     }
 
 
@@ -194,13 +165,13 @@ def plan(current: Nas, desired: Sequence[Mapping[str, Any]]) -> list[Change]:
             continue
         existing = current.snapshots[share]
         if item.get("retention") is not None:
-            kept = Retention(**_given(item["retention"]))
+            kept = Retention(**{key: value for key, value in item["retention"].items() if value is not None})
             problems += _retention_problems(share, kept)
             if kept != existing.retention:
                 changes.append(Change(share, existing, retention=kept))
         if item.get("schedule") is not None:
-            when = _schedule(item["schedule"])
-            problems += _schedule_problems(share, when)
+            when = Schedule(**{"enabled": True, **from_options(item["schedule"])})
+            problems += [f"share {share}: {problem}" for problem in _schedule_problems(when)]
             # The settings of a schedule that is off do not matter.
             if when != existing.schedule and (when.enabled or existing.schedule.enabled):
                 changes.append(Change(share, existing, schedule=when))
@@ -220,39 +191,15 @@ def predict(current: Nas, changes: Sequence[Change]) -> Nas:
     return Nas(current.file_systems, after)
 
 
-def _given(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in item.items() if value is not None}
-
-
-def _schedule(item: Mapping[str, Any]) -> Schedule:
-    given = {"enabled": True, **_given(item)}
-    if "weekdays" in given:
-        given["weekdays"] = tuple(sorted(set(given["weekdays"])))
-    repeated = given.get("every_hours") or given.get("every_minutes")
-    # DSM raises an end before the start to the start.
-    given["last_hour"] = max(given.get("last_hour", 23), given.get("hour", 0)) if repeated else given.get("hour", 0)
-    return Schedule(**given)
-
-
-def _schedule_problems(share: str, schedule: Schedule) -> list[str]:
-    problems = []
-    if not schedule.weekdays or not set(schedule.weekdays) <= set(WEEK):
-        problems.append(f"share {share}: invalid weekdays {list(schedule.weekdays)}: expected some of 0 (Sunday) to 6.")
-    if not (0 <= schedule.hour <= 23 and 0 <= schedule.minute <= 59 and schedule.last_hour <= 23):
-        problems.append(
-            f"share {share}: invalid schedule {schedule.hour:02}:{schedule.minute:02} until "
-            f"{schedule.last_hour}:00: expected "
-            "hours of 0 to 23 and minutes of 0 to 59."
-        )
-    if schedule.every_hours and schedule.every_minutes:
-        problems.append(f"share {share}: every_hours and every_minutes exclude each other. Remove one.")
+def _schedule_problems(schedule: Schedule) -> list[str]:
+    problems = schedule.problems()
     for name, allowed in (("every_hours", EVERY_HOURS), ("every_minutes", EVERY_MINUTES)):
         value = getattr(schedule, name)
         if value and value not in allowed:
             choices = ", ".join(map(str, allowed))
-            problems.append(f"share {share}: DSM stores {name} {value} but never runs it. Use one of {choices}.")
+            problems.append(f"DSM stores {name} {value} but never runs it. Use one of {choices}.")
     if schedule.every_minutes and schedule.minute:
-        problems.append(f"share {share}: every_minutes needs minute 0, found {schedule.minute}. Set minute: 0.")
+        problems.append(f"every_minutes needs minute 0, found {schedule.minute}. Set minute: 0.")
     return problems
 
 

@@ -12,10 +12,11 @@ from typing import Any
 
 from ...resource.listed import distinct, listed_twice
 from ..values import PlanError, boolean, integer, text
+from .timing import WEEK, Timing, from_options
+from .timing import from_api as timing_from_api
 
 ROOT = "root"
 SCRIPT = "script"
-WEEK = (0, 1, 2, 3, 4, 5, 6)
 WEEKS = ("first", "second", "third", "fourth", "last")
 # What DSM's own page offers; DSM stores other numbers but never runs them.
 EVERY_MINUTES = (1, 5, 10, 15, 20, 30)
@@ -25,17 +26,11 @@ OTHER = "other"
 
 
 @dataclass(frozen=True)
-class Schedule:
-    """At hour:minute on `weekdays` (0 is Sunday), of these `weeks` of a month, and again until `last_hour`."""
+class Schedule(Timing):
+    """When a task runs; a monthly one in these `weeks` of a month."""
 
     frequency: str = "daily"
-    weekdays: tuple[int, ...] = WEEK
     weeks: tuple[str, ...] = ()
-    hour: int = 0
-    minute: int = 0
-    every_hours: int = 0
-    every_minutes: int = 0
-    last_hour: int = 0
 
 
 @dataclass(frozen=True)
@@ -91,16 +86,9 @@ class Change:
 def words(schedule: Schedule) -> str:
     """Return a schedule in words."""
     if schedule.frequency == "daily":
-        days = "daily"
-    else:
-        named = f"on weekdays {', '.join(str(day) for day in schedule.weekdays)}"
-        days = f"{named} of the {', '.join(schedule.weeks)} week" if schedule.frequency == "monthly" else named
-    start = f"{days} at {schedule.hour:02}:{schedule.minute:02}"
-    if schedule.every_hours:
-        return f"{start}, every {schedule.every_hours} h until {schedule.last_hour} h"
-    if schedule.every_minutes:
-        return f"{start}, every {schedule.every_minutes} min until {schedule.last_hour} h"
-    return start
+        return schedule.words("daily")
+    weeks = f" of the {', '.join(schedule.weeks)} week" if schedule.frequency == "monthly" else ""
+    return schedule.words(schedule.listed_weekdays + weeks)
 
 
 def from_row(row: Mapping[str, Any]) -> Task:
@@ -135,19 +123,7 @@ def _schedule_from_api(data: Mapping[str, Any]) -> Schedule:
     if isinstance(weeks, str):
         # Some clients store the list as text, which DSM returns unchanged.
         weeks = json.loads(weeks)
-    days = text(data.get("week_day"))
-    every_hours, every_minutes = integer(data.get("repeat_hour")), integer(data.get("repeat_min"))
-    hour = integer(data.get("hour"))
-    return Schedule(
-        frequency=frequency,
-        weekdays=tuple(sorted({int(day) for day in days.split(",")})) if days else WEEK,
-        weeks=_ordered(weeks),
-        hour=hour,
-        minute=integer(data.get("minute")),
-        every_hours=every_hours,
-        every_minutes=every_minutes,
-        last_hour=max(hour, integer(data.get("last_work_hour"))) if every_hours or every_minutes else hour,
-    )
+    return Schedule(**timing_from_api(data, "week_day", "minute"), frequency=frequency, weeks=_ordered(weeks))
 
 
 def to_api(change: Change) -> dict[str, Any]:
@@ -157,15 +133,9 @@ def to_api(change: Change) -> dict[str, Any]:
     timing = {**(record.get("schedule") or {})}
     if change.action == "create" or "schedule" in change.fields:
         timing.update(
-            date_type=0,
+            schedule.to_api("week_day", "minute"),
             repeat_date=FREQUENCIES[schedule.frequency],
-            week_day=",".join(str(day) for day in schedule.weekdays),
             monthly_week=list(schedule.weeks),
-            hour=schedule.hour,
-            minute=schedule.minute,
-            repeat_hour=schedule.every_hours,
-            repeat_min=schedule.every_minutes,
-            last_work_hour=schedule.last_hour,
             version=4,
         )
     params = {
@@ -260,13 +230,8 @@ def _changes(item: Mapping[str, Any], existing: Task | None, account: str) -> li
 
 
 def _schedule(item: Mapping[str, Any]) -> Schedule:
-    given = {key: value for key, value in item.items() if value is not None}
-    if "weekdays" in given:
-        given["weekdays"] = tuple(sorted(set(given["weekdays"])))
-    given["weeks"] = _ordered(given.get("weeks", ()))
-    repeated = given.get("every_hours") or given.get("every_minutes")
-    given["last_hour"] = max(given.get("last_hour", 23), given.get("hour", 0)) if repeated else given.get("hour", 0)
-    return Schedule(**given)
+    given = from_options(item)
+    return Schedule(**{**given, "weeks": _ordered(given.get("weeks", ()))})
 
 
 def _ordered(weeks: Sequence[str]) -> tuple[str, ...]:
@@ -301,21 +266,11 @@ def _problems(item: Mapping[str, Any], matching: Sequence[Task]) -> list[str]:
 
 
 def _schedule_problems(schedule: Schedule) -> list[str]:
-    problems = []
-    if not schedule.weekdays or not set(schedule.weekdays) <= set(WEEK):
-        problems.append(f"invalid weekdays {list(schedule.weekdays)}: expected some of 0 (Sunday) to 6.")
-    elif schedule.frequency == "daily" and schedule.weekdays != WEEK:
+    problems = schedule.problems()
+    if schedule.frequency == "daily" and schedule.valid_weekdays and schedule.weekdays != WEEK:
         problems.append("a daily task runs on every day. Remove weekdays, or set frequency: weekly.")
     if (schedule.frequency == "monthly") != bool(schedule.weeks):
         problems.append("weeks and frequency: monthly need each other. Set both or neither.")
-    if not (0 <= schedule.hour <= 23 and 0 <= schedule.minute <= 59 and schedule.last_hour <= 23):
-        problems.append(
-            f"invalid schedule {schedule.hour:02}:{schedule.minute:02} until {schedule.last_hour}:00: expected "
-            "hours of 0 to 23 "
-            "and minutes of 0 to 59."
-        )
-    if schedule.every_hours and schedule.every_minutes:
-        problems.append("every_hours and every_minutes exclude each other. Remove one.")
     if not 0 <= schedule.every_hours <= 23:
         problems.append(f"invalid every_hours {schedule.every_hours}: expected 1 to 23.")
     if schedule.every_minutes and schedule.every_minutes not in EVERY_MINUTES:

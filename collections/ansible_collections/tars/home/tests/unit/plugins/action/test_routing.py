@@ -25,6 +25,7 @@ def test_every_dsm_and_authority_module_has_an_action_plugin_with_its_task() -> 
         plugin = redirects.get(name, name)
         assert plugin in PLUGINS, f"add {name} to meta/runtime.yml"
         assert name in PLUGINS[plugin].ActionModule.tasks
+    assert redirects.keys() <= set(modules)
 
 
 def test_the_group_of_module_defaults_reaches_every_dsm_module() -> None:

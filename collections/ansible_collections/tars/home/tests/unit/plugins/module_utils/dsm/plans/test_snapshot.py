@@ -22,7 +22,11 @@ from hypothesis import strategies as st
 SHARES = st.sampled_from(["docs", "backup", "plain"])
 WEEKDAYS = st.sets(st.integers(0, 6), min_size=1)
 SCHEDULES = st.builds(
-    Schedule, st.booleans(), WEEKDAYS.map(lambda days: tuple(sorted(days))), st.integers(0, 23), st.integers(0, 59)
+    Schedule,
+    WEEKDAYS.map(lambda days: tuple(sorted(days))),
+    st.integers(0, 23),
+    st.integers(0, 59),
+    enabled=st.booleans(),
 )
 NUMBERS = st.integers(-1, 9)
 CURRENT = st.builds(Snapshots, SCHEDULES, st.builds(Retention, daily=st.integers(0, 9)))
@@ -77,7 +81,7 @@ def test_the_whole_record_goes_back() -> None:
     sent = to_retention(Change("docs", current, retention=Retention(newest=5)))
     assert (sent["retainDay"], sent["hourly"], sent["policyType"], sent["recently"]) == (3, 1, 20, 5)
     assert not {"tid", "prefix"} & sent.keys()
-    assert to_schedule(Change("docs", current, schedule=Schedule(True)))["task_id"] == 4
+    assert to_schedule(Change("docs", current, schedule=Schedule(enabled=True)))["task_id"] == 4
 
 
 def test_a_plan_ahead_takes_a_missing_share_as_made() -> None:
