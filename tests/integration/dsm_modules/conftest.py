@@ -278,7 +278,7 @@ def play_nas(twin: Twin, root: Path, tmp_path: Path) -> Callable[..., Play]:
     """A play over the twin, through ansible-playbook.
 
     Given the variables and the names of its roles, returns a function that runs the play with further arguments and
-    returns Ansible's counters and output. Neither password nor `hidden` may be in the output.
+    returns Ansible's counters and its output as JSON. Neither password nor `hidden` may be in the output.
     """
 
     def prepare(variables: dict[str, Any], *hidden: str, roles: Sequence[str] = ("tars.home.nas",)) -> Play:
@@ -317,8 +317,10 @@ def play_nas(twin: Twin, root: Path, tmp_path: Path) -> Callable[..., Play]:
             assert "stats" in done.stdout, done.stdout + done.stderr
             for secret in (twin.connection["password"], *hidden):
                 assert json.dumps(secret)[1:-1] not in done.stdout + done.stderr
-            stats: dict[str, int] = json.loads(done.stdout)["stats"]["ds1515plus"]
-            return stats, done.stdout
+            # Lines that actions show precede the document.
+            document = done.stdout[f"\n{done.stdout}".index("\n{") :]
+            stats: dict[str, int] = json.loads(document)["stats"]["ds1515plus"]
+            return stats, document
 
         return run
 

@@ -51,7 +51,7 @@ def test_each_certificate_to_issue_is_reported_with_its_reason(run: Any, tmp_pat
     assert message.splitlines() == [
         f"{pending} nas: it does not exist",
         f"{pending} printer: its key does not exist",
-        f"Run the playbook to issue them in {issued}.",
+        f"Next: run the playbook to issue them in {issued}.",
     ]
 
 

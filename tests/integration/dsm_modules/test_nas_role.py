@@ -140,7 +140,7 @@ def test_what_a_plan_would_change_is_what_verify_reports(twin: Twin, configured:
     ):
         assert line in lines
     assert any(line.startswith("the exports: exports.docs.10.77.0.10: expected client '10.77.0.10'") for line in lines)
-    assert next_step.startswith("127.0.0.1: run the playbook")
+    assert next_step.startswith("Next: 127.0.0.1: run the playbook")
 
 
 def test_verify_goes_on_after_what_cannot_be_compared(twin: Twin, play_nas: Any) -> None:
@@ -177,7 +177,7 @@ def test_every_task_of_the_role_that_can_find_a_difference_is_reported(root: Pat
         changing = any(name.startswith("tars.home.dsm_") and name != "tars.home.dsm_session" for name in task)
         assert not changing or "register" in task, task["name"]
     *_, summary = yaml.safe_load((role / "tasks/verify.yml").read_text())
-    reported = " ".join(summary["tars.home.verify_results"]["results"].values())
+    reported = " ".join(check["result"] for check in summary["tars.home.health_checks"]["checks"])
     assert {name for name in registered if name not in reported} == set()
 
 

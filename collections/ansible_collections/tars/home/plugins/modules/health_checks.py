@@ -7,9 +7,11 @@ DOCUMENTATION = r"""
 module: health_checks
 short_description: Check a machine and show the results
 description:
-  - Runs read-only checks side by side, shows them as a table, and fails if one of them fails, with the next step.
+  - Runs read-only checks side by side, shows them as a table, and fails if one of them fails, with every difference and
+    the next step.
   - Each check has a name, a fix, and one of O(checks[].command), O(checks[].url), O(checks[].tcp),
     O(checks[].dns), O(checks[].result).
+  - Registered results of tasks are compared on the controller, the other checks run on the machine.
 attributes:
   check_mode:
     support: full
@@ -35,8 +37,8 @@ options:
       tcp: {description: "A port that has to be open, as host:port.", type: str}
       dns: {description: "A name that must have an IPv4 address, or an address that must have a name.", type: str}
       result:
-        description: The registered result of a task in check mode, which must have changed nothing and not failed. Its
-          C(changes), or its C(msg), is what was found.
+        description: The registered result of a task in check mode, which must have changed nothing and not failed. It
+          may have been skipped.
         type: dict
       server: {description: "Address of the name server to ask for O(checks[].dns).", type: str}
       expect: {description: Regular expression that the output must match., type: str}
@@ -54,6 +56,18 @@ EXAMPLES = r"""
   tars.home.health_checks:
     checks:
       - {name: the web server answers, url: "http://127.0.0.1/health", fix: systemctl status nginx}
+
+- name: Compare the shares
+  tars.home.dsm_share:
+    shares: "{{ nas_shares }}"
+  check_mode: true
+  register: shares
+  failed_when: false
+
+- name: Report every difference
+  tars.home.health_checks:
+    checks:
+      - {name: the shares, result: "{{ shares }}", fix: run the playbook to restore the desired state}
 """
 
 RETURN = r"""
@@ -63,46 +77,72 @@ checks:
   type: list
   elements: dict
   sample: [{name: the web server answers, ok: true, found: ready, fix: systemctl status nginx}]
+differences:
+  description: What does not hold; of a comparison, each value that differs.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    object:
+      description: What differs.
+      type: str
+      sample: "the exports: exports.LLM_docs.192.168.1.30"
+    found:
+      description: The current value in words.
+      type: str
+      sample: none
+    expected:
+      description: The desired value in words.
+      type: str
+      sample: client '192.168.1.30', access 'rw'
 """
 
+from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tars.home.plugins.module_utils.checks import health
+from ansible_collections.tars.home.plugins.module_utils.resource.module_task import Module, ModuleTask
+
+
+def run(module: Module) -> dict[str, Any]:
+    """Return the results; fail if a check fails."""
+    checks = module.params["checks"]
+    result = health.outcome(checks, health.run(checks, module.params["timeout_s"]))
+    if result.pop("failed", False):
+        module.fail_json(**result)
+    return result
+
+
+TASK = ModuleTask(
+    {
+        "checks": {
+            "type": "list",
+            "elements": "dict",
+            "required": True,
+            "options": {
+                "name": {"type": "str", "required": True},
+                "fix": {"type": "str", "required": True},
+                "command": {"type": "list", "elements": "str"},
+                "url": {"type": "str"},
+                "ca": {"type": "path"},
+                "tcp": {"type": "str"},
+                "dns": {"type": "str"},
+                "server": {"type": "str"},
+                "result": {"type": "dict"},
+                "expect": {"type": "str"},
+            },
+            "required_one_of": [("command", "url", "tcp", "dns", "result")],
+            "required_together": [("dns", "server")],
+            "mutually_exclusive": [("command", "url", "tcp", "dns", "result")],
+        },
+        "timeout_s": {"type": "int", "default": 20},
+    },
+    run,
+)
 
 
 def main() -> None:
-    """Run the module."""
-    module = AnsibleModule(
-        argument_spec={
-            "checks": {
-                "type": "list",
-                "elements": "dict",
-                "required": True,
-                "options": {
-                    "name": {"type": "str", "required": True},
-                    "fix": {"type": "str", "required": True},
-                    "command": {"type": "list", "elements": "str"},
-                    "url": {"type": "str"},
-                    "ca": {"type": "path"},
-                    "tcp": {"type": "str"},
-                    "dns": {"type": "str"},
-                    "server": {"type": "str"},
-                    "result": {"type": "dict"},
-                    "expect": {"type": "str"},
-                },
-                "required_one_of": [("command", "url", "tcp", "dns", "result")],
-                "required_together": [("dns", "server")],
-                "mutually_exclusive": [("command", "url", "tcp", "dns", "result")],
-            },
-            "timeout_s": {"type": "int", "default": 20},
-        },
-        supports_check_mode=True,
-    )
-    results = health.run(module.params["checks"], module.params["timeout_s"])
-    failed = [result["name"] for result in results if not result["ok"]]
-    if failed:
-        module.fail_json(msg=f"{len(failed)} of {len(results)} checks failed: {'; '.join(failed)}", checks=results)
-    module.exit_json(changed=False, checks=results)
+    """Run as a module."""
+    TASK.main()
 
 
 if __name__ == "__main__":

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read-only checks of a machine. A result has a name, whether it is ok, what was found, and a fix."""
+"""Read-only checks of a machine, and comparisons by tasks in check mode.
+
+A result has a name, whether it is ok, what was found, and a fix.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,10 @@ import socket
 import subprocess
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
 from typing import Any
 
+from ..resource.differences import Difference, differences
 from . import dns as dns_query
 from . import http_probe
 
@@ -26,6 +31,29 @@ def run(checks: Sequence[Mapping[str, Any]], timeout_s: float) -> list[dict[str,
     """Return the results of all checks, in their order. They run side by side."""
     with ThreadPoolExecutor(max_workers=8) as pool:
         return list(pool.map(lambda check: evaluate(check, *read(check, timeout_s)), checks))
+
+
+def outcome(checks: Sequence[Mapping[str, Any]], results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the module's result for the results of checks: failed with every difference if one of them is not ok."""
+    failed = [(check, result) for check, result in zip(checks, results) if not result["ok"]]  # Python 3.9
+    lines: list[str] = []
+    different: list[Difference] = []
+    for fix, group in groupby(failed, key=lambda pair: str(pair[0]["fix"])):
+        unmet = [difference for check, result in group for difference in _differences(check, result)]
+        different += unmet
+        lines += [*map(str, unmet), f"Next: {fix}"]
+    return {
+        "changed": False,
+        "checks": list(results),
+        "differences": [difference._asdict() for difference in different],
+        **({"failed": True, "msg": "\n".join(lines)} if failed else {}),
+    }
+
+
+def _differences(check: Mapping[str, Any], result: Mapping[str, Any]) -> list[Difference]:
+    if check.get("result") is not None:
+        return differences(check["name"], check["result"])
+    return [Difference(check["name"], str(result["found"]) or "no output", "it to hold")]
 
 
 def read(check: Mapping[str, Any], timeout_s: float) -> tuple[bool, str]:
@@ -57,10 +85,10 @@ def command(argv: Sequence[str], timeout_s: float) -> tuple[bool, str]:
 
 def comparison(result: Mapping[str, Any]) -> tuple[bool, str]:
     """Return whether a task in check mode found its desired state, and what differs or why it failed."""
-    problems = result.get("changes") or ([result["msg"]] if result.get("msg") and "changes" not in result else [])
-    if result.get("changed") and not problems:
-        problems = ["it differs from the desired state"]
-    return not problems, "\n".join(str(problem) for problem in problems) or "as desired"
+    if not differences("", result):
+        return True, "as desired"
+    problems = result.get("changes") or [result.get("msg") or "it differs from the desired state"]
+    return False, "\n".join(str(problem) for problem in problems)
 
 
 def tcp(host: str, port: int, timeout_s: float) -> tuple[bool, str]:

@@ -25,18 +25,16 @@ def differences(subject: str, result: Mapping[str, Any]) -> list[Difference]:
     """Return what the result of a task in check mode shows about its subject, nothing where all is as desired.
 
     A module that returns `changes` is compared by its diff where that is two states as plain data, else by the
-    sentences of `changes`. Each failed check of tars.home.health_checks is a difference. A task that failed, even if
+    sentences of `changes`. One that does not return `changes` differs if it is changed. A task that failed, even if
     `failed_when` denies it, is a difference with its message.
     """
-    failed_checks = [check for check in result.get("checks") or () if not check["ok"]]
-    if failed_checks:
-        return [Difference(f"{subject}: {check['name']}", str(check["found"]), "it to hold") for check in failed_checks]
     # A task whose `failed_when` is false keeps the message of the module.
     if result.get("failed") or (result.get("failed_when_result") is False and "msg" in result):
         return [Difference(subject, f"an error: {result.get('msg') or 'it failed without a message'}", "a comparison")]
     changes = [str(change) for change in result.get("changes") or ()]
     if not changes:
-        return []
+        changed = result.get("changed") and "changes" not in result
+        return [Difference(subject, "another state", "the desired state")] if changed else []
     diff = result.get("diff")
     if isinstance(diff, Mapping) and isinstance(diff.get("before"), Mapping) and isinstance(diff.get("after"), Mapping):
         compared = [

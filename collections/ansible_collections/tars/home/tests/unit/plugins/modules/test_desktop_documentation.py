@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.tars.home.plugins.action import verify_results
 
 PACKAGE = "ansible_collections.tars.home.plugins.modules"
 MODULES = Path(__file__).parents[4] / "plugins" / "modules"
 # Actions without a module.
-ACTIONS = {"backup_command", "os_release", "verify_results"}
+ACTIONS = {"backup_command", "os_release"}
 NAMES = sorted({path.stem for path in MODULES.glob("[!_]*.py") if not path.stem.startswith("dsm_")} - ACTIONS)
 
 
@@ -46,11 +45,6 @@ def test_documented_options_are_the_taken_ones(name: str, monkeypatch: pytest.Mo
     with pytest.raises(TakenError) as taken:
         module.main()
     assert shape(yaml.safe_load(module.DOCUMENTATION)["options"]) == shape(taken.value.args[0])
-
-
-def test_documented_options_of_an_action_are_those_it_takes() -> None:
-    documentation = importlib.import_module(f"{PACKAGE}.verify_results").DOCUMENTATION
-    assert shape(yaml.safe_load(documentation)["options"]) == shape(verify_results.OPTIONS)
 
 
 @pytest.mark.parametrize("name", NAMES)

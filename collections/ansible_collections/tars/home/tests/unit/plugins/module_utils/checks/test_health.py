@@ -27,7 +27,11 @@ CASES = {
         False,
         "enable a.service · start a.service",
     ),
-    "a task that failed": (check(result={"msg": "dockerd refuses it"}), False, "dockerd refuses it"),
+    "a task that failed": (
+        check(result={"failed": False, "failed_when_result": False, "msg": "dockerd refuses it"}),
+        False,
+        "dockerd refuses it",
+    ),
     "a task that would change something": (
         check(result={"changed": True}),
         False,
@@ -56,3 +60,27 @@ def test_the_table_has_the_next_step() -> None:
     ]
     assert health.table(results) == ["ok    a       fine", "FAIL  longer", "      next: do this"]
     assert health.table([]) == []
+
+
+def test_a_failure_lists_every_difference_and_each_next_step_once() -> None:
+    diff = {"before": {"a": 1}, "after": {"a": 2}}
+    checks = [
+        check(name="the daemon", result={"changes": ["set a"], "diff": diff}),
+        check(name="the unit", result={"changes": ["enable it", "start it"]}),
+        check(name="the folder", result={"changes": []}),
+        {"name": "it answers", "fix": "read the log", "command": ["false"]},
+    ]
+    results = health.run(checks, 5)
+    assert [result["ok"] for result in results] == [False, False, True, False]
+    failure = health.outcome(checks, results)
+    assert failure["failed"] is True
+    assert failure["msg"].splitlines() == [
+        "the daemon: a: expected 2, found 1",
+        "the unit: expected no pending change, found pending: enable it",
+        "the unit: expected no pending change, found pending: start it",
+        "Next: do this",
+        "it answers: expected it to hold, found exit status 1",
+        "Next: read the log",
+    ]
+    assert failure["differences"][0] == {"object": "the daemon: a", "found": "1", "expected": "2"}
+    assert health.outcome(checks[2:3], results[2:3]) == {"changed": False, "checks": results[2:3], "differences": []}

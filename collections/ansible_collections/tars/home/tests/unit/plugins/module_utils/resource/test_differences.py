@@ -41,14 +41,8 @@ def result(before: Any, after: Any, **more: Any) -> dict[str, Any]:
             {"failed": False, "failed_when_result": False, "msg": "why"},
             ["it: expected a comparison, found an error: why"],
         ),
-        (
-            {
-                "failed": True,
-                "msg": "1 of 2",
-                "checks": [{"name": "a", "ok": True}, {"name": "b", "ok": False, "found": "c"}],
-            },
-            ["it: b: expected it to hold, found c"],
-        ),
+        ({"changed": True}, ["it: expected the desired state, found another state"]),
+        ({"changed": True, "changes": []}, []),
         ({"failed": True}, ["it: expected a comparison, found an error: it failed without a message"]),
     ],
 )
