@@ -15,7 +15,11 @@ from pathlib import Path
 
 import psutil
 
+from .collection import collection
 from .cutting_desktop import PATIENCE_S, ROOT, Desktop, environment, wait
+
+UNDONE: str = collection("module_utils.network.rollback").UNDONE
+"""What Ansible prints of a change that the machine has undone."""
 
 ATTEMPTS = 5
 """Number of attempts for a change that ends before it reaches the step, as happens on a busy computer."""
@@ -162,7 +166,7 @@ def cut(desktop: Desktop, case: Case) -> Result:
     # The controller must report the real state.
     if controller.returncode == 0:
         good = good and state == "new"
-    elif "has undone" in " ".join(printed.split()):
+    elif UNDONE in " ".join(printed.split()):
         good = good and state == "old"
     elif case.cut == "none":
         good = False

@@ -11,20 +11,19 @@ describe the same state.
 """
 
 import argparse
-import importlib
 import json
 import os
 import platform
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 import yaml
 
 from tars_provision.profiles import role_variables
 from tars_provision.spec.load import load
 
+from .collection import collection
 from .plays import BIN, DESKTOP, INVENTORY, ROOT, changed, median_ratio, on, site, tasks, timed, unchanged
 
 ROLES = "collections/ansible_collections/tars/home/roles"
@@ -78,17 +77,11 @@ OTHER_STATE = {
 """Variables of the role nas that differ from the desired state, applied before the proof."""
 
 
-def build_context() -> ModuleType:
-    """Return the collection's module that names the application's image."""
-    sys.path.insert(0, str(ROOT / "collections"))
-    return importlib.import_module("ansible_collections.tars.home.plugins.plugin_utils.build_context")
-
-
 def stock() -> tuple[float, str]:
     """Run the stock playbook as site.yml is run; return its wall time in seconds and its output."""
     recorded = yaml.safe_load((ROOT / INVENTORY).with_name("recorded").joinpath("images.yml").read_text())
     (python,) = (name for name in recorded if name.startswith("python:"))
-    context = build_context()
+    context = collection("plugin_utils.build_context")
     tag = context.tag(context.archive(ROOT / "app"), {"PYTHON_IMAGE": f"{python}@{recorded[python]}"})
     spec = load(ROOT / INVENTORY)
     of_spec = {**role_variables(spec, spec.desktop), **role_variables(spec, spec.nas)}

@@ -26,7 +26,7 @@ def test_starts_with_help_as_documented(script: Path) -> None:
         assert f"usage: python {command}" in finished.stdout
 
 
-def test_stock_finds_the_collection_of_this_checkout() -> None:
-    program = "from tests.bench.stock import build_context; print(build_context().__file__)"
+def test_benchmarks_find_the_collection_of_this_checkout() -> None:
+    program = "from tests.bench.collection import collection; print(collection('plugin_utils.build_context').__file__)"
     finished = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert Path(finished.stdout.strip()).is_relative_to(ROOT / "collections"), finished.stderr

@@ -26,6 +26,9 @@ from ..system.process import run
 
 ROOT = "/run/tars-rollback"
 
+UNDONE = "the machine has undone it and is as before"
+"""What an error states of a change that was not confirmed in time. tests/bench/cutting.py searches for it."""
+
 SCRIPT = """\
 #!/bin/sh
 # Written by T.A.R.S. Undoes a change that was not confirmed.
@@ -155,7 +158,7 @@ class Rollback:
         change = self.armed()
         if change is None or change["token"] != token:
             raise RollbackError(
-                f"the change of the {self.name} was not confirmed in time: the machine has undone it and is as before. "
+                f"the change of the {self.name} was not confirmed in time: {UNDONE}. "
                 "Next: find out why no new connection could be made with the new state, then run again."
             )
         return change
