@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The documented options of every dsm_* module."""
+"""The documented options and attributes of every dsm_* module."""
 
 from __future__ import annotations
 
@@ -83,6 +83,12 @@ attributes:
     support: full
     membership:
       - tars.home.dsm
+  check_mode:
+    description: Reads and plans as in a real run, and writes nothing.
+    support: full
+  idempotent:
+    description: A second run with the same options changes nothing.
+    support: full
   platform:
     description: What the module manages.
     support: full

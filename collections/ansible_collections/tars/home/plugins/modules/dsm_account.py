@@ -18,9 +18,6 @@ extends_documentation_fragment:
   - tars.home.dsm
   - tars.home.dsm.attributes
 attributes:
-  check_mode:
-    description: Reads and plans as in a real run, and writes nothing.
-    support: full
   diff_mode:
     description: Shows the listed users and groups before and after. Passwords are never shown, nor that one differs.
     support: full

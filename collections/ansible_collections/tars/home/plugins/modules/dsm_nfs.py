@@ -18,15 +18,13 @@ extends_documentation_fragment:
   - tars.home.dsm.attributes
 attributes:
   check_mode:
-    description: Reads and plans as in a real run, and writes nothing. A share that does not exist yet is assumed to be
-      created by an earlier task, without rules, and named in a warning.
-    support: full
+    details: A share that does not exist yet is assumed to be created by an earlier task, without rules, and named
+      in a warning.
   diff_mode:
     description: Shows the service and the rules of the listed shares before and after.
     support: full
   idempotent:
-    description: A second run with the same options changes nothing. The order of rules is not compared.
-    support: full
+    details: The order of rules is not compared.
 options:
   enabled:
     description: Whether the service runs. Rules can be saved only while it does; it is turned on before and off after.

@@ -19,14 +19,10 @@ extends_documentation_fragment:
   - tars.home.dsm.attributes
 attributes:
   check_mode:
-    description: Reads and plans as in a real run, and writes nothing. A share, user or group that does not exist yet is
-      assumed to be created by an earlier task, without access, and named in a warning.
-    support: full
+    details: A share, user or group that does not exist yet is assumed to be created by an earlier task, without
+      access, and named in a warning.
   diff_mode:
     description: Shows all entries of the listed shares before and after.
-    support: full
-  idempotent:
-    description: A second run with the same options changes nothing.
     support: full
 options:
   shares:

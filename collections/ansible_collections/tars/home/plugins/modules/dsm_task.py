@@ -19,14 +19,8 @@ extends_documentation_fragment:
   - tars.home.dsm
   - tars.home.dsm.attributes
 attributes:
-  check_mode:
-    description: Reads and plans as in a real run, and writes nothing.
-    support: full
   diff_mode:
     description: Shows the listed tasks before and after, with their scripts.
-    support: full
-  idempotent:
-    description: A second run with the same options changes nothing.
     support: full
 options:
   tasks:
