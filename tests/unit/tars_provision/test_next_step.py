@@ -69,7 +69,7 @@ def test_messages_with_commands_are_covered() -> None:
     }
 
 
-PROGRAM = re.compile(rf"`(\./tars|tars-provision|{'|'.join(main.list_commands(click.Context(main)))}) ?[^`]*`")
+PROGRAM = re.compile(rf"`(\./tars|tars-provision|{'|'.join(main.list_commands(click.Context(main)))})(?: [^`]*)?`")
 """A command of this program, written in a text."""
 
 HELP = {
