@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Measure backups of a database with many passages and vectors: time, growth of the repository, memory.
 
-``python -m tests.bench.backup --passages 100000`` starts PostgreSQL, Redis and Chroma on loopback, fills the
-application's own schema, and prints one JSON object. It needs root, and about 2 GiB of disk space for temporary files.
+    .venv/bin/python -m tests.bench.backup [--passages 100000] > backup.json
+
+Starts PostgreSQL, Redis and Chroma on loopback, fills the application's own schema, and prints one JSON object. It
+needs root, and about 2 GiB of disk space for temporary files.
 """
 
 from __future__ import annotations
@@ -25,8 +27,6 @@ from uuid import UUID
 import psycopg
 from psycopg import sql
 
-from tars_app.adapters import postgres as application
-from tars_app.settings import Settings
 from tars_backup import contract
 from tars_backup.components.postgres import load
 from tars_lab import restic
@@ -63,6 +63,11 @@ class Household:
 
     def migrate(self, name: str) -> None:
         """Create the application's schema in a database."""
+        # The virtual environment has no path to the application, which is not a part of the library.
+        sys.path.insert(0, str(_ROOT / "app"))
+        from tars_app.adapters import postgres as application
+        from tars_app.settings import Settings
+
         application.migrate(
             Settings(
                 postgres_host="127.0.0.1",
@@ -225,7 +230,9 @@ def measure(folder: Path, passages: int) -> dict[str, Any]:
 
 def main() -> None:
     """Print the measurements as JSON."""
-    parser = argparse.ArgumentParser(description="Measure backups of a database with many passages and vectors.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench.backup", description="Measure backups of a database with many passages and vectors."
+    )
     parser.add_argument("--passages", type=int, default=100_000, help="default: %(default)s")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="tars-bench-"))

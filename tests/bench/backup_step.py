@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Make one backup in a process of its own, as the timer does, and print its time and its memory as JSON."""
+"""Make one backup in a process of its own, as the timer does, and print its time and its memory as JSON.
+
+    .venv/bin/python -m tests.bench.backup_step CONFIGURATION
+
+tests.bench.backup starts it.
+"""
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import json
-import sys
 import time
 from pathlib import Path
 
@@ -26,8 +31,10 @@ def peak_mib() -> float:
 
 
 def main() -> None:
-    """Run with the configuration file in the first argument."""
-    settings = configuration.load(Path(sys.argv[1]))
+    """Print the measurements of one backup as JSON."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.backup_step", description="Measure one backup.")
+    parser.add_argument("configuration", type=Path, help="the configuration file of tars_backup")
+    settings = configuration.load(parser.parse_args().configuration)
     marks: dict[str, float] = {}
     began = time.monotonic()
 
