@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
-from tars_app.retrieval.schemas import PassagePlace, PlainText
+from tars_app.retrieval.schemas import FoundPassage, PlainText
 
 
 class Question(BaseModel):
@@ -15,12 +15,8 @@ class Question(BaseModel):
     limit: int | None = Field(None, ge=1, le=20, description="Most passages to answer from")
 
 
-class SourceEntry(PassagePlace):
+class SourceEntry(FoundPassage):
     """A passage in the prompt."""
-
-    id: int = Field(description="Number in this answer, from 1, as in citations")
-    score: float = Field(ge=0, le=1)
-    excerpt: str
 
 
 class Sources(BaseModel):

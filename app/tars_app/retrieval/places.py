@@ -109,12 +109,11 @@ def load_passages(pool: Pool, scores: Mapping[bytes, float], phrase: str | None 
         rows = connection.execute(_FOUND, parameters).fetchall()
     passages: dict[bytes, Passage] = {}
     for row in rows:
-        first = passages.get(row["hash"])
-        if first is None:
-            passages[row["hash"]] = Passage(**row, score=scores[row["hash"]])
-        else:
+        if first := passages.get(row["hash"]):
             other = OtherPlace.model_validate({name: row[name] for name in OtherPlace.model_fields})
             passages[row["hash"]] = replace(first, also_in=(*first.also_in, other))
+        else:
+            passages[row["hash"]] = Passage(**row, score=scores[row["hash"]])
     return passages
 
 

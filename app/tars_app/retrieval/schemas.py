@@ -34,15 +34,20 @@ class PassagePlace(BaseModel):
     title: str = Field(description="The file's name")
     page: int | None = Field(description="From 1; null for a file without pages")
     modified: datetime = Field(description="When this version of the file was last changed")
+
+
+class FoundPassage(PassagePlace):
+    """A passage that was found for a query or a question."""
+
+    id: int = Field(description="Number within this answer, from 1, as in citations")
+    score: float = Field(ge=0, le=1, description="Strength of the evidence")
+    excerpt: str = Field(description=f"The first {EXCERPT_CHARACTERS} characters at most")
     also_in: list[OtherPlace] = Field([], description="Other documents with the same passage, the latest first")
 
 
-class SearchResult(PassagePlace):
+class SearchResult(FoundPassage):
     """A passage that matches a query."""
 
-    id: int = Field(description="Number within this answer, from 1")
-    score: float = Field(ge=0, le=1, description="Strength of the evidence")
-    excerpt: str = Field(description=f"The first {EXCERPT_CHARACTERS} characters at most")
     text: str
 
 

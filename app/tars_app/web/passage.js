@@ -26,6 +26,7 @@ export async function showPassage(source, quote) {
   let content;
   try {
     content = renderPassage(await openPassage(source.chunk_id), quote);
+    if (source.also_in.length) content.push(element("p", "hint", `The same passage is in ${others(source.also_in)}.`));
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     content = [element("p", "message", error.message), element("p", "hint", error.nextStep)];
@@ -34,6 +35,10 @@ export async function showPassage(source, quote) {
   body.replaceChildren(...content);
   const mark = body.querySelector("mark") ?? body.querySelector(".passage-text");
   mark?.scrollIntoView({ block: "center" });
+}
+
+function others(places) {
+  return places.map((other) => [other.source, other.path].join("/")).join(", ");
 }
 
 function renderPassage(passage, quote) {

@@ -26,7 +26,7 @@ from tars_app.answers.schemas import Citation, Done, Failure, SourceEntry, Sourc
 from tars_app.documents.schemas import Document, Documents, Source
 from tars_app.kit.middleware import RequestGuard
 from tars_app.main import WEB
-from tars_app.retrieval.schemas import PassageView
+from tars_app.retrieval.schemas import OtherPlace, PassageView
 from tars_app.settings import Settings
 from tars_app.trust.routes import make_router as trust_router
 
@@ -42,7 +42,9 @@ def _id(number: int) -> UUID:
     return UUID(int=number)
 
 
-def _source(number: int, path: str, page: int | None, excerpt: str) -> SourceEntry:
+def _source(
+    number: int, path: str, page: int | None, excerpt: str, also_in: list[OtherPlace] | None = None
+) -> SourceEntry:
     return SourceEntry(
         id=number,
         chunk_id=str(_id(number)),
@@ -54,11 +56,13 @@ def _source(number: int, path: str, page: int | None, excerpt: str) -> SourceEnt
         modified=MODIFIED,
         score=0.9 - number / 10,
         excerpt=excerpt,
+        also_in=also_in or [],
     )
 
 
+COPY = OtherPlace(document_id=UUID(int=201), source="Letters", path="copies/heating (1).pdf", page=3)
 SOURCES = [
-    _source(1, "house/heating.pdf", 3, "Maintenance The filter must be cleaned every six months."),
+    _source(1, "house/heating.pdf", 3, "Maintenance The filter must be cleaned every six months.", [COPY]),
     _source(2, "house/inspection-2026.md", None, "In March the chimney sweep saw everything; the filter was new."),
     _source(3, LONG, 12, "Invoice of 2 March for two filters, " + "x" * 120),
 ]

@@ -80,6 +80,7 @@ def test_citation_opens_the_passage_with_its_quote_marked(open_page: OpenPage) -
     expect(sheet.locator("mark")).to_be_in_viewport()
     assert sheet.locator(".page-text").text_content() == BEFORE + TEXT + AFTER
     expect(sheet.locator(".around")).to_have_count(2)
+    expect(sheet.locator(".hint")).to_have_text("The same passage is in Letters/copies/heating (1).pdf.")
     sheet.get_by_role("button", name="Close the passage").click()
     expect(sheet).to_be_hidden()
     expect(citation).to_be_focused()
