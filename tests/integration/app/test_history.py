@@ -245,6 +245,26 @@ def test_documents_that_share_passages_may_change_at_the_same_time(dependencies:
     assert set(dependencies.vectors.ids()) == searchable(dependencies.pool)
 
 
+def test_a_passage_that_one_document_loses_while_another_gains_it_stays_searchable(dependencies: Dependencies) -> None:
+    pages = [Page(NO_PAGE, SENTENCES[0])]
+    [passage] = place_passages(pages, 180, 1000)
+    write(dependencies, "old.txt", pages)
+    new = write(dependencies, "new.txt", pages)
+    documents = repository.living(dependencies.pool, SOURCE)
+    with dependencies.pool.connection() as connection:
+        repository.answer_from(connection, documents["new.txt"].document_id, None, [])
+    with ThreadPoolExecutor(1) as executor, dependencies.pool.connection() as connection:
+        repository.answer_from(connection, documents["new.txt"].document_id, new, [passage.hash])
+        loss = executor.submit(delete, dependencies, "old.txt")
+        with pytest.raises(TimeoutError):
+            loss.result(1)
+        connection.commit()
+        loss.result(30)
+    assert_valid(dependencies.pool)
+    follow_changes(dependencies)
+    assert len(dependencies.vectors.ids()) == 1
+
+
 DAYS = 60
 LETTERS = random.Random(3)
 WORDS = ["".join(LETTERS.choices("aeinorstlmdgh", k=LETTERS.randrange(2, 11))) for _ in range(3000)]
