@@ -77,8 +77,11 @@ def backup_verify(context: click.Context, /, identifier: str, **options: Any) ->
 @click.argument("file", type=NamedPath())
 @click.pass_context
 def backup_export(context: click.Context, /, identifier: str, file: str, **options: Any) -> None:
-    """Write a backup (an ID, or latest) as an archive that stock tools read, to a FILE on the desktop."""
-    _backup(context, ["export", identifier, file], **options)
+    """Write a backup (an ID, or latest) to a FILE on the desktop, as an archive that stock tools read.
+
+    The archive is not encrypted.
+    """
+    _backup(context, ["export", identifier, "--output", file], **options)
 
 
 @backup.command("prune")
@@ -88,7 +91,7 @@ def backup_export(context: click.Context, /, identifier: str, file: str, **optio
 @json_option
 @click.pass_context
 def backup_prune(context: click.Context, /, check: bool, **options: Any) -> None:
-    """Remove the backups that the retention does not keep. The timer does this after each backup."""
+    """Remove the backups that the retention does not keep, and free their disk space. `run` does so once a week."""
     _backup(context, ["prune"], check="--dry-run" if check else "", **options)
 
 

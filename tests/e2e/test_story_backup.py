@@ -18,7 +18,7 @@ from tars_provision.controller import vault
 
 from ..conftest import INVENTORY, tars
 from .conftest import AUTHORITY, eventually, host, playbook
-from .test_story import put, states
+from .test_story import ask, get, put, states
 
 pytestmark = [pytest.mark.e2e, pytest.mark.lab, pytest.mark.usefixtures("provisioned")]
 
@@ -38,6 +38,20 @@ def listed() -> list[dict[str, Any]]:
     """Return the backups that tars-provision lists, oldest first."""
     backups: list[dict[str, Any]] = json.loads(tars("backup", "list", "--json").stdout)["backups"]
     return backups
+
+
+def cited() -> list[str]:
+    """Ask where the key is, and return the paths of the sources that state it."""
+    sources = ask("Where does the spare key of the boat house hang?")["sources"]["sources"]
+    return [source["path"] for source in sources if "BH-7712" in json.dumps(source)]
+
+
+def stored() -> str:
+    """Return the ids of all versions, which are random, and the numbers of passages and vectors."""
+    query = "SELECT id FROM versions ORDER BY id; SELECT count(*) FROM passages; SELECT count(*) FROM vectors"
+    done = host("xps8950").run(f"docker exec tars-postgres-1 psql -U tars -d tars -Atc {shlex.quote(query)}")
+    assert done.rc == 0, done.stderr
+    return str(done.stdout)
 
 
 def restic(*arguments: str) -> str:
@@ -91,16 +105,27 @@ def test_verify_reports_no_difference() -> None:
     assert run.code == 0, run.output
 
 
-def test_a_new_desktop_finds_the_backups_of_the_lost_one() -> None:
-    before, record = listed(), RECORD.read_text()
-    lab = layout.recorded()
+def test_a_new_desktop_answers_as_the_lost_one() -> None:
+    sources, rows, record, before = cited(), stored(), RECORD.read_text(), listed()
+    assert sources == ["boat.txt"]
     tars("lab", "stop", "xps8950")
-    base.remove(lab.rootfs("xps8950"))
+    base.remove(layout.recorded().rootfs("xps8950"))
     tars("lab", "up")
     tars("lab", "shell", "xps8950", "test", "!", "-e", "/opt/tars")
+
     run = playbook("site")
     assert run.code == 0, run.output
     assert RECORD.read_text() == record, "a new repository was created"
     assert [backup["id"] for backup in listed()] == [backup["id"] for backup in before]
-    verified = json.loads(tars("backup", "verify", before[-1]["id"], "--json").stdout)
-    assert verified["ok"], verified
+    preview = tars("restore", "--preview", check=False)
+    assert preview.returncode == 3, preview.stdout + preview.stderr
+    restored = json.loads(tars("restore", "--json").stdout)
+    assert restored["changed"], restored
+
+    eventually(lambda: get("/ready")["ready"], seconds=180)
+    assert stored() == rows, "these rows are not those of the lost desktop"
+    assert cited() == sources
+    again = playbook("restore")
+    assert again.code == 0 and again.recap("xps8950")["changed"] == 0, again.output
+    run = playbook("verify")
+    assert run.code == 0, run.output
