@@ -33,7 +33,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no annotati
 
 
 def outcome(command: str, code: int, output: str) -> dict[str, Any]:
-    """Return a task's result by the exit code and the output of a command."""
+    """Return a task's result by the exit code and the output of a command.
+
+    It is not called `rc`: Ansible takes any but 0 as a failure.
+    """
     try:
         printed = json.loads(output.strip().splitlines()[-1])
         ok, error = printed["ok"], printed["error"] or {}
@@ -42,7 +45,7 @@ def outcome(command: str, code: int, output: str) -> dict[str, Any]:
         message = (
             f"{command}: found exit code {code} and {found}, expected one JSON object. Next: run it on the machine."
         )
-        return {"failed": True, "msg": message, "rc": code}
+        return {"failed": True, "msg": message, "exit_code": code}
     if not ok:
-        return {"failed": True, "msg": error.get("message", ""), "rc": code, "backup": printed}
-    return {"changed": bool(printed.get("changed", False)) or code == PENDING, "rc": code, "backup": printed}
+        return {"failed": True, "msg": error.get("message", ""), "exit_code": code, "backup": printed}
+    return {"changed": bool(printed.get("changed", False)) or code == PENDING, "exit_code": code, "backup": printed}

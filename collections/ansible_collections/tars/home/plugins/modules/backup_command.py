@@ -47,6 +47,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+exit_code:
+  description: Exit code of the command, 3 if it only reports what it would change.
+  returned: always
+  type: int
 backup:
   description: The object that the command printed.
   returned: if it printed one

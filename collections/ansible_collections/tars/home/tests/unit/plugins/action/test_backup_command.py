@@ -20,13 +20,13 @@ def test_changed_is_what_the_command_reports_or_would_change(
     code: int, document: dict[str, Any], changed: bool
 ) -> None:
     result = outcome("tars-backup run --json", code, json.dumps(document) + "\n")
-    assert result == {"changed": changed, "rc": code, "backup": document}
+    assert result == {"changed": changed, "exit_code": code, "backup": document}
 
 
 def test_a_failure_has_the_message_of_the_command() -> None:
     document = {**DONE, "ok": False, "error": {"code": 20, "message": "/srv: found nothing; expected a mount."}}
     result = outcome("tars-backup run --json", 20, json.dumps(document))
-    assert result["failed"] and result["msg"] == "/srv: found nothing; expected a mount." and result["rc"] == 20
+    assert result["failed"] and result["msg"] == "/srv: found nothing; expected a mount." and result["exit_code"] == 20
 
 
 @pytest.mark.parametrize("output", ["", "sh: 1: tars-backup: not found", "{", "[]", '{"schema": 1}'])
