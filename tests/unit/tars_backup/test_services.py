@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +13,8 @@ import pytest
 from tars_backup import processes
 from tars_backup.contract import Contract, Service
 from tars_backup.errors import BackupError
-from tars_backup.services import DockerServices, Services
+from tars_backup.processes import Finished
+from tars_backup.services import DockerServices, Health, Scratch, Services
 
 
 class LocalServices(Services):
@@ -137,3 +139,79 @@ def test_a_stream_needs_pipes() -> None:
 
     with processes.started(["true"]) as process, pytest.raises(ValueError, match="needs pipes"):
         Stream(process, process.stderr, "true", 1)  # type: ignore[arg-type]
+
+
+class TestDockerRestore:
+    """State of containers, and the second instances of a restore."""
+
+    @pytest.fixture
+    def docker(self) -> DockerServices:
+        path, volume = Path("/"), ((Path("/var/lib/tars/postgres"), "/var/lib/postgresql/data"),)
+        services = {"postgres": Service("tars-postgres-1", "postgres@sha256:1", 999, volume)}
+        return DockerServices(Contract("1", "tars", path, path, path, path, {}, {}, services, {}, {}, {}, {}, {}))
+
+    @pytest.fixture
+    def calls(self, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+        """Return what docker prints, by the first words of its command; calls are added as keys."""
+        answers: dict[str, bytes] = {}
+
+        def run(command: Sequence[str], *, deadline_s: float) -> bytes:
+            words = " ".join(command)
+            matching = [answer for start, answer in answers.items() if words.startswith(start)]
+            answers.setdefault(words, b"")
+            return matching[0] if matching else b""
+
+        monkeypatch.setattr(processes, "run", run)
+        monkeypatch.setattr(processes, "attempt", lambda *_, **__: Finished(0, b"the last\nwords\n", "and errors"))
+        return answers
+
+    @pytest.mark.parametrize(
+        ("state", "expected"),
+        [
+            ({"Status": "running"}, Health(True, True, 2, "healthy")),
+            ({"Status": "running", "Health": {"Status": "starting"}}, Health(True, False, 2, "starting")),
+            ({"Status": "running", "Health": {"Status": "healthy"}}, Health(True, True, 2, "healthy")),
+            (
+                {"Status": "restarting", "ExitCode": 1},
+                Health(False, False, 2, "restarting with status 1: the last words and errors"),
+            ),
+        ],
+    )
+    def test_health(
+        self, docker: DockerServices, calls: dict[str, bytes], state: dict[str, object], expected: Health
+    ) -> None:
+        calls["docker container inspect tars-postgres-1"] = json.dumps([{"State": state, "RestartCount": 2}]).encode()
+        assert docker.health("postgres") == expected
+
+    def test_a_second_instance_has_no_network_and_no_rights(
+        self, docker: DockerServices, calls: dict[str, bytes]
+    ) -> None:
+        scratch = Scratch(
+            Path("/new"), {"POSTGRES_DB": "tars"}, {Path("/secret"): "/run/secrets/password"}, ["postgres"]
+        )
+        services = docker.start_scratch("postgres", scratch)
+        started = next(call for call in calls if call.startswith("docker run"))
+        for words in (
+            "--detach --name tars-postgres-restore --network none --restart no",
+            "--user 999:999 --read-only --cap-drop ALL --security-opt no-new-privileges:true",
+            "--volume /new:/var/lib/postgresql/data --volume /secret:/run/secrets/password:ro --env POSTGRES_DB=tars",
+        ):
+            assert words in started
+        assert started.endswith(" postgres@sha256:1 postgres")
+        assert "tars-postgres-restore" in services.command("postgres", ["psql"], {}, 1)
+        assert "tars-postgres-1" in docker.command("postgres", ["psql"], {}, 1)
+
+    def test_its_end_is_waited_for(self, docker: DockerServices, calls: dict[str, bytes]) -> None:
+        calls["docker inspect --format {{.State.ExitCode}} tars-postgres-restore"] = b"0\n"
+        calls["docker ps --all"] = b"tars-postgres-1\ntars-postgres-restore\n"
+        docker.stop_scratch("postgres", deadline_s=60)
+        assert "docker stop --time 60 tars-postgres-restore" in calls
+        assert "docker rm --force --volumes tars-postgres-restore" in calls
+        calls["docker inspect --format {{.State.ExitCode}} tars-postgres-restore"] = b"137\n"
+        with pytest.raises(BackupError, match="tars-postgres-restore: found exit status 137; expected exit status 0"):
+            docker.stop_scratch("postgres", deadline_s=60)
+
+    def test_without_one_nothing_is_removed(self, docker: DockerServices, calls: dict[str, bytes]) -> None:
+        calls["docker ps --all"] = b"tars-postgres-1\n"
+        docker.remove_scratch("postgres")
+        assert not any(call.startswith("docker rm") for call in calls)

@@ -4,12 +4,18 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from .desktop import PASSWORD, Desktop
+from .household import Household
 from .quick_key import replace_key
+from .stack import SERVICES, create_cluster
 
 
 @pytest.fixture
@@ -35,3 +41,35 @@ def desktop(bare: Desktop, template: Path) -> Desktop:
     bare.use(template)
     (bare.documents / "bill.txt").write_text("The bill of March is 42 euros.\n")
     return bare
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory, workspace: Path) -> Path:
+    """Return the data folder of an empty database, never started."""
+    folder = workspace / "cluster"
+    folder.mkdir(mode=0o700)
+    create_cluster(folder)
+    return folder
+
+
+@pytest.fixture
+def home(
+    workspace: Path, restic: Path, template: Path, cluster: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Household]:
+    """Return a household with a backup of one document, to which another one was added since."""
+    folder = Path(tempfile.mkdtemp(prefix="home-", dir=workspace))
+    folder.chmod(0o755)
+    household = Household(folder, restic, template, cluster)
+    household.execute("CREATE TABLE documents (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), name text NOT NULL)")
+    household.execute("INSERT INTO documents (name) VALUES ('boiler')")
+    household.execute("CREATE SCHEMA volatile; CREATE TABLE volatile.scans (source text)")
+    household.queue.set("task", "read the boiler")
+    household.run()
+    household.execute("INSERT INTO documents (name) VALUES ('roof')")
+    household.queue.set("task", "read the roof")
+    monkeypatch.setattr(os, "sync", lambda: None)  # it waits for every disk of this computer
+    yield household
+    household.services.stop(SERVICES, deadline_s=60)
+    for service in SERVICES:
+        household.services.remove_scratch(service)
+    shutil.rmtree(folder)
