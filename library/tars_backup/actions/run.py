@@ -279,7 +279,7 @@ class _Run:
         problems = packs.damaged(self.configuration.repository, added, self.context.deadline)
         if f"snapshots/{saved.snapshot}" not in added:
             problems.append(f"snapshots/{saved.snapshot}: not in the repository")
-        elif self.restic.dump(saved.snapshot, manifest.NAME) != encoded:
+        elif not problems and self.restic.dump(saved.snapshot, manifest.NAME) != encoded:
             problems.append(f"{saved.snapshot}: its manifest differs from the one that was saved")
         if problems:
             raise VerificationError(

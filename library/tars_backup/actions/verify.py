@@ -39,7 +39,7 @@ class Verified:
 def verify(configuration: Configuration, name: str, *, every: bool, data: bool, progress: Progress) -> Verified:
     """Read a backup back and compare every file; `every`: all backups; `data`: also each file of the repository.
 
-    The outcome is recorded: after a failure, nothing is pruned until a verification succeeds.
+    The outcome is recorded: after a failure, nothing is pruned until one of everything (`every`, `data`) succeeds.
 
     Raises:
         VerificationError: something differs, cannot be read, or is missing.
@@ -53,8 +53,8 @@ def verify(configuration: Configuration, name: str, *, every: bool, data: bool, 
     progress("checking the structure of the repository")
     try:
         restic.check(deadline_s=deadline.remaining_s("restic check"))
-    except VerificationError as error:
-        problems.append(error.found)
+    except BackupError as error:
+        problems.append(_problem(configuration, error))
     verified, more = _backups(configuration, restic, name, every, deadline, progress)
     problems += more
     files = {}
@@ -62,7 +62,7 @@ def verify(configuration: Configuration, name: str, *, every: bool, data: bool, 
         files = packs.sizes(configuration.repository)
         progress(f"reading {len(files)} files of the repository")
         problems += packs.damaged(configuration.repository, files, deadline)
-    record(State(configuration.state), problems)
+    _record(State(configuration.state), problems, whole=every and data)
     if problems:
         raise VerificationError(
             configuration.repository,
@@ -73,9 +73,25 @@ def verify(configuration: Configuration, name: str, *, every: bool, data: bool, 
     return Verified(tuple(verified), len(files))
 
 
-def record(state: State, problems: list[str]) -> None:
-    """Remember the outcome of a verification."""
-    state.write("verified", {"at": instants.to_text(instants.now()), "ok": not problems, "problems": problems})
+def _record(state: State, problems: list[str], *, whole: bool) -> None:
+    """Remember the outcome; one of a part leaves earlier problems, which may be in the other part."""
+    earlier = [] if whole else state.read("verified").get("problems", [])
+    known = list(dict.fromkeys([*earlier, *problems]))
+    state.write("verified", {"at": instants.to_text(instants.now()), "ok": not known, "problems": known})
+
+
+def _problem(configuration: Configuration, error: BackupError) -> str:
+    """Return an error as a problem of the backups: one file of a share that answers cannot be read.
+
+    Raises:
+        BackupError: the error concerns the whole share or repository.
+    """
+    if isinstance(error, (LockedError, RepositoryAbsentError, WrongKeyError)):
+        raise error
+    if isinstance(error, DestinationError):
+        destination.check_mount(configuration)
+        destination.check_answer(configuration)
+    return f"{error.subject}: {error.found}"
 
 
 def _backups(
@@ -84,10 +100,8 @@ def _backups(
     """Return the ids of the backups that were read back, and what is wrong."""
     try:
         backups = catalog.read(configuration, restic)
-    except (DestinationError, LockedError, RepositoryAbsentError, WrongKeyError):
-        raise
     except BackupError as error:
-        return [], [str(error)]
+        return [], [_problem(configuration, error)]
     problems = [*backups.problems]
     problems += [f"{mark.id}: missing: its snapshot was deleted" for mark in backups.missing.values()]
     if not backups.good and problems:
@@ -96,5 +110,8 @@ def _backups(
     for mark in chosen:
         progress(f"reading {mark.id}")
         left_s = deadline.remaining_s(mark.id)
-        problems += verification.differences(restic, backups.snapshots[mark.id], mark, deadline_s=left_s)
+        try:
+            problems += verification.differences(restic, backups.snapshots[mark.id], mark, deadline_s=left_s)
+        except DestinationError as error:
+            problems.append(_problem(configuration, error))
     return [mark.id for mark in chosen], problems

@@ -152,7 +152,11 @@ def test_deleted_snapshot_is_missing_and_stops_pruning(desktop: Desktop, clock: 
     with pytest.raises(VerificationError, match="missing"):
         desktop.prune(accept_missing=True)  # the failed verification still stops it
     assert desktop.listing().missing == ()
+    # One of a part does not prove the rest.
     desktop.verify()
+    with pytest.raises(VerificationError, match="missing"):
+        desktop.prune()
+    desktop.verify(every=True, data=True)
     assert desktop.prune().code == 0
     assert listed(desktop) == [names[0], *names[2:]]
 
@@ -170,7 +174,7 @@ def test_failed_verification_stops_pruning_until_one_succeeds(desktop: Desktop, 
         desktop.prune()
     assert listed(desktop) == names
     pack.write_bytes(content)
-    desktop.verify(data=True)
+    desktop.verify(every=True, data=True)
     assert len(desktop.prune().removed) == 2
 
 
