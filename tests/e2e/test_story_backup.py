@@ -105,6 +105,18 @@ def test_verify_reports_no_difference() -> None:
     assert run.code == 0, run.output
 
 
+def test_the_data_is_saved_before_services_with_other_images_start() -> None:
+    put("oars.txt", b"The oars lie under the boat, according to note OA-1180.\n")
+    eventually(lambda: states().get("oars.txt") == "indexed", seconds=120)
+    before = len(listed())
+    # The contract names the version, as it names the images; this change needs no other image.
+    run = playbook("site", "--limit", "xps8950", "--extra-vars", "stack_version=0.0.1")
+    assert run.code == 0, run.output
+    assert len(listed()) == before + 1
+    assert playbook("site", "--limit", "xps8950").code == 0
+    assert len(listed()) == before + 1, "nothing has changed since"
+
+
 def test_a_new_desktop_answers_as_the_lost_one() -> None:
     sources, rows, record, before = cited(), stored(), RECORD.read_text(), listed()
     assert sources == ["boat.txt"]

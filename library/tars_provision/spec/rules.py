@@ -31,6 +31,9 @@ SYSTEM_FOLDERS = (
 )
 """Folders that the operating system or the stack uses: a mount on them, or anywhere below, would hide their files."""
 
+DOCUMENTS = "/srv/tars/documents"
+"""Folder whose mounts the application reads documents from, the default of the role stack."""
+
 SHARED_FOLDERS = ("/home", "/media", "/mnt", "/opt", "/srv")
 """Folders with content of many owners: a mount belongs below them, not on them. The same holds for /home/USER."""
 
@@ -144,27 +147,34 @@ def check_shares(data: Any) -> Iterator[Problem]:
 
 
 def check_backup(data: Any) -> Iterator[Problem]:
-    """Require a separate share, account and folder for the backups."""
+    """Require a separate share and account for the backups."""
     if not isinstance(data, dict) or data.get("backup") is None:
         return
-    share, account, mount = (
-        at(data, "backup").get(name, Backup.model_fields[name].default) for name in ("share", "account", "mount")
-    )
+    share, account = (_backup_value(data, name) for name in ("share", "account"))
     if share in list(at(data, "shares")):
         yield Problem(("backup", "share"), f"{share}, which is under shares too", "a share of its own")
     for name in at(data, "hosts"):
         if at(data, "hosts", name, "dsm").get("account", Dsm.model_fields["account"].default) == account:
             yield Problem(("backup", "account"), f"{account}, the account of hosts.{name}.dsm", "an account of its own")
+    yield from check_backup_mount(data, _backup_value(data, "mount"))
+
+
+def check_backup_mount(data: Any, mount: object) -> Iterator[Problem]:
+    """Require that the backups are mounted where they hide nothing, and where no documents are read."""
     if not isinstance(mount, str) or not re.match(PATH, mount):
         return
-    place, expected = ("backup", "mount"), "a folder of its own, such as /srv/tars/backup"
-    if hidden := hides(mount):
-        yield Problem(place, f"{mount}, where a mount would hide {hidden}", expected)
-    for share_name in at(data, "shares"):
-        for rule in at(data, "shares", share_name, "clients").values():
-            other = rule.get("mount") if isinstance(rule, dict) else None
-            if isinstance(other, str) and re.match(PATH, other) and _overlap(other, mount):
-                yield Problem(place, f"{mount}, which overlaps {share_name}'s {other}", expected)
+    clients = [rule for share in at(data, "shares") for rule in at(data, "shares", share, "clients").values()]
+    others = [rule.get("mount") for rule in clients if isinstance(rule, dict)]
+    reason = f"where a mount would hide {hidden}" if (hidden := hides(mount)) else ""
+    for other in (DOCUMENTS, *others):
+        if isinstance(other, str) and re.match(PATH, other) and _overlap(other, mount):
+            reason = reason or f"which overlaps the folder {other} of documents"
+    if reason:
+        yield Problem(("backup", "mount"), f"{mount}, {reason}", "a folder of its own, such as /srv/tars/backup")
+
+
+def _backup_value(data: Any, name: str) -> Any:
+    return at(data, "backup").get(name, Backup.model_fields[name].default)
 
 
 def check_firewall(data: Any) -> Iterator[Problem]:

@@ -141,3 +141,21 @@ def test_any_change_gives_a_site_or_a_report(
     except SpecError as error:
         lines = len(path.read_text().splitlines())
         assert error.mistakes and all(1 <= mistake.line <= lines for mistake in error.mistakes)
+
+
+@pytest.mark.parametrize(
+    ("mount", "reason"),
+    [
+        ("/srv/tars/documents/backup", "which overlaps the folder /srv/tars/documents of documents"),
+        ("/srv/tars", "which overlaps the folder /srv/tars/documents of documents"),
+        ("/opt/tars/backup", "where a mount would hide a folder of the system (/opt/tars)"),
+    ],
+)
+def test_backups_are_not_mounted_where_documents_are_read_or_files_hidden(
+    tmp_path: Path, mount: str, reason: str
+) -> None:
+    spec = tmp_path / "tars.yml"
+    spec.write_text(LAB.read_text().replace("  account: tars-backup\n", f"  account: tars-backup\n  mount: {mount}\n"))
+    with pytest.raises(SpecError) as caught:
+        load(spec)
+    assert [mistake.found for mistake in caught.value.mistakes] == [f"{mount}, {reason}"]
