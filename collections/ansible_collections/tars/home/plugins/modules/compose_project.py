@@ -75,8 +75,9 @@ services:
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.tars.home.plugins.module_utils.docker.compose import Change, State
+from ansible_collections.tars.home.plugins.module_utils.docker.compose import State
 from ansible_collections.tars.home.plugins.module_utils.docker.compose_project import Project
+from ansible_collections.tars.home.plugins.module_utils.resource.change import Change
 from ansible_collections.tars.home.plugins.module_utils.resource.converge import Resource
 from ansible_collections.tars.home.plugins.module_utils.resource.module_task import managing
 

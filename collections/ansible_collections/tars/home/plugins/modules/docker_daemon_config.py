@@ -101,7 +101,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.tars.home.plugins.module_utils.docker.daemon import resource as daemon_resource
-from ansible_collections.tars.home.plugins.module_utils.docker.daemon_plan import Change, Goal, State
+from ansible_collections.tars.home.plugins.module_utils.docker.daemon_plan import Goal, State
+from ansible_collections.tars.home.plugins.module_utils.resource.change import Change
 from ansible_collections.tars.home.plugins.module_utils.resource.converge import Resource
 from ansible_collections.tars.home.plugins.module_utils.resource.module_task import Module, ModuleTask, ensure
 

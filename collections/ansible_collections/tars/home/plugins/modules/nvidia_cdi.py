@@ -68,7 +68,8 @@ findings:
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.tars.home.plugins.module_utils.nvidia.cdi import Cdi, Change, State
+from ansible_collections.tars.home.plugins.module_utils.nvidia.cdi import Cdi, State
+from ansible_collections.tars.home.plugins.module_utils.resource.change import Change
 from ansible_collections.tars.home.plugins.module_utils.resource.converge import Resource
 from ansible_collections.tars.home.plugins.module_utils.resource.module_task import managing
 

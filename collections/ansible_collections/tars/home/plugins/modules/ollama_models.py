@@ -99,8 +99,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.tars.home.plugins.module_utils.ollama import api, store
-from ansible_collections.tars.home.plugins.module_utils.ollama.models import Change, Goal, State
+from ansible_collections.tars.home.plugins.module_utils.ollama.models import Goal, State
 from ansible_collections.tars.home.plugins.module_utils.ollama.server import Server
+from ansible_collections.tars.home.plugins.module_utils.resource.change import Change
 from ansible_collections.tars.home.plugins.module_utils.resource.converge import Resource
 from ansible_collections.tars.home.plugins.module_utils.resource.module_task import Module, ModuleTask, ensure
 

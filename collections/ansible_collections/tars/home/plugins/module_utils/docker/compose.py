@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..resource.change import Change
 from ..resource.errors import ResourceError
 
 PROJECT_LABEL = "com.docker.compose.project"
@@ -66,17 +67,6 @@ class State:
     page: str = ""
 
 
-@dataclass(frozen=True)
-class Change:
-    """`create`, `recreate`, `start` (stopped or unhealthy) or `remove` of a service; `create` of the whole project."""
-
-    kind: str
-    service: str
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.service}"
-
-
 def parse_hashes(output: str) -> dict[str, str]:
     """Return the hash of each service's configuration from `docker compose config --hash '*'`."""
     return {service: digest for service, digest in (line.split() for line in output.splitlines() if line.strip())}
@@ -104,6 +94,9 @@ def parse_containers(inspected: str) -> list[Container]:
 def plan(state: State, project: str) -> list[Change]:
     """Return the changes, one for each service that differs.
 
+    A change is `create`, `recreate`, `start` (stopped or unhealthy) or `remove` of a service, or `create` of the whole
+    project.
+
     Raises:
         ComposeError: nothing differs, but the page does not answer.
     """
@@ -129,7 +122,7 @@ def plan(state: State, project: str) -> list[Change]:
 
 def predict(state: State, changes: Sequence[Change]) -> State:
     """Return the state after the changes: one healthy container for each changed service."""
-    kinds = {change.service: change.kind for change in changes}
+    kinds = {change.subject: change.kind for change in changes}
     kept = [container for container in state.containers if container.service not in kinds]
     new = [
         Container("", service, digest, "running", "healthy", 0, False)

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..checks import http_probe
+from ..resource.change import Change
 from ..resource.converge import Pending, Probe, Resource
 from ..system import jobs
 from ..system.process import PROGRAMS, Finished, attempt
 from .compose import (
     PROJECT_LABEL,
-    Change,
     ComposeError,
     Container,
     State,

@@ -11,11 +11,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ..resource.change import Change
 from ..resource.converge import Probe, Resource
 from ..system import files
 from ..system.process import PROGRAMS, attempt
 from .daemon_config import DaemonConfigError, parse, render
-from .daemon_plan import ACTIVATIONS, LOGS, Change, Goal, State, diff, plan, predict, show, warnings
+from .daemon_plan import ACTIVATIONS, LOGS, Goal, State, diff, plan, predict, show, warnings
 from .service import CONFIG_FILE, PROPERTIES, UNIT, Service, parse_service
 
 ANSWER_S = 60

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..resource.change import Change
 from .daemon_config import LIMITED, DaemonConfigError, activation, desired, differences, render
 from .service import CONFIG_FILE, UNIT, Service
 
@@ -55,19 +56,10 @@ class State:
     swarm: str = ""
 
 
-@dataclass(frozen=True)
-class Change:
-    """`enable` or `set` (`subject` is the unit, or the file with its keys), or one of ACTIVATIONS."""
-
-    kind: str
-    subject: str
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.subject}"
-
-
 def plan(state: State, goal: Goal) -> list[Change]:
     """Return the changes in their order.
+
+    A change is `enable` or `set` (`subject` is the unit, or the file with its keys), or one of ACTIVATIONS.
 
     Raises:
         DaemonConfigError: the unit cannot run, dockerd refuses the file, or it does not answer.

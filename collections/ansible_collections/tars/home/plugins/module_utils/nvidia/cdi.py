@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..resource.change import Change
 from ..resource.converge import Probe, Resource
 from ..resource.errors import ResourceError
 from ..system import files
@@ -50,19 +51,11 @@ class State:
     described: bool = field(default=False)
 
 
-@dataclass(frozen=True)
-class Change:
-    """`write` or `remove` of a file, `enable` of a unit, or `describe` the cards."""
-
-    kind: str
-    subject: str
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.subject}"
-
-
 def plan(state: State) -> list[Change]:
-    """Return the changes in their order."""
+    """Return the changes in their order.
+
+    A change is `write` or `remove` of a file, `enable` of a unit, or `describe` the cards.
+    """
     changes = []
     for path, (mode, text) in units.files(state.theirs).items():
         if text and state.files.get(path) != (mode, text):

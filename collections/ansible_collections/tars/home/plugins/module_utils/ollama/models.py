@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..resource.change import Change
 from .api import OllamaError, full_name
 
 
@@ -39,19 +40,10 @@ class State:
     reachable: bool = True
 
 
-@dataclass(frozen=True)
-class Change:
-    """`delete`, `unload` or `pull` of a model."""
-
-    kind: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.name}"
-
-
 def plan(state: State, goal: Goal) -> list[Change]:
     """Return the changes in their order: deletions, unloads, pulls.
+
+    A change is `delete`, `unload` or `pull` of a model.
 
     Raises:
         OllamaError: a model is not the recorded one.
@@ -76,11 +68,11 @@ def predict(state: State, changes: Sequence[Change]) -> State:
     held, loaded = dict(state.held), list(state.loaded)
     for change in changes:
         if change.kind == "delete":
-            held.pop(change.name, None)
+            held.pop(change.subject, None)
         elif change.kind == "unload":
-            loaded.remove(change.name)
+            loaded.remove(change.subject)
         else:
-            held[full_name(change.name)] = ""
+            held[full_name(change.subject)] = ""
     return replace(state, held=held, loaded=loaded)
 
 

@@ -8,11 +8,12 @@ import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..resource.change import Change
 from ..resource.converge import Pending, Probe, Resource
 from ..system import jobs
 from ..system.process import PROGRAMS, attempt
 from . import api, benchmark
-from .models import Change, Goal, State, diff, plan, predict, show
+from .models import Goal, State, diff, plan, predict, show
 
 PULL_S = 2 * jobs.SLICE_S
 """Seconds that one call of the module follows a pull."""
@@ -71,12 +72,12 @@ class Server:
             OllamaError: the server cannot be reached, or refuses.
         """
         url = self.url
-        pulls = [change.name for change in changes if change.kind == "pull"]
+        pulls = [change.subject for change in changes if change.kind == "pull"]
         for change in changes:
             if change.kind == "delete":
-                api.delete(url, change.name)
+                api.delete(url, change.subject)
             elif change.kind == "unload":
-                benchmark.unload(url, change.name)
+                benchmark.unload(url, change.subject)
         if not pulls:
             return None
         try:

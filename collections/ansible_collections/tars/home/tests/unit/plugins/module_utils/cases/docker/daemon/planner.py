@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from ansible_collections.tars.home.plugins.module_utils.docker import daemon_plan
 from ansible_collections.tars.home.plugins.module_utils.docker.service import Service
+from ansible_collections.tars.home.plugins.module_utils.resource.change import Change
 from ansible_collections.tars.home.tests.unit.plugins.module_utils.planner import Case, Planner
 
 Daemon = tuple[daemon_plan.State, daemon_plan.Goal]
@@ -18,7 +19,7 @@ def _daemon(case: Case) -> Daemon:
     return daemon_plan.State(service, **current), daemon_plan.Goal(**case["desired"])
 
 
-def _predict_daemon(current: Daemon, changes: Sequence[daemon_plan.Change]) -> Daemon:
+def _predict_daemon(current: Daemon, changes: Sequence[Change]) -> Daemon:
     return daemon_plan.predict(current[0], changes, current[1]), current[1]
 
 
