@@ -223,3 +223,30 @@ def test_an_image_that_is_missing_is_work_for_the_module(tmp_path: Path) -> None
     (tmp_path / "Dockerfile").write_text("FROM scratch\n")
     end, result = run("image_build", {"name": "no-such-image", "context": str(tmp_path)})
     assert end.startswith("FAILED") and "/nonexistent/python3" in str(result)
+
+
+def test_comparisons_need_no_module_and_measurements_keep_their_place() -> None:
+    same: dict[str, Any] = {"name": "same", "fix": "-", "result": {"changes": []}}
+    other: dict[str, Any] = {"name": "other", "fix": "set it", "result": {"changes": ["set it"]}}
+    end, result = run("health_checks", {"checks": [same]})
+    assert (end, result["checks"][0]["ok"]) == ("SUCCESS", True)
+    end, result = run("health_checks", {"checks": [same, other]})
+    assert end.startswith("FAILED")
+    assert result["msg"].endswith("other: expected no pending change, found pending: set it\nNext: set it")
+
+    measured: list[dict[str, Any]] = [
+        {"name": name, "fix": "-", "command": ["echo", name]} for name in ("first", "second")
+    ]
+    interpreter = f"-eansible_python_interpreter={sys.executable}"
+    end, result = run("health_checks", {"checks": [measured[0], same, measured[1], other]}, interpreter)
+    found = [(check["name"], check["ok"], check["found"]) for check in result["checks"]]
+    assert found == [
+        ("first", True, "first"),
+        ("same", True, "as desired"),
+        ("second", True, "second"),
+        ("other", False, "set it"),
+    ]
+    end, result = run("health_checks", {"checks": [measured[0]]})
+    assert end.startswith("FAILED") and "/nonexistent/python3" in str(result)
+    end, result = run("health_checks", {"checks": [{"name": "neither", "fix": "-"}]})
+    assert end.startswith("FAILED") and "one of the following is required" in result["msg"]
