@@ -13,7 +13,15 @@ import click
 
 from tars_provision import __version__, project
 from tars_provision.group import Commands
-from tars_provision.options import NamedPath, inventory_option, json_option, limit_option, question_of, verbose_option
+from tars_provision.options import (
+    NamedPath,
+    inventory_option,
+    json_option,
+    limit_option,
+    question_of,
+    since_of,
+    verbose_option,
+)
 
 
 @click.group(
@@ -117,6 +125,36 @@ def doctor(context: click.Context, inventory: Path, as_json: bool) -> None:
     from tars_provision.commands.outcome import console_of, finish
 
     context.exit(finish(command.doctor(inventory, console_of(as_json)), as_json=as_json))
+
+
+@main.command()
+@inventory_option
+@json_option
+@click.pass_context
+def status(context: click.Context, inventory: Path, as_json: bool) -> None:
+    """Show the services of the desktop, its mounts, and whether it reaches the NAS. Exit code 1 if a part fails."""
+    from tars_provision.commands import status as command
+    from tars_provision.commands.outcome import console_of, finish
+
+    context.exit(finish(command.status(inventory, console_of(as_json)), as_json=as_json))
+
+
+@main.command()
+@inventory_option
+@json_option
+@click.option("-f", "--follow", is_flag=True, help="Print new lines as they come, until Ctrl-C.")
+@click.option("--since", metavar="TIME", callback=since_of, help="Lines since a time, or not older than 10m, 2h or 3d.")
+@click.option("-n", "--lines", type=click.IntRange(min=1), default=100, show_default=True, help="Without --since.")
+@click.argument("service")
+@click.pass_context
+def logs(context: click.Context, /, inventory: Path, service: str, as_json: bool, **options: Any) -> None:
+    """Print the log of a service of the desktop, such as app, worker, caddy, postgres or ollama."""
+    from tars_provision.commands import logs as command
+    from tars_provision.commands.outcome import finish
+
+    if as_json and options["follow"]:
+        raise click.UsageError("--json and --follow exclude each other")
+    context.exit(finish(command.logs(inventory, service, as_data=as_json, **options), as_json=as_json))
 
 
 @main.command()

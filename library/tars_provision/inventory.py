@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tars_provision import __version__
+from tars_provision import __version__, ssh
 from tars_provision.controller import router
 from tars_provision.controller.vault import device_file
 from tars_provision.profiles import role_variables
@@ -61,18 +61,9 @@ def desktop_connection(host: Desktop) -> dict[str, Any]:
         variables["ansible_become"] = True
     if connect.private_key:
         variables["ansible_ssh_private_key_file"] = str(Path(connect.private_key).expanduser())
-    options = []
-    if connect.known_hosts:
-        known_hosts = str(Path(connect.known_hosts).expanduser())
-        # Ansible splits the options like a shell; ssh splits the value at spaces and expands % in it (ssh_config(5)).
-        option = 'UserKnownHostsFile="{}"'.format(known_hosts.replace("%", "%%"))
-        options.append(f"-o {shlex.quote(option)}")
-    if connect.address:
-        # Its key was accepted under this name, and stays the same at its own address.
-        name = connect.address if connect.port == 22 else f"[{connect.address}]:{connect.port}"
-        options.append(f"-o HostKeyAlias={name}")
-    if options:
-        variables["ansible_ssh_common_args"] = " ".join(options)
+    # Ansible splits the options like a shell. They hold for both addresses, because it may find the machine at either.
+    if options := ssh.host_key_options(host, str(host.address)):
+        variables["ansible_ssh_common_args"] = shlex.join(options)
     return variables
 
 

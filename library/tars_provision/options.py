@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -53,6 +55,22 @@ def question_of(_context: click.Context, _option: click.Parameter, value: str | 
     if value is not None and not value.strip():
         raise click.BadParameter("found an empty text; expected a question")
     return value
+
+
+SINCE = re.compile(r"(\d+)([smhd])\Z")
+
+
+def since_of(_context: click.Context, _option: click.Parameter, value: str | None) -> str:
+    """Return a duration or a time in the form that docker takes; times without a zone are this computer's."""
+    if not value:
+        return ""
+    if match := SINCE.match(value):
+        return f"{24 * int(match[1])}h" if match[2] == "d" else value
+    try:
+        return datetime.fromisoformat(value).astimezone().isoformat()
+    except ValueError as error:
+        expected = "a duration such as 10m, 2h or 3d, or a time such as 2026-11-29T20:00"
+        raise click.BadParameter(f"found {value!r}; expected {expected}") from error
 
 
 limit_option = click.option("--limit", metavar="HOST", callback=_limit, help="Only this machine.")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import re
 
-from tars_provision import next_step
+from tars_provision import next_step, ssh
 from tars_provision.ansible.events import Step
 from tars_provision.errors import message
 from tars_provision.spec.model import Desktop, Site
@@ -38,10 +38,7 @@ def explain(step: Step, site: Site) -> Step:
         return step
     connect, address = host.connect, host.connect.address or str(host.address)
     target = f"{connect.user}@{address}"
-    options = ["-o", f'UserKnownHostsFile="{connect.known_hosts}"'] if connect.known_hosts else []
-    options += ["-i", connect.private_key] if connect.private_key else []
-    options += ["-p", str(connect.port)] if connect.port != 22 else []
-    ssh = next_step.shell("ssh", *options, target)
+    login = next_step.shell(*ssh.command(host))
     at, line = f"hosts.{step.host}.connect", step.text.strip().splitlines()[-1] if step.text.strip() else "no message"
     if NOT_ROOT.search(step.text):
         text = message(
@@ -53,13 +50,13 @@ def explain(step: Step, site: Site) -> Step:
         )
     elif KEY_CHANGED.search(step.text):
         expected = "the host key that is recorded on this computer"
-        step_text = f"Compare the host key and accept it with {ssh}"
+        step_text = f"Compare the host key and accept it with {login}"
         text = message(target, found=line, expected=expected, next_step=step_text)
     elif REFUSED.search(step.text):
-        step_text = f"Check {at}.user and {at}.private_key, and try {ssh}"
+        step_text = f"Check {at}.user and {at}.private_key, and try {login}"
         text = message(target, found=line, expected="a login with a key", next_step=step_text)
     elif SILENT.search(step.text):
-        step_text = f"Check that {step.host} is on and that its address in the spec is right, and try {ssh}"
+        step_text = f"Check that {step.host} is on and that its address in the spec is right, and try {login}"
         text = message(f"{target}, port {connect.port}", found=line, expected="an SSH server", next_step=step_text)
     elif NO_PYTHON.search(step.text):
         step_text = f"On {step.host}, as root, run `apt-get install python3`"

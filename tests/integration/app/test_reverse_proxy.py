@@ -54,7 +54,9 @@ class SlowModelHandler(BaseHTTPRequestHandler):
             if readable and not self.connection.recv(1):
                 self.server.left.set()
             return
-        answer = httpx.request(self.command, f"{self.server.target}{self.path}", content=body, trust_env=False)
+        url = f"{self.server.target}{self.path}"
+        # The first request for a model waits until it is loaded, under load for longer than httpx's 5 s.
+        answer = httpx.request(self.command, url, content=body, trust_env=False, timeout=60)
         self.send_response(answer.status_code)
         self.send_header("Content-Type", answer.headers["content-type"])
         self.send_header("Content-Length", str(len(answer.content)))
