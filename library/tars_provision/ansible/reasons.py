@@ -8,27 +8,104 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
 
 from tars_provision import next_step, ssh
 from tars_provision.ansible.events import Step
 from tars_provision.errors import message
 from tars_provision.spec.model import Desktop, Site
 
-NOT_ROOT = re.compile(
-    r"missing sudo password|incorrect sudo password|sudo:.*(not found|password is required|terminal is required|no tty"
-    r"|setuid|effective uid)|not in the sudoers|may not run sudo|not allowed to execute"
-    r"|waiting for (privilege escalation prompt|become success)",
-    re.IGNORECASE,
+
+@dataclass(frozen=True)
+class Reason:
+    """A reason that a pattern recognises in the output of ssh, sudo or a shell; `step` is a template, see `_values`."""
+
+    pattern: str
+    subject: str
+    expected: str
+    step: str
+
+
+NOT_ROOT = "{target}: {user} cannot become root without a password on {host}"
+NO_QUESTION = "sudo that asks for no password"
+GRANT = (
+    "echo '{user} ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/tars && chmod 0440 /etc/sudoers.d/tars && visudo --check"
 )
-KEY_CHANGED = re.compile(r"host key verification failed|host identification has changed", re.IGNORECASE)
-REFUSED = re.compile(r"permission denied \(|too many authentication failures|no such identity", re.IGNORECASE)
-SILENT = re.compile(
-    r"connection (refused|timed out)|no route to host|could not resolve|network is unreachable|operation timed out",
-    re.IGNORECASE,
+OR_ROOT = "; or set {at}.user to root"
+
+REASONS = (
+    Reason(
+        r"sudo:? (command )?not found",
+        NOT_ROOT,
+        NO_QUESTION,
+        f"On {{host}}, as root, run `apt-get install --yes sudo && {GRANT}`{OR_ROOT}",
+    ),
+    Reason(
+        r"sudo:.*(setuid|effective uid)",
+        NOT_ROOT,
+        "sudo with the rights of its package",
+        f"On {{host}}, as root, run `apt-get install --yes --reinstall sudo`{OR_ROOT}",
+    ),
+    Reason(
+        r"sudoers is (owned by|world writable|group writable)|sudoers.*(bad permissions|should be)",
+        NOT_ROOT,
+        "a file that root owns and nobody else can write",
+        f"On {{host}}, as root, run `chown root:root /etc/sudoers && chmod 0440 /etc/sudoers`{OR_ROOT}",
+    ),
+    Reason(
+        r"must have a tty",
+        NOT_ROOT,
+        "sudo that needs no terminal",
+        f"On {{host}}, as root, run `echo 'Defaults:{{user}} !requiretty' > /etc/sudoers.d/tars-tty`{OR_ROOT}",
+    ),
+    Reason(
+        r"missing sudo password|incorrect sudo password|sudo:.*(password is required|terminal is required|no tty)"
+        r"|not in the sudoers|may not run sudo|not allowed to execute|error initializing audit plugin"
+        r"|waiting for (privilege escalation prompt|become success)",
+        NOT_ROOT,
+        NO_QUESTION,
+        f"On {{host}}, as root, run `{GRANT}`{OR_ROOT}",
+    ),
+    Reason(
+        r"host identification has changed",
+        "{target}",
+        "the host key that is recorded on this computer",
+        "If {host} was installed again, run {forget}, then compare the new host key and accept it with {login}",
+    ),
+    Reason(
+        r"host key verification failed",
+        "{target}",
+        "the host key that is recorded on this computer",
+        "Compare the host key and accept it with {login}",
+    ),
+    Reason(
+        r"permission denied \(|too many authentication failures|no such identity",
+        "{target}",
+        "a login with a key",
+        "Check {at}.user and {at}.private_key, and try {login}",
+    ),
+    Reason(
+        r"account is currently not available",
+        "{target}",
+        "an account with a shell",
+        "On {host}, as root, run `chsh --shell /bin/bash {user}`",
+    ),
+    Reason(
+        r"connection (refused|timed out)|no route to host|could not resolve|network is unreachable|operation timed out",
+        "{target}, port {port}",
+        "an SSH server",
+        "Check that {host} is on and that its address in the spec is right, and try {login}",
+    ),
+    Reason(
+        r"/python3?:? (not found|no such file)|interpreter.*not found|python3?: (command )?not found",
+        "{target}",
+        "Python 3.9 or later",
+        "On {host}, as root, run `apt-get install --yes python3`",
+    ),
 )
-NO_PYTHON = re.compile(
-    r"/python3?:? (not found|no such file)|interpreter.*not found|python3?: not found", re.IGNORECASE
-)
+"""The first one that matches counts: sudo reports more than one line about some faults."""
 
 
 def explain(step: Step, site: Site) -> Step:
@@ -36,31 +113,30 @@ def explain(step: Step, site: Site) -> Step:
     host = site.hosts.get(step.host)
     if not isinstance(host, Desktop):
         return step
-    connect, address = host.connect, host.connect.address or str(host.address)
-    target = f"{connect.user}@{address}"
-    login = next_step.shell(*ssh.command(host))
-    at, line = f"hosts.{step.host}.connect", step.text.strip().splitlines()[-1] if step.text.strip() else "no message"
-    if NOT_ROOT.search(step.text):
-        text = message(
-            f"{target}: {connect.user} cannot become root without a password on {step.host}",
-            found=line,
-            expected="sudo that asks for no password",
-            next_step=f"On {step.host}, as root, install sudo and run "
-            f"`echo '{connect.user} ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/tars`; or set {at}.user to root",
-        )
-    elif KEY_CHANGED.search(step.text):
-        expected = "the host key that is recorded on this computer"
-        step_text = f"Compare the host key and accept it with {login}"
-        text = message(target, found=line, expected=expected, next_step=step_text)
-    elif REFUSED.search(step.text):
-        step_text = f"Check {at}.user and {at}.private_key, and try {login}"
-        text = message(target, found=line, expected="a login with a key", next_step=step_text)
-    elif SILENT.search(step.text):
-        step_text = f"Check that {step.host} is on and that its address in the spec is right, and try {login}"
-        text = message(f"{target}, port {connect.port}", found=line, expected="an SSH server", next_step=step_text)
-    elif NO_PYTHON.search(step.text):
-        step_text = f"On {step.host}, as root, run `apt-get install python3`"
-        text = message(target, found=line, expected="Python 3.9 or later", next_step=step_text)
-    else:
-        return step
-    return dataclasses.replace(step, text=text)
+    for reason in REASONS:
+        lines = [line for line in step.text.splitlines() if re.search(reason.pattern, line, re.IGNORECASE)]
+        if lines:
+            values = _values(step.host, host)
+            text = message(
+                reason.subject.format_map(values),
+                found=lines[-1].strip().strip("@ "),
+                expected=reason.expected,
+                next_step=reason.step.format_map(values),
+            )
+            return dataclasses.replace(step, text=text)
+    return step
+
+
+def _values(name: str, host: Desktop) -> dict[str, str]:
+    """Return the values of the templates; `login` and `forget` are commands on this computer."""
+    connect = host.connect
+    file = ["-f", str(Path(connect.known_hosts).expanduser())] if connect.known_hosts else []
+    return {
+        "host": name,
+        "user": shlex.quote(connect.user),
+        "port": str(connect.port),
+        "target": f"{connect.user}@{connect.address or host.address}",
+        "at": f"hosts.{name}.connect",
+        "login": next_step.shell(*ssh.command(host)),
+        "forget": next_step.shell("ssh-keygen", *file, "-R", ssh.key_name(host)),
+    }

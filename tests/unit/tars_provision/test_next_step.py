@@ -17,7 +17,7 @@ from tars_provision import next_step, project
 from tars_provision.cli import main
 
 LIBRARY = Path(next_step.__file__).parents[1]
-FUNCTIONS = {"next_step.command", "next_step.line", "command"}
+FUNCTIONS = {"next_step.command", "next_step.line"}
 MODULES = sorted(path for path in LIBRARY.rglob("*.py") if "next_step" in path.read_text())
 
 

@@ -29,7 +29,7 @@ OWNER = "owner cannot become root without a password on xps8950"
         ),
         ("ssh: connect to host 192.168.1.10 port 22: Connection refused", "expected an SSH server. Check that xps8950"),
         ("ssh: connect to host 192.168.1.10 port 22: No route to host", "expected an SSH server. Check that xps8950"),
-        ("/bin/sh: 1: /usr/bin/python3: not found", "run `apt-get install python3`"),
+        ("/bin/sh: 1: /usr/bin/python3: not found", "run `apt-get install --yes python3`"),
     ],
 )
 def test_a_known_reason_names_account_and_next_step(root: Path, tmp_path: Path, text: str, message: str) -> None:
