@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
+from tars_provision import next_step
 from tars_provision.desktop import connection
 from tars_provision.errors import ProvisionError, message
 from tars_provision.project import SPEC
@@ -63,5 +64,8 @@ def logs(
         with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
             code, output, errors = process.wait(), "", ""
     if code:
-        raise connection.failure(site, errors or output or f"exit code {code}")
+        # Docker's own message is part of the output, which has been printed unless it was collected.
+        reason = output.strip().splitlines()[-1] if output.strip() else errors.strip() or f"exit code {code}"
+        step = f"{next_step.command('status', '-i', inventory)} shows the state of the service"
+        raise connection.DesktopError(message(container, found=reason, expected="its log", next_step=step))
     return Log(service, container, output.splitlines())
