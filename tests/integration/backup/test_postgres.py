@@ -165,36 +165,58 @@ def fill(database: Database, rows: int) -> None:
     )
 
 
-def test_crossing_4096_rows(staged: Household, databases: Databases) -> None:
+@pytest.mark.parametrize(("rows", "files"), [(512, 1), (513, 256), (65_536, 256), (65_537, 4096)])
+def test_more_rows_are_split_over_more_files(household: Household, databases: Databases, rows: int, files: int) -> None:
+    source, target = databases.create(), databases.create()
+    source.execute("CREATE TABLE hashes (hash bytea PRIMARY KEY)")
+    source.execute(f"INSERT INTO hashes SELECT sha256(n::text::bytea) FROM generate_series(1, {rows}) AS n")
+    used = household.with_contract(database=source.contract)
+    folder = used.folder / "postgres/tables"
+    stage(used)
+    paths = sorted(folder.glob("**/*.copy"))
+    assert files * 0.7 < len(paths) <= files
+    content = b"".join(path.read_bytes() for path in paths).splitlines()
+    assert len(content) == rows
+    assert content == sorted(content)
+    load(used, target)
+    assert contents(target) == contents(source)
+    source.execute("DELETE FROM hashes WHERE hash NOT IN (SELECT hash FROM hashes ORDER BY hash LIMIT 512)")
+    stage(used)
+    assert list(folder.iterdir()) == [folder / "hashes.copy"]
+
+
+def test_new_numbers_only_add_files(staged: Household, databases: Databases) -> None:
+    """Rows with an identity are split by it, whatever their key is: what was added together stays together."""
     database = Database(dict(staged.context.contract.database))
-    folder = staged.folder / "postgres/tables"
-    fill(database, 4096)
+    database.execute(
+        "CREATE TABLE numbered (hash bytea PRIMARY KEY, number bigint GENERATED ALWAYS AS IDENTITY UNIQUE, note text)"
+    )
+    insert = "INSERT INTO numbered (hash, note) SELECT sha256(n::text::bytea), 'n' FROM generate_series({}, {}) AS n"
+    database.execute(insert.format(1, 2000))
     stage(staged)
-    assert (folder / "passages.copy").is_file()
-    fill(database, 4097)
+    folder = staged.folder / "postgres/tables/numbered"
+    before = {path: path.stat() for path in folder.iterdir()}
+    assert len(before) == 8
+    database.execute(insert.format(2001, 2020))
+    database.execute("UPDATE numbered SET note = 'changed' WHERE number BETWEEN 300 AND 320")
     stage(staged)
-    assert not (folder / "passages.copy").exists()
-    files = sorted(folder.joinpath("passages").iterdir())
-    assert 2000 < len(files) <= 4096
-    rows = b"".join(path.read_bytes() for path in files).splitlines()
-    assert len(rows) == 4097
-    assert rows == sorted(rows)
+    assert len(list(folder.iterdir())) == 8
+    rewritten = [path.name for path in before if path.stat().st_ino != before[path].st_ino]
+    assert sorted(rewritten) == ["00000000000000001.copy", "00000000000000007.copy"]
     target = databases.create()
     load(staged, target)
     assert contents(target) == contents(database)
-    database.execute("DELETE FROM passages WHERE text = 'text 1'")
-    stage(staged)
-    assert sorted(folder.glob("passages*")) == [folder / "passages.copy"]
+    assert target.execute("INSERT INTO numbered (hash) VALUES ('') RETURNING number") == [(2021,)]
 
 
 def test_one_percent_changed_rewrites_its_files_alone(staged: Household) -> None:
     database = Database(dict(staged.context.contract.database))
-    fill(database, 8000)
+    fill(database, 70_000)
     stage(staged)
     folder = staged.folder / "postgres"
     before = {path: path.stat() for path in folder.rglob("*") if path.is_file()}
     hashes = database.execute(
-        "UPDATE passages SET vector = '\\x00' WHERE hash IN (SELECT hash FROM passages ORDER BY random() LIMIT 80)"
+        "UPDATE passages SET vector = '\\x00' WHERE hash IN (SELECT hash FROM passages ORDER BY random() LIMIT 700)"
         " RETURNING encode(hash, 'hex')"
     )
     stage(staged)
@@ -545,7 +567,7 @@ def test_keys_of_both_kinds_are_in_order(household: Household, database: Databas
 
 
 def test_unique_names_of_files() -> None:
-    tables = [Table(name, (), (), False, ()) for name in ("a.copy", "a", "a/b", "a%2Fb")]
+    tables = [Table(name, (), (), "", ()) for name in ("a.copy", "a", "a/b", "a%2Fb")]
     names = {table.file_name for table in tables}
     assert len(names) == 4
     assert not any("." in name or "/" in name for name in names)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from tars_backup.components.staging import Staging
 from tars_backup.errors import BackupError
 from tars_backup.services import Services
 
-TABLE = Table("passages", ("hash", "text"), ("hash",), True, ())
+TABLE = Table("passages", ("hash", "text"), ("hash",), "digits", ())
 SORTED = st.lists(st.binary(max_size=4), unique=True).map(sorted)
 
 
@@ -27,17 +27,32 @@ def lines(keys: Iterable[bytes]) -> list[bytes]:
     return [b"\\\\x%s\ttext\n" % key.hex().encode() for key in keys]
 
 
-@given(SORTED, st.integers(1, 200))
-def test_split_stream_is_the_stream(keys: list[bytes], size: int) -> None:
+def by_digits(line: bytes) -> str:
+    return rows.beginning(line, digits=3)
+
+
+def check_split(stream: list[bytes], name_of: Callable[[bytes], str], size: int) -> None:
+    """Check that the files have the rows in their order, each in the file of its name."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rows, "_BLOCK", size)
-        pairs = list(rows.by_beginning(lines(keys)))
-        assert b"".join(block for _, block in pairs) == b"".join(lines(keys))
-        assert b"".join(rows.blocks(lines(keys))) == b"".join(lines(keys))
-    starts = [start for start, _ in pairs]
-    assert starts == sorted(starts)
-    for start, block in pairs:
-        assert {rows.beginning(line + b"\n") for line in block.splitlines()} == {start}
+        pairs = list(rows.by_file(stream, name_of))
+        assert b"".join(block for _, block in pairs) == b"".join(stream)
+        assert b"".join(rows.blocks(stream)) == b"".join(stream)
+    names = [name for name, _ in pairs]
+    assert names == sorted(names)
+    for name, block in pairs:
+        assert {name_of(line + b"\n") for line in block.splitlines()} == {name}
+
+
+@given(SORTED, st.integers(1, 200))
+def test_split_by_digits(keys: list[bytes], size: int) -> None:
+    check_split(lines(keys), by_digits, size)
+
+
+@given(st.lists(st.integers(-(2**63), 2**63 - 1) | st.integers(-5, 1000)).map(sorted), st.integers(1, 200))
+def test_split_by_numbers(numbers: list[int], size: int) -> None:
+    check_split([b"%d\ttext\n" % number for number in numbers], rows.number_range, size)
+    check_split([b"%d\n" % number for number in numbers], rows.number_range, size)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +67,31 @@ def test_split_stream_is_the_stream(keys: list[bytes], size: int) -> None:
     ],
 )
 def test_beginning(line: bytes, start: str) -> None:
-    assert rows.beginning(line) == start
+    assert rows.beginning(line, digits=3) == start
+    assert rows.beginning(line, digits=2) == start[:2]
+
+
+def test_number_range() -> None:
+    names = [rows.number_range(b"%d\tx\n" % number) for number in (-1, 0, 255, 256, 511, 2**63 - 1)]
+    assert [int(name) for name in names] == [0, 0, 0, 1, 1, 2**55 - 1]
+    assert {len(name) for name in names} == {17}
+
+
+@pytest.mark.parametrize(
+    ("split", "count", "name"),
+    [
+        ("", 10**6, None),
+        ("digits", 512, None),
+        ("digits", 513, "12"),
+        ("digits", 65_536, "12"),
+        ("digits", 65_537, "123"),
+        ("numbers", 512, None),
+        ("numbers", 513, "00000000000004822"),
+    ],
+)
+def test_splitter(split: str, count: int, name: str | None) -> None:
+    name_of = rows.splitter(Table("t", (), (), split, ()), count)
+    assert (name_of(b"1234567\n") if name_of else None) == name
 
 
 @pytest.mark.parametrize("count", [0, 10])

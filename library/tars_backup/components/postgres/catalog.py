@@ -27,7 +27,9 @@ SELECT tables.relname AS name,
                  FROM pg_catalog.pg_index
                  CROSS JOIN unnest(indkey::int2[]) WITH ORDINALITY AS key(number, position)
                  JOIN pg_catalog.pg_attribute ON attrelid = indrelid AND attnum = number
-                 WHERE indrelid = tables.oid AND indisprimary AND position <= indnkeyatts), '[]') AS key
+                 WHERE indrelid = tables.oid AND indisprimary AND position <= indnkeyatts), '[]') AS key,
+       (SELECT attname FROM pg_catalog.pg_attribute
+        WHERE attrelid = tables.oid AND attidentity <> '' AND NOT attisdropped) AS number
 FROM pg_catalog.pg_class AS tables
 JOIN pg_catalog.pg_namespace ON pg_namespace.oid = relnamespace
 WHERE nspname = '{SCHEMA}' AND relkind = 'r'
@@ -54,16 +56,18 @@ class Table:
     """A table of the schema `public`.
 
     Attributes:
-        columns: the columns that are not generated, those of the primary key first.
+        columns: the columns that are not generated, the one by which rows are split first.
         key: names of the primary key's columns; empty if there is none.
-        hashed: whether the first column of the key is evenly distributed: a uuid, or a hash (bytea).
+        split: how rows are distributed over files. "numbers": by the first column, an identity, which increases with
+            every new row. "digits": by the first column of the key, which is evenly distributed: a uuid, or a hash
+            (bytea). Empty: not at all.
         order: the expressions by which rows are ordered.
     """
 
     name: str
     columns: tuple[str, ...]
     key: tuple[str, ...]
-    hashed: bool
+    split: str
     order: tuple[str, ...]
 
     @property
@@ -97,19 +101,22 @@ def tables(session: Session) -> list[Table]:
             expected=f"rows in the schemas {SCHEMA} and {VOLATILE} alone",
             next_step=f"Move the tables to the schema {SCHEMA}, or drop them",
         )
-    return [_table(row["name"], row["columns"], row["key"]) for row in session.query(_TABLES)]
+    return [_table(row["name"], row["columns"], row["key"], row["number"]) for row in session.query(_TABLES)]
 
 
-def _table(name: str, columns: Sequence[str], key: Sequence[Mapping[str, Any]]) -> Table:
+def _table(name: str, columns: Sequence[str], key: Sequence[Mapping[str, Any]], number: str | None) -> Table:
     names = tuple(column["name"] for column in key)
+    first = (number, *(column for column in names if column != number)) if number else names
+    split = "numbers" if number else "digits" if key and key[0]["type"] in ("uuid", "bytea") else ""
     # Without a key, by the text of all columns: not every type has an order. The collation "C" is the same everywhere.
-    order = tuple(identifier(column["name"]) + (' COLLATE "C"' if column["collated"] else "") for column in key)
+    order = [identifier(column["name"]) + (' COLLATE "C"' if column["collated"] else "") for column in key]
+    order = [identifier(number), *order] if number else order
     return Table(
         name=name,
-        columns=(*names, *(column for column in columns if column not in names)),
+        columns=(*first, *(column for column in columns if column not in first)),
         key=names,
-        hashed=bool(key) and key[0]["type"] in ("uuid", "bytea"),
-        order=order or tuple(f'{identifier(column)}::text COLLATE "C"' for column in columns),
+        split=split,
+        order=tuple(order or [f'{identifier(column)}::text COLLATE "C"' for column in columns]),
     )
 
 

@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The rows of a table as files in PostgreSQL's text format of COPY.
 
-A table with many rows and an evenly distributed key becomes a folder of up to 4,096 files, one for each beginning of
-three hex digits, so that new rows change few files. Rows arrive in the order of their key, which is the order of these
-files: one stream is split while it arrives.
+The rows of a larger table are split over many files, so that a change rewrites few of them: restic stores a file of up
+to 512 KiB as a whole. Rows with an increasing number are split by ranges of it, so that new rows only add files, and
+what was added together stays together. Other rows are split by the first hex digits of their uuid or hash. Rows arrive
+in this order: one stream is split while it arrives.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,13 @@ from ...errors import BackupError
 from ..staging import Staging
 from .catalog import Table
 
-MANY_ROWS = 4096
-_DIGITS = 3
+FEW_ROWS = 512
+"""Rows of a table that is one file."""
+
+NUMBERS = 256
+"""Numbers of the rows of one file."""
+
+_THREE_DIGITS_FROM = 65_536
 _BLOCK = 1 << 20
 
 
@@ -84,21 +91,35 @@ def blocks(lines: Iterable[bytes]) -> Iterator[bytes]:
         yield b"".join(collected)
 
 
-def beginning(line: bytes) -> str:
-    """Return the first three hex digits of a row's first value, a uuid or a bytea; a shorter bytea is filled with 0."""
-    digits = line[3:] if line.startswith(b"\\\\x") else line
-    return digits.split(b"\t", 1)[0].strip(b"\n")[:_DIGITS].decode("ascii").ljust(_DIGITS, "0")
+def splitter(table: Table, rows: int) -> Callable[[bytes], str] | None:
+    """Return the function from a row to the name of its file; None for a table that is one file."""
+    if not table.split or rows <= FEW_ROWS:
+        return None
+    if table.split == "numbers":
+        return number_range
+    return partial(beginning, digits=3 if rows > _THREE_DIGITS_FROM else 2)
 
 
-def by_beginning(lines: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
-    """Yield the beginning of the key with a block of rows that have it; a beginning can follow itself."""
+def number_range(line: bytes) -> str:
+    """Return the number of the range that a row's first value is in; all negative numbers are in the first one."""
+    return f"{max(0, int(line.split(None, 1)[0])) // NUMBERS:017d}"
+
+
+def beginning(line: bytes, digits: int) -> str:
+    """Return the first hex digits of a row's first value, a uuid or a bytea; a shorter bytea is filled with 0."""
+    value = line[3:] if line.startswith(b"\\\\x") else line
+    return value.split(b"\t", 1)[0].strip(b"\n")[:digits].decode("ascii").ljust(digits, "0")
+
+
+def by_file(lines: Iterable[bytes], name_of: Callable[[bytes], str]) -> Iterator[tuple[str, bytes]]:
+    """Yield the name of a file with a block of its rows; a name can follow itself."""
     current, collected, size = "", list[bytes](), 0
     for line in lines:
-        start = beginning(line)
-        if collected and (start != current or size >= _BLOCK):
+        name = name_of(line)
+        if collected and (name != current or size >= _BLOCK):
             yield current, b"".join(collected)
             collected, size = [], 0
-        current = start
+        current = name
         collected.append(line)
         size += len(line)
     if collected:
@@ -112,9 +133,9 @@ def stage(staging: Staging, table: Table, lines: Iterable[bytes], expected: int)
         BackupError: another number of rows arrived.
     """
     digest = Digest()
-    split = table.hashed and expected > MANY_ROWS
-    if split:
-        _stage_split(staging, table, lines, digest)
+    name_of = splitter(table, expected)
+    if name_of:
+        _stage_split(staging, table, by_file(lines, name_of), digest)
     else:
         with staging.file(f"tables/{table.file_name}.copy") as file:
             for block in blocks(lines):
@@ -124,16 +145,17 @@ def stage(staging: Staging, table: Table, lines: Iterable[bytes], expected: int)
         raise BackupError(
             f"table {table.name}", found=f"{digest.rows} rows", expected=f"the {expected} that the database counted"
         )
-    return TableFiles(table.name, table.file_name, table.columns, table.key, digest.rows, split, digest.hex)
+    return TableFiles(
+        table.name, table.file_name, table.columns, table.key, digest.rows, name_of is not None, digest.hex
+    )
 
 
-def _stage_split(staging: Staging, table: Table, lines: Iterable[bytes], digest: Digest) -> None:
-    pairs = by_beginning(lines)
+def _stage_split(staging: Staging, table: Table, pairs: Iterator[tuple[str, bytes]], digest: Digest) -> None:
     pair = next(pairs, None)
     while pair is not None:
-        start = pair[0]
-        with staging.file(f"tables/{table.file_name}/{start}.copy") as file:
-            while pair is not None and pair[0] == start:
+        name = pair[0]
+        with staging.file(f"tables/{table.file_name}/{name}.copy") as file:
+            while pair is not None and pair[0] == name:
                 digest.add(pair[1])
                 file.write(pair[1])
                 pair = next(pairs, None)

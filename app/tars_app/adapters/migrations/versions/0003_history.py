@@ -14,6 +14,7 @@ CREATE TABLE passages (
     text text NOT NULL,
     language regconfig NOT NULL,
     searchable boolean NOT NULL,
+    number bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
     terms tsvector NOT NULL GENERATED ALWAYS AS (to_tsvector(language, text)) STORED
 );
 
@@ -31,6 +32,7 @@ CREATE TABLE vectors (
     hash bytea NOT NULL REFERENCES passages,
     model text NOT NULL,
     embedding bytea NOT NULL,
+    number bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
     PRIMARY KEY (hash, model)
 );
 ALTER TABLE vectors ALTER COLUMN embedding SET STORAGE EXTERNAL;  -- it does not compress
@@ -159,6 +161,8 @@ COMMENT ON COLUMN passages.hash IS 'SHA-256 of the text in UTF-8';
 COMMENT ON COLUMN passages.text IS 'A piece of a page that fits the embedding model, letter for letter';
 COMMENT ON COLUMN passages.language IS 'Text search configuration of terms; changes for all rows with the setting';
 COMMENT ON COLUMN passages.searchable IS 'Whether a row of document_passages has this hash';
+COMMENT ON COLUMN passages.number IS
+    'Increases with every new passage, so that a backup has new rows beside each other';
 COMMENT ON COLUMN passages.terms IS 'The words for full text search; computed from language and text';
 
 COMMENT ON TABLE vectors IS
@@ -168,6 +172,7 @@ COMMENT ON COLUMN vectors.hash IS 'The passage';
 COMMENT ON COLUMN vectors.model IS 'Name of the embedding model';
 COMMENT ON COLUMN vectors.embedding IS
     'The vector scaled to length 1, as little-endian IEEE 754 half precision numbers';
+COMMENT ON COLUMN vectors.number IS 'Increases with every new vector, so that a backup has new rows beside each other';
 
 COMMENT ON TABLE document_passages IS
     'The passages of the version that each document is answered from, each once. Only rows of passages that a new '
