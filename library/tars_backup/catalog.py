@@ -139,5 +139,6 @@ def _newest(
         except DestinationError:
             raise
         except BackupError as error:
-            problems.append(f"{name}: {error}")
+            if name in known:
+                problems.append(f"{name}: {error}")
     return None, problems

@@ -98,12 +98,37 @@ def carry_out(
     return Pruned(planned.keep, planned.removed, planned.unfinished, free, dry_run=False, changed=bool(names))
 
 
+def remove_unfinished(configuration: Configuration, restic: Restic, backups: Catalog, progress: Progress) -> Catalog:
+    """Remove the snapshots of this desktop's runs that were not proven, with their data; return the other backups.
+
+    Raises:
+        LockedError: another program uses the repository.
+    """
+    state = State(configuration.state)
+    names = _own_unfinished(state, backups)
+    if not names:
+        return backups
+    progress(f"removing what {len(names)} runs left that were not finished")
+    locks.heal(configuration, restic, state, exclusive=True)
+    _forget(configuration, restic, state, backups, list(names))
+    restic.prune(deadline_s=_DEADLINE_S)
+    return dataclasses.replace(
+        backups,
+        snapshots={name: snapshot for name, snapshot in backups.snapshots.items() if name not in names},
+        unfinished=tuple(name for name in backups.unfinished if name not in names),
+    )
+
+
+def _own_unfinished(state: State, backups: Catalog) -> tuple[str, ...]:
+    attempts = state.read("attempts").get("ids", ())
+    return tuple(name for name in backups.unfinished if name in attempts)
+
+
 def _plan(configuration: Configuration, backups: Catalog) -> Pruned:
     zone = zoneinfo.ZoneInfo(configuration.zone)
     dates = {name: mark.made_at for name, mark in backups.good.items()}
     plan = retention.plan(dates, configuration.retention, zone, instants.now())
-    attempts = State(configuration.state).read("attempts").get("ids", ())
-    unfinished = tuple(name for name in backups.unfinished if name in attempts)
+    unfinished = _own_unfinished(State(configuration.state), backups)
     if plan.remove and len(plan.keep) < MINIMUM_GOOD:
         raise BackupError(
             "retention",

@@ -15,7 +15,7 @@ from ..catalog import Catalog
 from ..components import Component
 from ..configuration import Configuration
 from ..context import Context
-from ..errors import BackupError, VerificationError
+from ..errors import BackupError, LockedError, VerificationError
 from ..manifest import Manifest, Mark, Part
 from ..repository import locks, marks, packs, verification
 from ..restic import HOST, TAG, Restic, Saved, Snapshot
@@ -123,6 +123,8 @@ class _Run:
             self.warnings += locks.heal(self.configuration, self.restic, self.state, exclusive=False)
         backups = catalog.read(self.configuration, self.restic)
         self._warn(backups)
+        if not self.dry_run:
+            backups = self._remove_unfinished(backups)
         made_at = instants.now()
         parts = self._stage()
         content = manifest.content_of(parts)
@@ -169,6 +171,14 @@ class _Run:
             warnings=tuple(self.warnings),
             removed=removed,
         )
+
+    def _remove_unfinished(self, backups: Catalog) -> Catalog:
+        """Remove the snapshots of runs that failed: what they stored may be damaged, and restic would use it again."""
+        try:
+            return prune.remove_unfinished(self.configuration, self.restic, backups, self.context.progress)
+        except LockedError as error:
+            self.warnings.append(str(error))
+            return backups
 
     def _warn(self, backups: Catalog) -> None:
         """Name what a person should know about the repository."""
@@ -275,7 +285,8 @@ class _Run:
         """
         self.restic.check(deadline_s=self.context.deadline.remaining_s("restic check"))
         after = packs.sizes(self.configuration.repository)
-        added = {name: size for name, size in after.items() if name not in before}
+        unproven = packs.unproven(self.configuration.repository, self.configuration.good)
+        added = {name: size for name, size in after.items() if name not in before or name in unproven}
         problems = packs.damaged(self.configuration.repository, added, self.context.deadline)
         if f"snapshots/{saved.snapshot}" not in added:
             problems.append(f"snapshots/{saved.snapshot}: not in the repository")

@@ -19,6 +19,9 @@ FOLDERS = ("data", "index", "keys", "snapshots")
 
 _NAME = re.compile(r"[0-9a-f]{64}\Z")
 _SCAN_S = 120
+_MARGIN_S = 2
+"""Coarsest resolution of a file system's times."""
+
 _BATCH = 256 << 20
 _SLOWEST = 4 << 20
 """Bytes per second below which the NAS counts as not answering."""
@@ -38,6 +41,24 @@ def sizes(repository: Path) -> dict[str, int]:
             for path in (repository / folder).rglob("*")
             if _NAME.match(path.name) and path.is_file()
         }
+
+    return processes.isolated(scan, subject=repository, deadline_s=_SCAN_S)
+
+
+def unproven(repository: Path, good: Path) -> list[str]:
+    """Return the files that were written after the newest mark: by this run, or by one that was ended before its proof.
+
+    restic uses the data of such a run for later backups. All times are the server's; names are as those of sizes().
+    """
+
+    def scan() -> list[str]:
+        proven = max((path.stat().st_mtime for path in good.glob("*.json")), default=0.0) - _MARGIN_S
+        return [
+            path.relative_to(repository).as_posix()
+            for folder in FOLDERS
+            for path in (repository / folder).rglob("*")
+            if _NAME.match(path.name) and path.is_file() and path.stat().st_mtime >= proven
+        ]
 
     return processes.isolated(scan, subject=repository, deadline_s=_SCAN_S)
 

@@ -3,15 +3,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,40 +13,9 @@ from tars_backup.actions.init import init
 from tars_backup.errors import BackupError
 
 from .desktop import Desktop
-from .namespace import ENVIRONMENT
+from .killing import assert_converges, change, drive, kill_after
 
 pytestmark = pytest.mark.integration
-
-
-def drive(desktop: Desktop, verb: str, step: int = 0) -> dict[str, Any] | None:
-    """Call a verb in a process that is killed at a step; return its outcome, None if it was killed."""
-    command = [sys.executable, "-m", f"{__package__}.driver", str(desktop.folder), verb, str(step)]
-    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=120)
-    if done.returncode == -signal.SIGKILL:
-        return None
-    assert done.stdout, done.stderr
-    outcome: dict[str, Any] = json.loads(done.stdout)
-    return outcome
-
-
-def change(desktop: Desktop) -> None:
-    """Change a document, so that the next run makes a snapshot."""
-    (desktop.documents / "changed").write_text(str(time.monotonic_ns()))
-
-
-def assert_converges(desktop: Desktop, good: set[str]) -> None:
-    """Check that listed backups stay listed, and that a run and a prune succeed and leave nothing over."""
-    listing = desktop.listing()
-    assert not (listing.missing or listing.problems)
-    assert good <= {mark.id for mark in listing.backups}
-    assert desktop.verify().backups
-    change(desktop)
-    desktop.run()
-    listing = desktop.listing()
-    assert not (listing.missing or listing.problems or listing.unfinished)
-    assert good <= {mark.id for mark in listing.backups}
-    assert desktop.prune().code == 0
-    assert list((desktop.repository / "locks").iterdir()) == []
 
 
 def test_run_killed_between_steps(desktop: Desktop) -> None:
@@ -99,29 +62,8 @@ def test_run_and_its_restic_killed_at_any_time(desktop: Desktop, delay_s: float)
     """restic dies with the program: nothing of a killed run writes to the repository any more."""
     first = desktop.run()
     (desktop.documents / "big").write_bytes(os.urandom(48 << 20))
-    command = [sys.executable, "-m", f"{__package__}.driver", str(desktop.folder), "run"]
-    process = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    time.sleep(delay_s)
-    process.kill()
-    process.wait()
-    deadline = time.monotonic() + 5
-    while processes_of(desktop.repository):
-        assert time.monotonic() < deadline, "restic has outlived the program"
-        time.sleep(0.02)
+    kill_after(desktop, "run", delay_s)
     assert_converges(desktop, {first.id})
-
-
-def processes_of(repository: Path) -> list[str]:
-    """Return the command lines of running restics that name a repository."""
-    lines = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = path.read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if os.fsencode(repository) in words:
-            lines.append(b" ".join(words).decode())
-    return lines
 
 
 def test_init_killed_at_every_file(bare: Desktop) -> None:

@@ -66,13 +66,29 @@ def assert_next_run_is_good(desktop: Desktop, real: str) -> None:
 )
 def test_lost_or_changed_at_once(desktop: Desktop, damage: str, message: str) -> None:
     (desktop.documents / "photo").write_bytes(os.urandom(100_000))
-    wrap(desktop, "backup", after=damage)
+    real = wrap(desktop, "backup", after=damage)
     with pytest.raises(VerificationError, match=message):
         desktop.run()
     listing = desktop.listing()
     assert listing.backups == ()
     assert listing.last_run["code"] == 30
     assert marks.read(desktop.configuration.good) == ({}, [])
+    # restic would use the damaged data for the next backup.
+    assert_next_run_is_good(desktop, real)
+
+
+def test_data_of_a_killed_run_is_read_back(desktop: Desktop) -> None:
+    """A run was killed after restic had stored the data and before its snapshot; the data is damaged since."""
+    (desktop.documents / "photo").write_bytes(os.urandom(100_000))
+    damage = f'rm -f "$repository"/snapshots/*; printf x | dd of="$({LARGEST})" bs=1 conv=notrunc status=none'
+    real = wrap(desktop, "backup", after=f"{damage}; kill -9 $$")
+    with pytest.raises(BackupError, match="exit status -9"):
+        desktop.run()
+    desktop.write_settings(restic=real)
+    with pytest.raises(VerificationError, match="SHA-256 of its name"):
+        desktop.run()
+    assert desktop.listing().backups == ()
+    assert_next_run_is_good(desktop, real)
 
 
 def test_other_manifest(desktop: Desktop) -> None:
