@@ -114,7 +114,7 @@ def documented(kind: str, *names: str) -> dict[str, dict[str, object]]:
     return documentation
 
 
-@pytest.mark.parametrize(("kind", "folder"), [("module", "modules"), ("inventory", "inventory")])
+@pytest.mark.parametrize(("kind", "folder"), [("module", "modules"), ("inventory", "inventory"), ("lookup", "lookup")])
 def test_ansible_doc_shows_every_plugin(kind: str, folder: str) -> None:
     names = sorted(f"tars.home.{path.stem}" for path in (COLLECTION / "plugins" / folder).glob("[!_]*.py"))
     shown = documented(kind, *names)

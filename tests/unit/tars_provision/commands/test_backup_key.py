@@ -27,7 +27,7 @@ def test_the_key_is_printed_alone(site: Path) -> None:
     assert console.export_text() == f"{key.key}\n"
 
 
-def test_a_site_without_a_key_is_told_to_run_init(tmp_path: Path, own_home: Path) -> None:
+def test_a_site_without_a_key_is_an_error_that_names_init(tmp_path: Path, own_home: Path) -> None:
     with pytest.raises(backup_key.KeyDiffersError, match=r"found no backup_key; .* init -i "):
         backup_key.print_key(tmp_path)
 

@@ -41,11 +41,9 @@ def outcome(command: str, code: int, output: str) -> dict[str, Any]:
         printed = json.loads(output.strip().splitlines()[-1])
         ok, error = printed["ok"], printed["error"] or {}
     except (ValueError, LookupError, TypeError):
-        found = output.strip()[-500:] or "no output"
-        message = (
-            f"{command}: found exit code {code} and {found}, expected one JSON object. Next: run it on the machine."
-        )
-        return {"failed": True, "msg": message, "exit_code": code}
+        shown = output.strip()[-500:] or "no output"
+        message = f"{command}: found exit code {code} and {shown}, expected one JSON object."
+        return {"failed": True, "msg": f"{message} Next: run it on the machine.", "exit_code": code}
     if not ok:
         return {"failed": True, "msg": error.get("message", ""), "exit_code": code, "backup": printed}
     return {"changed": bool(printed.get("changed", False)) or code == PENDING, "exit_code": code, "backup": printed}
