@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -37,7 +37,7 @@ class Catalog:
         Raises:
             BackupNotFoundError: there is none.
         """
-        order = sorted(self.good.values(), key=lambda mark: (mark.made_at, mark.id))
+        order = by_age(self.good.values())
         if name == "latest":
             candidates = order
         elif name in self.good:
@@ -57,6 +57,12 @@ class Catalog:
             expected="latest, an id of tars-backup list, or a time such as 2026-11-29T10:00:00Z",
             next_step="Run tars-backup list",
         )
+
+
+def by_age(backups: Iterable[Mark]) -> list[Mark]:
+    """Return backups with the newest last; those that a wrong clock has dated in the future count as oldest."""
+    now = instants.now()
+    return sorted(backups, key=lambda mark: (mark.made_at <= now, mark.made_at, mark.id))
 
 
 def _instant(text: str) -> datetime | None:
@@ -131,7 +137,7 @@ def _newest(
 
     If no mark is left at all, the newest manifest of any snapshot serves: it lists the backups that were good then.
     """
-    names = sorted((name for name in known if name in snapshots), key=lambda name: known[name].made_at)
+    names = [mark.id for mark in by_age(known[name] for name in known if name in snapshots)]
     problems: list[str] = []
     for name in reversed(names or sorted(snapshots)):
         try:

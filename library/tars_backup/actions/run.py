@@ -128,7 +128,7 @@ class _Run:
         made_at = instants.now()
         parts = self._stage()
         content = manifest.content_of(parts)
-        newest = max(backups.good.values(), key=lambda mark: (mark.made_at, mark.id), default=None)
+        newest = next(reversed(catalog.by_age(backups.good.values())), None)
         changed = newest is None or newest.content != content
         if self.dry_run:
             return self._made(newest.id if newest else "", made_at, content, parts, changed=changed)

@@ -12,6 +12,7 @@ import pytest
 
 from tars_backup import instants
 from tars_backup.actions.prune import prune
+from tars_backup.actions.show import show
 from tars_backup.errors import BackupError, VerificationError
 from tars_backup.instants import UTC
 from tars_backup.repository import marks
@@ -210,6 +211,20 @@ def test_plan_that_leaves_too_few_is_refused(desktop: Desktop, clock: Clock) -> 
     with pytest.raises(BackupError, match="1 backups would stay; expected at least 3"):
         prune(reckless, dry_run=False, progress=lambda line: None)
     assert listed(desktop) == names
+
+
+def test_clock_that_was_wrong_for_one_run(desktop: Desktop, clock: Clock) -> None:
+    """The backup dated in the future stays; it is neither the latest nor the one that contents are compared with."""
+    make(desktop, clock, 2)
+    right, clock.now = clock.now, datetime(2099, 1, 1, tzinfo=UTC)
+    make(desktop, clock, 1)
+    clock.now = right
+    names = make(desktop, clock, 1)
+    assert desktop.run().changed is False
+    assert show(desktop.configuration, "latest").id == names[0]
+    assert desktop.verify().backups == (names[0],)
+    clock.now = datetime(2020, 1, 1, tzinfo=UTC)
+    assert show(desktop.configuration, "latest").id.startswith("2099")
 
 
 def test_clock_that_went_back(desktop: Desktop, clock: Clock) -> None:
