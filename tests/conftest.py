@@ -8,6 +8,7 @@ read from ip, nft, the mounts and the process table, not from its own report.
 import functools
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -33,6 +34,11 @@ class SideBySide(LoadScopeScheduling):  # type: ignore[misc]  # xdist carries no
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::")[0]
         return "lab" if needs_lab(ROOT / file) else file
+
+
+def pytest_configure() -> None:
+    """End like Ctrl-C on SIGTERM, as from `timeout`: fixtures stop their servers and unmount what they mounted."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SideBySide:

@@ -62,8 +62,10 @@ class Server:
 
     def start(self, wait: bool = True) -> None:
         with self.log.open("ab") as log:
+            # It ends with this process, also where that is killed and no fixture can stop it.
+            bound = ["setpriv", "--pdeathsig", signal.Signals(self.stop_signal).name, *self.command]
             self.process = subprocess.Popen(
-                self.command, stdout=log, stderr=log, env=os.environ | self.environment, start_new_session=True
+                bound, stdout=log, stderr=log, env=os.environ | self.environment, start_new_session=True
             )
         if wait:
             wait_for(self._is_ready, f"{self.command[0]} (log: {self.log})")
@@ -105,9 +107,11 @@ def get_ok(url: str) -> bool:
 
 def as_other(user: str, command: list[str]) -> list[str]:
     """Return a command that runs under another account than root: PostgreSQL refuses to run as root."""
-    return (
-        ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", *command] if os.getuid() == 0 else command
-    )
+    if os.getuid() != 0:
+        return command
+    # The kernel forgets the signal at the parent's death when the account changes.
+    account = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "--pdeathsig", "SIGINT"]
+    return [*account, *command]
 
 
 def start_postgres(folder: Path) -> Server:

@@ -65,19 +65,29 @@ class Status:
         """Print a table on a terminal, lines elsewhere; then the next step for what does not run."""
         now = datetime.now(UTC)
         line(console, f"{self.machine}: T.A.R.S. {self.version}")
-        if console.is_terminal:
+        if console.is_terminal and self.services:
             console.print(table(self.services, now))
         else:
             for service in self.services:
                 line(console, "  " + "  ".join(filter(None, cells(service, now))))
         for mark, text in self._places():
             console.print(f"{mark} {escape(text)}", highlight=False, soft_wrap=True)
+        for text in self._steps():
+            line(console, text)
+
+    def _steps(self) -> Iterator[str]:
+        """Yield the next step for each part that fails."""
+        if self.docker:
+            yield f"On {self.machine}, as root, run `systemctl start docker`"
+            return
         for service in self.services:
             if not service.ok and service.state != "missing":
-                logs = next_step.command("logs", service.name, "-i", self.inventory)
-                line(console, f"{service.name}: {logs} shows why")
-        if any(service.state == "missing" for service in self.services) and not self.docker:
-            line(console, f"{next_step.command('site', '-i', self.inventory)} starts the missing services")
+                yield f"{service.name}: {next_step.command('logs', service.name, '-i', self.inventory)} shows why"
+        if not self.nas.ok:
+            yield f"Check that the NAS {self.nas.name} is on; its shares are mounted again by themselves"
+        missing = any(service.state == "missing" for service in self.services)
+        if missing or (self.nas.ok and not all(mount.ok for mount in self.mounts)):
+            yield f"{next_step.command('site', '-i', self.inventory)} starts what is missing"
 
     def _places(self) -> Iterator[tuple[str, str]]:
         """Yield a mark and a text for everything but the services."""
@@ -107,7 +117,7 @@ def status(inventory: Path, console: Console) -> Status:
         inventory,
         site.desktop,
         contract["version"],
-        services(contract, answer["inspected"]),
+        [] if answer["docker"] else services(contract, answer["inspected"]),
         [Place(f"{entry['source']} at {entry['path']}", entry["ok"], entry["detail"]) for entry in answer["mounts"]],
         Place(nas, answer["nas"]["ok"], answer["nas"]["detail"]),
         answer["docker"],

@@ -64,7 +64,8 @@ def inspect(containers: list[str]) -> tuple[list[dict[str, Any]], str]:
     except (OSError, ValueError) as error:
         return [], str(error)
     missing = "no such container" in done.stderr.lower()
-    return described, "" if done.returncode == 0 or missing else done.stderr.strip()
+    # Docker repeats its message for each container.
+    return described, "" if done.returncode == 0 or missing else done.stderr.strip().splitlines()[0]
 
 
 def mount(path: str, source: str, command: list[str]) -> dict[str, Any]:

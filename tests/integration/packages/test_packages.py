@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import socket
 import ssl
 import threading
@@ -96,6 +98,14 @@ def test_plan_runs_the_roles_of_the_packages(site: Installation) -> None:
     # Each machine gets as far as a role of the collection can get without it.
     assert failures["xps8950"].startswith("base:") and failures["ds1515plus"].startswith("nas:"), failures
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_command_in_a_message_works_as_printed(installed: Installation, tmp_path: Path) -> None:
+    done = installed.run("tars-provision", "plan", "--json", check=False, folder=tmp_path)
+    printed = re.search(r"`(tars-provision init [^`]+)`", json.loads(done.stdout)["error"])
+    assert printed, done.stdout
+    assert "tars.yml: written" in installed.run(*shlex.split(printed[1]), folder=tmp_path).stdout
+    assert installed.run("tars-provision", "spec", "check", folder=tmp_path).returncode == 0
 
 
 def test_without_the_collection_the_commands_name_the_archive_to_install(site: Installation, tmp_path: Path) -> None:

@@ -87,11 +87,12 @@ def test_what_fails_has_its_reason_and_the_next_step(capsys: pytest.CaptureFixtu
     shown = status(stopped, Service("caddy", "tars-caddy-1", "caddy:1", "missing"), mount=False)
     text = printed(shown, capsys)
     assert "exit code 1" in text and "logs app -i site` shows why" in text
-    assert "site -i site` starts the missing services" in text and "logs caddy" not in text
+    assert "site -i site` starts what is missing" in text and "logs caddy" not in text
     assert "fail mount 10.77.0.20:/volume1/docs at /srv/docs: no answer within 10 s\n" in text
     assert shown.exit_code == 1
     silent = status(docker="Cannot connect to the Docker daemon")
-    assert silent.exit_code == 1 and "fail docker: Cannot connect" in printed(silent, capsys)
+    text = printed(silent, capsys, terminal=True)
+    assert silent.exit_code == 1 and "fail docker: Cannot connect" in text and "`systemctl start docker`" in text
 
 
 @pytest.mark.parametrize(
