@@ -255,8 +255,8 @@ def _carry_out(context: Context, chosen: Chosen, components: Sequence[Component]
     journal.write(context, record)
     try:
         rows = _prepare(context, chosen, components)
-    except BaseException:
-        journal.undo(context, record)
+    except BaseException as error:
+        journal.undo_after(context, record, error)
         raise
     services, kept, moment = _switch(context, record, replaced, rows)
     return chosen.result(services=services, kept=kept, kept_until=moment + switch.KEPT)
@@ -360,8 +360,8 @@ def _switch(
         journal.write(context, record)
         context.progress(f"starting {', '.join(running) or 'no service'}")
         journal.finish(context, record)
-    except BaseException:
-        journal.undo(context, record)
+    except BaseException as error:
+        journal.undo_after(context, record, error)
         raise
     kept = tuple(target for source, target in moves if source in {data for data, _new in replaced})
     return running, kept, moment

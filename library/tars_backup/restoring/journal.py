@@ -109,6 +109,23 @@ def undo(context: Context, journal: Journal) -> None:
     clean(context, journal)
 
 
+def undo_after(context: Context, journal: Journal, error: BaseException) -> None:
+    """Undo a restore that failed with an error.
+
+    Raises:
+        BackupError: that failed too; the message has both reasons.
+    """
+    try:
+        undo(context, journal)
+    except (BackupError, OSError) as second:
+        raise BackupError(
+            f"restore of {journal.backup}",
+            found=f"{error}; then, on the way back: {second}",
+            expected="the data and the services of before",
+            next_step="Run tars-backup run when the cause is gone, which first returns to them",
+        ) from error
+
+
 def clean(context: Context, journal: Journal) -> None:
     """Remove what was built and is not in use, and the record."""
     for service in context.contract.services:

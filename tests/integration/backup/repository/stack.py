@@ -138,11 +138,13 @@ class ProcessServices(Stack):
             options = ["--port", str(port), "--bind", "127.0.0.1", "--appendonly", "yes", "--dir", str(data)]
             secret = [] if self.suffix else ["--requirepass", PASSWORD]
             return as_user(user, ["redis-server", *options, *secret])
-        return ["sleep", "1000"]
+        return ["sleep", "900"]
 
     def _run(self, service: str, command: list[str]) -> None:
         with self._log(service).open("ab") as log:
-            process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, cwd="/")
+            # They outlive a process that is killed, and end by themselves if the tests are.
+            bounded = ["timeout", "900", *command]
+            process = subprocess.Popen(bounded, stdout=log, stderr=log, start_new_session=True, cwd="/")
         self._pid(service).write_text(str(process.pid))
 
     def _end(self, service: str) -> None:

@@ -243,3 +243,18 @@ def test_kept_folders_are_removed_by_a_backup_after_their_time(
     later = instants.now() + switch.KEPT + timedelta(seconds=1)
     assert len(switch.remove_expired(folders.replaceable(home.context().contract), later)) == 3
     assert home.extra() == ["postgres.before-2026"], "a folder of another kind of name stays"
+
+
+def test_a_way_back_that_fails_is_tried_again_by_the_next_command(
+    home: Household, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: ProcessServices, services: Sequence[str], *, deadline_s: float) -> None:
+        raise BackupError("docker", found="no answer", expected="an answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ProcessServices, "start", refuse)
+        with pytest.raises(BackupError, match=r"docker: found no answer.*then, on the way back: docker: found no"):
+            home.restore()
+    assert home.running() == []
+    assert "was undone" in home.run().warnings[0]
+    assert_untouched(home)
