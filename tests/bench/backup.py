@@ -92,7 +92,15 @@ class Household:
         """Return the contract of the services."""
         password = str(self.password)
         database_facts = {"service": "postgres", "name": database, "user": "tars", "port": self.port}
-        models = {"container": "tars-ollama-1", "image": "ollama", "user": 1}
+        services = {
+            name: {
+                "container": f"tars-{name}-1",
+                "image": name,
+                "user": 1,
+                "volumes": [{"source": str(self.password.parent / "data" / name), "target": "/data"}],
+            }
+            for name in ("postgres", "redis", "chroma", "ollama")
+        }
         return {
             **CONTRACT,
             "database": {**database_facts, "password_file": password},
@@ -106,7 +114,7 @@ class Household:
                 "port": int(self.servers[2].environment["CHROMA_URL"].rsplit(":", 1)[1]),
             },
             "models": {"service": "ollama"},
-            "services": {"ollama": {**models, "volumes": [{"source": str(self.password.parent), "target": "/models"}]}},
+            "services": services,
         }
 
     def add(self, passages: int) -> None:

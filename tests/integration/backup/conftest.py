@@ -170,7 +170,10 @@ def household(tmp_path: Path) -> Household:
         documents_folder=tmp_path / "documents",
         application={"version": "1.0.0", "image": "tars-app:1.0.0"},
         images={},
-        services={"ollama": Service("tars-ollama-1", "ollama", 10003, ((tmp_path / "data/ollama", "/models"),))},
+        services={
+            name: Service(f"tars-{name}-1", name, 10003, ((tmp_path / "data" / name, "/data"),))
+            for name in ("postgres", "redis", "chroma", "ollama")
+        },
         database={},
         queue={"service": "redis", "port": 1, "password_file": str(password_file)},
         vectors={"service": "chroma", "port": 1},

@@ -163,7 +163,7 @@ def test_damaged_backup_leaves_no_archive(desktop: Desktop, tmp_path: Path) -> N
 
 def test_other_files_than_in_the_manifest(desktop: Desktop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     desktop.run()
-    monkeypatch.setattr("tars_backup.verification.compare", lambda *_: ["files differ"])
+    monkeypatch.setattr("tars_backup.repository.verification.compare", lambda *_: ["files differ"])
     output = tmp_path / "output"
     output.mkdir()
     with pytest.raises(VerificationError, match="files differ"):
