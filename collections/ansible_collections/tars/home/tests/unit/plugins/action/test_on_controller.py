@@ -239,8 +239,8 @@ def test_comparisons_need_no_module_and_measurements_keep_their_place() -> None:
     ]
     interpreter = f"-eansible_python_interpreter={sys.executable}"
     end, result = run("health_checks", {"checks": [measured[0], same, measured[1], other]}, interpreter)
-    found = [(check["name"], check["ok"], check["found"]) for check in result["checks"]]
-    assert found == [
+    rows = [(check["name"], check["ok"], check["found"]) for check in result["checks"]]
+    assert rows == [
         ("first", True, "first"),
         ("same", True, "as desired"),
         ("second", True, "second"),
