@@ -59,11 +59,13 @@ COMMENT ON TABLE volatile.vector_changes IS
 
 CREATE UNLOGGED TABLE volatile.vector_index (
     id boolean PRIMARY KEY DEFAULT true CHECK (id),
+    passages integer NOT NULL,
     expected integer NOT NULL,
     present integer NOT NULL
 );
 COMMENT ON TABLE volatile.vector_index IS
-    'One row: how many vectors Chroma has to hold, and held, when the worker last counted them';
+    'One row: how many passages are searchable, how many of them have a vector, which Chroma has to hold, and how many '
+    'vectors it held, when the worker last counted them';
 """
 _DIGEST = hashlib.sha256(DEFINITION.encode()).hexdigest()
 

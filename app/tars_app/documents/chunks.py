@@ -12,6 +12,7 @@ from tars_app.documents.model import Page
 from tars_app.kit.sentences import Span, sentences
 
 _WORD = re.compile(r"\S+")
+_RANKED_CHARACTERS = 60
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,8 @@ def chunk_page(page: Page, most_words: int, most_characters: int) -> list[Chunk]
     """Return the chunks of a page, in order.
 
     A chunk holds whole sentences where these fit, at most `most_words` words and `most_characters` characters. A
-    paragraph begins a new chunk once the last one is half full. A paragraph that does not fit is cut before a sentence
-    that its own text decides, so that an edit changes the chunks near it, and not all that follow.
+    paragraph begins a new chunk once the last one is half full. A paragraph that does not fit is cut where its own text
+    decides, so that an edit changes the chunks near it, and not all that follow.
     """
     pieces = list(_pieces(page.text, most_words, most_characters))
     words = [len(_WORD.findall(page.text, piece.start, piece.end)) for piece in pieces]
@@ -57,19 +58,18 @@ def chunk_page(page: Page, most_words: int, most_characters: int) -> list[Chunk]
 
 
 def _rank(text: str, piece: Span) -> int:
-    """Return a number that depends on the text of the piece alone."""
-    return crc32(text[piece.start : piece.end].encode())
+    """Return a number that depends on the beginning of the text from the piece on alone."""
+    return crc32(text[piece.start : piece.start + _RANKED_CHARACTERS].encode())
 
 
 def _pieces(text: str, most_words: int, most_characters: int) -> Iterator[Span]:
-    """Yield sentences; those longer than a chunk are cut between words, and longer words are cut anywhere."""
+    """Yield sentences; of those longer than a chunk the words, and longer words are cut anywhere."""
     for sentence in sentences(text):
-        start, end, words, opens = sentence.start, sentence.start, 0, sentence.opens
-        for match in _WORD.finditer(text, sentence.start, sentence.end):
-            for left in range(match.start(), match.end(), most_characters):
-                right = min(left + most_characters, match.end())
-                if words and (words == most_words or right - start > most_characters):
-                    yield Span(start, end, opens)
-                    start, words, opens = left, 0, False
-                end, words = right, words + 1
-        yield Span(start, end, opens)
+        words = list(_WORD.finditer(text, sentence.start, sentence.end))
+        if len(words) <= most_words and sentence.end - sentence.start <= most_characters:
+            yield sentence
+            continue
+        for word in words:
+            for start in range(word.start(), word.end(), most_characters):
+                end = min(start + most_characters, word.end())
+                yield Span(start, end, sentence.opens and start == sentence.start)

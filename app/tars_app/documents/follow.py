@@ -111,9 +111,17 @@ def _without_vector(pool: Pool, model: str, after: bytes) -> list[tuple[bytes, s
 
 def in_line(dependencies: Dependencies) -> bool:
     """Count the vectors in Chroma, record the count for /ready and /metrics, and return whether it is as expected."""
-    expected, present = _count_expected(dependencies), dependencies.vectors.count()
-    _record(dependencies.pool, expected, present)
-    return expected == present
+    with dependencies.pool.connection() as connection:
+        row = connection.execute(
+            """INSERT INTO volatile.vector_index (passages, expected, present)
+               SELECT count(*), count(v.hash), %s FROM passages p
+               LEFT JOIN vectors v ON v.hash = p.hash AND v.model = %s WHERE p.searchable
+               ON CONFLICT (id) DO UPDATE
+                   SET passages = excluded.passages, expected = excluded.expected, present = excluded.present
+               RETURNING expected = present AS equal""",
+            (dependencies.vectors.count(), dependencies.settings.embedding_model),
+        ).fetchone()
+    return bool(row and row["equal"])
 
 
 def compare(dependencies: Dependencies, progress: Callable[[], None]) -> None:
@@ -137,7 +145,7 @@ def compare(dependencies: Dependencies, progress: Callable[[], None]) -> None:
         held = set(present)
         missing = [value for value in expected if value.hex() not in held]
         for start in range(0, len(missing), _BATCH):
-            _record(dependencies.pool, len(expected), len(expected) - len(missing) + start)
+            _record_present(dependencies.pool, len(expected) - len(missing) + start)
             _write(dependencies, missing[start : start + _BATCH])
             progress()
     dropped = dependencies.vectors.drop_other_models()
@@ -155,19 +163,6 @@ def _expected(dependencies: Dependencies) -> list[bytes]:
     return [row["hash"] for row in rows]
 
 
-def _count_expected(dependencies: Dependencies) -> int:
-    with dependencies.pool.connection() as connection:
-        row = connection.execute(
-            f"SELECT count(*) AS count {_EXPECTED}",
-            (dependencies.settings.embedding_model,),
-        ).fetchone()
-    return int(row["count"]) if row else 0
-
-
-def _record(pool: Pool, expected: int, present: int) -> None:
+def _record_present(pool: Pool, present: int) -> None:
     with pool.connection() as connection:
-        connection.execute(
-            """INSERT INTO volatile.vector_index (expected, present) VALUES (%s, %s)
-               ON CONFLICT (id) DO UPDATE SET expected = excluded.expected, present = excluded.present""",
-            (expected, present),
-        )
+        connection.execute("UPDATE volatile.vector_index SET present = %s", (present,))

@@ -93,12 +93,14 @@ def _chroma(dependencies: Dependencies) -> str:
     present = dependencies.vectors.count()
     try:
         with dependencies.pool.connection(timeout=TIMEOUT_S / 3) as connection:
-            row = connection.execute("SELECT expected FROM volatile.vector_index").fetchone()
+            row = connection.execute("SELECT passages, expected FROM volatile.vector_index").fetchone()
     except UnavailableError:
         row = None  # the check of PostgreSQL reports it
-    if row is None or row["expected"] == present:
+    if row is None:
         return f"{present} vectors"
-    return f"{present} of {row['expected']} vectors; the worker brings it in line"
+    detail = f"{present} of {row['expected']} vectors"
+    without = row["passages"] - row["expected"]
+    return f"{detail}; {without} passages have no vector yet" if without else detail
 
 
 def _ollama(dependencies: Dependencies) -> str:

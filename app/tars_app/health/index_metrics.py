@@ -16,7 +16,7 @@ from tars_app.kit.errors import UnavailableError
 
 _GAUGES = {
     "passages": "Passages that can be found",
-    "vectors_expected": "Vectors that Chroma has to hold, when the worker last counted",
+    "vectors_expected": "Passages that have a vector, which Chroma has to hold, when the worker last counted",
     "vectors_present": "Vectors that Chroma held, when the worker last counted",
     "vector_changes_noted": "Passages whose change Chroma has not followed yet",
 }

@@ -40,6 +40,12 @@ ALL = {"postgres": True, "redis": True, "chroma": True, "ollama": True, "documen
 def test_ready_when_everything_is_there(stack: Stack) -> None:
     wait_for(lambda: readiness(stack) == (200, ALL), "readiness", 60)
 
+    def chroma_detail() -> str:
+        return str(httpx.get(f"{stack.url}/ready", timeout=30, trust_env=False).json()["checks"]["chroma"]["detail"])
+
+    count = len(searchable_passages(stack))
+    wait_for(lambda: chroma_detail() == f"{count} of {count} vectors", "all vectors to be in Chroma", 60)
+
 
 @pytest.mark.parametrize(
     ("server", "name"),
@@ -88,7 +94,7 @@ def test_a_killed_worker_leaves_the_old_version_or_the_new_one(stack: Stack) -> 
     file, generator = stack.share / "ledger.txt", random.Random(5)
 
     def edition(number: int) -> str:
-        return "\n\n".join(f"Entry {entry} of edition {number}." * 12 for entry in range(60))
+        return "\n\n".join(f"Entry {entry} of edition {number}." * 12 for entry in range(40))
 
     file.write_text(edition(0))
     wait_for_state(stack, file.name, "indexed")
@@ -101,7 +107,7 @@ def test_a_killed_worker_leaves_the_old_version_or_the_new_one(stack: Stack) -> 
     reading = """SELECT 1 FROM versions v JOIN documents d ON d.id = document_id
         WHERE d.path = 'ledger.txt' AND v.seen_to IS NULL AND v.id <> d.answered_from AND v.attempts > 0"""
     seen = set()
-    for number in range(1, 9):
+    for number in range(1, 6):
         file.write_text(edition(number))
         wait_for(lambda: stack.sql(reading), "the worker to be at it", 60)
         time.sleep(generator.uniform(0, 1.5))

@@ -193,11 +193,22 @@ def test_a_wiped_collection_is_filled_in_batches_without_the_embedding_model(dep
             lag.append(connection.execute("SELECT expected, present FROM volatile.vector_index").fetchone())
 
     compare(replace(dependencies, embedder=None), progress)  # type: ignore[arg-type]  # so that any use of it fails
-    assert len(lag) == 2 and lag[0] == {"expected": len(pages), "present": 0}
+    assert lag == [{"expected": len(pages), "present": 0}, {"expected": len(pages), "present": _BATCH}]
     assert in_line(dependencies)
     name = dependencies.vectors.name
     host, port = dependencies.settings.chroma_url.removeprefix("http://").split(":")
     assert chromadb.HttpClient(host=host, port=int(port)).get_collection(name).count() == len(pages)
+
+
+def test_passages_without_a_vector_are_counted(dependencies: Dependencies) -> None:
+    write(dependencies, "trees.pdf", [Page(number, text) for number, text in enumerate(SENTENCES[:5], 1)])
+    with dependencies.pool.connection() as connection:
+        connection.execute("DELETE FROM vectors WHERE hash IN (SELECT hash FROM vectors ORDER BY hash LIMIT 2)")
+    follow_changes(dependencies)
+    assert in_line(dependencies)
+    with dependencies.pool.connection() as connection:
+        counts = connection.execute("SELECT passages, expected, present FROM volatile.vector_index").fetchone()
+    assert counts == {"passages": 5, "expected": 3, "present": 3}
 
 
 def test_vectors_of_two_models_stand_beside_each_other(dependencies: Dependencies) -> None:

