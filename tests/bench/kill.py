@@ -42,6 +42,7 @@ def kill(verb: str, stride: int, moments: int) -> dict[str, int]:
     generator = random.Random(1)
     with tempfile.TemporaryDirectory(prefix="tars-kill-") as folder:
         desktop = prepared(Path(folder) / "desktop")
+        desktop.run()
         fill(desktop, verb)
         whole = drive(desktop, verb)
         assert whole
