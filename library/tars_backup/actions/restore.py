@@ -21,7 +21,7 @@ from ..components.postgres.load import records
 from ..components.postgres.session import connect
 from ..configuration import Configuration
 from ..context import Context
-from ..errors import BackupError, UsageError, VerificationError
+from ..errors import BackupError, InterruptionError, UsageError, VerificationError
 from ..manifest import Manifest, Mark
 from ..restic import Restic, Snapshot
 from ..restoring import database, folders, journal, redis, switch
@@ -230,7 +230,8 @@ def _release(version: str) -> list[int]:
 def _differences(context: Context, chosen: Chosen) -> tuple[bool, dict[str, Table] | None]:
     """Return whether something would change, and the rows of the tables in the backup and now.
 
-    What differs from the living database is known only while it runs. A queue has always changed.
+    What differs from the living database is known only while it can be read; one that is damaged is replaced all the
+    same. A queue has always changed.
     """
     store = str(context.contract.database["service"])
     if POSTGRES not in chosen.parts or not context.services.running([store]):
@@ -240,9 +241,15 @@ def _differences(context: Context, chosen: Chosen) -> tuple[bool, dict[str, Tabl
         content = chosen.restic.dump(chosen.snapshot.id, "postgres/tables.json")
         Path(folder, "tables.json").write_bytes(content)
         saved = {table.name: table.rows for table in records(Path(folder))[0]}
-        present = database.rows(context.services, context.contract.database)
-        with connect(context.services, context.contract.database, deadline_s=_QUERY_S) as session:
-            problems = compare(session, Path(folder))
+        try:
+            present = database.rows(context.services, context.contract.database)
+            with connect(context.services, context.contract.database, deadline_s=_QUERY_S) as session:
+                problems = compare(session, Path(folder))
+        except InterruptionError:
+            raise
+        except BackupError as error:
+            context.progress(f"the database cannot be compared with the backup: {error}")
+            return True, None
     names = sorted({*saved, *present})
     tables = {name: Table(saved.get(name), present.get(name)) for name in names}
     return bool(problems) or REDIS in chosen.parts, tables

@@ -87,9 +87,9 @@ class Household(Desktop):
         """Return the services that run."""
         return self.services.running(SERVICES)
 
-    def execute(self, statement: str) -> list[tuple[Any, ...]]:
+    def execute(self, statement: str, *, database: str = "tars") -> list[tuple[Any, ...]]:
         """Run a statement in the database."""
-        url = f"host=127.0.0.1 port={self.ports.postgres} user=tars dbname=tars"
+        url = f"host=127.0.0.1 port={self.ports.postgres} user=tars dbname={database}"
         with psycopg.connect(url, autocommit=True) as connection:
             cursor = connection.execute(statement)
             return cursor.fetchall() if cursor.description else []

@@ -93,6 +93,13 @@ def test_a_stopped_stack_is_restored_and_stays_stopped(home: Household) -> None:
     assert home.documents_now == {"boiler"}
 
 
+def test_a_database_that_cannot_be_read_is_replaced(home: Household) -> None:
+    home.execute("DROP DATABASE tars WITH (FORCE)", database="postgres")
+    assert home.restore(preview=True).tables is None
+    assert any("cannot be compared with the backup" in message for message in home.messages)
+    assert home.restore().changed and home.documents_now == {"boiler"}
+
+
 def test_folders_have_the_owner_and_mode_of_their_service(home: Household) -> None:
     mask = os.umask(0o777)
     try:
