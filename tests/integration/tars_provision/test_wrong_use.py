@@ -66,7 +66,8 @@ def unusable_folders(path: tuple[str, ...], command: click.Command, folder: Path
     arguments = [argument_of(parameter) for parameter in command.params if isinstance(parameter, click.Argument)]
     options = {option for parameter in command.params for option in parameter.opts}
     as_json = json_of(command)
-    yield [*path, *as_json]
+    if arguments:
+        yield [*path, *as_json]
     yield [*path, *arguments]
     if "--inventory" in options:
         yield [*path, *arguments, "--inventory", str(folder), *as_json]
