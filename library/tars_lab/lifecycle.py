@@ -57,6 +57,7 @@ def _machine_up(lab: Lab, wanted: Machine, dsm_password: str, keep: bool, progre
     def customize(rootfs: Path) -> None:
         if wanted.dsm_account:
             dsm_twin.install(rootfs, _factory(wanted, dsm_password))
+            _forget_repository(lab, progress)
 
     began = time.monotonic()
     rootfs = lab.rootfs(wanted.name)
@@ -96,6 +97,14 @@ def _record_certificate(lab: Lab, wanted: Machine) -> None:
     pem = (lab.rootfs(wanted.name) / "etc/dsm-twin/cert.pem").read_text()
     fingerprint = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
     trust.record(Path(lab.inventory), wanted.name, fingerprint, replace=True)
+
+
+def _forget_repository(lab: Lab, progress: Progress) -> None:
+    """Remove the recorded id of the repository of the backups, which was on the disk of an earlier NAS."""
+    record = Path(lab.inventory) / "recorded/backup.yml"
+    if record.exists():
+        record.unlink()
+        progress("the NAS is new: removed the recorded id of its repository of backups")
 
 
 def down(progress: Progress = print, *, cache: bool = False, keep: bool = False, lab: Lab | None = None) -> list[str]:
