@@ -290,15 +290,18 @@ class Output:
 
     def _new_lines(self) -> list[str]:
         """Return the complete lines that were added to the error output."""
-        self._errors.seek(self._position)
-        text = self._errors.read().rpartition(b"\n")[0]
+        text = self._text(self._position).rpartition(b"\n")[0]
         self._position += len(text)
         return text.decode(errors="replace").splitlines()
 
+    def _text(self, start: int) -> bytes:
+        """Return the error output from a position on; without seek(), which would move the position of restic too."""
+        number = self._errors.fileno()
+        return os.pread(number, os.fstat(number).st_size - start, start)
+
     def _detail(self) -> str:
         """Return the last messages of the error output as one line."""
-        self._errors.seek(0)
-        lines = [" ".join(_message(line).split()) for line in self._errors.read().decode(errors="replace").splitlines()]
+        lines = [" ".join(_message(line).split()) for line in self._text(0).decode(errors="replace").splitlines()]
         messages = list(dict.fromkeys(line for line in lines if line))
         return "; ".join(messages[-4:])[-1500:] or "no message"
 

@@ -64,10 +64,12 @@ def _lock(restic: Restic, name: str, unchanged: bool) -> Lock:
 
 
 def _is_restic(pid: object) -> bool:
+    """Return whether a process is a restic that runs; one that has ended can wait for its parent to read its status."""
     try:
-        return Path(f"/proc/{pid}/comm").read_text().strip() == "restic"
+        name, _, fields = Path(f"/proc/{pid}/stat").read_text().partition("(")[2].rpartition(")")
     except OSError:
         return False
+    return name == "restic" and fields.split()[0] not in ("Z", "X")
 
 
 def remove(configuration: Configuration, locks: list[Lock]) -> None:

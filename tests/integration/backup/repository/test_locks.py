@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import signal
 import subprocess
 import time
@@ -22,6 +23,13 @@ pytestmark = pytest.mark.integration
 
 def leave_lock(desktop: Desktop, *words: str, host: str = "") -> Path:
     """Kill a restic when it has made its lock; return the file of the lock."""
+    lock, process = killed(desktop, *words, host=host)
+    process.wait()
+    return lock
+
+
+def killed(desktop: Desktop, *words: str, host: str = "") -> tuple[Path, subprocess.Popen[bytes]]:
+    """Kill a restic when it has made its lock; return the file of the lock, and the process without its status read."""
     folder = desktop.repository / "locks"
     before = set(folder.iterdir())
     line = [str(word) for word in desktop.stock(*words)]
@@ -33,9 +41,9 @@ def leave_lock(desktop: Desktop, *words: str, host: str = "") -> Path:
             left = {path for path in folder.iterdir() if "tmp" not in path.name} - before
             if left:
                 process.send_signal(signal.SIGKILL)
-                process.wait()
+                os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
                 if left <= set(folder.iterdir()):
-                    return left.pop()
+                    return left.pop(), process
                 break
         process.wait()
     raise AssertionError("restic left no lock")
@@ -55,6 +63,16 @@ def test_lock_of_a_killed_restic_is_removed(desktop: Desktop, words: tuple[str, 
     assert not lock.exists()
     assert any(f"removed stale lock {lock.name[:12]}" in line for line in made.warnings)
     assert desktop.prune().code == 0
+
+
+def test_lock_of_a_restic_whose_status_no_one_has_read(desktop: Desktop) -> None:
+    """A killed run leaves its restic to a process that may read its status late: it is a zombie until then."""
+    desktop.run()
+    lock, process = killed(desktop, "check", "--read-data")
+    assert Path(f"/proc/{process.pid}/stat").read_text().split()[2] == "Z"
+    desktop.run()
+    assert not lock.exists()
+    process.wait()
 
 
 def test_shared_lock_of_another_computer_does_not_stop_a_run(desktop: Desktop) -> None:
