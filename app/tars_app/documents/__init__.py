@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From files on the NAS to versions, pages and chunks in both stores."""
+"""From files on the NAS to versions, passages and vectors in PostgreSQL, and to Chroma, which follows."""
