@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -125,7 +126,7 @@ class _Run:
         self._warn(backups)
         if not self.dry_run:
             backups = self._remove_unfinished(backups)
-        made_at = instants.now()
+        made_at = self._moment(backups)
         parts = self._stage()
         content = manifest.content_of(parts)
         newest = next(reversed(catalog.by_age(backups.good.values())), None)
@@ -171,6 +172,14 @@ class _Run:
             warnings=tuple(self.warnings),
             removed=removed,
         )
+
+    def _moment(self, backups: Catalog) -> datetime:
+        """Return the current second; wait for the next one if a backup has this one, so that their order is known."""
+        taken = {mark.made_at for mark in backups.good.values()}
+        end = time.monotonic() + 1
+        while instants.now() in taken and time.monotonic() < end:
+            time.sleep(0.05)
+        return instants.now()
 
     def _remove_unfinished(self, backups: Catalog) -> Catalog:
         """Remove the snapshots of runs that failed: what they stored may be damaged, and restic would use it again."""

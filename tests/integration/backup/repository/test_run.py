@@ -84,6 +84,15 @@ def test_unchanged_run_makes_no_snapshot_and_refreshes_last_good(desktop: Deskto
     assert [entry["id"] for entry in living] == [first.id]
 
 
+def test_backups_in_quick_succession_have_an_order(desktop: Desktop) -> None:
+    names = []
+    for number in range(3):
+        (desktop.documents / "new").write_text(str(number))
+        names.append(desktop.run().id)
+    assert [mark.id for mark in desktop.listing().backups] == names
+    assert len({mark.made_at for mark in desktop.listing().backups}) == 3
+
+
 def test_derived_component_alone_makes_no_backup(desktop: Desktop) -> None:
     queue = desktop.folder / "queue"
     queue.mkdir()
