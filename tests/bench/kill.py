@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Kill runs and prunes at every boundary of their steps and at random moments; print how many, as one JSON object.
 
-``python -m tests.bench.kill --moments 100`` ends with an error at the first backup that is bad, and at the first state
-from which the next run does not converge. tests/integration/backup/repository/test_kill.py has a quick part of it.
+    .venv/bin/python -m tests.bench.kill [--moments 100] [--stride 1] > kill.json
+
+It ends with an error at the first backup that is bad, and at the first state from which the next run does not converge.
+tests/integration/backup/repository/test_kill.py has a quick part of it.
 """
 
 from __future__ import annotations
@@ -28,7 +30,8 @@ _BACKUPS_TO_PRUNE = 5
 
 def main() -> None:
     """Run the measurement."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    description = (__doc__ or "").splitlines()[0]
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.kill", description=description)
     parser.add_argument("--moments", type=int, default=100, help="random moments for each command")
     parser.add_argument("--stride", type=int, default=1, help="use every Nth boundary of a step")
     arguments = parser.parse_args()

@@ -98,7 +98,7 @@ def test_data_folders_are_as_the_role_describes_them() -> None:
         kept = host("xps8950").check_output(f"stat -c '%u %g %a' /var/lib/tars/{service}.before-*").split()
         assert owners == kept, service
     names = host("xps8950").check_output("docker ps --all --format '{{.Names}}'; ls /var/lib/tars /var/lib/tars/backup")
-    assert "restor" not in names and "work" not in names.split(), names
+    assert "restoring" not in names and "work" not in names.split(), names
 
 
 def test_a_rollback_returns_to_the_data_before() -> None:
