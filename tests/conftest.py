@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -65,14 +66,18 @@ def root() -> Path:
 
 
 @pytest.fixture
-def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a home folder with a vault password: beside the vault of a lab in the checkout, none would be created."""
-    home = tmp_path / "home"
-    monkeypatch.setenv("HOME", str(home))
-    password = home / ".config/tars/vault-password"
-    password.parent.mkdir(parents=True)
-    password.write_text("x\n")
-    return home
+def own_home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Return a home folder with a vault password: beside the vault of a lab in the checkout, none would be created.
+
+    Its path is short, since ssh's control socket below it may have 107 bytes.
+    """
+    with tempfile.TemporaryDirectory(prefix="home-") as folder:
+        home = Path(folder)
+        monkeypatch.setenv("HOME", str(home))
+        password = home / ".config/tars/vault-password"
+        password.parent.mkdir(parents=True)
+        password.write_text("x\n")
+        yield home
 
 
 def tars(*arguments: str, check: bool = True, timeout: float = 1500) -> subprocess.CompletedProcess[str]:
