@@ -81,7 +81,7 @@ def test_the_repository_is_sound_and_opens_by_hand_with_the_key() -> None:
     assert json.loads(restic("cat", "config", "--no-lock", "--quiet"))["id"] in RECORD.read_text()
     (snapshot,) = json.loads(restic("snapshots", "--json", "--no-lock", "--tag", f"id={listed()[-1]['id']}"))
     restic("restore", snapshot["id"], "--no-lock", "--target", "/root/restored", "--include", "/site", "--verify")
-    names = host("xps8950").run("tar --list --file=/root/restored/site/site.tar").stdout.split()
+    names = host("xps8950").run("tar --list --file=/root/restored/site/tree/site.tar").stdout.split()
     assert {"tars.yml", "group_vars/all/secrets.yml", "recorded/backup.yml", "authority/root.pem"} <= set(names)
 
 
@@ -114,7 +114,9 @@ def test_the_data_is_saved_before_services_with_other_images_start() -> None:
     assert run.code == 0, run.output
     assert len(listed()) == before + 1
     assert playbook("site", "--limit", "xps8950").code == 0
-    assert len(listed()) == before + 1, "nothing has changed since"
+    assert len(listed()) == before + 2, "the contract returns to the version of before"
+    assert playbook("site", "--limit", "xps8950").code == 0
+    assert len(listed()) == before + 2, "nothing has changed since"
 
 
 def test_a_new_desktop_answers_as_the_lost_one() -> None:

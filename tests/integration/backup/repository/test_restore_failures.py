@@ -55,6 +55,7 @@ def at_step(monkeypatch: pytest.MonkeyPatch, number: int, action: Callable[[str]
         wrap(owner, name)
 
 
+@pytest.mark.steps
 def test_a_failure_at_any_step_leaves_every_byte_in_place(home: Household, monkeypatch: pytest.MonkeyPatch) -> None:
     home.services.stop(SERVICES, deadline_s=60)
     before = home.contents()
@@ -77,6 +78,7 @@ def test_a_failure_at_any_step_leaves_every_byte_in_place(home: Household, monke
     assert home.contents() != before
 
 
+@pytest.mark.steps
 def test_a_kill_at_any_step_is_put_right_by_the_next_command(home: Household, monkeypatch: pytest.MonkeyPatch) -> None:
     home.services.stop(["worker"], deadline_s=60)
     running = home.running()
