@@ -111,7 +111,7 @@ def test_share_that_fills_up_during_a_run(namespace: Namespace, bare: Desktop, t
     listing = namespace.call(bare, "listing").result
     assert [mark["id"] for mark in listing["backups"]] == [made["id"]]
     # Full to the last byte: backups can be listed and verified, and the run is refused before it starts.
-    namespace.run("sh", "-c", f"cat /dev/zero >{bare.share}/filler || true")
+    namespace.run("sh", "-c", f"cat /dev/zero >{bare.share}/filler; test -s {bare.share}/filler")
     assert namespace.call(bare, "verify").result["backups"] == [made["id"]]
     assert namespace.call(bare, "run").code == 20
     assert namespace.call(bare, "prune").code == 20
