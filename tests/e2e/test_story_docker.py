@@ -88,7 +88,7 @@ def test_foreign_settings_stay_and_containers_survive_a_restart(owners_configura
 
 def test_units_stopped_by_hand_run_again_after_a_run() -> None:
     containers = set(started())
-    mounts = run("xps8950", "findmnt --noheadings --types autofs --output TARGET | grep /srv/tars")
+    mounts = run("xps8950", "findmnt --noheadings --types autofs --output TARGET | grep /srv/tars | sort")
     broken = "systemctl unmask rpcbind.socket; systemctl stop 'srv-tars-*.automount'"
     run("xps8950", f"{broken}; systemctl disable --now docker.service docker.socket")
     assert host("xps8950").run("docker ps; findmnt --types autofs | grep /srv/tars").rc != 0
@@ -102,7 +102,7 @@ def test_units_stopped_by_hand_run_again_after_a_run() -> None:
     done = playbook("site", *site)
     assert done.code == 0 and done.recap("xps8950")["changed"] == 2, done.output
     eventually(lambda: set(started()) == containers)
-    assert run("xps8950", "findmnt --noheadings --types autofs --output TARGET | grep /srv/tars") == mounts
+    assert run("xps8950", "findmnt --noheadings --types autofs --output TARGET | grep /srv/tars | sort") == mounts
     files = run("xps8950", "systemctl show --value --property UnitFileState docker.service rpcbind.socket")
     assert files.split() == ["enabled", "masked"]
     done = playbook("site", *site)
