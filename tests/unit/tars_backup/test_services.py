@@ -138,7 +138,7 @@ def test_a_stream_needs_pipes() -> None:
     from tars_backup.services import Stream
 
     with processes.started(["true"]) as process, pytest.raises(ValueError, match="needs pipes"):
-        Stream(process, process.stderr, "true", 1)  # type: ignore[arg-type]
+        Stream(process, process.stderr, "true", 1)  # type: ignore[arg-type]  # None, which is refused
 
 
 class TestDockerRestore:

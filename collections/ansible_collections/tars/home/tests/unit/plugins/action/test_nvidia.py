@@ -45,7 +45,7 @@ UNITS: Output = [
 def probe(action: type[ModuleAction], output: Output, status: int = 0, **arguments: Any) -> dict[str, Any] | None:
     """Return what an action returns without its module, on a machine with these results of the probe's commands."""
 
-    class Action(action):  # type: ignore[misc,valid-type]
+    class Action(action):  # type: ignore[misc,valid-type]  # its base is a parameter
         def __init__(self) -> None:
             self._task = SimpleNamespace(check_mode=False)
 
