@@ -123,7 +123,7 @@ def backup_key_verify(context: click.Context, inventory: Path, key_file: Any, ve
     from tars_provision.commands import backup_key as command
     from tars_provision.commands.outcome import console_of, finish
 
-    kept = key_file.readline() if key_file else click.prompt("The kept key", hide_input=True, err=as_json)
+    kept = key_file.readline() if key_file else command.ask(inventory, err=as_json)
     context.exit(finish(command.verify(inventory, kept, console_of(as_json), verbosity=verbosity), as_json=as_json))
 
 

@@ -15,6 +15,7 @@ from tars_provision.commands.backup import Answer, on_desktop
 from tars_provision.commands.outcome import line
 from tars_provision.controller import vault
 from tars_provision.errors import ProvisionError, message
+from tars_provision.questions import ask_secret
 
 
 class KeyDiffersError(ProvisionError):
@@ -45,6 +46,12 @@ def print_key(inventory: Path) -> Key:
         step = f"Run {next_step.command('init', '-i', inventory)}"
         raise KeyDiffersError(message(path, found="no backup_key", expected="the key of the backups", next_step=step))
     return Key(key)
+
+
+def ask(inventory: Path, *, err: bool) -> str:
+    """Ask for the kept key without showing it. Raises NoTerminalError."""
+    command = next_step.command("backup", "key", "verify", "-i", inventory, "--key-file", "FILE")
+    return ask_secret("the kept key", next_step=f"Write it to a file and run {command}", err=err)
 
 
 def verify(inventory: Path, kept: str, console: Console, *, verbosity: int = 0) -> Answer:

@@ -3,9 +3,6 @@
 
 from __future__ import annotations
 
-import getpass
-import sys
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,8 +14,8 @@ from rich.console import Console
 from tars_provision import next_step
 from tars_provision.commands.outcome import line, waiting
 from tars_provision.controller import setup, site_folder, trust, vault
-from tars_provision.errors import ProvisionError, message
 from tars_provision.project import SPEC
+from tars_provision.questions import ask_secret, confirm
 from tars_provision.spec.load import load
 from tars_provision.spec.model import Site
 
@@ -74,36 +71,18 @@ def init(
     return prepared
 
 
-class NoTerminalError(ProvisionError):
-    """A question cannot be asked, without a terminal as standard input."""
-
-
 def _ask_password(site: Site, inventory: Path, console: Console) -> str:
     """Ask for the password of the NAS's account without showing it. Raises NoTerminalError."""
-    account = f"the password of the administrator's account {site.nas_host.dsm.account} on {site.nas}"
-    try:
-        with warnings.catch_warnings():
-            # getpass warns before it reads, visibly, from anything but a terminal.
-            warnings.simplefilter("error", getpass.GetPassWarning)
-            return str(click.prompt(account[0].upper() + account[1:], hide_input=True, err=console.stderr))
-    except getpass.GetPassWarning as error:
-        command = next_step.command("init", "-i", inventory, "--dsm-password-file", "FILE")
-        step = f"Write it to a file and run {command}"
-        text = message(account, found="no terminal to ask for it", expected="a terminal, or a file", next_step=step)
-        raise NoTerminalError(text) from error
+    subject = f"the password of the administrator's account {site.nas_host.dsm.account} on {site.nas}"
+    command = next_step.command("init", "-i", inventory, "--dsm-password-file", "FILE")
+    return ask_secret(subject, next_step=f"Write it to a file and run {command}", err=console.stderr)
 
 
 def _confirmed(site: Site, inventory: Path, console: Console) -> bool:
     """Ask whether the NAS shows the same fingerprint. Raises NoTerminalError."""
-    try:
-        return click.confirm("Are they the same?", err=console.stderr)
-    except click.Abort as error:
-        if sys.stdin.isatty():
-            raise
-        subject, step = f"the certificate of {site.nas}", next_step.command("init", "-i", inventory, "--yes")
-        step = f"Compare the fingerprint; if it is the same, run {step}"
-        text = message(subject, found="no terminal to ask on", expected="an answer", next_step=step)
-        raise NoTerminalError(text) from error
+    step = f"Compare the fingerprint; if it is the same, run {next_step.command('init', '-i', inventory, '--yes')}"
+    subject = f"the certificate of {site.nas}"
+    return confirm("Are they the same?", subject, next_step=step, err=console.stderr)
 
 
 def _record(site: Site, prepared: Prepared, console: Console, report: Report, *, trust_again: bool, yes: bool) -> None:

@@ -187,7 +187,7 @@ def test_daily_part_finds_damage_within_30_days(desktop: Desktop, clock: Clock) 
     content = pack.read_bytes()
     pack.chmod(0o600)
     pack.write_bytes(bytes([content[0] ^ 1]) + content[1:])
-    day_before = {"at": "2026-02-01T00:00:00Z", "position": int(pack.name[:8], 16) % 30 - 2, "problems": []}
+    day_before = {"at": "2026-02-01T00:00:00Z", "position": (int(pack.name[:8], 16) - 2) % 30, "problems": []}
     State(desktop.configuration.state).write("share", day_before)
     desktop.run()
     clock.now += timedelta(hours=1)
