@@ -13,9 +13,9 @@ from rich.console import Console
 from tars_provision import next_step
 from tars_provision.commands.backup import Answer, on_desktop
 from tars_provision.commands.outcome import line
+from tars_provision.commands.questions import ask_secret
 from tars_provision.controller import vault
 from tars_provision.errors import ProvisionError, message
-from tars_provision.questions import ask_secret
 
 
 class KeyDiffersError(ProvisionError):

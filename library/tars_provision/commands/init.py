@@ -13,9 +13,9 @@ from rich.console import Console
 
 from tars_provision import next_step
 from tars_provision.commands.outcome import line, waiting
+from tars_provision.commands.questions import ask_secret, confirm
 from tars_provision.controller import setup, site_folder, trust, vault
 from tars_provision.project import SPEC
-from tars_provision.questions import ask_secret, confirm
 from tars_provision.spec.load import load
 from tars_provision.spec.model import Site
 
