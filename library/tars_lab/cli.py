@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The commands `lab up`, `down`, `status`, `start`, `stop`, `shell` and `logs`."""
+"""The commands `lab up`, `down`, `status`, `start`, `stop`, `destroy`, `shell` and `logs`."""
 
 import json
 import os
@@ -105,6 +105,14 @@ def start(name: str, as_json: bool) -> None:
 def stop(name: str, as_json: bool) -> None:
     """Shut the machine NAME down; its disk stays."""
     _switch(name, "shutting down", machine.stop, as_json)
+
+
+@lab.command()
+@click.argument("name")
+@_json
+def destroy(name: str, as_json: bool) -> None:
+    """Switch the machine NAME off at once and delete its disk; `lab up` makes a new, bare one."""
+    _switch(name, "destroying", machine.destroy, as_json)
 
 
 def _switch(name: str, activity: str, switch: Callable[[str], None], as_json: bool) -> None:

@@ -186,14 +186,16 @@ def benchmark(context: click.Context, inventory: Path, verbosity: int, as_json: 
 
 @main.command()
 @click.option("--question", default=None, callback=question_of, help="Another question.")
+@click.option("--disaster", is_flag=True, help="Then destroy the desktop, and recover it from its backup on the NAS.")
 @json_option
 @click.pass_context
-def demo(context: click.Context, question: str | None, as_json: bool) -> None:
+def demo(context: click.Context, question: str | None, disaster: bool, as_json: bool) -> None:
     """Build three throwaway machines on this computer, provision them, and ask a question about sample documents."""
     from tars_provision.commands import demo as command
     from tars_provision.commands.outcome import console_of, finish
 
-    context.exit(finish(command.demo(question, console_of(as_json)), as_json=as_json))
+    shown = command.demo(question, console_of(as_json), disaster=disaster)
+    context.exit(finish(shown, as_json=as_json))
 
 
 @main.group()

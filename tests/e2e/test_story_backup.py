@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from tars_lab import base, layout
 from tars_provision.controller import vault
 
 from ..conftest import INVENTORY, tars
@@ -122,8 +121,7 @@ def test_the_data_is_saved_before_services_with_other_images_start() -> None:
 def test_a_new_desktop_answers_as_the_lost_one() -> None:
     sources, rows, record, before = cited(), stored(), RECORD.read_text(), listed()
     assert sources == ["boat.txt"]
-    tars("lab", "stop", "xps8950")
-    base.remove(layout.recorded().rootfs("xps8950"))
+    tars("lab", "destroy", "xps8950")
     tars("lab", "up")
     tars("lab", "shell", "xps8950", "test", "!", "-e", "/opt/tars")
 

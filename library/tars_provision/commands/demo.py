@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`demo`: provision throwaway machines, put documents on their NAS, and ask a question about them."""
+"""`demo`: provision throwaway machines, put documents on their NAS, and ask a question about them.
+
+With `--disaster`, the desktop is then destroyed, and its data restored on a new one from the backup on the NAS.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,8 @@ from tars_provision.ansible.events import Result
 from tars_provision.ansible.report import as_json, clock, summarise
 from tars_provision.assistant import client
 from tars_provision.assistant.sample_documents import SAMPLES, SHARE, DemoError, put, wait_until_indexed
-from tars_provision.commands.outcome import line
+from tars_provision.commands.demo_disaster import Disaster, recover
+from tars_provision.commands.outcome import headline, line
 from tars_provision.commands.play import run
 from tars_provision.controller import setup, site_folder
 
@@ -33,6 +37,7 @@ class Demonstration:
     inventory: Path
     answer: dict[str, Any] = field(default_factory=dict)
     endpoint: client.Endpoint | None = None
+    disaster: Disaster | None = None
 
     @property
     def exit_code(self) -> int:
@@ -40,18 +45,23 @@ class Demonstration:
         return self.result.exit_code
 
     def as_data(self) -> dict[str, Any]:
-        """Return the result as plain data."""
-        return {"site": as_json(self.result), "seconds": round(self.seconds, 1), "answer": self.answer}
+        """Return the result as plain data; `disaster` only if the desktop was destroyed."""
+        data = {"site": as_json(self.result), "seconds": round(self.seconds, 1), "answer": self.answer}
+        return data if self.disaster is None else {**data, "disaster": self.disaster.as_data()}
 
     def show(self, console: Console) -> None:
         """Print what to try next, and how to remove the lab."""
         if self.endpoint is None:
             return
+        if self.disaster:
+            self.disaster.show(console)
         site = self.inventory.relative_to(Path.cwd()) if self.inventory.is_relative_to(Path.cwd()) else self.inventory
+        disaster = {next_step.line("demo", "--disaster"): "destroys the desktop, and recovers it from its backup"}
         rows = {
             next_step.line("ask", "-i", site, "How do I refill the boiler?"): "another question",
             f"https://{self.endpoint.address}/": f"the page; its certificate authority is {self.endpoint.authority}",
             next_step.line("lab", "shell", "client"): "a shell on a client machine",
+            **({} if self.disaster else disaster),
             next_step.line("lab", "down"): "removes everything, and lists what it removed",
         }
         width = max(map(len, rows))
@@ -59,7 +69,7 @@ class Demonstration:
         line(console, f"\nTotal time: {clock(self.seconds)}. The lab is still running:\n{lines}")
 
 
-def demo(question: str | None, console: Console) -> Demonstration:
+def demo(question: str | None, console: Console, *, disaster: bool = False) -> Demonstration:
     """Run the demonstration; the lab stays up. Raises DemoError."""
     import tars_lab
     from tars_lab.commands import LabError
@@ -89,10 +99,10 @@ def demo(question: str | None, console: Console) -> Demonstration:
     wait_until_indexed(endpoint, {sample.name for sample in samples}, report)
     headline(console, 4, f"A question: {question or QUESTION}")
     write: Callable[[str], None] = lambda text: click.echo(text, nl=False, err=console.stderr)  # noqa: E731 - one line
-    answer = client.show(client.ask(endpoint, question or QUESTION), write)
-    return Demonstration(result, time.monotonic() - started, inventory, answer, endpoint)
 
+    def ask() -> dict[str, Any]:
+        return client.show(client.ask(endpoint, question or QUESTION), write)
 
-def headline(console: Console, number: int, text: str) -> None:
-    """Print the heading of a step."""
-    console.print(f"\n[bold]{number}. {text}[/bold]", highlight=False, soft_wrap=True)
+    answer = ask()
+    recovered = recover(site, inventory, endpoint, answer, ask, console) if disaster else None
+    return Demonstration(result, time.monotonic() - started, inventory, answer, endpoint, recovered)

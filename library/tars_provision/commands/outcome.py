@@ -54,6 +54,11 @@ def line(console: Console, text: str) -> None:
     console.print(escape(text), highlight=False, soft_wrap=True)
 
 
+def headline(console: Console, number: int, text: str) -> None:
+    """Print the heading of a step."""
+    console.print(f"\n[bold]{number}. {text}[/bold]", highlight=False, soft_wrap=True)
+
+
 @contextlib.contextmanager
 def waiting(console: Console, text: str) -> Iterator[None]:
     """Report what a command waits for: at once on a terminal, elsewhere after `QUIET_S`."""

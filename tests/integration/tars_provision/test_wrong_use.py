@@ -17,7 +17,8 @@ import pytest
 from tars_provision.cli import main
 
 EXIT_CODES = {0, 1, 2, 3, 130}
-SERVES = {"demo", "lab up", "lab down", "lab start", "lab stop", "lab shell", "names use", "certificate timer"}
+LAB = {"lab up", "lab down", "lab start", "lab stop", "lab destroy", "lab shell"}
+SERVES = {"demo", *LAB, "names use", "certificate timer"}
 """Commands whose right use changes this computer: they are only started with arguments that they refuse."""
 
 
