@@ -200,7 +200,7 @@ def demo(context: click.Context, question: str | None, disaster: bool, as_json: 
 
 @main.group()
 def nas() -> None:
-    """Compare the NAS with what this project assumes of DSM."""
+    """The NAS: compare it with what this project assumes of DSM; list snapshots, and make a share from one."""
 
 
 @nas.command("facts")
@@ -219,6 +219,34 @@ def nas_facts(context: click.Context, inventory: Path, save: Path | None, replay
     if save and replay:
         raise click.UsageError("--save FILE and --replay FILE exclude each other")
     context.exit(finish(command.facts(inventory, save, replay), as_json=as_json))
+
+
+@nas.command("snapshots")
+@inventory_option
+@json_option
+@click.argument("share", required=False)
+@click.pass_context
+def nas_snapshots(context: click.Context, inventory: Path, share: str | None, as_json: bool) -> None:
+    """List the snapshots of SHARE, or of all shares of the spec. The desktop cannot change or delete them."""
+    from tars_provision.commands import nas_snapshots as command
+    from tars_provision.commands.outcome import console_of, finish
+
+    context.exit(finish(command.listed(inventory, share, console_of(as_json)), as_json=as_json))
+
+
+@nas.command("clone")
+@inventory_option
+@json_option
+@click.argument("share")
+@click.argument("snapshot")
+@click.argument("new")
+@click.pass_context
+def nas_clone(context: click.Context, inventory: Path, share: str, snapshot: str, new: str, as_json: bool) -> None:
+    """Create the share NEW with what SHARE contained at SNAPSHOT. SHARE stays as it is."""
+    from tars_provision.commands import nas_snapshots as command
+    from tars_provision.commands.outcome import console_of, finish
+
+    context.exit(finish(command.clone(inventory, share, snapshot, new, console_of(as_json)), as_json=as_json))
 
 
 @main.group()

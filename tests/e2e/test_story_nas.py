@@ -6,6 +6,7 @@ Checked with nfs-ls, nmap and openssl on ``client``, and with mount and the shel
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 
@@ -16,7 +17,7 @@ from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import CONNEC
 
 from tars_provision.controller import vault
 
-from ..conftest import INVENTORY
+from ..conftest import INVENTORY, tars
 from .conftest import ADDRESSES, AUTHORITY, Run, host
 
 pytestmark = [pytest.mark.e2e, pytest.mark.lab, pytest.mark.usefixtures("provisioned")]
@@ -100,12 +101,27 @@ def dsm() -> Iterator[Client]:
 
 
 def test_the_desktop_cannot_delete_snapshots_of_its_backups(mounted: str, dsm: Client) -> None:
-    on("xps8950", f"echo kept > {mounted}/proof")
-    assert on("ds1515plus", f"stat -c %u {BACKUPS}/proof") == "1024\n", "written as the NAS's admin"
+    # In a folder of its own: later tests need the backups.
+    on("xps8950", f"mkdir {mounted}/kept && echo kept > {mounted}/kept/proof")
+    assert on("ds1515plus", f"stat -c %u {BACKUPS}/kept/proof") == "1024\n", "written as the NAS's admin"
     # As the schedule does at 5:00.
     taken = dsm.write(
         Call("SYNO.Core.Share.Snapshot", "create", 1), {"name": "tars_backup", "snapinfo": {"desc": "proof"}}
     )
-    on("xps8950", f"find {mounted} -mindepth 1 -delete")
-    assert on("ds1515plus", f"ls -A {BACKUPS}") == ""
-    assert on("ds1515plus", f"cat /volume1/@sharesnap/tars_backup/{taken}/proof") == "kept\n"
+    on("xps8950", f"rm -r {mounted}/kept")
+    assert on("ds1515plus", f"ls -A {BACKUPS}").split() == ["good", "repository"]
+    assert on("ds1515plus", f"cat /volume1/@sharesnap/tars_backup/{taken}/kept/proof") == "kept\n"
+
+    listed = json.loads(tars("nas", "snapshots", "--json").stdout)["shares"]
+    assert [row["name"] for row in listed["tars_backup"] if row["description"] == "proof"] == [taken]
+    assert listed["LLM_docs"] == []
+    cloned = json.loads(tars("nas", "clone", "tars_backup", str(taken), "tars_proof", "--json").stdout)
+    assert cloned == {"share": "tars_proof", "of": "tars_backup", "snapshot": taken}
+    assert on("ds1515plus", "cat /volume1/tars_proof/kept/proof") == "kept\n"
+    dsm.write(Call("SYNO.Core.Share", "delete", 1), {"name": ["tars_proof"]})
+
+
+def test_a_clone_of_a_snapshot_that_does_not_exist_names_the_command_that_lists_them() -> None:
+    refused = tars("nas", "clone", "tars_backup", "GMT+00-2026.01.01-00.00.00", "tars_proof", check=False)
+    assert refused.returncode == 1 and "nas snapshots tars_backup" in refused.stderr, refused.stderr
+    assert host("ds1515plus").run("test -e /volume1/tars_proof").rc != 0

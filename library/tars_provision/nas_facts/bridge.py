@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The collection's own client and readers, for the one command that reads a NAS as the modules do.
+"""The collection's own client and readers, for the commands on the NAS itself, which use it as the modules do.
 
 The collection is not in Python's path: Ansible finds it by itself, this program adds the folder.
 Import nothing of it elsewhere in `tars_provision`.
@@ -22,12 +22,25 @@ from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import
 from ansible_collections.tars.home.plugins.module_utils.dsm.client.transport import Transport  # noqa: E402 - as above
 from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import CONNECTION, connect  # noqa: E402 - as above
 from ansible_collections.tars.home.plugins.module_utils.dsm.errors import ApiError, DsmError  # noqa: E402 - as above
+from ansible_collections.tars.home.plugins.module_utils.dsm.nas import snapshots  # noqa: E402 - as above
 from ansible_collections.tars.home.plugins.modules import dsm_info  # noqa: E402 - as above
 
 PARTS = (*dsm_info.PARTS, *dsm_info.DETAILS)
 """Parts that `dsm_info` can read."""
 
-__all__ = ["COLLECTION", "PARTS", "ApiError", "Call", "Client", "DsmError", "Transport", "calls", "connected", "info"]
+__all__ = [
+    "COLLECTION",
+    "PARTS",
+    "ApiError",
+    "Call",
+    "Client",
+    "DsmError",
+    "Transport",
+    "calls",
+    "connected",
+    "info",
+    "snapshots",
+]
 
 
 def connected(**options: Any) -> Client:

@@ -35,15 +35,19 @@ Progress = Callable[[int, Check], None]
 
 def of_site(inventory: Path, progress: Progress) -> tuple[list[Fact], list[Exchange]]:
     """Run the checks on the NAS of a site; return the results and all calls. Raises ProvisionError."""
-    site = setup.ready(inventory)
+    return ask(login(setup.ready(inventory), inventory), progress, live=True)
+
+
+def login(site: Site, inventory: Path) -> dict[str, Any]:
+    """Return the options with which the client logs in to the NAS of a site."""
     secrets = vault.read(inventory)
     where = endpoint(site, inventory)
-    login = {
+    return {
+        **where,
         "password": secrets["dsm_password"],
         "otp_secret": secrets.get("dsm_otp_secret"),
         "device_file": str(vault.device_file(where["host"])),
     }
-    return ask({**where, **login}, progress, live=True)
 
 
 def endpoint(site: Site, inventory: Path) -> dict[str, Any]:

@@ -163,3 +163,34 @@ def test_the_newest_snapshots_are_kept() -> None:
     record = {"recently": 3} | dict.fromkeys((f"adv{period}" for period in scheduled.PERIODS), 0)
     assert scheduled.retained(names, record) == set(names[-3:])
     assert scheduled.retained(names, record | {"recently": 0, "advWeekly": 2}) == {names[-1], names[3]}
+
+
+def test_a_share_is_cloned_from_a_snapshot(dsm: Any, folder: Path) -> None:
+    when = take(dsm)
+    (folder / "kept.txt").write_text("changed")
+    info = {"name": "old", "name_org": "docs", "vol_path": "/volume1"}
+    assert dsm.data(SHARE, "clone", name="old", snapshot=when, shareinfo=info) == {"name": "old"}
+    assert (folder.parent / "old/kept.txt").read_text() == "as it was"
+    assert (folder / "kept.txt").read_text() == "changed"
+    now = {**info, "name": "now"}
+    assert dsm.data(SHARE, "clone", name="now", shareinfo=now) == {"name": "now"}
+    assert (folder.parent / "now/kept.txt").read_text() == "changed"
+    rows = {row["name"]: row["uuid"] for row in dsm.data(SHARE, "list", additional=[])["shares"]}
+    assert rows.keys() == {"docs", "old", "now"} and len(set(rows.values())) == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"snapshot": "GMT+00-2026.01.01-00.00.00"}, 3300),
+        ({"shareinfo": {"name": "old", "name_org": "nothing", "vol_path": "/volume1"}}, 403),
+        ({"shareinfo": {"name": "other", "name_org": "docs", "vol_path": "/volume1"}}, 403),
+        ({"shareinfo": {"name": "old", "name_org": "docs", "vol_path": "/volume2"}}, 3300),
+        ({"name": "docs", "shareinfo": {"name": "docs", "name_org": "docs", "vol_path": "/volume1"}}, 3301),
+    ],
+)
+def test_a_clone_that_is_refused_leaves_nothing(dsm: Any, folder: Path, changes: dict[str, Any], code: int) -> None:
+    info = {"name": "old", "name_org": "docs", "vol_path": "/volume1"}
+    assert dsm.code(SHARE, "clone", **{"name": "old", "snapshot": take(dsm), "shareinfo": info, **changes}) == code
+    assert not (folder.parent / "old").exists()
+    assert [row["name"] for row in dsm.data(SHARE, "list", additional=[])["shares"]] == ["docs"]

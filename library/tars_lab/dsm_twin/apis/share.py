@@ -168,20 +168,47 @@ def create(call: Call) -> object:
         raise DsmError(3300)
     share = settings | {"name": name, "vol_path": info["vol_path"], "uuid": str(uuid.uuid4()), "created": time.time()}
     _check_settings(nas, share)
+    _add(nas, share, lambda: nas.effects.create_folder(folder(share)))
+    return {"name": name}
+
+
+def clone(call: Call) -> object:
+    """Create a share as a copy of another one, or of a snapshot of it."""
+    nas = call.nas
+    info = _shareinfo(call)
+    name, snapshot = call.params.text("name", missing=BAD_INPUT), call.params.text("snapshot", "")
+    original = nas.state.data["shares"].get(info.get("name_org"))
+    if info.get("name") != name or original is None:
+        raise DsmError(BAD_INPUT)
+    _check_name(nas, name)
+    taken = [row["time"] for row in nas.state.data["snapshots"].get(original["name"], [])]
+    if (
+        info.get("vol_path") != original["vol_path"]
+        or not on_btrfs(nas, original)
+        or (snapshot and snapshot not in taken)
+    ):
+        raise DsmError(3300)
+    share = original | {"name": name, "uuid": str(uuid.uuid4()), "created": time.time()}
+    source = f"{snapshots(original)}/{snapshot}" if snapshot else folder(original)
+    _add(nas, share, lambda: nas.effects.copy_folder(source, folder(share)))
+    return {"name": name}
+
+
+def _add(nas: Nas, share: dict[str, Any], make_folder: Callable[[], None]) -> None:
+    """Make the folder of a share, and record the share."""
     if nas.effects.exists(folder(share)):
         raise DsmError(3312)
     with _volume_errors():
-        nas.effects.create_folder(folder(share))
+        make_folder()
         try:
             with nas.state.change() as data:
                 share["export_id"] = data["next_export_id"]
                 data["next_export_id"] += 1
-                data["shares"][name] = share
+                data["shares"][share["name"]] = share
         except BaseException:
             # A folder without its share would make the next attempt fail.
             nas.effects.delete_folder(folder(share))
             raise
-    return {"name": name}
 
 
 def set_share(call: Call) -> object:
@@ -319,6 +346,7 @@ APIS = [
             "list": Method(list_shares, versions(1)),
             "get": Method(get_share, versions(1)),
             "create": Method(create, versions(1), write=True),
+            "clone": Method(clone, versions(1), write=True),
             "set": Method(set_share, versions(1), write=True),
             "delete": Method(delete, versions(1), write=True),
         },

@@ -46,6 +46,7 @@ SFTP_SET = Call("SYNO.Core.FileServ.FTP.SFTP", "set", 1)
 
 VOLUME_LIST = Call("SYNO.Core.Storage.Volume", "list", 1)
 SHARE_LIST = Call("SYNO.Core.Share", "list", 1)
+SHARE_CLONE = Call("SYNO.Core.Share", "clone", 1)
 SHARE_CREATE = Call("SYNO.Core.Share", "create", 1)
 SHARE_SET = Call("SYNO.Core.Share", "set", 1)
 SHARE_DELETE = Call("SYNO.Core.Share", "delete", 1)

@@ -48,6 +48,13 @@ def taken(client: Client, share: str) -> list[dict[str, Any]]:
     ]
 
 
+def clone(client: Client, share: str, snapshot: str, new: str) -> None:
+    """Create the share `new` with the content that `share` had at a snapshot, on the same volume."""
+    volume = storage(client).shares[share].volume
+    info = {"name": new, "vol_path": volume, "name_org": share}
+    client.write(calls.SHARE_CLONE, {"name": new, "snapshot": snapshot, "shareinfo": info}, f"share {new}")
+
+
 def change(client: Client, planned: snapshot_plan.Change) -> None:
     """Write the schedule or the retention of a share."""
     subject = f"the snapshots of share {planned.share}"
