@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The services of the stack. Docker is called in this module alone."""
+"""The services of the stack. Docker is called here, and for the services of a drill in drilling/fence.py."""
 
 from __future__ import annotations
 
@@ -94,13 +94,13 @@ class Scratch:
     """A second instance of a service.
 
     Attributes:
-        folder: its data, in the place of the service's only volume.
+        folder: its data, in the place of the service's only volume; None for a service without one.
         environment: variables, which are visible to every account of the machine.
         secrets: files of the machine, and the paths at which it reads them.
         command: in the place of the image's own.
     """
 
-    folder: Path
+    folder: Path | None
     environment: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[Path, str] = field(default_factory=dict)
     command: Sequence[str] = ()
@@ -267,19 +267,25 @@ class DockerServices(Stack):
     def start_scratch(self, service: str, scratch: Scratch) -> Stack:
         """Start a container of the service's image, as its user, read-only and without capabilities and network."""
         self.remove_scratch(service)
-        name, original = self._scratch(service), self._contract.services[service]
-        words = ["docker", "run", "--detach", "--name", name, "--network", "none", "--restart", "no"]
+        name = self._scratch(service)
+        self._launch(service, name, scratch, network=["none"])
+        services = {**self._contract.services, service: replace(self._contract.services[service], container=name)}
+        return DockerServices(replace(self._contract, services=services))
+
+    def _launch(self, service: str, name: str, scratch: Scratch, *, network: Sequence[str]) -> None:
+        original = self._contract.services[service]
+        words = ["docker", "run", "--detach", "--name", name, "--network", *network, "--restart", "no"]
         words += ["--user", f"{original.user}:{original.user}", "--read-only", "--cap-drop", "ALL"]
         words += ["--security-opt", "no-new-privileges:true", "--tmpfs", "/tmp:mode=1777"]  # noqa: S108  its own
         words += ["--tmpfs", f"/var/run/postgresql:uid={original.user},gid={original.user},mode=0775"]
-        words += ["--shm-size", "128m", "--volume", f"{scratch.folder}:{original.volumes[0][1]}"]
+        words += ["--shm-size", "128m"]
+        if scratch.folder:
+            words += ["--volume", f"{scratch.folder}:{original.volumes[0][1]}"]
         for source, target in scratch.secrets.items():
             words += ["--volume", f"{source}:{target}:ro"]
         for key, value in scratch.environment.items():
             words += ["--env", f"{key}={value}"]
         processes.run([*words, original.image, *scratch.command], deadline_s=300)
-        services = {**self._contract.services, service: replace(original, container=name)}
-        return DockerServices(replace(self._contract, services=services))
 
     def stop_scratch(self, service: str, *, deadline_s: float) -> None:
         """Stop the container with the signal of its image, as long as it takes, and remove it."""

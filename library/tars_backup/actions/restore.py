@@ -147,13 +147,13 @@ def restore(
     _require_parts(wanted)
     if preview:
         context = open_context()
-        chosen = _choose(context, name, wanted)
+        chosen = choose(context, name, wanted)
         changed, tables = _differences(context, chosen)
         return chosen.result(changed=changed, tables=tables, preview=True)
     with program_lock.held(configuration.state, "restore"):
         context = open_context()
         recovered = journal.recover(context)
-        chosen = _choose(context, name, wanted)
+        chosen = choose(context, name, wanted)
         changed, tables = _differences(context, chosen)
         if not changed:
             return chosen.result(changed=False, tables=tables, recovered=recovered)
@@ -187,8 +187,12 @@ def _require_parts(parts: Sequence[str]) -> None:
         )
 
 
-def _choose(context: Context, name: str, parts: tuple[str, ...]) -> Chosen:
-    """Find a backup, and refuse one that the services cannot read."""
+def choose(context: Context, name: str, parts: tuple[str, ...]) -> Chosen:
+    """Return a backup by its id, `latest` or a time.
+
+    Raises:
+        BackupError: there is none, it lacks one of the parts, or the services cannot read it.
+    """
     restic = Restic(context.configuration)
     destination.open_for_reading(context.configuration, restic)
     backups = catalog.read(context.configuration, restic)
@@ -292,10 +296,7 @@ def _prepare(context: Context, chosen: Chosen, components: Sequence[Component]) 
     work_bytes = sum(part.bytes for part in parts.values())
     data_bytes = parts[POSTGRES].bytes if POSTGRES in chosen.parts else 0
     folders.require_disk_space(work, work_bytes, contract.data_folder, data_bytes)
-    context.progress(f"reading {chosen.mark.id}")
-    limit_s = context.deadline.remaining_s("restic restore", at_most=_RESTIC_S)
-    chosen.restic.restore(chosen.snapshot.id, work, deadline_s=limit_s)
-    _verify(chosen, components, work)
+    fetch(context, chosen, components, work)
     rows = None
     queue = str(contract.queue["service"])
     place = switch.new_folder(folders.data_folder(contract, queue))
@@ -313,21 +314,25 @@ def _prepare(context: Context, chosen: Chosen, components: Sequence[Component]) 
     return rows
 
 
-def _verify(chosen: Chosen, components: Sequence[Component], work: Path) -> None:
-    """Compare the restored files with the manifest.
+def fetch(context: Context, chosen: Chosen, components: Sequence[Component], folder: Path) -> None:
+    """Write all files of a backup to a folder, and compare them with the manifest.
 
     Raises:
         VerificationError: they differ, or a component is not whole.
+        BackupError: restic could not read or write a file.
     """
+    context.progress(f"reading {chosen.mark.id}")
+    limit_s = context.deadline.remaining_s("restic restore", at_most=_RESTIC_S)
+    chosen.restic.restore(chosen.snapshot.id, folder, deadline_s=limit_s)
     problems = []
     checks = {component.name: component for component in components}
     for name, part in chosen.manifest.components.items():
-        folder = work / name
-        folder.mkdir(exist_ok=True)  # restic saves no folder for a component without files
-        if manifest.read_part(folder, part.counts, derived=part.derived).digest != part.digest:
+        place = folder / name
+        place.mkdir(exist_ok=True)  # restic saves no folder for a component without files
+        if manifest.read_part(place, part.counts, derived=part.derived).digest != part.digest:
             problems.append(f"{name}: files that differ from the manifest")
         elif name in checks:
-            problems += [f"{name}: {problem}" for problem in checks[name].check(folder, part.counts)]
+            problems += [f"{name}: {problem}" for problem in checks[name].check(place, part.counts)]
     if problems:
         raise VerificationError(
             chosen.mark.id,

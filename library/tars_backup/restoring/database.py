@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..components.postgres import identity, load
+from ..components.postgres import Identity, identity, load
 from ..components.postgres.catalog import row_counts, tables
 from ..components.postgres.session import connect
 from ..context import Context
@@ -24,7 +24,7 @@ _QUERY_S = 600.0
 _LOAD_S = 4 * 3600.0
 
 
-def build(context: Context, saved: Path, part: Part, target: Path) -> None:
+def build(context: Context, saved: Path, part: Part, target: Path, *, living: str = "") -> None:
     """Load a saved database into a new data folder, and compare it.
 
     The new database lacks the application's schema `volatile`. That shows the application that it was restored: what
@@ -35,9 +35,10 @@ def build(context: Context, saved: Path, part: Part, target: Path) -> None:
         saved: the restored folder of the component `postgres`.
         part: its entry of the manifest.
         target: the data folder to create.
+        living: identifier of the household's database, in which nothing may be loaded; empty if it is not known.
 
     Raises:
-        BackupError: the server does not start, or refuses a statement.
+        BackupError: the server does not start, refuses a statement, or is the household's.
         VerificationError: rows differ from the saved ones.
     """
     database = context.contract.database
@@ -52,7 +53,12 @@ def build(context: Context, saved: Path, part: Part, target: Path) -> None:
     scratch = Scratch(target, environment, {Path(database["password_file"]): password})
     context.progress("starting an empty database")
     services = context.services.start_scratch(service, scratch)
-    refuse_newer(part, _version(services, database, service))
+    known = _wait(services, database, service)
+    if known.identifier == living:
+        raise BackupError(
+            "empty database", found=f"the household's, with the identifier {living}", expected="a database of its own"
+        )
+    refuse_newer(part, known.number)
     context.progress("loading the database")
     load(services, database, saved, deadline_s=context.deadline.remaining_s("load of the database", at_most=_LOAD_S))
     context.services.stop_scratch(service, deadline_s=_STOP_S)
@@ -82,12 +88,12 @@ def rows(services: Services, database: Mapping[str, Any]) -> dict[str, int]:
         return {table.name: count for table, count in zip(present, row_counts(session, present))}
 
 
-def _version(services: Stack, database: Mapping[str, Any], service: str) -> int:
-    """Wait until a server answers over TCP, which it does when the database is created; return its version number."""
+def _wait(services: Stack, database: Mapping[str, Any], service: str) -> Identity:
+    """Wait until a server answers over TCP, which it does when the database is created; return its identity."""
     deadline = Deadline(_START_S)
     while True:
         try:
-            return identity(services, database, deadline_s=30).number
+            return identity(services, database, deadline_s=30)
         except BackupError as error:
             health = services.health(service)
             if not health.running:

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from tars_backup import instants
-from tars_backup.components.postgres import Postgres
+from tars_backup.components.postgres import Identity, Postgres
 from tars_backup.errors import BackupError, BackupNotFoundError, UsageError
 from tars_backup.restoring import checks, folders
 
@@ -145,7 +145,7 @@ class TestRefused:
         """The backup is of a PostgreSQL that is newer than the one of the services."""
         from tars_backup.restoring import database
 
-        monkeypatch.setattr(database, "_version", lambda *_: 90600)
+        monkeypatch.setattr(database, "_wait", lambda *_: Identity("9.6", 90600, "1", None))
         with pytest.raises(BackupError, match="expected PostgreSQL 9, which the services use"):
             home.restore()
         assert home.extra() == [] and home.documents_now == {"boiler", "roof"}
