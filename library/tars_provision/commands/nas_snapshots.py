@@ -86,10 +86,9 @@ def clone(inventory: Path, share: str, snapshot: str, new: str, console: Console
     with _client(inventory, console) as client:
         names = [taken["name"] for taken in on_nas.taken(client, share)]
         if snapshot not in names:
-            found = f"not among its {len(names)} snapshots" if names else "no snapshots"
             step = f"{next_step.command('nas', 'snapshots', share, '-i', inventory)} lists them"
-            text = message(f"share {share}: snapshot {snapshot}", found=found, expected="one of them", next_step=step)
-            raise ProvisionError(text)
+            subject, actual = f"share {share}: snapshot {snapshot}", f"{len(names)} snapshots with other names"
+            raise ProvisionError(message(subject, found=actual, expected="one of its snapshots", next_step=step))
         on_nas.clone(client, share, snapshot, new)
     return Cloned(share, snapshot, new, inventory, bool(site.backup and site.backup.share == share))
 

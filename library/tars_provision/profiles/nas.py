@@ -60,8 +60,7 @@ def nas_variables(site: Site, name: str, nas: Nas) -> roles.Nas:
 
 def profile_variables(site: Site) -> roles.NasProfile:
     """Return the variables of the profile role ds1515plus."""
-    desktop = str(site.hosts[site.desktop].address)
-    backup = site.backup
+    desktop, backup = desktop_address(site), site.backup
     return {
         "ds1515plus_accounts": [{"name": backup.account, "description": BACKUP_DESCRIPTION}] if backup else [],
         "ds1515plus_desktop": site.desktop,
@@ -91,7 +90,7 @@ def resolvers(site: Site) -> list[str] | None:
     """
     usable = [str(server) for server in site.network.dns or () if server.version == 4]
     if site.names:
-        desktop = str(site.hosts[site.desktop].address)
+        desktop = desktop_address(site)
         usable = [server for server in usable if server != desktop] or [str(site.network.gateway)]
         usable = [desktop, *usable] if site.names.enabled else usable
     return usable[:MAX_RESOLVERS] or None
@@ -118,7 +117,7 @@ def exported(site: Site) -> dict[str, dict[str, Access]]:
     """Return the access that each address has to each exported share; backups are exported to the desktop alone."""
     clients = {name: share_clients(site, share) for name, share in site.shares.items()}
     if site.backup:
-        clients[site.backup.share] = {str(site.hosts[site.desktop].address): "rw"}
+        clients[site.backup.share] = {desktop_address(site): "rw"}
     return clients
 
 
@@ -166,6 +165,9 @@ def firewall_sections(site: Site, nas: Nas) -> list[roles.FirewallSection]:
         return []
     ports = [str(nas.dsm.port), str(SSH_PORT)]
     rules = [rule(f"DSM and SSH for {source}", ports, [source]) for source in site.addresses(site.firewall.manage)]
+    if closed_to_desktop(site):
+        # The first match decides.
+        rules.insert(0, {**rule("no DSM and SSH for the desktop", ports, [desktop_address(site)]), "action": "drop"})
     mounting = sorted({client for clients in exported(site).values() for client in clients})
     if mounting:
         rules.append({**rule("NFS for the clients of the shares", NFS_PORTS, mounting), "protocol": "all"})
@@ -180,9 +182,29 @@ def rule(name: str, ports: Iterable[str], sources: list[str]) -> roles.FirewallR
     return {"name": name, "protocol": "tcp", "ports": list(ports), "sources": sources}
 
 
+def desktop_address(site: Site) -> str:
+    """Return the address of the desktop."""
+    return str(site.hosts[site.desktop].address)
+
+
+def closed_to_desktop(site: Site) -> bool:
+    """Return whether DSM and SSH are closed to the desktop although it is in a network that manages the NAS.
+
+    Whoever is root on the desktop could otherwise try passwords, and delete the snapshots of its backups. A desktop
+    that the spec lists itself stays a manager.
+    """
+    if site.firewall is None or site.backup is None:
+        return False
+    sources, address = site.addresses(site.firewall.manage), ipaddress.ip_address(desktop_address(site))
+    networks = map(ipaddress.ip_network, sources)
+    return str(address) not in sources and any(address in network for network in networks)
+
+
 def manages(site: Site, address: str) -> bool:
     """Return whether the firewall lets the machine at `address` manage the NAS."""
     if site.firewall is None or not site.firewall.enabled:
         return True
+    if address == desktop_address(site) and closed_to_desktop(site):
+        return False
     sources = site.addresses(site.firewall.manage)
     return any(ipaddress.ip_address(address) in ipaddress.ip_network(source) for source in sources)

@@ -241,6 +241,7 @@ class FirewallRule(TypedDict):
     """One entry of a section's `rules`."""
 
     name: str
+    action: NotRequired[Literal["drop"]]
     protocol: Literal["tcp", "all"]
     ports: list[str]
     sources: list[str]

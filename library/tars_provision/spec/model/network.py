@@ -30,7 +30,8 @@ class Firewall(Section):
     enabled: bool = True
     """Whether the firewalls are enabled."""
     manage: tuple[str, ...] = Field(default=("household",), min_length=1, examples=[["laptop", "192.168.1.64/28"]])
-    """Sources that may reach SSH and DSM. They must include the controller."""
+    """Sources that may reach SSH and DSM. They must include the controller. With a section `backup`, those of the NAS
+    are closed to the desktop unless it is listed itself, so that an intruder there cannot delete snapshots."""
     use: tuple[str, ...] = Field(default=("household",), min_length=1, examples=[["household"]])
     """Sources that may reach the web page, and the NAS's `open_ports`."""
 

@@ -116,6 +116,26 @@ def test_the_firewall_accepts_the_named_sources_and_drops_all_else(make_site: Ma
     assert nas_variables(make_site(firewall=None))["nas_firewall_sections"] == []
 
 
+@pytest.mark.parametrize(
+    ("manage", "changes", "closed"),
+    [
+        (["household"], {}, True),
+        (["household", "xps8950"], {}, False),
+        (["household", "10.77.0.10"], {}, False),
+        (["household"], {"backup": None}, False),
+        (["client"], {}, False),
+    ],
+)
+def test_dsm_is_closed_to_the_desktop_unless_the_spec_lists_it(
+    make_site: MakeSite, manage: list[str], changes: dict[str, Any], closed: bool
+) -> None:
+    site = make_site(firewall={**SPEC["firewall"], "manage": manage}, **changes)
+    first = nas_variables(site)["nas_firewall_sections"][0]["rules"][0]
+    assert (first.get("action") == "drop" and first["sources"] == ["10.77.0.10"]) is closed
+    assert nas.manages(site, "10.77.0.10") is ("household" in manage and not closed)
+    assert nas.manages(site, "10.77.0.10") is role_variables(site, "nas")["ds1515plus_desktop_manages"]
+
+
 def test_nobody_mounts_means_no_rule_for_nfs(make_site: MakeSite) -> None:
     site = make_site(backup=None, shares={"quiet": {"volume": "/volume2"}})
     (section,) = nas_variables(site)["nas_firewall_sections"]
