@@ -90,7 +90,13 @@ def test_the_snapshot_of_the_nas_brings_back_what_an_attacker_destroyed(site: Pa
     spec.write_text(spec.read_text().replace(f"share: {SHARE}", f"share: {RECOVERED}"))
     editor = {**environment(), "EDITOR": "sed -i /postgres_password/d;/redis_password/d"}
     secrets = site / "group_vars/all/secrets.yml"
-    edit: list[str | Path] = [BIN / "ansible-vault", "edit", "--vault-password-file", vault.vault_password_file(), secrets]
+    edit: list[str | Path] = [
+        BIN / "ansible-vault",
+        "edit",
+        "--vault-password-file",
+        vault.vault_password_file(),
+        secrets,
+    ]
     subprocess.run(edit, check=True, env=editor)
     tars("init", "-i", str(site))
     new, old = vault.read(site), vault.read(INVENTORY.parent)
