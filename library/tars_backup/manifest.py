@@ -125,27 +125,33 @@ def content_of(components: Mapping[str, Part]) -> str:
     return digest_of((name, part.digest) for name, part in components.items() if not part.derived)
 
 
-def read_part(folder: Path, counts: Mapping[str, int], *, derived: bool) -> Part:
-    """Return the entry of a staged component.
+def part_of(folder: Path, digests: Mapping[str, str], size: int, counts: Mapping[str, int], *, derived: bool) -> Part:
+    """Return the entry of a component from the SHA-256 of each of its files by path, and the bytes of all.
 
     Its file facts.json, if there is one, is an object of texts that the manifest repeats.
+    """
+    path = folder / "facts.json"
+    facts: dict[str, str] = json.loads(path.read_bytes()) if path.exists() else {}
+    return Part(digest_of(digests.items()), len(digests), size, dict(counts), facts, derived)
+
+
+def read_part(folder: Path, counts: Mapping[str, int], *, derived: bool) -> Part:
+    """Return the entry of a component whose files are read from a folder.
 
     Raises:
         BackupError: the folder contains something else than files and folders.
     """
-    sums = []
+    digests = {}
     total = 0
     for path in sorted(folder.rglob("*")):
         if path.is_dir() and not path.is_symlink():
             continue
         if path.is_symlink() or not path.is_file():
-            raise BackupError(path, found="neither a file nor a folder", expected="files and folders in the staging")
+            raise BackupError(path, found="neither a file nor a folder", expected="files and folders")
         digest = hashlib.sha256()
         with path.open("rb") as stream:
             while block := stream.read(1 << 20):
                 digest.update(block)
                 total += len(block)
-        sums.append((path.relative_to(folder).as_posix(), digest.hexdigest()))
-    facts_file = folder / "facts.json"
-    facts = json.loads(facts_file.read_bytes()) if facts_file.exists() else {}
-    return Part(digest_of(sums), len(sums), total, dict(counts), facts, derived)
+        digests[path.relative_to(folder).as_posix()] = digest.hexdigest()
+    return part_of(folder, digests, total, counts, derived=derived)

@@ -14,6 +14,7 @@ from pathlib import Path
 from .. import catalog, destination, files, instants, manifest, program_lock
 from ..catalog import Catalog
 from ..components import Component
+from ..components.staging import Staging
 from ..configuration import Configuration
 from ..context import Context
 from ..errors import BackupError, LockedError, VerificationError
@@ -28,6 +29,8 @@ SHARE_EVERY = timedelta(hours=20)
 """Time between two readings of a part of the repository: the daily one may come a little early."""
 
 _ATTEMPTS = 50
+
+_ALONE = "Run it again; no other program may change the staging folder"
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,7 @@ class _Run:
         self.restic = Restic(configuration)
         self.state = State(configuration.state)
         self.warnings: list[str] = []
+        self.staged: list[Staging] = []
 
     def make(self) -> Made:
         """Carry out the run."""
@@ -127,7 +131,7 @@ class _Run:
         if not self.dry_run:
             backups = self._remove_unfinished(backups)
         made_at = self._moment(backups)
-        parts = self._stage()
+        parts = self._stage(backups.newest.components if backups.newest else {})
         content = manifest.content_of(parts)
         newest = next(reversed(catalog.by_age(backups.good.values())), None)
         changed = newest is None or newest.content != content
@@ -201,8 +205,8 @@ class _Run:
         if newest and newest > instants.now():
             self.warnings.append(f"the newest backup is dated {instants.to_text(newest)}, later than this clock")
 
-    def _stage(self) -> dict[str, Part]:
-        """Stage all components; return their entries of the manifest.
+    def _stage(self, proven: Mapping[str, Part]) -> dict[str, Part]:
+        """Stage all components; return their entries of the manifest. `proven` are those of the newest backup.
 
         Raises:
             BackupError: a component cannot be saved; all are tried, so that the message names each that fails.
@@ -217,12 +221,16 @@ class _Run:
             self.context.progress(f"staging {component.name}")
             folder = staging / component.name
             try:
-                folder.mkdir(exist_ok=True, mode=0o700)
-                counts = component.stage(self.context, folder)
-                wrong = component.check(folder, counts)
+                staged = Staging(folder)
+                counts = component.stage(self.context, staged)
+                staged.finish()
+                part = manifest.part_of(folder, staged.digests, staged.size, counts, derived=component.derived)
+                # The same files with the same counts passed this check before.
+                wrong = [] if part == proven.get(component.name) else component.check(folder, counts)
                 if wrong:
                     raise BackupError(component.name, found="; ".join(wrong), expected="a component that is whole")
-                parts[component.name] = manifest.read_part(folder, counts, derived=component.derived)
+                parts[component.name] = part
+                self.staged.append(staged)
             except BackupError as error:
                 problems.append(error)
             except OSError as error:
@@ -277,7 +285,16 @@ class _Run:
                 "restic backup",
                 found=f"{saved.files} files with {saved.bytes} bytes in the snapshot",
                 expected=f"{expected[0]} files with {expected[1]} bytes, as staged",
-                next_step="Run it again; no other program may change the staging folder",
+                next_step=_ALONE,
+            )
+        # restic's numbers leave out links, and other bytes of the same number.
+        altered = [str(staged.folder / name) for staged in self.staged for name in staged.altered()]
+        if altered:
+            raise BackupError(
+                "staging",
+                found=f"files that changed during the run: {', '.join(altered[:5])}",
+                expected="the files that were staged",
+                next_step=_ALONE,
             )
         self.context.progress("reading the snapshot back")
         self._prove(saved, encoded, before)

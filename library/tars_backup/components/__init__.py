@@ -13,6 +13,7 @@ from .configuration import Configuration, Site
 from .models import Models
 from .postgres import Postgres
 from .redis import Redis
+from .staging import Staging
 
 
 class Component(Protocol):
@@ -29,15 +30,15 @@ class Component(Protocol):
     def derived(self) -> bool:
         """Return whether the component can be rebuilt from the others."""
 
-    def stage(self, context: Context, folder: Path) -> dict[str, int]:
-        """Write the component's files to its folder and return its counts.
+    def stage(self, context: Context, staging: Staging) -> dict[str, int]:
+        """Write the component's files and return its counts. The caller finishes the staging.
 
         Raises:
             BackupError: the component cannot be saved whole.
         """
 
     def check(self, folder: Path, counts: Mapping[str, int]) -> list[str]:
-        """Return what is structurally wrong with a staged or restored folder; needs no services."""
+        """Return what is wrong with a staged or restored folder; needs no services."""
 
 
 def all_components() -> tuple[Component, ...]:

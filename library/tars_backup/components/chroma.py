@@ -29,7 +29,7 @@ class Chroma:
     name = "chroma"
     derived = True
 
-    def stage(self, context: Context, folder: Path) -> dict[str, int]:
+    def stage(self, context: Context, staging: Staging) -> dict[str, int]:
         """Write collections.json; return the numbers of collections and vectors.
 
         Raises:
@@ -38,9 +38,7 @@ class Chroma:
         context.progress("collections of vectors")
         collections = sorted(_collections(context), key=lambda collection: str(collection["name"]))
         described = [_described(context, collection) for collection in collections]
-        staging = Staging(folder)
         staging.write_json(_FILE, described)
-        staging.finish()
         return _counts(described)
 
     def check(self, folder: Path, counts: Mapping[str, int]) -> list[str]:

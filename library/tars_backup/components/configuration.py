@@ -17,13 +17,10 @@ class Configuration:
     name = "configuration"
     derived = False
 
-    def stage(self, context: Context, folder: Path) -> dict[str, int]:
+    def stage(self, context: Context, staging: Staging) -> dict[str, int]:
         """Write the files; return their number. Raises BackupError where one cannot be read."""
         context.progress("configuration")
-        staging = Staging(folder)
-        counts = file_tree.stage(staging, Path("/"), list(context.configuration.configuration))
-        staging.finish()
-        return counts
+        return file_tree.stage(staging, Path("/"), list(context.configuration.configuration))
 
     def check(self, folder: Path, counts: Mapping[str, int]) -> list[str]:
         """Return what differs from the list of files."""
@@ -39,14 +36,12 @@ class Site:
     name = "site"
     derived = False
 
-    def stage(self, context: Context, folder: Path) -> dict[str, int]:
+    def stage(self, context: Context, staging: Staging) -> dict[str, int]:
         """Write the files; return their number. Raises BackupError where one cannot be read."""
         context.progress("site folder")
         site = context.configuration.site
         present = site.is_dir()
-        staging = Staging(folder)
         counts = file_tree.stage(staging, site, [site] if present else [])
-        staging.finish()
         return {**counts, "present": int(present)}
 
     def check(self, folder: Path, counts: Mapping[str, int]) -> list[str]:

@@ -30,7 +30,7 @@ class Models:
     name = "models"
     derived = False
 
-    def stage(self, context: Context, folder: Path) -> dict[str, int]:
+    def stage(self, context: Context, staging: Staging) -> dict[str, int]:
         """Write models.json; return the numbers of models and of damaged files.
 
         A damaged file does not fail the backup: it is reported, its digest is saved, and its bytes can be pulled again.
@@ -51,9 +51,7 @@ class Models:
         verified.save()
         for problem in damaged:
             context.progress(f"{problem}. Run the site playbook, whose role `models` pulls it again.")
-        staging = Staging(folder)
         staging.write_json(_FILE, models)
-        staging.finish()
         return {"models": len(models), "damaged": len(damaged)}
 
     def check(self, folder: Path, counts: Mapping[str, int]) -> list[str]:

@@ -32,7 +32,7 @@ class Redis:
     name = "redis"
     derived = True
 
-    def stage(self, context: Context, folder: Path) -> dict[str, int]:
+    def stage(self, context: Context, staging: Staging) -> dict[str, int]:
         """Write dump.rdb; return its size in bytes.
 
         Raises:
@@ -45,7 +45,6 @@ class Redis:
         except OSError as error:
             raise BackupError(path, found=error.strerror, expected="a readable file with the password") from error
         context.progress("queue")
-        staging = Staging(folder)
         with (
             context.services.stream(
                 queue["service"],
@@ -58,9 +57,8 @@ class Redis:
             while block := stream.stdout.read(_BLOCK):
                 file.write(block)
             stream.finish()
-        staging.finish()
         counts = {"bytes": staging.size}
-        problems = self.check(folder, counts)
+        problems = self.check(staging.folder, counts)
         if problems:
             raise BackupError(f"dump of {queue['service']}", found="; ".join(problems), expected="a whole dump")
         return counts

@@ -4,6 +4,9 @@
 The folder is kept between runs, so that restic recognizes an unchanged file by its size and times, and a file that was
 damaged between two runs is written again. Files have mode 0600 and folders 0700, whatever the umask. Nothing is
 synchronized to disk: the next run compares the bytes of every file.
+
+The digests are those of the bytes that were written or compared: no file is read a second time. `altered` then names
+what somebody else has changed since.
 """
 
 from __future__ import annotations
@@ -16,10 +19,11 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 _SUFFIX = ".being-written"
 _BLOCK = 1 << 20
+_MODE = 0o600
 
 
 class StagedFile:
@@ -66,8 +70,8 @@ class StagedFile:
     def _begin(self) -> BinaryIO:
         """Return a new file that holds what was written so far, which is the beginning of the old one."""
         _remove(self._temporary)
-        new = os.fdopen(os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb", _BLOCK)
-        os.fchmod(new.fileno(), 0o600)
+        new = os.fdopen(os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE), "wb", _BLOCK)
+        os.fchmod(new.fileno(), _MODE)
         if self._old is not None:
             self._old.seek(0)
             remaining = self.size
@@ -84,12 +88,14 @@ class Staging:
     """One component's folder. What a run does not write is removed by `finish`.
 
     Attributes:
+        folder: the component's folder.
         digests: SHA-256 in hex of each file written, by its path relative to the folder.
         size: sum of the sizes of these files, in bytes.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
+        self._states: dict[str, _FileState] = {}
         self._folders = {PurePosixPath(".")}
         self.digests: dict[str, str] = {}
         self.size = 0
@@ -103,10 +109,12 @@ class Staging:
         try:
             yield file
             digest = file.close()
+            state = _state(path)
         except BaseException:
             file.discard()
             raise
         self.digests[name] = digest
+        self._states[name] = state
         self.size += file.size
 
     def write(self, name: str, content: bytes) -> None:
@@ -127,13 +135,24 @@ class Staging:
 
     def finish(self) -> None:
         """Remove what an earlier run wrote and this one did not."""
-        kept = {self._folder / name for name in self.digests}
-        folders = {self._folder / folder for folder in self._folders}
-        for parent, names, files in os.walk(self._folder, topdown=False):
+        kept = {self.folder / name for name in self.digests}
+        folders = {self.folder / folder for folder in self._folders}
+        for parent, names, files in os.walk(self.folder, topdown=False):
             for name in (*names, *files):
                 path = Path(parent, name)
                 if path not in kept and path not in folders:
                     _remove(path)
+
+    def altered(self) -> list[str]:
+        """Return the paths of what was added, replaced, removed or written to since it was staged."""
+        present = {
+            path.relative_to(self.folder).as_posix(): _state(path)
+            for parent, folders, files in os.walk(self.folder)
+            for path in (Path(parent, name) for name in (*folders, *files))
+            if path.is_symlink() or not path.is_dir()
+        }
+        names = sorted(present.keys() | self._states.keys())
+        return [name for name in names if present.get(name) != self._states.get(name)]
 
     def _place(self, name: str) -> Path:
         """Return the path of a file below the folder; make the folders above it, and remove a folder in its place."""
@@ -142,12 +161,26 @@ class Staging:
             raise ValueError(f"staged file {name!r}: expected a new relative path")
         for parent in reversed(relative.parents):
             if parent not in self._folders:
-                _make_folder(self._folder / parent)
+                _make_folder(self.folder / parent)
                 self._folders.add(parent)
-        path = self._folder / relative
+        path = self.folder / relative
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         return path
+
+
+class _FileState(NamedTuple):
+    """What changes when a file is replaced or written to: by these, restic recognizes a file of its last snapshot."""
+
+    inode: int
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+
+
+def _state(path: Path) -> _FileState:
+    status = path.lstat()
+    return _FileState(status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def _open_regular(path: Path) -> BinaryIO | None:
@@ -156,7 +189,8 @@ def _open_regular(path: Path) -> BinaryIO | None:
         status = path.lstat()
         if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
             return None
-        path.chmod(0o600)
+        if stat.S_IMODE(status.st_mode) != _MODE:  # chmod changes the file's ctime, after which restic reads it again
+            path.chmod(_MODE)
         return path.open("rb")
     except FileNotFoundError:
         return None

@@ -12,6 +12,7 @@ from tars_app.settings import Settings
 from tars_backup.components.postgres import Postgres, identity, load
 
 from .conftest import Database, Databases, Household
+from .staged import stage_component
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
@@ -46,7 +47,7 @@ def test_application_starts_on_the_loaded_database(household: Household, databas
     source.execute(ROWS)
     used = household.with_contract(database=source.contract)
     folder = household.folder / "postgres"
-    counts = Postgres().stage(used.context, folder)
+    counts = stage_component(Postgres(), used.context, folder)
     assert Postgres().check(folder, counts) == []
     load(household.services, target.contract, folder, deadline_s=60)
     assert identity(household.services, target.contract, deadline_s=60).revision == application.required_schema()
@@ -65,9 +66,9 @@ def test_scans_do_not_change_the_backup(household: Household, databases: Databas
     source.execute(ROWS)
     used = household.with_contract(database=source.contract)
     folder: Path = household.folder / "postgres"
-    Postgres().stage(used.context, folder)
+    stage_component(Postgres(), used.context, folder)
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
     source.execute("INSERT INTO volatile.scans (source) VALUES ('docs')")
     source.execute("UPDATE volatile.origin SET created_at = now()")
-    Postgres().stage(used.context, folder)
+    stage_component(Postgres(), used.context, folder)
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()} == before

@@ -15,6 +15,7 @@ from tars_backup.errors import BackupError
 
 from ..servers import Server
 from .conftest import Household
+from .staged import stage_component
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
@@ -54,7 +55,7 @@ def create(collections: httpx.Client, name: str, vectors: int) -> None:
 
 def stage(household: Household) -> tuple[dict[str, int], list[dict[str, Any]]]:
     folder = household.folder / "chroma"
-    counts = COMPONENT.stage(household.context, folder)
+    counts = stage_component(COMPONENT, household.context, folder)
     assert COMPONENT.check(folder, counts) == []
     described: list[dict[str, Any]] = json.loads((folder / "collections.json").read_bytes())
     return counts, described

@@ -17,6 +17,7 @@ from tars_backup.components.configuration import Configuration, Site
 from tars_backup.errors import BackupError
 
 from .conftest import Household
+from .staged import stage_component
 
 pytestmark = [
     pytest.mark.integration,
@@ -54,7 +55,7 @@ def opt(household: Household) -> Path:
 
 
 def stage(household: Household) -> dict[str, int]:
-    counts = COMPONENT.stage(household.context, household.folder / "configuration")
+    counts = stage_component(COMPONENT, household.context, household.folder / "configuration")
     assert COMPONENT.check(household.folder / "configuration", counts) == []
     return counts
 
@@ -137,7 +138,7 @@ def test_any_name(household: Household, tmp_path_factory: pytest.TempPathFactory
     for name in names:
         (source / name).write_text(name)
     used = household.with_configuration(site=source)
-    Site().stage(used.context, household.folder / "site")
+    stage_component(Site(), used.context, household.folder / "site")
     file_tree.restore(household.folder / "site", root)
     assert listing(root) == listing(source)
 
@@ -220,7 +221,7 @@ def test_check_counts(household: Household, opt: Path) -> None:
 
 def test_site_can_be_absent(household: Household) -> None:
     folder = household.folder / "staged site"
-    counts = Site().stage(household.context, folder)
+    counts = stage_component(Site(), household.context, folder)
     assert counts == {"files": 0, "links": 0, "present": 0}
     assert Site().check(folder, counts) == []
     assert file_tree.entries(folder) == []
@@ -232,7 +233,7 @@ def test_site(household: Household, tmp_path: Path) -> None:
     (site / "tars.yml").write_text("hosts: {}\n")
     (site / "group_vars/secrets.yml").write_text("$ANSIBLE_VAULT;1.1;AES256\n")
     folder = household.folder / "staged site"
-    counts = Site().stage(household.context, folder)
+    counts = stage_component(Site(), household.context, folder)
     assert counts == {"files": 2, "links": 0, "present": 1}
     assert Site().check(folder, counts) == []
     assert (folder / file_tree.TREE / "tars.yml").read_text() == "hosts: {}\n"

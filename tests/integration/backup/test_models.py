@@ -16,6 +16,7 @@ from tars_backup.components.models import Models
 from tars_backup.errors import BackupError
 
 from .conftest import Household
+from .staged import stage_component
 
 pytestmark = pytest.mark.integration
 
@@ -47,7 +48,7 @@ def store(household: Household) -> Path:
 def stage(household: Household) -> tuple[dict[str, int], list[dict[str, Any]]]:
     folder = household.folder / "models"
     household.messages.clear()
-    counts = COMPONENT.stage(household.context, folder)
+    counts = stage_component(COMPONENT, household.context, folder)
     assert COMPONENT.check(folder, counts) == []
     models: list[dict[str, Any]] = json.loads((folder / "models.json").read_bytes())
     return counts, models
@@ -121,7 +122,7 @@ def test_unreadable_store(household: Household, store: Path, monkeypatch: pytest
 
     monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(BackupError, match="found Permission denied; expected a readable store of models"):
-        COMPONENT.stage(household.context, household.folder / "models")
+        stage_component(COMPONENT, household.context, household.folder / "models")
 
 
 def test_bytes_are_not_supported(household: Household, store: Path) -> None:

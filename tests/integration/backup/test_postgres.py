@@ -27,6 +27,7 @@ from tars_backup.components.postgres.session import connect
 from tars_backup.errors import BackupError, VerificationError
 
 from .conftest import Database, Databases, Household
+from .staged import stage_component
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
@@ -60,7 +61,7 @@ def staged(household: Household, database: Database) -> Household:
 
 
 def stage(household: Household) -> dict[str, int]:
-    counts = COMPONENT.stage(household.context, household.folder / "postgres")
+    counts = stage_component(COMPONENT, household.context, household.folder / "postgres")
     assert COMPONENT.check(household.folder / "postgres", counts) == []
     return counts
 
@@ -128,7 +129,7 @@ def test_random_rows_return(
     load(staged, target)
     assert contents(target) == contents(source)
     # What was loaded gives the same files, so that it counts as unchanged.
-    COMPONENT.stage(staged.with_contract(database=target.contract).context, staged.folder / "postgres")
+    stage_component(COMPONENT, staged.with_contract(database=target.contract).context, staged.folder / "postgres")
     assert changed_files(before, digests(staged.folder / "postgres")) == set()
 
 
@@ -326,11 +327,11 @@ def test_full_disk(staged: Household, tmp_path: Path) -> None:
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tars-test", folder], check=True)
     try:
         with pytest.raises(OSError, match="No space left on device"):
-            COMPONENT.stage(staged.context, folder / "postgres")
+            stage_component(COMPONENT, staged.context, folder / "postgres")
         with pytest.raises(OSError, match="No space left on device"):
-            COMPONENT.stage(staged.context, folder / "postgres")
+            stage_component(COMPONENT, staged.context, folder / "postgres")
         subprocess.run(["mount", "-o", "remount,size=64m", folder], check=True)
-        counts = COMPONENT.stage(staged.context, folder / "postgres")
+        counts = stage_component(COMPONENT, staged.context, folder / "postgres")
         assert COMPONENT.check(folder / "postgres", counts) == []
     finally:
         subprocess.run(["umount", folder], check=True)

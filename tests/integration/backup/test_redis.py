@@ -17,6 +17,7 @@ from tars_backup.errors import BackupError
 
 from ..servers import REDIS_PASSWORD, Server, free_port
 from .conftest import Household
+from .staged import stage_component
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
@@ -38,7 +39,7 @@ def used(household: Household, redis_server: Server) -> Household:
 
 def stage(household: Household) -> tuple[dict[str, int], Path]:
     folder = household.folder / "redis"
-    counts = COMPONENT.stage(household.context, folder)
+    counts = stage_component(COMPONENT, household.context, folder)
     assert COMPONENT.check(folder, counts) == []
     return counts, folder / "dump.rdb"
 

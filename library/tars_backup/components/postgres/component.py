@@ -66,14 +66,13 @@ class Postgres:
     name = "postgres"
     derived = False
 
-    def stage(self, context: Context, folder: Path) -> dict[str, int]:
+    def stage(self, context: Context, staging: Staging) -> dict[str, int]:
         """Write definitions and rows of one moment; return the numbers of tables and rows.
 
         Raises:
             BackupError: the database does not answer, a migration is in progress, or the rows are not complete.
         """
         database, limit_s = context.contract.database, context.deadline.remaining_s("backup of the database")
-        staging = Staging(folder)
         with connect(context.services, database, deadline_s=limit_s) as session:
             _begin(session, limit_s)
             snapshot = session.query("SELECT pg_catalog.pg_export_snapshot() AS id")[0]["id"]
@@ -87,7 +86,6 @@ class Postgres:
         staging.write_json("tables.json", {"tables": [asdict(table) for table in tables], "sequences": sequences})
         # Without the identifier: a database that was restored is equal to the one that was saved.
         staging.write_json("facts.json", {"postgres": known.version, "revision": known.revision or ""})
-        staging.finish()
         return {"tables": len(tables), "rows": sum(table.rows for table in tables)}
 
     def check(self, folder: Path, counts: Mapping[str, int]) -> list[str]:

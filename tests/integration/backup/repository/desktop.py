@@ -20,6 +20,7 @@ from tars_backup.actions.prune import Pruned, prune
 from tars_backup.actions.run import Made, run
 from tars_backup.actions.verify import Verified, verify
 from tars_backup.components import Component
+from tars_backup.components.staging import Staging
 from tars_backup.configuration import Configuration
 from tars_backup.context import Context
 from tars_backup.deadline import Deadline
@@ -40,18 +41,11 @@ class Copied:
     name: str = "files"
     derived: bool = False
 
-    def stage(self, context: Context, folder: Path) -> dict[str, int]:
-        """Make the staged folder equal to the source; leave equal files alone."""
-        names = {path.relative_to(self.source) for path in self.source.rglob("*") if path.is_file()}
-        for path in list(folder.rglob("*")):
-            if path.is_file() and path.relative_to(folder) not in names:
-                path.unlink()
-        for name in names:
-            target = folder / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if not target.exists() or target.read_bytes() != (self.source / name).read_bytes():
-                shutil.copyfile(self.source / name, target)
-        return {"files": len(names)}
+    def stage(self, context: Context, staging: Staging) -> dict[str, int]:
+        """Write the files of the source."""
+        for path in sorted(path for path in self.source.rglob("*") if path.is_file()):
+            staging.write(path.relative_to(self.source).as_posix(), path.read_bytes())
+        return {"files": len(staging.digests)}
 
     def check(self, folder: Path, counts: Mapping[str, int]) -> list[str]:
         """Compare the number of files."""

@@ -18,6 +18,7 @@ from tars_backup import instants
 from tars_backup.components import Component
 from tars_backup.components.postgres import Postgres
 from tars_backup.components.redis import Redis
+from tars_backup.components.staging import Staging
 from tars_backup.context import Context
 from tars_backup.errors import BackupError, VerificationError
 from tars_backup.restic import Restic
@@ -192,11 +193,11 @@ def test_restored_files_that_differ_from_the_manifest_are_noticed(
 class CutRedis(Redis):
     """Saves a dump that is cut short, and does not notice it."""
 
-    def stage(self, context: Context, folder: Path) -> dict[str, int]:
-        super().stage(context, folder)
-        dump = folder / "dump.rdb"
-        dump.write_bytes(dump.read_bytes()[:-12])
-        return {"bytes": dump.stat().st_size}
+    def stage(self, context: Context, staging: Staging) -> dict[str, int]:
+        whole = Staging(staging.folder)
+        super().stage(context, whole)
+        staging.write("dump.rdb", (staging.folder / "dump.rdb").read_bytes()[:-12])
+        return {"bytes": staging.size}
 
     def check(self, folder: Path, counts: Mapping[str, int]) -> list[str]:
         return []

@@ -19,6 +19,7 @@ from tars_backup import instants, manifest, program_lock
 from tars_backup.actions.run import run
 from tars_backup.actions.show import show
 from tars_backup.components import Component
+from tars_backup.components.staging import Staging
 from tars_backup.context import Context
 from tars_backup.errors import (
     BackupError,
@@ -113,9 +114,9 @@ class Meddling:
     name: str = "meddling"
     derived: bool = False
 
-    def stage(self, context: Context, folder: Path) -> dict[str, int]:
+    def stage(self, context: Context, staging: Staging) -> dict[str, int]:
         """Run the script in the staging folder."""
-        subprocess.run(["sh", "-ec", self.script], cwd=folder.parent, check=True)
+        subprocess.run(["sh", "-ec", self.script], cwd=staging.folder.parent, check=True)
         return {}
 
     def check(self, folder: Path, counts: Mapping[str, int]) -> list[str]:
@@ -128,7 +129,13 @@ def assert_nothing_listed(desktop: Desktop) -> None:
 
 
 @pytest.mark.parametrize(
-    "script", ["rm files/bill.txt", "rm -r files", "echo more >files/other", "echo x >>files/bill.txt"]
+    "script",
+    [
+        "rm files/bill.txt",
+        "rm -r files",
+        "echo more >files/other",
+        "echo x >>files/bill.txt",
+    ],
 )
 def test_staged_files_that_change_before_restic_reads_them(desktop: Desktop, script: str) -> None:
     components = [*desktop.components, Meddling(script)]
@@ -142,6 +149,26 @@ def test_staged_files_that_change_before_restic_reads_them(desktop: Desktop, scr
     made = desktop.run()
     assert [mark.id for mark in desktop.listing().backups] == [made.id]
     assert desktop.listing().unfinished == ()
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "printf X | dd of=files/bill.txt conv=notrunc status=none",
+        "cp -p files/bill.txt copy; printf X | dd of=copy conv=notrunc status=none;"
+        " touch -r files/bill.txt copy; mv copy files/bill.txt",
+        "printf X | dd of=files/bill.txt conv=notrunc status=none; touch -d @1 files/bill.txt",
+        "ln -s /etc/passwd files/link",
+    ],
+    ids=["written", "replaced", "dated back", "link added"],
+)
+def test_staged_files_that_change_without_a_change_of_their_number_and_size(desktop: Desktop, script: str) -> None:
+    """restic saves something else than what the manifest has the digest of."""
+    with pytest.raises(BackupError, match=r"files that changed during the run: .*/files/(bill\.txt|link);"):
+        run(desktop.configuration, [*desktop.components, Meddling(script)], desktop.context, dry_run=False)
+    assert_nothing_listed(desktop)
+    made = desktop.run()
+    assert desktop.verify().backups == (made.id,)
 
 
 def test_unreadable_staged_file(desktop: Desktop, tmp_path: Path) -> None:
@@ -167,7 +194,7 @@ def test_unreadable_staged_file(desktop: Desktop, tmp_path: Path) -> None:
 def test_every_failing_component_is_named(desktop: Desktop) -> None:
     @dataclasses.dataclass(frozen=True)
     class Failing(Copied):
-        def stage(self, context: Context, folder: Path) -> dict[str, int]:
+        def stage(self, context: Context, staging: Staging) -> dict[str, int]:
             raise BackupError(self.name, found="no answer", expected="a dump")
 
         def check(self, folder: Path, counts: Mapping[str, int]) -> list[str]:
@@ -211,15 +238,36 @@ def test_litter_in_the_staging_folder(desktop: Desktop) -> None:
     assert (made.files, desktop.verify().backups) == (2, (made.id,))
 
 
-def test_staged_link_is_refused(desktop: Desktop) -> None:
-    with pytest.raises(BackupError, match="neither a file nor a folder"):
-        run(
-            desktop.configuration,
-            [Meddling("ln -s /etc/passwd meddling/link")],
-            desktop.context,
-            dry_run=False,
-        )
-    assert desktop.restic.snapshots() == []
+def test_what_a_component_did_not_stage_is_removed(desktop: Desktop) -> None:
+    script = "ln -s /etc/passwd meddling/link; mkfifo meddling/pipe; echo x >meddling/file"
+    run(desktop.configuration, [*desktop.components, Meddling(script)], desktop.context, dry_run=False)
+    assert list((desktop.configuration.staging / "meddling").iterdir()) == []
+    assert desktop.verify().backups
+
+
+def test_unchanged_component_is_not_checked_again(desktop: Desktop) -> None:
+    """The check of the newest backup holds for equal files with equal counts."""
+    passed: list[str] = []
+
+    @dataclasses.dataclass(frozen=True)
+    class Counted(Copied):
+        def check(self, folder: Path, counts: Mapping[str, int]) -> list[str]:
+            passed.append(self.name)
+            return super().check(folder, counts)
+
+    other = desktop.folder / "other"
+    other.mkdir()
+    components = [Counted(desktop.documents), Counted(other, "other")]
+
+    def make() -> list[str]:
+        passed.clear()
+        run(desktop.configuration, components, desktop.context, dry_run=False)
+        return passed
+
+    assert make() == ["files", "other"]
+    assert make() == []
+    (other / "new").write_text("new")
+    assert make() == ["other"]
 
 
 def test_desktop_with_another_name_has_one_history(desktop: Desktop) -> None:
