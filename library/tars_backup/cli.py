@@ -18,7 +18,7 @@ from .errors import BackupError, InterruptionError, UsageError
 
 EXIT_CODES = """\
 exit codes:
-  0 done; 1 failed; 2 invalid command line; 3 changes pending (--dry-run, --preview)
+  0 done; 1 failed; 2 invalid command line; 3 changes pending (--dry-run, --preview); 4 attention needed (status)
   10 no such repository; 11 locked; 12 wrong key; 20 destination unusable
   30 verification failed; 31 no such backup; 130 interrupted
 """
@@ -76,6 +76,7 @@ def parser() -> argparse.ArgumentParser:
     verb = add_verb(verbs, "export", _export, "Write a backup to an archive that stock tools read, without encryption")
     _add_backup(verb)
     verb.add_argument("--output", type=Path, default=Path(), help="file or folder (default: the current folder)")
+    add_verb(verbs, "status", _status, "Show the ages of the last backup and its proofs, and what needs attention")
     add_verb(verbs, "init", _init, "Create the repository in an empty folder, and print its id")
     return top
 
@@ -159,6 +160,12 @@ def _export(options: argparse.Namespace) -> output.Result:
     return export(load(options.configuration), options.backup, options.output, progress=progress)
 
 
+def _status(options: argparse.Namespace) -> output.Result:
+    from .actions.status import status
+
+    return status(load(options.configuration))
+
+
 def _init(options: argparse.Namespace) -> output.Result:
     from .actions.init import init
 
@@ -196,7 +203,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(number, _interrupt)
     try:
         options = parser().parse_args(words)
-        result: output.Result = options.action(options)
+        try:
+            result: output.Result = options.action(options)
+        finally:
+            _publish(options.configuration)
     except Exception as raised:  # noqa: BLE001  each failure has an exit code and, with --json, an object
         error = raised if isinstance(raised, BackupError) else _described(raised)
         if "--json" in words:
@@ -209,6 +219,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     else:
         print("\n".join(result.lines()), flush=True)
     return result.code
+
+
+def _publish(path: Path) -> None:
+    """Write the state of the backups for the page, also after a failure; the command's own outcome stays."""
+    from .watching import condition
+
+    try:
+        condition.publish(load(path))
+    except BackupError:
+        pass  # an invalid configuration, which the command has reported
+    except (OSError, LookupError, TypeError, ValueError) as error:
+        progress(f"the state of the backups was not written: {type(error).__name__}: {error}")
 
 
 def _described(error: Exception) -> BackupError:

@@ -32,6 +32,20 @@ class Mount:
 
 
 @dataclass(frozen=True)
+class Alarms:
+    """When the state of the backups needs attention."""
+
+    silence_h: int = 3
+    """Hours without a good backup."""
+    drill_days: int = 45
+    """Days since the last drill."""
+    sheet_days: int = 180
+    """Days after which a person is reminded to try the recovery sheet."""
+    free_percent: int = 10
+    """Free part of the share below which it counts as nearly full."""
+
+
+@dataclass(frozen=True)
 class Configuration:
     """Places, key and rules of the backups; folders and files are absolute."""
 
@@ -51,6 +65,7 @@ class Configuration:
     configuration: tuple[Path, ...]
     models: str
     free_mib: int
+    alarms: Alarms = Alarms()
 
     @property
     def good(self) -> Path:
@@ -61,6 +76,11 @@ class Configuration:
     def cache(self) -> Path:
         """Return the folder of restic's cache."""
         return self.state.parent / "cache"
+
+    @property
+    def status(self) -> Path:
+        """Return the folder that the application can read: the state of the backups, without secrets."""
+        return self.state.parent / "status"
 
 
 class _Reader:
@@ -122,6 +142,7 @@ def load(path: Path = DEFAULT_PATH) -> Configuration:
         configuration=tuple(Path(str(entry)) for entry in reader.take("configuration", list, "a list of paths", [])),
         models=_choice(reader, "models", ("digests", "bytes")),
         free_mib=reader.take("free_mib", int, "a number of MiB", 0),
+        alarms=_alarms(reader),
     )
     if configuration.mount.path not in configuration.repository.parents:
         reader.problem("repository", str(configuration.repository), "a folder below mount.path")
@@ -141,6 +162,23 @@ def _mount(reader: _Reader) -> Mount:
     )
     reader.problems += [f"mount.{problem}" for problem in inner.problems]
     return mount
+
+
+def _alarms(reader: _Reader) -> Alarms:
+    """Return the limits of the optional key `alarms`; those that it does not name have their defaults."""
+    if "alarms" not in reader.document:
+        return Alarms()
+    inner = _Reader(reader.take("alarms", dict, "an object of limits", {}))
+    limits = {}
+    for name in ("silence_h", "drill_days", "sheet_days", "free_percent"):
+        if name in inner.document:
+            value = inner.take(name, int, "a whole number", 1)
+            if value < 0 or (name == "silence_h" and value < 1):
+                inner.problem(name, value, "at least 1" if name == "silence_h" else "at least 0")
+            limits[name] = value
+    inner.problems += [f"{key}: unknown key" for key in inner.document]
+    reader.problems += [f"alarms.{problem}" for problem in inner.problems]
+    return Alarms(**limits)
 
 
 def _zone(reader: _Reader) -> str:

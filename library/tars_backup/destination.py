@@ -23,6 +23,13 @@ class RepositoryReader(Protocol):
         """Return the id of the repository."""
 
 
+class Space(NamedTuple):
+    """Disk space of the share, in MiB; of a share with a quota, the quota's."""
+
+    free_mib: int
+    total_mib: int
+
+
 class Mounted(NamedTuple):
     """A line of /proc/self/mountinfo."""
 
@@ -82,8 +89,8 @@ def check_answer(configuration: Configuration) -> None:
     processes.isolated(read, subject=folder)
 
 
-def check_writable(configuration: Configuration) -> None:
-    """Check that a file can be written, renamed, read and deleted, and that enough disk space is free.
+def check_writable(configuration: Configuration) -> Space:
+    """Check that a file can be written, renamed, read and deleted, and return the disk space if enough is free.
 
     Raises:
         DestinationError: one of these fails, or takes too long.
@@ -91,25 +98,27 @@ def check_writable(configuration: Configuration) -> None:
     folder = configuration.repository.parent
     content = secrets.token_bytes(1 << 16)
 
-    def probe() -> tuple[int, bool]:
+    def probe() -> tuple[Space, bool]:
         path = folder / _PROBE
         files.write(path, content)
         equal = path.read_bytes() == content
         path.unlink()
         files.sync_folder(folder)
         space = os.statvfs(folder)
-        return space.f_bavail * space.f_frsize // _MIB, equal
+        unit = space.f_frsize
+        return Space(space.f_bavail * unit // _MIB, space.f_blocks * unit // _MIB), equal
 
-    free_mib, equal = processes.isolated(probe, subject=folder)
+    space, equal = processes.isolated(probe, subject=folder)
     if not equal:
         raise DestinationError(folder, found="other bytes than those written", expected="the bytes that were written")
-    if free_mib < configuration.free_mib:
+    if space.free_mib < configuration.free_mib:
         raise DestinationError(
             folder,
-            found=f"{free_mib} MiB free",
+            found=f"{space.free_mib} MiB free",
             expected=f"at least {configuration.free_mib} MiB",
             next_step="Free disk space on the share, or raise its quota",
         )
+    return space
 
 
 def check_repository(configuration: Configuration) -> None:
@@ -159,14 +168,14 @@ def open_for_reading(configuration: Configuration, restic: RepositoryReader) -> 
     check_id(configuration, restic.repository_id())
 
 
-def open_for_writing(configuration: Configuration, restic: RepositoryReader) -> None:
-    """Check that the recorded repository can be read and written.
+def open_for_writing(configuration: Configuration, restic: RepositoryReader) -> Space:
+    """Check that the recorded repository can be read and written, and return the disk space of its share.
 
     Raises:
         DestinationError, RepositoryAbsentError, WrongKeyError, BackupError: it cannot.
     """
     check_mount(configuration)
-    check_writable(configuration)
+    space = check_writable(configuration)
     check_repository(configuration)
     if configuration.repository_id is None:
         raise RepositoryAbsentError(
@@ -176,3 +185,4 @@ def open_for_writing(configuration: Configuration, restic: RepositoryReader) -> 
             next_step="Run the backup playbook, which creates the repository and records its id",
         )
     check_id(configuration, restic.repository_id())
+    return space

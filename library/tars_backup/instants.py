@@ -36,3 +36,9 @@ def age(instant: datetime, moment: datetime) -> str:
     if minutes < 120:
         return f"{minutes} min"
     return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // 1440} days"
+
+
+def ago(instant: datetime, moment: datetime) -> str:
+    """Return how long before `moment` an instant was, as words: `3 days ago`, `in the future`."""
+    words = age(instant, moment)
+    return words if words.startswith("in ") else f"{words} ago"

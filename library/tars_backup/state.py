@@ -14,7 +14,10 @@ from . import files
 
 
 class State:
-    """The folder of the state files. Subjects: run, last_good, attempts, verified, share, pruned."""
+    """The folder of the state files.
+
+    Subjects: run, last_good, attempts, verified, share, pruned, freed, drill, sheet, watch.
+    """
 
     def __init__(self, folder: Path) -> None:
         """Use a folder, which is created at the first write."""

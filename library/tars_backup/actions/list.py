@@ -34,7 +34,7 @@ class Listing:
         """Return the outcome as lines for a person."""
         now = instants.now()
         for mark in self.backups:
-            yield f"{mark.id}  {_age(mark.made_at, now)}"
+            yield f"{mark.id}  {instants.ago(mark.made_at, now)}"
         yield f"{len(self.backups)} good backups"
         yield f"last confirmed: {_since(self.last_good, now)}"
         yield f"last verified: {_since(self.last_verified, now)}"
@@ -49,13 +49,8 @@ class Listing:
         yield from self.problems
 
 
-def _age(instant: datetime, now: datetime) -> str:
-    words = instants.age(instant, now)
-    return words if words.startswith("in ") else f"{words} ago"
-
-
 def _since(text: str | None, now: datetime) -> str:
-    return f"{text} ({_age(instants.from_text(text), now)})" if text else "never"
+    return f"{text} ({instants.ago(instants.from_text(text), now)})" if text else "never"
 
 
 def list_backups(configuration: Configuration) -> Listing:

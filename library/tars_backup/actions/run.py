@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from .. import catalog, destination, files, instants, manifest, program_lock
 from ..catalog import Catalog
@@ -23,6 +24,7 @@ from ..repository import locks, marks, packs, verification
 from ..restic import HOST, TAG, Restic, Saved, Snapshot
 from ..restoring import folders, journal, switch
 from ..state import State
+from ..watching import condition
 from . import prune
 
 SHARE_EVERY = timedelta(hours=20)
@@ -83,37 +85,59 @@ def run(
     """
     with program_lock.held(configuration.state, "run"):
         state = State(configuration.state)
+        noted: dict[str, Any] = {}
         try:
             context = open_context()
             recovered = journal.recover(context)
             if not dry_run:
                 switch.remove_expired(folders.replaceable(context.contract), instants.now())
-            made = _Run(configuration, components, context, dry_run).make()
+            made = _Run(configuration, components, context, dry_run, noted).make()
         except Exception as error:
             if not dry_run:
-                _record(state, code=getattr(error, "code", BackupError.code), message=str(error))
+                _record(state, noted, code=getattr(error, "code", BackupError.code), message=str(error))
             raise
         if not dry_run:
-            _record(state, code=0, message="")
+            _record(state, noted, code=0, message="")
         return replace(made, warnings=(recovered, *made.warnings)) if recovered else made
 
 
-def _record(state: State, *, code: int, message: str) -> None:
+def _record(state: State, noted: Mapping[str, Any], *, code: int, message: str) -> None:
+    """Record the outcome of a run; what it did not come to see stays as an earlier run saw it."""
     moment = instants.to_text(instants.now())
-    last_ok = moment if code == 0 else state.read("run").get("last_ok")
-    state.write("run", {"at": moment, "ok": code == 0, "code": code, "message": message, "last_ok": last_ok})
+    last = state.read("run")
+    good = code == 0
+    state.write(
+        "run",
+        {
+            **{key: last[key] for key in ("kept", "space") if key in last},
+            **noted,
+            "at": moment,
+            "ok": good,
+            "code": code,
+            "message": message,
+            "last_ok": moment if good else last.get("last_ok"),
+            "failures": 0 if good else last.get("failures", 0) + 1,
+            "failed_since": None if good else last.get("failed_since") or moment,
+        },
+    )
 
 
 class _Run:
     """One run, under the program's lock."""
 
     def __init__(
-        self, configuration: Configuration, components: Sequence[Component], context: Context, dry_run: bool
+        self,
+        configuration: Configuration,
+        components: Sequence[Component],
+        context: Context,
+        dry_run: bool,
+        noted: dict[str, Any],
     ) -> None:
         self.configuration = configuration
         self.components = components
         self.context = context
         self.dry_run = dry_run
+        self.noted = noted
         self.restic = Restic(configuration)
         self.state = State(configuration.state)
         self.warnings: list[str] = []
@@ -124,10 +148,12 @@ class _Run:
         if self.dry_run:
             destination.open_for_reading(self.configuration, self.restic)
         else:
-            destination.open_for_writing(self.configuration, self.restic)
+            space = destination.open_for_writing(self.configuration, self.restic)
+            self.noted["space"] = {**space._asdict(), "at": instants.to_text(instants.now())}
             self.warnings += locks.heal(self.configuration, self.restic, self.state, exclusive=False)
         backups = catalog.read(self.configuration, self.restic)
         self._warn(backups)
+        self._note_kept(backups)
         if not self.dry_run:
             backups = self._remove_unfinished(backups)
         made_at = self._moment(backups)
@@ -147,9 +173,12 @@ class _Run:
                 snapshots={**backups.snapshots, newest.id: snapshot},
             )
         self.state.write("last_good", {**manifest.mark_document(newest), "confirmed_at": instants.to_text(made_at)})
+        self._write_last_good(newest, made_at)
+        self._note_kept(backups)
         self._read_share(made_at)
         progress = self.context.progress
         removed = prune.carry_out(self.configuration, self.restic, backups, progress, now=False).removed
+        self._note_kept(backups, removed)
         return self._made(newest.id, newest.made_at, content, parts, changed=changed, saved=saved, removed=removed)
 
     def _made(
@@ -204,6 +233,23 @@ class _Run:
         newest = max((mark.made_at for mark in backups.good.values()), default=None)
         if newest and newest > instants.now():
             self.warnings.append(f"the newest backup is dated {instants.to_text(newest)}, later than this clock")
+
+    def _note_kept(self, backups: Catalog, removed: Sequence[str] = ()) -> None:
+        """Remember what is kept, for the record of the run."""
+        dates = [mark.made_at for mark in backups.good.values() if mark.id not in removed]
+        self.noted["kept"] = {
+            "at": instants.to_text(instants.now()),
+            "count": len(dates),
+            "oldest": instants.to_text(min(dates)) if dates else None,
+            "missing": len(backups.missing),
+        }
+
+    def _write_last_good(self, newest: Mark, confirmed_at: datetime) -> None:
+        """Show others the time of the last good backup. Failing that, they see its age, which is its purpose."""
+        try:
+            condition.write_last_good(self.configuration, newest, confirmed_at)
+        except BackupError as error:
+            self.warnings.append(str(error))
 
     def _stage(self, proven: Mapping[str, Part]) -> dict[str, Part]:
         """Stage all components; return their entries of the manifest. `proven` are those of the newest backup.

@@ -26,6 +26,7 @@ VERBS = [
     ["prune", "--accept-missing"],
     ["unlock", "--all"],
     ["init"],
+    ["status"],
 ]
 
 

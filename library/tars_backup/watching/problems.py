@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What needs a person's attention, decided from recorded facts alone: nothing here reads the share."""
+
+from __future__ import annotations
+
+import zoneinfo
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from .. import instants
+from ..configuration import Alarms, Configuration
+from ..errors import DestinationError, InterruptionError
+
+AWAKE_GRACE_S = 3600.0
+"""Seconds that the desktop must have run since the last good backup before its age counts: after a night in which the
+desktop was off, the timer first gets the time to make a backup."""
+
+SECOND_CHANCE = (DestinationError.code, InterruptionError.code)
+"""Exit codes of runs whose failure counts from the second one in succession: a NAS that starts, a shutdown."""
+
+_DETAILS = "Run ./tars backup status, which shows the reason"
+
+_REASONS = {
+    10: "the share holds no repository, or another one",
+    11: "a lock blocks the repository",
+    12: "the key does not open the repository",
+    20: "the share of the NAS cannot be used, or is full",
+    30: "what was read back differs from what was saved",
+    130: "it was interrupted",
+}
+"""Reasons of a failed run by its exit code. The page shows them, so they hold no text of a program."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A problem in plain words; `kind` names it, `since` is an instant, and only an `urgent` one is an alarm."""
+
+    kind: str
+    since: str
+    message: str
+    next_step: str
+    urgent: bool = True
+
+
+def find(configuration: Configuration, facts: Mapping[str, Mapping[str, Any]], now: datetime) -> tuple[Problem, ...]:
+    """Return the problems; `facts` are the recorded objects by subject, empty ones for what was never recorded."""
+    zone = zoneinfo.ZoneInfo(configuration.zone)
+    limits = configuration.alarms
+    everything = [
+        *_silence(limits, facts, now, zone),
+        *_failed_run(facts["run"], zone),
+        *_failed_proof(facts, zone),
+        *_missing(facts["run"], zone),
+        *_space(configuration, facts["run"]),
+        *_old_drill(limits, facts["drill"], now, zone),
+        *_sheet(limits, facts, now, zone),
+    ]
+    return tuple(everything)
+
+
+def _silence(
+    limits: Alarms, facts: Mapping[str, Mapping[str, Any]], now: datetime, zone: zoneinfo.ZoneInfo
+) -> Iterator[Problem]:
+    """Yield a problem if the last good backup is too old, though the desktop was on."""
+    confirmed: str | None = facts["last_good"].get("confirmed_at")
+    awake_s = float(facts["watch"].get("awake_s", 0))
+    limit = timedelta(hours=limits.silence_h)
+    # A backup that a wrong clock has dated in the future has no age; then the time counts that the desktop was on.
+    old = confirmed is not None and now - instants.from_text(confirmed) > limit
+    if awake_s >= limit.total_seconds() or (old and awake_s >= min(AWAKE_GRACE_S, limit.total_seconds())):
+        since = confirmed or facts["watch"].get("since") or instants.to_text(now)
+        text = f"The last good backup is from {_local(since, zone)}" if confirmed else "There is no good backup yet"
+        next_step = "Check that the NAS and the desktop are on, then run ./tars backup run"
+        yield Problem("silence", since, f"{text}; the limit is {limits.silence_h} hours.", next_step)
+
+
+def _failed_run(run: Mapping[str, Any], zone: zoneinfo.ZoneInfo) -> Iterator[Problem]:
+    if run.get("ok", True):
+        return
+    code = run.get("code", 1)
+    if code in SECOND_CHANCE and run.get("failures", 1) < 2:
+        return
+    since = run.get("failed_since") or run["at"]
+    reason = f": {_REASONS[code]}" if code in _REASONS else ""
+    yield Problem("run", since, f"Backups fail since {_local(since, zone)}{reason}.", _DETAILS)
+
+
+def _failed_proof(facts: Mapping[str, Mapping[str, Any]], zone: zoneinfo.ZoneInfo) -> Iterator[Problem]:
+    for subject in ("verified", "share"):
+        if facts[subject].get("problems"):
+            at = facts[subject]["at"]
+            message = f"A backup could not be read back on {_local(at, zone)}; nothing is pruned since."
+            next_step = "On the desktop, run /opt/tars/bin/tars-backup verify --all --data"
+            yield Problem("verification", at, message, next_step)
+            break
+    drill = facts["drill"]
+    if drill and not drill.get("ok"):
+        yield Problem("drill", drill["at"], f"The drill of {_local(drill['at'], zone)} failed.", _DETAILS)
+
+
+def _missing(run: Mapping[str, Any], zone: zoneinfo.ZoneInfo) -> Iterator[Problem]:
+    kept = run.get("kept", {})
+    if kept.get("missing"):
+        message = f"{kept['missing']} backups were deleted, and not by T.A.R.S. (noticed {_local(kept['at'], zone)})."
+        yield Problem(
+            "missing", kept["at"], message, "See docs/disaster-recovery.md, Someone else controlled the desktop"
+        )
+
+
+def _space(configuration: Configuration, run: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield a problem if the share gets full, before backups fail for it."""
+    space = run.get("space", {})
+    if not space:
+        return
+    free, total = space["free_mib"], space["total_mib"]
+    if free < max(total * configuration.alarms.free_percent / 100, 2 * configuration.free_mib):
+        message = f"The share of the backups is nearly full: {_size(free)} of {_size(total)} are free."
+        next_step = "Free disk space on the NAS, raise backup.quota_gib, or keep fewer backups (backup.retention)"
+        yield Problem("space", space["at"], message, next_step)
+
+
+def _old_drill(limits: Alarms, drill: Mapping[str, Any], now: datetime, zone: zoneinfo.ZoneInfo) -> Iterator[Problem]:
+    if drill and now - instants.from_text(drill["at"]) > timedelta(days=limits.drill_days):
+        message = f"The last drill was on {_local(drill['at'], zone)}; the limit is {limits.drill_days} days."
+        yield Problem("drill_age", drill["at"], message, "Run ./tars backup drill")
+
+
+def _sheet(
+    limits: Alarms, facts: Mapping[str, Mapping[str, Any]], now: datetime, zone: zoneinfo.ZoneInfo
+) -> Iterator[Problem]:
+    """Yield a reminder if the recovery sheet was not tried for long, or never since the oldest backup."""
+    checked = facts["sheet"].get("checked_at")
+    since = checked or facts["run"].get("kept", {}).get("oldest")
+    if since and now - instants.from_text(since) > timedelta(days=limits.sheet_days):
+        last = f"was last tried on {_local(since, zone)}" if checked else "was never tried"
+        step = "Take it out and run ./tars backup key verify with the key on it"
+        yield Problem("sheet", since, f"Try the recovery sheet: it {last}.", step, urgent=False)
+
+
+def _local(text: str, zone: zoneinfo.ZoneInfo) -> str:
+    """Return an instant as the household's clocks show it: 3 November 2026, 14:07."""
+    return f"{instants.from_text(text).astimezone(zone):%-d %B %Y, %H:%M}"
+
+
+def _size(mib: int) -> str:
+    return f"{mib / 1024:.0f} GiB" if mib >= 10 * 1024 else f"{mib} MiB"
