@@ -52,14 +52,15 @@ def parser() -> argparse.ArgumentParser:
     _add_backup(verb)
     verb.add_argument("--all", action="store_true", dest="every", help="all backups")
     verb.add_argument("--data", action="store_true", help="also read every file of the repository")
-    verb = add_verb(verbs, "restore", _restore, "Restore the database, or return to the data before the last restore")
+    verb = add_verb(verbs, "restore", _restore, "Restore the database and the page's issuer, or return to those before")
     _add_backup(verb)
     verb.add_argument(
         "--component",
         action="append",
         dest="parts",
         metavar="NAME",
-        help="postgres or redis; can be repeated (default: postgres, and an empty redis)",
+        help="postgres, redis or configuration (the issuer of the page's certificates); can be repeated "
+        "(default: postgres with an empty redis, and configuration)",
     )
     verb.add_argument("--with-redis", action="store_true", help="also restore the queue, which is empty otherwise")
     verb.add_argument("--preview", action="store_true", help="only show what would change (exit code 3)")
@@ -125,7 +126,7 @@ def _verify(options: argparse.Namespace) -> output.Result:
 
 def _restore(options: argparse.Namespace) -> output.Result:
     from . import context
-    from .actions.restore import POSTGRES, REDIS, restore, roll_back
+    from .actions.restore import restore, roll_back
     from .components import all_components
 
     configuration = load(options.configuration)
@@ -137,8 +138,15 @@ def _restore(options: argparse.Namespace) -> output.Result:
         if options.parts or options.with_redis or options.backup != "latest":
             raise UsageError("--rollback", found="a backup or a part", expected="no other option than --preview")
         return roll_back(configuration, opened, preview=options.preview)
-    parts = [*(options.parts or [POSTGRES]), *([REDIS] if options.with_redis else [])]
-    return restore(configuration, all_components(), opened, name=options.backup, parts=parts, preview=options.preview)
+    return restore(
+        configuration,
+        all_components(),
+        opened,
+        name=options.backup,
+        parts=options.parts,
+        preview=options.preview,
+        with_redis=options.with_redis,
+    )
 
 
 def _prune(options: argparse.Namespace) -> output.Result:

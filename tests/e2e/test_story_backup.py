@@ -53,6 +53,13 @@ def stored() -> str:
     return str(done.stdout)
 
 
+def chain() -> list[str]:
+    """Return the certificates above the page's own, as openssl receives them in ``client``."""
+    words = "openssl s_client -connect 10.77.0.10:443 -servername tars.home.arpa -showcerts </dev/null 2>/dev/null"
+    output = str(host("client").check_output(words))
+    return [part.split("-----END")[0] for part in output.split("-----BEGIN CERTIFICATE-----")[2:]]
+
+
 def restic(*arguments: str) -> str:
     """Run restic on the desktop with the key from the vault."""
     key = shlex.quote(vault.read(INVENTORY.parent)["backup_key"])
@@ -120,7 +127,8 @@ def test_the_data_is_saved_before_services_with_other_images_start() -> None:
 
 def test_a_new_desktop_answers_as_the_lost_one() -> None:
     sources, rows, record, before = cited(), stored(), RECORD.read_text(), listed()
-    assert sources == ["boat.txt"]
+    certificates, issued = chain(), (INVENTORY.parent / "authority/issued/xps8950.pem").read_text()
+    assert sources == ["boat.txt"] and certificates
     tars("lab", "destroy", "xps8950")
     tars("lab", "up")
     tars("lab", "shell", "xps8950", "test", "!", "-e", "/opt/tars")
@@ -132,8 +140,10 @@ def test_a_new_desktop_answers_as_the_lost_one() -> None:
     preview = tars("restore", "--preview", check=False)
     assert preview.returncode == 3, preview.stdout + preview.stderr
     restored = json.loads(tars("restore", "--json").stdout)
-    assert restored["changed"], restored
+    assert restored["changed"] and restored["issuer"], restored
 
+    assert chain() == certificates, "devices see another chain than before"
+    assert (INVENTORY.parent / "authority/issued/xps8950.pem").read_text() == issued
     eventually(lambda: get("/ready")["ready"], seconds=180)
     assert stored() == rows, "these rows are not those of the lost desktop"
     assert cited() == sources

@@ -158,7 +158,8 @@ def test_the_authoritys_key_is_encrypted_and_only_on_the_controller() -> None:
         )
         assert leaks.stdout == "", leaks.stdout
     kept = {path for path in host("xps8950").run(KEYS).stdout.split() if path.startswith("/opt/")}
-    assert kept == {"/opt/tars/secrets/issuer.key"}
+    # A restore keeps the key that it replaced, for a rollback.
+    assert {path.partition(".before-")[0] for path in kept} == {"/opt/tars/secrets/issuer.key"}
 
 
 def test_caddy_renews_certificates_without_a_restart() -> None:
@@ -196,13 +197,23 @@ def test_caddy_renews_certificates_without_a_restart() -> None:
         run("xps8950", "docker rm --force short")
 
 
-def test_a_certificate_lost_on_the_controller_is_issued_again_and_only_caddy_restarts() -> None:
+def test_a_certificate_lost_on_the_controller_is_taken_over_from_the_desktop() -> None:
+    issued = AUTHORITY.parent / "issued" / "xps8950.pem"
+    before = issued.read_text()
+    issued.unlink()
+    again = playbook("site", "--limit", "xps8950", "--tags", "stack")
+    assert again.code == 0, again.output
+    assert issued.read_text() == before
+
+
+def test_a_certificate_lost_on_both_is_issued_again_and_only_caddy_restarts() -> None:
     issued = AUTHORITY.parent / "issued" / "xps8950.pem"
     before = issued.read_text()
     key = run("xps8950", "sha256sum /opt/tars/secrets/issuer.key")
     started = "docker ps --filter label=com.docker.compose.project=tars --format '{{.Names}} {{.ID}}'"
     before_containers = set(run("xps8950", started).splitlines())
     issued.unlink()
+    run("xps8950", "rm /opt/tars/secrets/issuer.pem")
     again = playbook("site", "--limit", "xps8950", "--tags", "stack")
     assert again.code == 0, again.output
     assert issued.read_text() != before and run("xps8950", "sha256sum /opt/tars/secrets/issuer.key") == key

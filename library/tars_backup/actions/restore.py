@@ -9,7 +9,7 @@ exchanged, and the services that ran start again. If one of them does not run on
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -21,83 +21,18 @@ from ..components.postgres.load import records
 from ..components.postgres.session import connect
 from ..configuration import Configuration
 from ..context import Context
-from ..errors import BackupError, InterruptionError, UsageError, VerificationError
+from ..contract import Contract
+from ..errors import BackupError, DestinationError, InterruptionError, UsageError, VerificationError
 from ..manifest import Manifest, Mark
 from ..restic import Restic, Snapshot
-from ..restoring import database, folders, journal, redis, switch
+from ..restoring import database, folders, issuer, journal, redis, switch
 from ..restoring.journal import Journal
+from ..restoring.outcome import Restored, Table
 
-POSTGRES, REDIS = "postgres", "redis"
+POSTGRES, REDIS, CONFIGURATION = "postgres", "redis", issuer.COMPONENT
 
 _RESTIC_S = 4 * 3600.0
 _QUERY_S = 3600.0
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows of a table in the backup and now; None: the table is absent."""
-
-    saved: int | None
-    present: int | None
-
-
-@dataclass(frozen=True)
-class Restored:
-    """The outcome of a restore.
-
-    Attributes:
-        id: the backup; in a rollback the time of the switch that is taken back.
-        made_at: when the backup was made; the time of that switch.
-        tables: the rows of each table; empty unless the database is restored and runs.
-        newer: ids of the backups that were made later.
-        bytes: size of the restored parts.
-        services: those that were started again.
-        kept: folders with the data until now, and `kept_until` when they are removed.
-        recovered: what was done about an earlier restore that was interrupted.
-    """
-
-    id: str
-    made_at: datetime
-    components: tuple[str, ...]
-    changed: bool
-    preview: bool = False
-    tables: Mapping[str, Table] | None = None
-    newer: tuple[str, ...] = ()
-    bytes: int = 0
-    services: tuple[str, ...] = ()
-    kept: tuple[Path, ...] = ()
-    kept_until: datetime | None = None
-    recovered: str = ""
-
-    @property
-    def code(self) -> int:
-        """Return 3 if a preview shows that something would change."""
-        return 3 if self.preview and self.changed else 0
-
-    def lines(self) -> Iterable[str]:
-        """Return the outcome as lines for a person."""
-        if self.recovered:
-            yield self.recovered
-        if not self.changed:
-            yield f"nothing was changed: the database equals {self.id}"
-            return
-        verb = "would restore" if self.preview else "restored"
-        yield f"{verb} {', '.join(self.components)} of {instants.to_text(self.made_at)} ({self.id}, {self.bytes} bytes)"
-        for name, rows in (self.tables or {}).items():
-            if rows.saved != rows.present:
-                yield f"  {name}: {_number(rows.saved)} rows, until now {_number(rows.present)}"
-        if self.preview:
-            yield f"what was added or changed after {instants.to_text(self.made_at)} would be lost"
-        if self.newer:
-            yield f"newer backups: {len(self.newer)}, the newest {self.newer[-1]}"
-        if self.services:
-            yield f"running again: {', '.join(self.services)}"
-        if self.kept_until:
-            yield f"restore --rollback returns to the data until now before {instants.to_text(self.kept_until)}"
-
-
-def _number(rows: int | None) -> str:
-    return "no" if rows is None else str(rows)
 
 
 @dataclass(frozen=True)
@@ -110,11 +45,21 @@ class Chosen:
     manifest: Manifest
     newer: tuple[str, ...]
     parts: tuple[str, ...]
+    left_out: str = ""
 
     def result(self, **values: object) -> Restored:
         """Return the outcome with what is known of the backup."""
         size = sum(self.manifest.components[name].bytes for name in self.parts)
-        known = Restored(self.mark.id, self.mark.made_at, self.parts, changed=True, newer=self.newer, bytes=size)
+        known = Restored(
+            self.mark.id,
+            self.mark.made_at,
+            self.parts,
+            changed=True,
+            newer=self.newer,
+            bytes=size,
+            issuer=CONFIGURATION in self.parts,
+            left_out=self.left_out,
+        )
         return replace(known, **values)  # type: ignore[arg-type]  # the fields of the class
 
 
@@ -124,17 +69,20 @@ def restore(
     open_context: Callable[[], Context],
     *,
     name: str,
-    parts: Sequence[str],
+    parts: Sequence[str] | None,
     preview: bool,
+    with_redis: bool = False,
 ) -> Restored:
-    """Restore parts of a backup, unless the database equals the backup already.
+    """Restore those parts of a backup that differ from it.
 
     Args:
         configuration: of the program.
         components: of a backup; they check the restored files.
         open_context: returns the services.
         name: id, `latest`, or a time, which is that of the newest backup not later than it.
-        parts: `postgres` or `redis` or both. With `postgres` alone, Redis starts empty.
+        parts: of `postgres`, `redis` and `configuration`. With `postgres` alone, Redis starts empty. None: `postgres`,
+            and `configuration` unless that cannot be used on this desktop.
+        with_redis: `redis` as well.
         preview: only report what would change.
 
     Raises:
@@ -143,20 +91,21 @@ def restore(
         VerificationError: the backup, or the new database, differs from what was saved.
         BackupError: a step failed. Data and services are as they were, or the next command returns to that.
     """
-    wanted = tuple(dict.fromkeys(parts))
-    _require_parts(wanted)
+    _require_parts(parts)
     if preview:
         context = open_context()
-        chosen = choose(context, name, wanted)
-        changed, tables = _differences(context, chosen)
-        return chosen.result(changed=changed, tables=tables, preview=True)
+        chosen = choose(context, name, parts, with_redis=with_redis)
+        chosen, changed, tables = _differences(context, chosen, optional=parts is None)
+        return chosen.result(
+            changed=changed, tables=tables, preview=True, issuer=changed and CONFIGURATION in chosen.parts
+        )
     with program_lock.held(configuration.state, "restore"):
         context = open_context()
         recovered = journal.recover(context)
-        chosen = choose(context, name, wanted)
-        changed, tables = _differences(context, chosen)
+        chosen = choose(context, name, parts, with_redis=with_redis)
+        chosen, changed, tables = _differences(context, chosen, optional=parts is None)
         if not changed:
-            return chosen.result(changed=False, tables=tables, recovered=recovered)
+            return chosen.result(changed=False, tables=tables, recovered=recovered, issuer=False)
         outcome = _carry_out(context, chosen, components)
         return replace(outcome, tables=tables, recovered=recovered)
 
@@ -176,19 +125,22 @@ def roll_back(configuration: Configuration, open_context: Callable[[], Context],
         return replace(_roll_back(context, preview=False), recovered=recovered)
 
 
-def _require_parts(parts: Sequence[str]) -> None:
-    wrong = [name for name in parts if name not in (POSTGRES, REDIS)]
+def _require_parts(parts: Sequence[str] | None) -> None:
+    if parts is None:
+        return
+    wrong = [name for name in parts if name not in (POSTGRES, REDIS, CONFIGURATION)]
     if wrong or not parts:
         raise UsageError(
             "--component",
             found=", ".join(wrong) or "none",
-            expected=f"{POSTGRES} or {REDIS}; the vectors follow from {POSTGRES}, and the other parts are files",
+            expected=f"{POSTGRES}, {REDIS} or {CONFIGURATION}; the vectors follow from {POSTGRES}, and the other parts "
+            "are files",
             next_step="Take files out of a backup with tars-backup export",
         )
 
 
-def choose(context: Context, name: str, parts: tuple[str, ...]) -> Chosen:
-    """Return a backup by its id, `latest` or a time.
+def choose(context: Context, name: str, parts: Sequence[str] | None, *, with_redis: bool = False) -> Chosen:
+    """Return a backup by its id, `latest` or a time. `parts` of None are the default ones.
 
     Raises:
         BackupError: there is none, it lacks one of the parts, or the services cannot read it.
@@ -201,6 +153,10 @@ def choose(context: Context, name: str, parts: tuple[str, ...]) -> Chosen:
     document = catalog.manifest_of(restic, snapshot, mark)
     order = sorted(backups.good.values(), key=lambda other: (other.made_at, other.id))
     newer = tuple(other.id for other in order if other.made_at > mark.made_at)
+    if parts is None:
+        present = CONFIGURATION in document.components and issuer.of(context.contract)
+        parts = (POSTGRES, CONFIGURATION) if present else (POSTGRES,)
+    parts = tuple(dict.fromkeys((*parts, REDIS) if with_redis else parts))
     chosen = Chosen(restic, mark, snapshot, document, newer, parts)
     _refuse(context, chosen)
     return chosen
@@ -231,8 +187,39 @@ def _release(version: str) -> list[int]:
     return [int(number) for number in version.split(".") if number.isdigit()]
 
 
-def _differences(context: Context, chosen: Chosen) -> tuple[bool, dict[str, Table] | None]:
-    """Return whether something would change, and the rows of the tables in the backup and now.
+def _differences(context: Context, chosen: Chosen, *, optional: bool) -> tuple[Chosen, bool, dict[str, Table] | None]:
+    """Return the parts that would change, whether there are any, and the rows of the tables in the backup and now.
+
+    If the issuer is `optional`, one that cannot be used is left out. Raises BackupError otherwise.
+    """
+    changing: tuple[str, ...] = ()
+    tables = None
+    data = tuple(part for part in chosen.parts if part != CONFIGURATION)
+    if data:
+        changed, tables = _data_differences(context, chosen)
+        changing = data if changed else ()
+    if CONFIGURATION in chosen.parts:
+        present = issuer.of(context.contract)
+        if present is None:
+            raise BackupError(
+                context.configuration.contract,
+                found="no issuer of the page's certificates",
+                expected="its key and certificate",
+                next_step="Run the site playbook, whose role `stack` writes this file",
+            )
+        try:
+            changing += (CONFIGURATION,) if issuer.differs(present, chosen.restic, chosen.snapshot.id) else ()
+        except DestinationError:
+            raise
+        except BackupError as error:
+            if not optional:
+                raise
+            chosen = replace(chosen, parts=data, left_out=str(error))
+    return (replace(chosen, parts=changing) if changing else chosen), bool(changing), tables
+
+
+def _data_differences(context: Context, chosen: Chosen) -> tuple[bool, dict[str, Table] | None]:
+    """Return whether the data would change, and the rows of the tables in the backup and now.
 
     What differs from the living database is known only while it can be read; one that is damaged is replaced all the
     same. A queue has always changed.
@@ -274,15 +261,16 @@ def _carry_out(context: Context, chosen: Chosen, components: Sequence[Component]
 
 
 def _replaced(context: Context, parts: Sequence[str]) -> list[tuple[Path, Path]]:
-    """Return the data folders that are replaced, each with the place of its new content.
+    """Return the folders and files that are replaced, each with the place of its new content.
 
     A restored database replaces all three: Chroma follows it, and a task in the queue may be about another document.
     """
     contract = context.contract
-    services = [contract.queue["service"]]
+    services = [contract.queue["service"]] if POSTGRES in parts or REDIS in parts else []
     if POSTGRES in parts:
         services += [contract.database["service"], contract.vectors["service"]]
     data = [folders.data_folder(contract, str(service)) for service in services]
+    data += issuer.replaceable(contract) if CONFIGURATION in parts else []
     return [(path, switch.new_folder(path)) for path in data]
 
 
@@ -298,12 +286,12 @@ def _prepare(context: Context, chosen: Chosen, components: Sequence[Component]) 
     folders.require_disk_space(work, work_bytes, contract.data_folder, data_bytes)
     fetch(context, chosen, components, work)
     rows = None
-    queue = str(contract.queue["service"])
-    place = switch.new_folder(folders.data_folder(contract, queue))
+    if CONFIGURATION in chosen.parts:
+        issuer.build(context, work / CONFIGURATION)
     if REDIS in chosen.parts:
-        redis.build(context, work / REDIS, place)
-    else:
-        folders.make(contract, queue, place)
+        redis.build(context, work / REDIS, _new_queue(contract))
+    elif POSTGRES in chosen.parts:
+        folders.make(contract, str(contract.queue["service"]), _new_queue(contract))
     if POSTGRES in chosen.parts:
         vectors = str(contract.vectors["service"])
         folders.make(contract, vectors, switch.new_folder(folders.data_folder(contract, vectors)))
@@ -312,6 +300,10 @@ def _prepare(context: Context, chosen: Chosen, components: Sequence[Component]) 
         rows = {table.name: table.rows for table in records(work / POSTGRES)[0]}
     folders.flush(contract.data_folder)
     return rows
+
+
+def _new_queue(contract: Contract) -> Path:
+    return switch.new_folder(folders.data_folder(contract, str(contract.queue["service"])))
 
 
 def fetch(context: Context, chosen: Chosen, components: Sequence[Component], folder: Path) -> None:
@@ -349,12 +341,8 @@ def _switch(
 
     Returns the services that were started again, where the old folders are kept, and the moment of the switch.
     """
-    contract = context.contract
     moment = instants.now()
-    stores = [str(entry["service"]) for entry in (contract.database, contract.queue, contract.vectors)]
-    image = contract.application["image"]
-    applications = sorted((name for name, service in contract.services.items() if service.image == image), reverse=True)
-    running = tuple(context.services.running([*stores, *applications]))
+    running = tuple(context.services.running(issuer.services_of(context.contract, [data for data, _new in replaced])))
     moves = switch.moves(replaced, moment)
     record = replace(
         record,
@@ -381,7 +369,7 @@ def _switch(
 
 def _roll_back(context: Context, *, preview: bool) -> Restored:
     """Return to the data before the newest switch."""
-    kept = switch.kept(folders.replaceable(context.contract))
+    kept = switch.kept(issuer.all_replaceable(context.contract))
     if not kept:
         raise BackupError(
             context.contract.data_folder,
@@ -392,6 +380,8 @@ def _roll_back(context: Context, *, preview: bool) -> Restored:
     moment = max(kept)
     names = tuple(path.name for path, _old in kept[moment])
     result = Restored(f"before {instants.to_text(moment)}", moment, names, changed=True, preview=preview)
+    files = {path for path, _old in kept[moment]} & set(issuer.replaceable(context.contract))
+    result = replace(result, issuer=bool(files))
     if preview:
         return result
     record = Journal(journal.PREPARING, result.id, ())

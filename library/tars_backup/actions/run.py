@@ -22,7 +22,7 @@ from ..errors import BackupError, LockedError, VerificationError
 from ..manifest import Manifest, Mark, Part
 from ..repository import locks, marks, packs, verification
 from ..restic import HOST, TAG, Restic, Saved, Snapshot
-from ..restoring import folders, journal, switch
+from ..restoring import issuer, journal, switch
 from ..state import State
 from ..watching import condition
 from . import prune
@@ -90,7 +90,7 @@ def run(
             context = open_context()
             recovered = journal.recover(context)
             if not dry_run:
-                switch.remove_expired(folders.replaceable(context.contract), instants.now())
+                switch.remove_expired(issuer.all_replaceable(context.contract), instants.now())
             made = _Run(configuration, components, context, dry_run, noted).make()
         except Exception as error:
             if not dry_run:

@@ -7,12 +7,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..context import Context
+from ..restoring import switch
 from . import file_tree
 from .staging import Staging
 
 
 class Configuration:
-    """The folders of the configuration, with the services' secrets: the repository is encrypted."""
+    """The folders of the configuration, with the services' secrets: the repository is encrypted.
+
+    Files that a restore keeps for a rollback are left out.
+    """
 
     name = "configuration"
     derived = False
@@ -20,7 +24,7 @@ class Configuration:
     def stage(self, context: Context, staging: Staging) -> dict[str, int]:
         """Write the files; return their number. Raises BackupError where one cannot be read."""
         context.progress("configuration")
-        return file_tree.stage(staging, Path("/"), list(context.configuration.configuration))
+        return file_tree.stage(staging, Path("/"), list(context.configuration.configuration), switch.is_set_aside)
 
     def check(self, folder: Path, counts: Mapping[str, int]) -> list[str]:
         """Return what differs from the list of files."""

@@ -48,8 +48,10 @@ class Entry:
     target: str = ""
 
 
-def stage(staging: Staging, root: Path, folders: list[Path]) -> dict[str, int]:
-    """Write the files of some folders below `root`; return the number of files and links.
+def stage(
+    staging: Staging, root: Path, folders: list[Path], skipped: Callable[[Path], bool] = lambda _path: False
+) -> dict[str, int]:
+    """Write the files of some folders below `root`, but for those `skipped`; return the number of files and links.
 
     A file that is removed meanwhile is not in the backup. What is neither a file, a folder nor a link is left out.
 
@@ -60,7 +62,7 @@ def stage(staging: Staging, root: Path, folders: list[Path]) -> dict[str, int]:
     if absent:
         raise BackupError("files to save", found=f"no {' and no '.join(absent)}", expected="folders that exist")
     entries = []
-    for path in (path for folder in folders for path in _walk(folder)):
+    for path in (path for folder in folders for path in _walk(folder) if not skipped(path)):
         try:
             name = path.relative_to(root).as_posix()
             entry = _entry(path, name, partial(staging.copy, f"{TREE}/{name}"))

@@ -7,7 +7,6 @@ The record is on disk before the step that it describes. Phases: `preparing` (no
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,7 @@ class Journal:
 
     Attributes:
         backup: id of the backup, or the time of the switch that is rolled back.
-        new: folders that are being built.
+        new: folders and files that are being built.
         moves: renames of the switch, in their order.
         running: services to start after the switch, in this order.
         rows: number of rows of each table of the new database; None if no database is restored.
@@ -132,5 +131,5 @@ def clean(context: Context, journal: Journal) -> None:
         context.services.remove_scratch(service)
     for path in (*map(Path, journal.new), context.configuration.work):
         if path.exists():
-            shutil.rmtree(path)
+            switch.remove(path)
     write(context, None)

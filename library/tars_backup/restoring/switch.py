@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Put new data folders in the place of the living ones, keep the old ones, and undo it.
+"""Put new data folders and files in the place of the living ones, keep the old ones, and undo it.
 
-A folder that was replaced is kept as NAME.before-TIME, with the time of the switch in UTC. Its name is all that a later
-rollback and its removal need.
+What was replaced is kept as NAME.before-TIME, with the time of the switch in UTC. Its name is all that a later rollback
+and its removal need.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ KEPT = timedelta(days=14)
 
 _FORMAT = "%Y%m%dT%H%M%SZ"
 _NAME = re.compile(r"(?P<name>.+)\.before-(?P<time>\d{8}T\d{6}Z)")
+_NEW = ".restoring"
 
 Moves = Sequence["tuple[Path, Path]"]
 """Renames in their order: source and target."""
@@ -28,7 +29,7 @@ Moves = Sequence["tuple[Path, Path]"]
 
 def new_folder(data: Path) -> Path:
     """Return the place where the folder that will replace `data` is built."""
-    return data.with_name(f"{data.name}.restoring")
+    return data.with_name(f"{data.name}{_NEW}")
 
 
 def before(data: Path, moment: datetime) -> Path:
@@ -77,5 +78,18 @@ def remove_expired(folders: Iterable[Path], now: datetime) -> list[Path]:
     """Remove kept folders that are older than KEPT, and return them."""
     expired = [path for moment, pairs in kept(folders).items() if moment + KEPT <= now for _data, path in pairs]
     for path in expired:
-        shutil.rmtree(path)
+        remove(path)
     return expired
+
+
+def remove(path: Path) -> None:
+    """Remove a folder with its content, or a file."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+def is_set_aside(path: Path) -> bool:
+    """Return whether a path is what a restore builds or keeps, by its name."""
+    return path.name.endswith(_NEW) or bool(_NAME.fullmatch(path.name))

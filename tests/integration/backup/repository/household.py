@@ -14,13 +14,14 @@ import psycopg
 import redis
 
 from tars_backup import contract
-from tars_backup.actions.restore import Restored, restore, roll_back
+from tars_backup.actions.restore import restore, roll_back
 from tars_backup.components import Component
 from tars_backup.components.postgres import Postgres
 from tars_backup.components.redis import Redis
 from tars_backup.context import Context
 from tars_backup.deadline import Deadline
 from tars_backup.restoring import folders
+from tars_backup.restoring.outcome import Restored
 
 from ...servers import free_port
 from .desktop import Desktop

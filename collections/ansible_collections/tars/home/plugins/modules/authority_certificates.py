@@ -49,6 +49,12 @@ options:
             the certificate, unencrypted and readable by its owner only.
           - Empty in check mode if the key does not exist yet.
         type: str
+      present:
+        description:
+          - PEM certificate that the machine of the request has. If the one in C(issued/) has to be issued and there is
+            no reason to issue this one again, it is taken over, so that a restored machine keeps its certificate.
+        type: str
+        default: ""
 requirements:
   - cryptography
 author:
@@ -104,6 +110,7 @@ CERTIFICATE_OPTIONS = {
     "addresses": {"type": "list", "elements": "str", "required": True},
     "days": {"type": "int", "default": 397},
     "request": {"type": "str"},
+    "present": {"type": "str", "default": ""},
 }
 
 
@@ -122,7 +129,7 @@ def desired_certificates(module: Module) -> list[Issued]:
                 f"certificate {item['name']}: the request is empty. Create it on the machine first."
             )
         desired = authority.Desired(item["kind"], scope, item["days"])
-        certificates.append(Issued(module.params["folder"], item["name"], desired, item["request"]))
+        certificates.append(Issued(module.params["folder"], item["name"], desired, item["request"], item["present"]))
     return certificates
 
 

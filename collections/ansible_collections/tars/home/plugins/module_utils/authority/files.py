@@ -119,12 +119,16 @@ def root_resource(
 
 @dataclass(frozen=True)
 class Issued:
-    """A certificate to issue. Its key is beside it, unless a request came with it."""
+    """A certificate to issue. Its key is beside it, unless a request came with it.
+
+    `present` is the certificate (PEM) that the machine of the request has, empty if it has none.
+    """
 
     folder: str
     name: str
     desired: Desired
     request: str | None = None
+    present: str = ""
 
     @property
     def path(self) -> str:
@@ -141,15 +145,27 @@ class Issued:
         """The certificate; empty if there is none."""
         return content(self.path)
 
+    @property
+    def machine_pem(self) -> bytes:
+        """The certificate of the machine in the form of a file; empty if it has none."""
+        return f"{self.present.strip()}\n".encode() if self.present.strip() else b""
+
     def reasons(self, root: Root, now: datetime) -> tuple[str, ...]:
         """Return why it has to be issued, nothing if it does not. Raises AuthorityError if it must not be issued."""
+        return self._reasons(self.pem, root, now)
+
+    def is_on_machine(self, root: Root, now: datetime) -> bool:
+        """Return whether the machine has a certificate that there is no reason to issue again."""
+        return bool(self.machine_pem) and not self._reasons(self.machine_pem, root, now)
+
+    def _reasons(self, pem: bytes, root: Root, now: datetime) -> tuple[str, ...]:
         if not root.facts.scope.contains(self.desired.scope):
             raise AuthorityError(
                 f"certificate {self.name}: found {self.desired.scope}, expected names and addresses inside those of "
                 f"the authority, {root.facts.scope}. Use names and addresses inside them."
             )
         try:
-            current = authority.read(self.pem, root.certificate) if self.pem else None
+            current = authority.read(pem, root.certificate) if pem else None
             key = self._public_key()
         except (ValueError, TypeError) as error:
             return (f"it cannot be read ({error})",)
@@ -158,7 +174,11 @@ class Issued:
         return missing + authority.reasons(current, self.desired, name, root.certificate.not_valid_after_utc, now)
 
     def issue(self, root: Root, now: datetime) -> None:
-        """Issue it for its key, which is created first if there is none."""
+        """Take it over from the machine, or issue it for its key, which is created first if there is none."""
+        if self.is_on_machine(root, now):
+            file_set.make_folder(os.path.dirname(self.path), 0o700)
+            file_set.write_file(self.path, self.machine_pem, 0o644)
+            return
         try:
             key = self._public_key()
         except (ValueError, TypeError):
@@ -181,13 +201,15 @@ class Issued:
 
 @dataclass(frozen=True)
 class Issue:
-    """A certificate that has to be issued, and why."""
+    """A certificate that has to be issued, or taken over from its machine, and why."""
 
     certificate: Issued
     reasons: tuple[str, ...]
+    on_machine: bool = False
 
     def __str__(self) -> str:
-        return f"issue the certificate {self.certificate.name}: {'; '.join(self.reasons)}"
+        verb = "take over from the machine" if self.on_machine else "issue"
+        return f"{verb} the certificate {self.certificate.name}: {'; '.join(self.reasons)}"
 
 
 @dataclass(frozen=True)
@@ -218,7 +240,10 @@ def issued_resource(
         if stored.root is None and check_mode:
             return [Issue(certificate, ("the authority does not exist yet",)) for certificate in certificates]
         root = opened(stored.root)
-        changes = [Issue(certificate, certificate.reasons(root, now)) for certificate in certificates]
+        changes = [
+            Issue(certificate, certificate.reasons(root, now), certificate.is_on_machine(root, now))
+            for certificate in certificates
+        ]
         return [change for change in changes if change.reasons]
 
     def write(changes: Sequence[Issue]) -> None:

@@ -168,6 +168,41 @@ def test_of_a_request_only_the_key_counts(folder: Path) -> None:
         dataclasses.replace(issued, request="nonsense").reasons(root, NOW)
 
 
+def request_of_a_machine(folder: Path) -> str:
+    """Return a request for a new key."""
+    make = ["req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=tars"]
+    return openssl(*make, "-keyout", folder / "machine.key").stdout
+
+
+def test_a_certificate_lost_here_is_taken_over_from_its_machine(folder: Path) -> None:
+    root, request = opened(folder), request_of_a_machine(folder)
+    issued = authority_files.Issued(str(folder), "desktop", DESKTOP, request)
+    issued.issue(root, NOW)
+    first = issued.pem
+    Path(issued.path).unlink()
+    restored = dataclasses.replace(issued, present=first.decode().strip())
+    resource = authority_files.issued_resource(str(folder), PASSPHRASE, [restored], NOW, check_mode=False)
+    (change,) = resource.plan(resource.read())
+    assert str(change) == "take over from the machine the certificate desktop: it does not exist"
+    resource.write([change])
+    assert issued.pem == first and resource.plan(resource.read()) == []
+
+
+@pytest.mark.parametrize("reason", ["another key", "another scope", "due", "nonsense"])
+def test_a_certificate_of_a_machine_that_has_to_be_issued_again_is_not_taken_over(folder: Path, reason: str) -> None:
+    root, request = opened(folder), request_of_a_machine(folder)
+    desired = dataclasses.replace(DESKTOP, scope=NAS.scope) if reason == "another scope" else DESKTOP
+    start = NOW - timedelta(days=DESKTOP.days * 2 / 3 + 1) if reason == "due" else NOW
+    other = authority_files.Issued(str(folder), "desktop", desired, request)
+    other.issue(root, start)
+    present = "nonsense" if reason == "nonsense" else other.pem.decode()
+    Path(other.path).unlink()
+    asked = request_of_a_machine(folder) if reason == "another key" else request
+    issued = authority_files.Issued(str(folder), "desktop", DESKTOP, asked, present)
+    issued.issue(root, NOW)
+    assert issued.pem.decode() != present and issued.reasons(root, NOW) == ()
+
+
 CURRENT = authority.Certificate("server", NAS.scope, "key", True, NOW, NOW + timedelta(days=397))
 LIMIT = NOW + timedelta(days=3650)
 
