@@ -65,6 +65,8 @@ def parser() -> argparse.ArgumentParser:
     verb.add_argument("--with-redis", action="store_true", help="also restore the queue, which is empty otherwise")
     verb.add_argument("--preview", action="store_true", help="only show what would change (exit code 3)")
     verb.add_argument("--rollback", action="store_true", help="return to the data before the last restore")
+    verb = add_verb(verbs, "drill", _drill, "Restore the newest backup to services of its own, ask them, and report")
+    verb.add_argument("--clean", action="store_true", help="only remove what a drill that was killed has left")
     verb = add_verb(verbs, "prune", _prune, "Remove the backups that the retention rules do not keep")
     verb.add_argument("--dry-run", action="store_true", help="only show what stays, and why")
     verb.add_argument(
@@ -147,6 +149,22 @@ def _restore(options: argparse.Namespace) -> output.Result:
         preview=options.preview,
         with_redis=options.with_redis,
     )
+
+
+def _drill(options: argparse.Namespace) -> output.Result:
+    from . import context
+    from .actions import drill
+    from .components import all_components
+    from .drilling.fence import DockerFence
+
+    configuration = load(options.configuration)
+
+    def opened() -> context.Context:
+        return context.opened(configuration, progress)
+
+    if options.clean:
+        return drill.clean(configuration, opened, DockerFence)
+    return drill.drill(configuration, all_components(), opened, DockerFence)
 
 
 def _prune(options: argparse.Namespace) -> output.Result:

@@ -46,6 +46,14 @@ class Alarms:
 
 
 @dataclass(frozen=True)
+class Question:
+    """A question that a drill asks, and the path of a document among its sources, with or without its share."""
+
+    question: str
+    path: str
+
+
+@dataclass(frozen=True)
 class Configuration:
     """Places, key and rules of the backups; folders and files are absolute."""
 
@@ -66,6 +74,7 @@ class Configuration:
     models: str
     free_mib: int
     alarms: Alarms = Alarms()
+    questions: tuple[Question, ...] = ()
 
     @property
     def good(self) -> Path:
@@ -81,6 +90,16 @@ class Configuration:
     def status(self) -> Path:
         """Return the folder that the application can read: the state of the backups, without secrets."""
         return self.state.parent / "status"
+
+    @property
+    def drill(self) -> Path:
+        """Return the folder of the data of a drill, which exists while one runs."""
+        return self.state.parent / "drill"
+
+    @property
+    def reports(self) -> Path:
+        """Return the folder of the reports of drills, beside the repository."""
+        return self.repository.parent / "drills"
 
 
 class _Reader:
@@ -124,7 +143,7 @@ def load(path: Path = DEFAULT_PATH) -> Configuration:
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         schema = document.get("schema") if isinstance(document, dict) else document
         raise BackupError(path, found=f"schema {schema!r}", expected=f"schema {SCHEMA}", next_step=next_step)
-    reader = _Reader({key: value for key, value in document.items() if key != "schema"})
+    reader = _Reader({"questions": [], **{key: value for key, value in document.items() if key != "schema"}})
     configuration = Configuration(
         contract=reader.path("contract"),
         restic=reader.path("restic"),
@@ -143,6 +162,7 @@ def load(path: Path = DEFAULT_PATH) -> Configuration:
         models=_choice(reader, "models", ("digests", "bytes")),
         free_mib=reader.take("free_mib", int, "a number of MiB", 0),
         alarms=_alarms(reader),
+        questions=_questions(reader),
     )
     if configuration.mount.path not in configuration.repository.parents:
         reader.problem("repository", str(configuration.repository), "a folder below mount.path")
@@ -179,6 +199,16 @@ def _alarms(reader: _Reader) -> Alarms:
     inner.problems += [f"{key}: unknown key" for key in inner.document]
     reader.problems += [f"alarms.{problem}" for problem in inner.problems]
     return Alarms(**limits)
+
+
+def _questions(reader: _Reader) -> tuple[Question, ...]:
+    expected = "a list of objects with question and path"
+    entries = reader.take("questions", list, expected, [])
+    try:
+        return tuple(Question(**{name: str(value) for name, value in entry.items()}) for entry in entries)
+    except (TypeError, AttributeError):
+        reader.problem("questions", entries, expected)
+        return ()
 
 
 def _zone(reader: _Reader) -> str:

@@ -218,6 +218,9 @@ class Stack(Services):
 class DockerServices(Stack):
     """The containers that the contract names."""
 
+    _options: tuple[str, ...] = ()
+    """Options of `docker run` for second instances."""
+
     def __init__(self, contract: Contract) -> None:
         """Use the containers of a contract."""
         self._contract = contract
@@ -268,13 +271,13 @@ class DockerServices(Stack):
         """Start a container of the service's image, as its user, read-only and without capabilities and network."""
         self.remove_scratch(service)
         name = self._scratch(service)
-        self._launch(service, name, scratch, network=["none"])
+        self._launch(service, name, scratch, network=("--network", "none"))
         services = {**self._contract.services, service: replace(self._contract.services[service], container=name)}
         return DockerServices(replace(self._contract, services=services))
 
     def _launch(self, service: str, name: str, scratch: Scratch, *, network: Sequence[str]) -> None:
         original = self._contract.services[service]
-        words = ["docker", "run", "--detach", "--name", name, "--network", *network, "--restart", "no"]
+        words = ["docker", "run", "--detach", "--name", name, *network, *self._options, "--restart", "no"]
         words += ["--user", f"{original.user}:{original.user}", "--read-only", "--cap-drop", "ALL"]
         words += ["--security-opt", "no-new-privileges:true", "--tmpfs", "/tmp:mode=1777"]  # noqa: S108  its own
         words += ["--tmpfs", f"/var/run/postgresql:uid={original.user},gid={original.user},mode=0775"]

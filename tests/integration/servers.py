@@ -11,13 +11,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
+import ollama
 import psycopg
 import pytest
 import redis
@@ -168,4 +169,26 @@ def start_chroma(folder: Path) -> Server:
         {"CHROMA_URL": url},
     )
     server.start()
+    return server
+
+
+def start_model_server(folder: Path, library: Path, models: Sequence[str]) -> Server:
+    """Start the lab's model server with these models, whose bytes are in the folder; `library` has its package."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    server = Server(
+        [sys.executable, "-m", "tars_lab.model_server", "serve"],
+        folder / "model_server.log",
+        lambda: get_ok(f"{url}/api/version"),
+        {
+            "OLLAMA_HOST": f"127.0.0.1:{port}",
+            "OLLAMA_MODELS": str(folder / "models"),
+            "OLLAMA_URL": url,
+            "PYTHONPATH": str(library),
+        },
+    )
+    server.start()
+    client = ollama.Client(url, trust_env=False)
+    for model in models:
+        client.pull(model)
     return server

@@ -139,15 +139,25 @@ def _require_parts(parts: Sequence[str] | None) -> None:
         )
 
 
-def choose(context: Context, name: str, parts: Sequence[str] | None, *, with_redis: bool = False) -> Chosen:
+def choose(
+    context: Context,
+    name: str,
+    parts: Sequence[str] | None,
+    *,
+    with_redis: bool = False,
+    source: Configuration | None = None,
+) -> Chosen:
     """Return a backup by its id, `latest` or a time. `parts` of None are the default ones.
+
+    `source` is the configuration of the repository to read, by default the one on the NAS.
 
     Raises:
         BackupError: there is none, it lacks one of the parts, or the services cannot read it.
     """
-    restic = Restic(context.configuration)
-    destination.open_for_reading(context.configuration, restic)
-    backups = catalog.read(context.configuration, restic)
+    source = source or context.configuration
+    restic = Restic(source)
+    destination.open_for_reading(source, restic)
+    backups = catalog.read(source, restic)
     mark = backups.resolve(name)
     snapshot = backups.snapshots[mark.id]
     document = catalog.manifest_of(restic, snapshot, mark)

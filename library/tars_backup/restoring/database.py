@@ -13,7 +13,7 @@ from ..components.postgres.catalog import row_counts, tables
 from ..components.postgres.session import connect
 from ..context import Context
 from ..deadline import Deadline
-from ..errors import BackupError
+from ..errors import BackupError, InterruptionError
 from ..manifest import Part
 from ..services import Scratch, Services, Stack
 from . import folders
@@ -94,6 +94,8 @@ def _wait(services: Stack, database: Mapping[str, Any], service: str) -> Identit
     while True:
         try:
             return identity(services, database, deadline_s=30)
+        except InterruptionError:
+            raise
         except BackupError as error:
             health = services.health(service)
             if not health.running:

@@ -124,7 +124,7 @@ def _space(configuration: Configuration, run: Mapping[str, Any]) -> Iterator[Pro
 def _old_drill(limits: Alarms, drill: Mapping[str, Any], now: datetime, zone: zoneinfo.ZoneInfo) -> Iterator[Problem]:
     if drill and now - instants.from_text(drill["at"]) > timedelta(days=limits.drill_days):
         message = f"The last drill was on {_local(drill['at'], zone)}; the limit is {limits.drill_days} days."
-        yield Problem("drill_age", drill["at"], message, "Run ./tars backup drill")
+        yield Problem("drill_age", drill["at"], message, "Run ./tars drill")
 
 
 def _sheet(

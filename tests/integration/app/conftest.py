@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import ollama
 import psycopg
 import pytest
 
-from ..servers import Server, free_port, get_ok, start_chroma, start_postgres, start_redis, wait_for
+from ..servers import Server, free_port, get_ok, start_chroma, start_model_server, start_postgres, start_redis, wait_for
 
 __all__ = ["Server", "free_port", "get_ok", "start_chroma", "wait_for"]
 
@@ -56,23 +55,7 @@ def chroma(workspace: Path) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def model_server(workspace: Path, root: Path) -> Iterator[Server]:
     """The lab's model server with its two models."""
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    server = Server(
-        [sys.executable, "-m", "tars_lab.model_server", "serve"],
-        workspace / "model_server.log",
-        lambda: get_ok(f"{url}/api/version"),
-        {
-            "OLLAMA_HOST": f"127.0.0.1:{port}",
-            "OLLAMA_MODELS": str(workspace / "models"),
-            "OLLAMA_URL": url,
-            "PYTHONPATH": str(root / "library"),
-        },
-    )
-    server.start()
-    client = ollama.Client(url, trust_env=False)
-    for model in (CHAT_MODEL, EMBEDDING_MODEL):
-        client.pull(model)
+    server = start_model_server(workspace, root / "library", (CHAT_MODEL, EMBEDDING_MODEL))
     yield server
     server.stop()
 

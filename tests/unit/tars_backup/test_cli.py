@@ -25,6 +25,8 @@ VERBS = [
     ["prune", "--dry-run"],
     ["prune", "--accept-missing"],
     ["unlock", "--all"],
+    ["drill"],
+    ["drill", "--clean"],
     ["init"],
     ["status"],
 ]

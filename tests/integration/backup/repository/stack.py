@@ -107,6 +107,7 @@ class ProcessServices(Stack):
 
     def start_scratch(self, service: str, scratch: Scratch) -> Stack:
         self.remove_scratch(service)
+        assert scratch.folder
         instance = ProcessServices(self.contract, self.folder, self.template, self.ports, suffix="-restore")
         if service == "postgres":
             for entry in self.template.iterdir():

@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Drills with the real application: what passes, what fails with its reason, and that nothing is left of either."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import ollama
+import pytest
+
+from tars_app.adapters import postgres as application
+from tars_app.documents.vectors import pack
+from tars_app.settings import Settings
+from tars_backup import program_lock
+from tars_backup.actions.drill import Drilled, clean, drill
+from tars_backup.contract import Contract
+from tars_backup.drilling.fence import Fence, contract_of
+from tars_backup.errors import BackupError, LockedError, VerificationError
+from tars_backup.repository import packs
+from tars_backup.state import State
+
+from ...servers import Server, start_model_server
+from .household import Household
+from .process_fence import EMBEDDING_MODEL, ProcessFence
+from .stack import SERVICES, create_cluster
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+
+TEXTS = {
+    "LLM_docs/boiler.txt": "The boiler was serviced by the plumber in March. Its pressure should be 1.5 bar in winter.",
+    "LLM_docs/roof.txt": "Two tiles of the northern roof were replaced after the storm. The invoice is paid already.",
+}
+
+
+@pytest.fixture(scope="session")
+def other_cluster(workspace: Path) -> Path:
+    """Return the data folder of an empty database of another identity, as the image creates one in each drill."""
+    folder = workspace / "other-cluster"
+    folder.mkdir(mode=0o700)
+    create_cluster(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def models(workspace: Path, root: Path) -> Iterator[Server]:
+    server = start_model_server(workspace, root / "library", [EMBEDDING_MODEL])
+    yield server
+    server.stop()
+
+
+class Assistant(Household):
+    """A household with the application's database, and what drills of it need."""
+
+    fences: list[ProcessFence]
+
+    def prepare(self, models_url: str, template: Path, app: Path) -> None:
+        """Add the documents, and make a backup."""
+        self.models_url, self.template, self.app = models_url, template, app
+        settings = Settings(
+            postgres_host="127.0.0.1",
+            postgres_port=self.ports.postgres,
+            chat_model="chat",
+            embedding_model=EMBEDDING_MODEL,
+        )
+        application.migrate(settings)
+        self.execute("INSERT INTO sources (name, root, available) VALUES ('LLM_docs', '/documents/LLM_docs', true)")
+        vectors = ollama.Client(models_url, trust_env=False).embed(EMBEDDING_MODEL, list(TEXTS.values())).embeddings
+        for (name, text), vector in zip(TEXTS.items(), vectors, strict=True):
+            self._add(name.partition("/")[2], text, pack(vector))
+        self.run()
+
+    def _add(self, path: str, text: str, vector: bytes) -> None:
+        key = f"'\\x{hashlib.sha256(text.encode()).hexdigest()}'::bytea"
+        self.execute(
+            f"""
+            INSERT INTO documents (source, path, size, mtime_ns) VALUES ('LLM_docs', '{path}', 3, 1);
+            INSERT INTO versions (document_id, sha256, size, modified, state)
+                SELECT id, 'ab', 3, now(), 'indexed' FROM documents WHERE path = '{path}';
+            UPDATE documents SET answered_from = versions.id FROM versions WHERE document_id = documents.id;
+            INSERT INTO passages (hash, text, language, searchable) VALUES ({key}, '{text}', 'english', true);
+            INSERT INTO version_texts SELECT answered_from, ARRAY[{key}], ARRAY[0], ARRAY[''], ARRAY['']
+                FROM documents WHERE path = '{path}';
+            INSERT INTO vectors VALUES ({key}, '{EMBEDDING_MODEL}', '\\x{vector.hex()}');
+            INSERT INTO document_passages SELECT id, {key} FROM documents WHERE path = '{path}';
+            """  # noqa: S608  constants of this test
+        )
+
+    def open_fence(self, _living: Contract, contract: Contract) -> Fence:
+        self.fences.append(ProcessFence(contract, self.folder / "fence", self.template, self.models_url, self.app))
+        return self.fences[-1]
+
+    def drill(self) -> Drilled:
+        return drill(self.configuration, self.components, self.context, self.open_fence)
+
+    def reports(self) -> list[dict[str, Any]]:
+        return [json.loads(path.read_text()) for path in sorted(self.configuration.reports.glob("*.json"))]
+
+    def left(self) -> list[str]:
+        """Return what is left of drills: processes and folders."""
+        left = [name for fence in self.fences for name in fence.running(fence.contract.services)]
+        return left + [str(path) for path in (self.configuration.drill, self.configuration.work) if path.exists()]
+
+
+@pytest.fixture(scope="module")
+def prepared(
+    workspace: Path, restic: Path, template: Path, cluster: Path, other_cluster: Path, models: Server, root: Path
+) -> Iterator[Assistant]:
+    """Return a household with a backup of two documents."""
+    folder = Path(tempfile.mkdtemp(prefix="home-", dir=workspace))
+    folder.chmod(0o755)
+    assistant = Assistant(folder, restic, template, cluster)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "sync", lambda: None)  # it waits for every disk of this computer
+        assistant.prepare(models.environment["OLLAMA_URL"], other_cluster, root / "app")
+        yield assistant
+    assistant.services.stop(SERVICES, deadline_s=60)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def assistant(prepared: Assistant) -> Iterator[Assistant]:
+    """Return the household without drills of earlier tests."""
+    settings, template = dict(prepared.settings), prepared.template
+    State(prepared.configuration.state).write("drill", {})
+    shutil.rmtree(prepared.configuration.reports, ignore_errors=True)
+    prepared.fences = []
+    yield prepared
+    for fence in prepared.fences:
+        fence.close()
+    prepared.write_settings(**settings)
+    prepared.template = template
+
+
+def test_a_drill_restores_and_asks_and_leaves_nothing(assistant: Assistant) -> None:
+    asked = {"question": "What is the pressure of the boiler?", "path": "boiler.txt"}
+    assistant.write_settings(questions=[asked])
+    rows, contents, running = assistant.execute("SELECT * FROM vectors"), assistant.contents(), assistant.running()
+
+    passed = assistant.drill()
+
+    assert assistant.left() == []
+    assert (assistant.execute("SELECT * FROM vectors"), assistant.running()) == (rows, running)
+    assert assistant.contents().keys() == contents.keys(), "the living data folders"
+    assert passed.backup == assistant.listing().backups[-1].id and passed.recovery_s > 0
+    (report,) = assistant.reports()
+    assert report["ok"] and len(report["steps"]) == 4 and all(check["ok"] for check in report["checks"])
+    assert {(entry["path"], entry["problem"]) for entry in report["questions"]} == {
+        ("boiler.txt", ""),
+        *((name, "") for name in TEXTS),
+    }
+    assert all(entry["sources"][0].endswith(entry["path"]) for entry in report["questions"])
+    state = State(assistant.configuration.state).read("drill")
+    assert state["ok"] and state["number"] == 1 and state["backup"] == passed.backup
+    assert passed.report and state["report"] == str(passed.report) and "passed" in passed.report.read_text()
+    assert assistant.fences[0].launched == ["postgres", "redis", "chroma", "relay", "worker", "app"]
+
+
+def test_a_question_without_its_document_fails_the_third_drill(assistant: Assistant) -> None:
+    State(assistant.configuration.state).write("drill", {"number": 2})
+    assistant.write_settings(questions=[{"question": "Where is the <canoe>?", "path": "canoe.txt"}])
+    with pytest.raises(VerificationError, match="'Where is the <canoe>\\?': the expected document is not among"):
+        assistant.drill()
+    assert assistant.left() == []
+    (report,) = assistant.reports()
+    assert not report["ok"] and report["recovery_s"] > 0
+    assert report["note"] == "a copy was due, but none is configured"
+    state = State(assistant.configuration.state).read("drill")
+    assert not state["ok"] and "canoe" in state["message"] and state["number"] == 3
+    page = Path(state["report"]).read_text()
+    assert "failed" in page and "&lt;canoe&gt;" in page and "<canoe>" not in page
+
+
+def test_a_database_with_the_identifier_of_the_living_one_is_refused(assistant: Assistant) -> None:
+    assistant.template = assistant.cluster
+    with pytest.raises(BackupError, match=r"empty database: found the household's, with the identifier \d+"):
+        assistant.drill()
+    assert assistant.left() == [] and assistant.fences[0].launched == []
+
+
+def test_what_a_killed_drill_has_left_is_removed(assistant: Assistant) -> None:
+    assistant.configuration.drill.mkdir(parents=True)
+    contract = contract_of(assistant.context().contract, assistant.configuration.drill)
+    killed = ProcessFence(contract, assistant.folder / "fence", assistant.template, "", assistant.app)
+    (assistant.configuration.drill / "data").mkdir()
+    killed._run("chroma", ["sleep", "600"])
+    assert killed.running(["chroma"]) == ["chroma"]
+    with program_lock.held(assistant.configuration.state / "drill", "drill"), pytest.raises(LockedError):
+        clean(assistant.configuration, assistant.context, assistant.open_fence)
+    assert clean(assistant.configuration, assistant.context, assistant.open_fence).cleaned
+    assert killed.running(["chroma"]) == [] and assistant.left() == []
+
+
+def test_without_the_share_a_drill_fails_and_is_recorded(assistant: Assistant) -> None:
+    assistant.write_settings(mount={**assistant.settings["mount"], "source": "another:/share"})
+    with pytest.raises(BackupError, match="expected another:/share"):
+        assistant.drill()
+    assert not State(assistant.configuration.state).read("drill")["ok"] and assistant.left() == []
+
+
+def test_a_damaged_file_of_the_repository_fails(assistant: Assistant) -> None:
+    name = max(packs.sizes(assistant.repository).items(), key=lambda entry: entry[1])[0]
+    path = assistant.repository / name
+    path.chmod(0o600)
+    content = path.read_bytes()
+    path.write_bytes(bytes([*content[:100], content[100] ^ 1, *content[101:]]))
+    with pytest.raises(BackupError, match="restic restore"):
+        assistant.drill()
+    path.write_bytes(content)
+    assert assistant.left() == [] and not State(assistant.configuration.state).read("drill")["ok"]
+
+
+def test_a_drill_of_altered_rows_fails(assistant: Assistant) -> None:
+    """Someone with the key has put other rows into the snapshot, and left its manifest."""
+    (snapshot,) = json.loads(assistant.stock_restic("snapshots", "--json").stdout)
+    files = assistant.folder / "altered"
+    assistant.stock_restic("restore", snapshot["id"], "--target", files)
+    (altered,) = files.glob("postgres/tables/passages*")
+    altered.write_text(altered.read_text().replace("1.5 bar", "9.9 bar"))
+    tags = [word for tag in snapshot["tags"] for word in ("--tag", tag)]
+    line = assistant.stock("backup", "--host", "tars", *tags, ".")
+    subprocess.run(line, cwd=files, check=True, capture_output=True, timeout=120)
+    assistant.stock_restic("forget", snapshot["id"])
+    with pytest.raises(VerificationError, match="postgres: files that differ from the manifest"):
+        assistant.drill()
+    assert assistant.left() == [] and assistant.fences[0].launched == []
+    (report,) = assistant.reports()
+    assert not report["ok"] and "postgres: files that differ" in report["message"]
