@@ -14,6 +14,7 @@ from fastapi.staticfiles import StaticFiles
 
 from tars_app import __version__
 from tars_app.answers.routes import make_router as answers_router
+from tars_app.backups.routes import make_router as backups_router
 from tars_app.dependencies import make_dependencies
 from tars_app.documents.routes import make_router as documents_router
 from tars_app.health.routes import make_router as health_router
@@ -71,6 +72,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(retrieval_router(dependencies))
     app.include_router(documents_router(dependencies))
     app.include_router(health_router(dependencies, metrics))
+    app.include_router(backups_router(settings, metrics))
     app.include_router(trust_router(settings))
     if WEB.is_dir():
         app.mount("/", StaticFiles(directory=WEB, html=True), name="web")

@@ -50,6 +50,10 @@ class Settings(BaseSettings):
         Path("/authority/root.pem"), description="Root certificate that devices are offered to trust"
     )
 
+    backup_status: Path | None = Field(
+        None, description="State of the backups that tars-backup writes, if there are any"
+    )
+
     chunk_words: int = Field(
         180, ge=20, description="Most words of a chunk; all-minilm reads 256 tokens and ignores the rest"
     )

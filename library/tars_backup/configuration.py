@@ -88,8 +88,12 @@ class Configuration:
 
     @property
     def status(self) -> Path:
-        """Return the folder that the application can read: the state of the backups, without secrets."""
-        return self.state.parent / "status"
+        """Return the folder that the application can read: the state of the backups, without secrets.
+
+        It is not below the folder of the backups, which only root can enter.
+        """
+        data = self.state.parent
+        return data.with_name(f"{data.name}-status")
 
     @property
     def drill(self) -> Path:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The page: the question box, the thread of this session, the keys.
 
+import { watchBackups } from "./backups.js";
 import { refresh, watch } from "./holdings.js";
 import { element } from "./text.js";
 import { startTurn } from "./turn.js";
@@ -84,4 +85,5 @@ document.addEventListener("keydown", (event) => {
 });
 
 watch();
+watchBackups();
 if (matchMedia("(hover: hover)").matches) box.focus();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The documents and shares: their count, the notice about a share with a problem, the sheet that lists them.
 
+import { announce } from "./notice.js";
 import { Failure, listDocuments } from "./service.js";
 import { day, element, plural } from "./text.js";
 
@@ -32,13 +33,13 @@ export async function refresh() {
     show(await listDocuments());
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    announce([[error.message, error.nextStep]]);
+    announce(notice, [[error.message, error.nextStep]]);
     if (button.hidden) holdings.textContent = "The list of documents cannot be read right now.";
   }
 }
 
 function show({ documents, sources }) {
-  announce(sources.filter((source) => !source.available || source.detail).map(describeProblem));
+  announce(notice, sources.filter((source) => !source.available || source.detail).map(describeProblem));
   const count = (state) => documents.filter((document) => document.state === state).length;
   const [ready, pending, failed] = ["indexed", "pending", "failed"].map(count);
   button.hidden = false;
@@ -70,16 +71,6 @@ function describe(ready, pending, failed, total, sources) {
     rest.length ? ` (${rest.join(", ")}). ` : ". ",
     "Every answer cites its passages, so that you can check it.",
   ];
-}
-
-// Replaced only when it changes, so that a screen reader does not read the same notice repeatedly.
-function announce(messages) {
-  const text = messages.flat().join("\n");
-  if (notice.dataset.text === text) return;
-  notice.dataset.text = text;
-  notice.replaceChildren(
-    ...messages.map(([what, next]) => element("p", "", element("strong", "", what), " ", next)),
-  );
 }
 
 function fillSheet(documents, summary) {

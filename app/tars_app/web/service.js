@@ -11,6 +11,7 @@ export class Failure extends Error {
 const BROKEN_OFF = () => new Failure("The answer broke off before its end.", "Ask again.");
 
 export const listDocuments = () => getJSON("api/documents");
+export const readBackups = () => getJSON("api/backups");
 export const openPassage = (chunkId) => getJSON(`api/passages/${encodeURIComponent(chunkId)}`);
 
 // Yields {name, data}: sources once, token many times, done at the end. Throws Failure, or AbortError when signal stops it.

@@ -6,6 +6,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -63,15 +64,20 @@ def open_page(browser: Browser, server: Server) -> Iterator[OpenPage]:
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
 
-    def open_page(width: int = 1280, height: int = 800, dark: bool = False, path: str = "") -> Page:
+    def open_page(
+        width: int = 1280, height: int = 800, dark: bool = False, path: str = "", now: datetime | None = None
+    ) -> Page:
         context = browser.new_context(
             viewport={"width": width, "height": height},
             color_scheme="dark" if dark else "light",
             reduced_motion="reduce",
             locale="en-GB",
+            timezone_id="UTC",
         )
         contexts.append(context)
         page = context.new_page()
+        if now:
+            page.clock.install(time=now)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda m: complaints.append(m.text) if "Content Security Policy" in m.text else None)
         page.on("request", lambda r: None if r.url.startswith(server.url) else complaints.append(r.url))

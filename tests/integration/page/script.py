@@ -23,6 +23,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.staticfiles import StaticFiles
 
 from tars_app.answers.schemas import Citation, Done, Failure, SourceEntry, Sources, Token
+from tars_app.backups.schemas import Backups
 from tars_app.documents.schemas import Document, Documents, Source
 from tars_app.kit.middleware import RequestGuard
 from tars_app.main import WEB
@@ -88,6 +89,7 @@ class Script:
             ),
         ]  # fmt: skip
         self.sources = [Source(name="LLM_docs", available=True, detail=None)]
+        self.backups = Backups(state="none")
         self.asked: list[str] = []
         self.left = 0
         self.go_on = threading.Event()
@@ -96,6 +98,7 @@ class Script:
         routes: list[BaseRoute] = [
             Route("/api/ask", self.ask, methods=["POST"]),
             Route("/api/documents", self.list_documents),
+            Route("/api/backups", self.read_backups),
             Route("/api/passages/{chunk_id}", self.open_passage),
         ]
         app = FastAPI(routes=routes, middleware=[Middleware(RequestGuard)])
@@ -105,6 +108,9 @@ class Script:
 
     async def list_documents(self, _: Request) -> Response:
         return _json(Documents(documents=self.documents, sources=self.sources))
+
+    async def read_backups(self, _: Request) -> Response:
+        return _json(self.backups)
 
     async def open_passage(self, request: Request) -> Response:
         number = UUID(request.path_params["chunk_id"]).int
@@ -172,6 +178,7 @@ class Server:
 
     def __init__(self, authority: Path) -> None:
         self.script = Script()
+        self.authority = authority
         self._socket = socket.socket()
         self._socket.bind(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/"

@@ -24,6 +24,7 @@ GIVEN = {
     "stack_version": "1.2.3",
     "stack_app_sources": str(ROOT / "app"),
     "stack_data_folder": "/data",
+    "stack_backup_status_folder": "/data/backup-status",
     "stack_images": IMAGES,
     "stack_names": ["tars.home.arpa"],
     "stack_addresses": ["10.0.0.1"],
@@ -83,6 +84,9 @@ def test_facts_of_the_contract(rendered: tuple[dict[str, Any], dict[str, Any]]) 
     assert (application["TARS_POSTGRES_DB"], application["TARS_POSTGRES_USER"]) == (database["name"], database["user"])
     assert application["TARS_CHROMA_URL"] == f"http://chroma:{contract['vectors']['port']}"
     assert application["TARS_OLLAMA_URL"] == f"http://ollama:{contract['models']['port']}"
+    folder, _, target = compose["services"]["app"]["volumes"][-1].removesuffix(":ro").partition(":")
+    assert contract["backup_status"] == f"{folder}/status.json" == "/data/backup-status/status.json"
+    assert application["TARS_BACKUP_STATUS"] == f"{target}/status.json"
     page = contract["page"]
     assert compose["services"]["caddy"]["ports"] == [f"{page['host_port']}:{page['port']}"]
     for key in ("database", "queue", "vectors", "models", "page"):
