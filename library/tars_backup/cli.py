@@ -80,6 +80,14 @@ def parser() -> argparse.ArgumentParser:
     _add_backup(verb)
     verb.add_argument("--output", type=Path, default=Path(), help="file or folder (default: the current folder)")
     add_verb(verbs, "status", _status, "Show the ages of the last backup and its proofs, and what needs attention")
+    verb = add_verb(verbs, "key", _key, "Read the repository's key files for the recovery sheet, or try a sheet")
+    verb.add_argument("--sheet", metavar="FILE", help="prove that this sheet opens the repository; - is standard input")
+    verb.add_argument(
+        "--repair", action="store_true", help="with --sheet: write its files where the repository's differ"
+    )
+    verb = add_verb(verbs, "site", _site, "Write the site folder of the controller out of a backup, as a tar archive")
+    _add_backup(verb)
+    verb.add_argument("--output", type=Path, default=Path("site.tar"), help="file (default: %(default)s)")
     add_verb(verbs, "init", _init, "Create the repository in an empty folder, and print its id")
     return top
 
@@ -190,6 +198,25 @@ def _status(options: argparse.Namespace) -> output.Result:
     from .actions.status import status
 
     return status(load(options.configuration))
+
+
+def _key(options: argparse.Namespace) -> output.Result:
+    from .actions.key import read_key, try_sheet
+    from .repository import sheet
+
+    configuration = load(options.configuration)
+    if not options.sheet:
+        if options.repair:
+            raise UsageError("--repair", found="no --sheet", expected="the sheet whose files are written")
+        return read_key(configuration)
+    text = sys.stdin.read() if options.sheet == "-" else Path(options.sheet).read_text()
+    return try_sheet(configuration, sheet.parse(text), repair=options.repair)
+
+
+def _site(options: argparse.Namespace) -> output.Result:
+    from .actions.site_folder import write_site
+
+    return write_site(load(options.configuration), options.backup, options.output)
 
 
 def _init(options: argparse.Namespace) -> output.Result:

@@ -9,6 +9,7 @@ would hold its lock.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import select
@@ -87,6 +88,19 @@ class Restic:
         """
         document = json.loads(self._run("cat", "config", "--no-lock", deadline_s=60))
         return str(document["id"])
+
+    def key_name(self) -> str:
+        """Return the name of the key file that the password opens."""
+        for entry in json.loads(self._run("key", "list", "--no-lock", deadline_s=60)):
+            if entry.get("current"):
+                names = [path.name for path in (self._configuration.repository / "keys").glob(f"{entry['id']}*")]
+                if len(names) == 1:
+                    return names[0]
+        raise BackupError("restic key list", found="no current key", expected="the key that opens the repository")
+
+    def program_sha256(self) -> str:
+        """Return the SHA-256 of the program, in hex."""
+        return hashlib.sha256(self._configuration.restic.read_bytes()).hexdigest()
 
     def init(self) -> str:
         """Create the repository and return its id."""

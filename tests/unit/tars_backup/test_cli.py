@@ -27,6 +27,9 @@ VERBS = [
     ["unlock", "--all"],
     ["drill"],
     ["drill", "--clean"],
+    ["key"],
+    ["key", "--sheet", "/dev/null"],
+    ["site", "--output", "/dev/null"],
     ["init"],
     ["status"],
 ]

@@ -20,8 +20,8 @@ from tars_backup.components.redis import Redis
 from tars_backup.errors import BackupError
 from tars_backup.restoring import issuer, journal, switch
 
-from .household import Household
-from .stack import SERVICES, document
+from ..household import Household
+from ..stack import SERVICES, document
 
 CADDY_USER = 70004
 
