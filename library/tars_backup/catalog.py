@@ -89,7 +89,8 @@ def read(configuration: Configuration, restic: Restic) -> Catalog:
         known.setdefault(mark.id, mark)
     newest, more = _newest(known, _chosen(candidates, known, restic), restic)
     problems += more
-    for mark in newest.living if newest else ():
+    # Not for a copy, which holds only what its own rules keep, and counts only what was read back there.
+    for mark in newest.living if newest and not configuration.name else ():
         known.setdefault(mark.id, mark)
     snapshots = _chosen(candidates, known, restic)
     own = {snapshot.id for snapshot in snapshots.values()}

@@ -4,16 +4,17 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
 from . import output
-from .configuration import DEFAULT_PATH, load
+from .configuration import DEFAULT_PATH, Configuration, load
 from .errors import BackupError, InterruptionError, UsageError
 
 EXIT_CODES = """\
@@ -45,7 +46,8 @@ def parser() -> argparse.ArgumentParser:
     verbs = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     verb = add_verb(verbs, "run", _run, "Make a backup if something has changed, and read it back")
     verb.add_argument("--dry-run", action="store_true", help="only report whether a backup is needed")
-    add_verb(verbs, "list", _list, "List the backups and the age of their proof")
+    verb = add_verb(verbs, "list", _list, "List the backups and the age of their proof")
+    _add_copy(verb)
     verb = add_verb(verbs, "show", _show, "Show what a backup contains")
     _add_backup(verb)
     verb = add_verb(verbs, "verify", _verify, "Read a backup back and compare every file with its manifest")
@@ -67,15 +69,21 @@ def parser() -> argparse.ArgumentParser:
     verb.add_argument("--rollback", action="store_true", help="return to the data before the last restore")
     verb = add_verb(verbs, "drill", _drill, "Restore the newest backup to services of its own, ask them, and report")
     verb.add_argument("--clean", action="store_true", help="only remove what a drill that was killed has left")
+    verb = add_verb(verbs, "copy", _copy, "Copy the backups to a disk, a second NAS or a server, and read them back")
+    verb.add_argument("name", nargs="?", metavar="NAME", help="only this copy (default: all that are connected)")
+    verb.add_argument("--from", dest="source", metavar="NAME", help="copy from there to the emptied share of the NAS")
+    verb.add_argument("--dry-run", action="store_true", help="only report which backups would be copied")
     verb = add_verb(verbs, "prune", _prune, "Remove the backups that the retention rules do not keep")
     verb.add_argument("--dry-run", action="store_true", help="only show what stays, and why")
     verb.add_argument(
         "--accept-missing", action="store_true", help="forget backups whose snapshots someone else has deleted"
     )
+    _add_copy(verb)
     verb = add_verb(verbs, "unlock", _unlock, "Remove locks that killed runs left in the repository")
     verb.add_argument(
         "--all", action="store_true", dest="every", help="all locks; no other computer may be using the repository"
     )
+    _add_copy(verb)
     verb = add_verb(verbs, "export", _export, "Write a backup to an archive that stock tools read, without encryption")
     _add_backup(verb)
     verb.add_argument("--output", type=Path, default=Path(), help="file or folder (default: the current folder)")
@@ -88,7 +96,8 @@ def parser() -> argparse.ArgumentParser:
     verb = add_verb(verbs, "site", _site, "Write the site folder of the controller out of a backup, as a tar archive")
     _add_backup(verb)
     verb.add_argument("--output", type=Path, default=Path("site.tar"), help="file (default: %(default)s)")
-    add_verb(verbs, "init", _init, "Create the repository in an empty folder, and print its id")
+    verb = add_verb(verbs, "init", _init, "Create the repository in an empty folder, and print its id")
+    _add_copy(verb)
     return top
 
 
@@ -99,6 +108,20 @@ def _add_backup(verb: argparse.ArgumentParser) -> None:
         default="latest",
         help="id, latest, or a time such as 2026-11-29T10:00:00Z (default: latest)",
     )
+    _add_copy(verb)
+
+
+def _add_copy(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--copy", metavar="NAME", help="use this copy instead of the repository on the NAS")
+
+
+@contextlib.contextmanager
+def _opened(options: argparse.Namespace) -> Iterator[Configuration]:
+    """Yield the configuration of the repository that the options name."""
+    from . import media
+
+    with media.opened(load(options.configuration), options.copy) as configuration:
+        yield configuration
 
 
 def _run(options: argparse.Namespace) -> output.Result:
@@ -118,20 +141,22 @@ def _run(options: argparse.Namespace) -> output.Result:
 def _list(options: argparse.Namespace) -> output.Result:
     from .actions.list import list_backups
 
-    return list_backups(load(options.configuration))
+    with _opened(options) as configuration:
+        return list_backups(configuration)
 
 
 def _show(options: argparse.Namespace) -> output.Result:
     from .actions.show import show
 
-    return show(load(options.configuration), options.backup)
+    with _opened(options) as configuration:
+        return show(configuration, options.backup)
 
 
 def _verify(options: argparse.Namespace) -> output.Result:
     from .actions.verify import verify
 
-    configuration = load(options.configuration)
-    return verify(configuration, options.backup, every=options.every, data=options.data, progress=progress)
+    with _opened(options) as configuration:
+        return verify(configuration, options.backup, every=options.every, data=options.data, progress=progress)
 
 
 def _restore(options: argparse.Namespace) -> output.Result:
@@ -145,18 +170,33 @@ def _restore(options: argparse.Namespace) -> output.Result:
         return context.opened(configuration, progress)
 
     if options.rollback:
-        if options.parts or options.with_redis or options.backup != "latest":
+        if options.parts or options.with_redis or options.copy or options.backup != "latest":
             raise UsageError("--rollback", found="a backup or a part", expected="no other option than --preview")
         return roll_back(configuration, opened, preview=options.preview)
-    return restore(
-        configuration,
-        all_components(),
-        opened,
-        name=options.backup,
-        parts=options.parts,
-        preview=options.preview,
-        with_redis=options.with_redis,
-    )
+    with _opened(options) as source:
+        return restore(
+            configuration,
+            all_components(),
+            opened,
+            name=options.backup,
+            parts=options.parts,
+            preview=options.preview,
+            with_redis=options.with_redis,
+            source=source,
+        )
+
+
+def _copy(options: argparse.Namespace) -> output.Result:
+    from .actions.copy import bring_back, copy
+
+    configuration = load(options.configuration)
+    if options.source is None:
+        return copy(configuration, options.name, dry_run=options.dry_run, progress=progress)
+    if options.name:
+        raise UsageError(
+            "--from", found="a copy to copy to", expected="no other name", next_step="Leave one of them out"
+        )
+    return bring_back(configuration, options.source, dry_run=options.dry_run, progress=progress)
 
 
 def _drill(options: argparse.Namespace) -> output.Result:
@@ -178,20 +218,22 @@ def _drill(options: argparse.Namespace) -> output.Result:
 def _prune(options: argparse.Namespace) -> output.Result:
     from .actions.prune import prune
 
-    configuration = load(options.configuration)
-    return prune(configuration, dry_run=options.dry_run, accept_missing=options.accept_missing, progress=progress)
+    with _opened(options) as configuration:
+        return prune(configuration, dry_run=options.dry_run, accept_missing=options.accept_missing, progress=progress)
 
 
 def _unlock(options: argparse.Namespace) -> output.Result:
     from .actions.unlock import unlock
 
-    return unlock(load(options.configuration), everything=options.every)
+    with _opened(options) as configuration:
+        return unlock(configuration, everything=options.every)
 
 
 def _export(options: argparse.Namespace) -> output.Result:
     from .actions.export import export
 
-    return export(load(options.configuration), options.backup, options.output, progress=progress)
+    with _opened(options) as configuration:
+        return export(configuration, options.backup, options.output, progress=progress)
 
 
 def _status(options: argparse.Namespace) -> output.Result:
@@ -216,13 +258,16 @@ def _key(options: argparse.Namespace) -> output.Result:
 def _site(options: argparse.Namespace) -> output.Result:
     from .actions.site_folder import write_site
 
-    return write_site(load(options.configuration), options.backup, options.output)
+    with _opened(options) as configuration:
+        return write_site(configuration, options.backup, options.output)
 
 
 def _init(options: argparse.Namespace) -> output.Result:
     from .actions.init import init
 
-    return init(load(options.configuration))
+    first = load(options.configuration)
+    with _opened(options) as configuration:
+        return init(configuration, like=first if options.copy else None)
 
 
 def add_verb(verbs: Any, name: str, action: Action, summary: str) -> argparse.ArgumentParser:

@@ -4,19 +4,22 @@
 from __future__ import annotations
 
 import json
+import re
 import zoneinfo
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from .errors import BackupError
+from .errors import BackupError, UsageError
 
 SCHEMA = 1
 DEFAULT_PATH = Path("/opt/tars/backup.json")
 
 RULES = ("last", "hourly", "daily", "weekly", "monthly", "yearly")
 """The names of the retention rules."""
+
+_NAME = re.compile(r"[a-z][a-z0-9_-]*\Z")
 
 MINIMUM_GOOD = 3
 """Good backups that always stay."""
@@ -54,6 +57,29 @@ class Question:
 
 
 @dataclass(frozen=True)
+class Server:
+    """A rest-server in append-only mode: URL of the repository, account, and files with its password and its CA."""
+
+    url: str
+    account: str
+    password_file: Path
+    ca_file: Path | None
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A second repository of the backups: on a disk, given by the UUID of its file system, a mount, or a server."""
+
+    repository_id: str | None
+    retention: Mapping[str, int]
+    disk: str | None
+    mount: Mount | None
+    repository: Path | None
+    """Folder on the mount; that of a disk is at its top."""
+    server: Server | None
+
+
+@dataclass(frozen=True)
 class Configuration:
     """Places, key and rules of the backups; folders and files are absolute."""
 
@@ -75,6 +101,41 @@ class Configuration:
     free_mib: int
     alarms: Alarms = Alarms()
     questions: tuple[Question, ...] = ()
+    copies: Mapping[str, Copy] = field(default_factory=dict)
+    name: str = ""
+    """Name of the copy that this configuration describes; empty for the first repository."""
+    server: Server | None = None
+    """Where the repository is if not in a folder. `repository` is then a local path that does not exist."""
+
+    def of_copy(self, name: str) -> Configuration:
+        """Return the configuration of a copy, which all commands use as that of the first repository.
+
+        A disk has no mount yet; mounting it sets `mount` (see media.py).
+
+        Raises:
+            UsageError: there is no such copy.
+        """
+        copy = self.copies.get(name)
+        if copy is None:
+            raise UsageError(
+                "copy",
+                found=repr(name),
+                expected=f"a copy of this desktop: {', '.join(self.copies) or 'it has none'}",
+                next_step="Add it to backup.copies in the spec, and run the site playbook",
+            )
+        state = self.state / "copies" / name
+        mount = copy.mount or Mount(self.state.parent / "disks" / name, (), "")
+        return replace(
+            self,
+            repository=copy.repository or (state if copy.server else mount.path) / "repository",
+            repository_id=copy.repository_id,
+            mount=mount,
+            state=state,
+            retention=copy.retention,
+            copies={},
+            name=name,
+            server=copy.server,
+        )
 
     @property
     def good(self) -> Path:
@@ -84,7 +145,12 @@ class Configuration:
     @property
     def cache(self) -> Path:
         """Return the folder of restic's cache."""
-        return self.state.parent / "cache"
+        return self.work.parent / "cache"
+
+    @property
+    def origin(self) -> Path:
+        """Return the folder beside a copy with the files `config` and `keys` of the first repository."""
+        return self.repository.parent / "origin"
 
     @property
     def status(self) -> Path:
@@ -147,7 +213,9 @@ def load(path: Path = DEFAULT_PATH) -> Configuration:
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         schema = document.get("schema") if isinstance(document, dict) else document
         raise BackupError(path, found=f"schema {schema!r}", expected=f"schema {SCHEMA}", next_step=next_step)
-    reader = _Reader({"questions": [], **{key: value for key, value in document.items() if key != "schema"}})
+    reader = _Reader(
+        {"questions": [], "copies": {}, **{key: value for key, value in document.items() if key != "schema"}}
+    )
     configuration = Configuration(
         contract=reader.path("contract"),
         restic=reader.path("restic"),
@@ -162,6 +230,7 @@ def load(path: Path = DEFAULT_PATH) -> Configuration:
         host=reader.take("host", str, "a name", ""),
         zone=_zone(reader),
         retention=_retention(reader),
+        copies=_copies(reader),
         configuration=tuple(Path(str(entry)) for entry in reader.take("configuration", list, "a list of paths", [])),
         models=_choice(reader, "models", ("digests", "bytes")),
         free_mib=reader.take("free_mib", int, "a number of MiB", 0),
@@ -213,6 +282,49 @@ def _questions(reader: _Reader) -> tuple[Question, ...]:
     except (TypeError, AttributeError):
         reader.problem("questions", entries, expected)
         return ()
+
+
+def _copies(reader: _Reader) -> dict[str, Copy]:
+    copies = {}
+    for name, value in reader.take("copies", dict, "an object of names and copies", {}).items():
+        if not _NAME.match(name) or not isinstance(value, dict):
+            reader.problem("copies", name, "names of lower-case letters, digits, - and _, each with an object")
+            continue
+        inner = _Reader(value)
+        kinds = [key for key in ("disk", "mount", "server") if key in value]
+        if len(kinds) != 1:
+            inner.problems.append(f"found {' and '.join(kinds) or 'no place'}; expected one of disk, mount, server")
+        mount = _mount(inner) if "mount" in value else None
+        repository = inner.path("repository") if mount else None
+        if mount and repository and mount.path not in repository.parents:
+            inner.problem("repository", str(repository), "a folder below mount.path")
+        copies[name] = Copy(
+            repository_id=inner.take("repository_id", (str, type(None)), "the id of a repository or null", None),
+            retention=_retention(inner),
+            disk=inner.take("disk", str, "the UUID of a file system", "") if "disk" in value else None,
+            mount=mount,
+            repository=repository,
+            server=_server(inner) if "server" in value else None,
+        )
+        inner.problems += [f"{key}: unknown key" for key in inner.document]
+        reader.problems += [f"copies.{name}.{problem}" for problem in inner.problems]
+    return copies
+
+
+def _server(reader: _Reader) -> Server:
+    inner = _Reader(reader.take("server", dict, "an object with url, account, password_file and ca_file", {}))
+    url = inner.take("url", str, "https://SERVER:PORT/PATH/", "")
+    if not url.startswith(("http://", "https://")):
+        inner.problem("url", url, "https://SERVER:PORT/PATH/")
+    server = Server(
+        url=url,
+        account=inner.take("account", str, "a name", ""),
+        password_file=inner.path("password_file"),
+        ca_file=inner.path("ca_file") if inner.document.get("ca_file", "") is not None else None,
+    )
+    inner.document.pop("ca_file", None)
+    reader.problems += [f"server.{problem}" for problem in inner.problems]
+    return server
 
 
 def _zone(reader: _Reader) -> str:

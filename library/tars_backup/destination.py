@@ -59,6 +59,8 @@ def check_mount(configuration: Configuration) -> None:
     Raises:
         DestinationError: nothing, or something else, is mounted.
     """
+    if configuration.server:
+        return
     expected = configuration.mount
     # systemd mounts the share at the first access. Until then an automount is at the path.
     processes.isolated(lambda: expected.path.is_mount() and os.listdir(expected.path), subject=expected.path)
@@ -80,6 +82,8 @@ def check_answer(configuration: Configuration) -> None:
     Raises:
         DestinationError: its file system does not answer, or returns an error.
     """
+    if configuration.server:
+        return
     folder = configuration.repository.parent
 
     def read() -> None:
@@ -95,6 +99,8 @@ def check_writable(configuration: Configuration) -> Space:
     Raises:
         DestinationError: one of these fails, or takes too long.
     """
+    if configuration.server:
+        return Space(0, 0)  # a server does not report it
     folder = configuration.repository.parent
     content = secrets.token_bytes(1 << 16)
 
@@ -122,21 +128,34 @@ def check_writable(configuration: Configuration) -> Space:
 
 
 def check_repository(configuration: Configuration) -> None:
-    """Check that a repository is there; never create one.
+    """Check that a repository is there; never create one. restic itself asks a server.
 
     Raises:
         RepositoryAbsentError: the folder does not hold a repository.
         DestinationError: the folder cannot be read.
     """
     config = configuration.repository / "config"
-    if not processes.isolated(config.is_file, subject=config):
-        raise RepositoryAbsentError(
-            configuration.repository,
-            found="no repository",
-            expected=f"the repository {configuration.repository_id or 'that init creates'}",
-            next_step="If the share was emptied, restore it from a snapshot of the NAS; to start a new history, remove "
-            "the recorded id from recorded/backup.yml and run the backup playbook",
+    if not configuration.server and not processes.isolated(config.is_file, subject=config):
+        raise absent(configuration)
+
+
+def absent(configuration: Configuration) -> RepositoryAbsentError:
+    """Return the error of a repository that is not in its place."""
+    if configuration.name:
+        next_step = f"To start a new copy, remove the id of {configuration.name} from recorded/backup.yml, and run the "
+        next_step += "site playbook"
+    else:
+        next_step = "If the share was emptied, restore it from a snapshot of the NAS, or from a copy with tars-backup "
+        next_step += (
+            "copy --from NAME; to start a new history, remove the recorded id from recorded/backup.yml and run "
         )
+        next_step += "the site playbook"
+    return RepositoryAbsentError(
+        configuration.server.url if configuration.server else configuration.repository,
+        found="no repository",
+        expected=f"the repository {configuration.repository_id or 'that init creates'}",
+        next_step=next_step,
+    )
 
 
 def check_id(configuration: Configuration, repository_id: str) -> str:
@@ -182,7 +201,7 @@ def open_for_writing(configuration: Configuration, restic: RepositoryReader) -> 
             configuration.repository,
             found="no recorded repository id",
             expected="the id that init printed",
-            next_step="Run the backup playbook, which creates the repository and records its id",
+            next_step="Run the site playbook, which creates the repository and records its id",
         )
     check_id(configuration, restic.repository_id())
     return space

@@ -56,6 +56,10 @@ class DestinationError(BackupError):
     code = 20
 
 
+class NotConnectedError(DestinationError):
+    """The disk of a copy is not connected, which is its usual state."""
+
+
 class VerificationError(BackupError):
     """What was read back differs from what was saved."""
 

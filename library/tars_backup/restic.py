@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from . import destination, instants, processes
-from .configuration import Configuration
+from .configuration import Configuration, Server
 from .deadline import Deadline
 from .errors import BackupError, DestinationError, LockedError, RepositoryAbsentError, VerificationError, WrongKeyError
 
@@ -102,9 +102,13 @@ class Restic:
         """Return the SHA-256 of the program, in hex."""
         return hashlib.sha256(self._configuration.restic.read_bytes()).hexdigest()
 
-    def init(self) -> str:
-        """Create the repository and return its id."""
-        for line in self._run("init", deadline_s=120).splitlines():
+    def init(self, like: Configuration | None = None) -> str:
+        """Create the repository and return its id. One that is `like` another cuts files at the same places.
+
+        Only then do copies of snapshots share data with each other.
+        """
+        words = (*_source(like), "--copy-chunker-params") if like else ()
+        for line in self._run("init", *words, deadline_s=120).splitlines():
             document = json.loads(line)
             if document.get("message_type") == "initialized":
                 return str(document["id"])
@@ -141,6 +145,17 @@ class Restic:
             summary["total_bytes_processed"],
             summary.get("data_added_packed", 0),
         )
+
+    def copy(self, source: Configuration, snapshots: Sequence[str], *, deadline_s: float) -> None:
+        """Copy snapshots of another repository that this one lacks; restic compares the SHA-256 of what it reads there.
+
+        It takes no lock there, where the caller holds the program's lock. The copies have other ids, and the same tags.
+
+        Raises:
+            BackupError: restic could not read or store all of them.
+        """
+        words = ("copy", *_source(source), "--no-lock", *snapshots)
+        self._run(*words, deadline_s=deadline_s, also=source)
 
     def check(self, *, deadline_s: float) -> None:
         """Check the structure of the repository; contents of packs are not read.
@@ -193,18 +208,24 @@ class Restic:
             return None
         return document if isinstance(document, dict) else None
 
-    def _run(self, *words: str | Path, deadline_s: float, folder: Path | None = None) -> bytes:
-        """Run a command to its end and return its standard output."""
-        with self._started(*words, deadline_s=deadline_s, folder=folder) as output:
+    def _run(
+        self, *words: str | Path, deadline_s: float, folder: Path | None = None, also: Configuration | None = None
+    ) -> bytes:
+        """Run a command, which may read `also` another repository, to its end and return its standard output."""
+        with self._started(*words, deadline_s=deadline_s, folder=folder, also=also) as output:
             content = output.read()
             output.finish()
             return content
 
     @contextlib.contextmanager
-    def _started(self, *words: str | Path, deadline_s: float, folder: Path | None = None) -> Iterator[Output]:
+    def _started(
+        self, *words: str | Path, deadline_s: float, folder: Path | None = None, also: Configuration | None = None
+    ) -> Iterator[Output]:
         configuration = self._configuration
         configuration.cache.mkdir(parents=True, exist_ok=True, mode=0o700)
-        options = ("--json", "--repo", configuration.repository, "--password-file", configuration.key_file)
+        server = configuration.server or (also.server if also else None)
+        certificate = ("--cacert", server.ca_file) if server and server.ca_file else ()
+        options = ("--json", "--repo", _address(configuration), "--password-file", configuration.key_file, *certificate)
         command = (
             "setpriv",
             "--pdeathsig",
@@ -215,15 +236,35 @@ class Restic:
             configuration.cache,
             *words,
         )
-        extra = {"RESTIC_PROGRESS_FPS": "0.2", "TMPDIR": str(configuration.cache)}
+        extra = {"RESTIC_PROGRESS_FPS": "0.2", "TMPDIR": str(configuration.cache), **_credentials(server)}
+
+        def probe() -> None:
+            for place in (configuration, *([also] if also else [])):
+                destination.check_answer(place)
+
         with (
             tempfile.TemporaryFile() as errors,
             processes.started(command, stderr=errors, extra=extra, folder=folder) as process,
         ):
-            yield Output(process, errors, f"restic {words[0]}", Deadline(deadline_s), self._probe)
+            yield Output(process, errors, f"restic {words[0]}", Deadline(deadline_s), probe)
 
-    def _probe(self) -> None:
-        destination.check_answer(self._configuration)
+
+def _address(configuration: Configuration) -> str | Path:
+    """Return where a repository is, as restic's option names it."""
+    return f"rest:{configuration.server.url}" if configuration.server else configuration.repository
+
+
+def _source(configuration: Configuration) -> tuple[str | Path, ...]:
+    """Return the options for a repository that is only read."""
+    return ("--from-repo", _address(configuration), "--from-password-file", configuration.key_file)
+
+
+def _credentials(server: Server | None) -> dict[str, str]:
+    """Return the account of a server as environment variables, which other accounts cannot read."""
+    if server is None:
+        return {}
+    password = server.password_file.read_text().strip()
+    return {"RESTIC_REST_USERNAME": server.account, "RESTIC_REST_PASSWORD": password}
 
 
 class Output:

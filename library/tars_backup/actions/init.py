@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from .. import destination, processes, program_lock
 from ..configuration import Configuration
-from ..errors import BackupError
+from ..errors import BackupError, RepositoryAbsentError
 from ..repository import packs
 from ..restic import Restic
 
-_FOLDERS = ("data", "index", "keys", "locks", "snapshots")
+FOLDERS = ("data", "index", "keys", "locks", "snapshots")
+"""Folders of a repository."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,10 @@ class Initialized:
         yield f"{'Created' if self.changed else 'Found'} repository {self.repository_id}"
 
 
-def init(configuration: Configuration) -> Initialized:
+def init(configuration: Configuration, like: Configuration | None = None) -> Initialized:
     """Create the repository if its folder is empty or holds an interrupted creation, and return its id.
+
+    That of a copy is created `like` the first one, which must be readable.
 
     Raises:
         BackupError: the folder holds another repository, or data without the file config.
@@ -41,21 +45,27 @@ def init(configuration: Configuration) -> Initialized:
         restic = Restic(configuration)
         repository = configuration.repository
         exists = processes.isolated((repository / "config").is_file, subject=repository)
+        if configuration.server:
+            with contextlib.suppress(RepositoryAbsentError):
+                restic.repository_id()
+                exists = True
         if exists:
             return Initialized(destination.check_id(configuration, restic.repository_id()), changed=False)
         if configuration.repository_id:
-            destination.check_repository(configuration)
-        processes.isolated(lambda: _clear(configuration), subject=repository)
-        return Initialized(restic.init(), changed=True)
+            raise destination.absent(configuration)
+        processes.isolated(lambda: clear(configuration), subject=repository)
+        if like:
+            destination.open_for_reading(like, Restic(like))
+        return Initialized(restic.init(like), changed=True)
 
 
-def _clear(configuration: Configuration) -> None:
+def clear(configuration: Configuration) -> None:
     """Remove what an interrupted creation left: keys without config, and empty folders."""
     repository = configuration.repository
     if not repository.exists():
         return
     content = [name for name in packs.sizes(repository) if not name.startswith("keys/")]
-    unknown = [path.name for path in repository.iterdir() if path.name not in _FOLDERS and "-tmp-" not in path.name]
+    unknown = [path.name for path in repository.iterdir() if path.name not in FOLDERS and "-tmp-" not in path.name]
     if content or unknown:
         raise BackupError(
             repository,

@@ -27,6 +27,8 @@ class Listing:
     last_good: str | None
     last_verified: str | None
     last_run: dict[str, Any]
+    copies: dict[str, dict[str, Any]]
+    """What the last `copy` found at each copy, as it recorded it; empty before the first one."""
 
     code = 0
 
@@ -40,6 +42,8 @@ class Listing:
         yield f"last verified: {_since(self.last_verified, now)}"
         if self.last_run and not self.last_run.get("ok"):
             yield f"last run failed at {self.last_run.get('at')}: {self.last_run.get('message')}"
+        for name, record in self.copies.items():
+            yield f"copy {name}: {_copy(record, now)}"
         for mark in self.missing:
             yield f"MISSING: {mark.id}: its snapshot was deleted, not by this program"
         for name in self.unfinished:
@@ -51,6 +55,15 @@ class Listing:
 
 def _since(text: str | None, now: datetime) -> str:
     return f"{text} ({instants.ago(instants.from_text(text), now)})" if text else "never"
+
+
+def _copy(record: dict[str, Any], now: datetime) -> str:
+    if not record:
+        return "never made"
+    made = f"{record.get('backups', 0)} backups, up to date {_since(record.get('last_ok'), now)}"
+    if record.get("absent_since"):
+        return f"{made}; not connected since {record['absent_since']}"
+    return made if record.get("ok") else f"{made}; failed at {record.get('at')}: {record.get('message')}"
 
 
 def list_backups(configuration: Configuration) -> Listing:
@@ -68,4 +81,5 @@ def list_backups(configuration: Configuration) -> Listing:
         last_good=state.read("last_good").get("confirmed_at"),
         last_verified=state.read("verified").get("at"),
         last_run=state.read("run"),
+        copies={name: State(configuration.of_copy(name).state).read("copy") for name in configuration.copies},
     )

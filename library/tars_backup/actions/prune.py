@@ -13,7 +13,7 @@ from .. import catalog, destination, instants, program_lock
 from ..catalog import Catalog
 from ..configuration import MINIMUM_GOOD, Configuration
 from ..context import Progress
-from ..errors import BackupError, VerificationError
+from ..errors import BackupError, UsageError, VerificationError
 from ..repository import locks, marks, retention
 from ..restic import Restic
 from ..state import State
@@ -59,8 +59,16 @@ def prune(configuration: Configuration, *, dry_run: bool, accept_missing: bool =
 
     Raises:
         VerificationError: the last verification failed, or a backup is missing.
+        UsageError: the repository is on a server that only appends.
         BackupError: the plan would leave too few backups, or a removal could not be confirmed.
     """
+    if configuration.server:
+        raise UsageError(
+            f"copy {configuration.name}",
+            found="a server in append-only mode",
+            expected="a repository whose files this desktop may delete",
+            next_step="Remove old backups on the server, with restic forget and restic prune",
+        )
     if dry_run:
         restic = Restic(configuration)
         destination.open_for_reading(configuration, restic)
@@ -70,7 +78,7 @@ def prune(configuration: Configuration, *, dry_run: bool, accept_missing: bool =
         destination.open_for_writing(configuration, restic)
         backups = catalog.read(configuration, restic)
         if accept_missing:
-            _accept(configuration, backups)
+            accept_missing_backups(configuration, backups)
             backups = dataclasses.replace(backups, missing={})
         return carry_out(configuration, restic, backups, progress, now=True)
 
@@ -174,7 +182,7 @@ def _forget(configuration: Configuration, restic: Restic, state: State, backups:
     state.write("attempts", {"ids": remaining})
 
 
-def _accept(configuration: Configuration, backups: Catalog) -> None:
+def accept_missing_backups(configuration: Configuration, backups: Catalog) -> None:
     """Record the backups that are missing as removed."""
     state = State(configuration.state)
     recorded = sorted({*state.read("pruned").get("ids", ()), *backups.missing})

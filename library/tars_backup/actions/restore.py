@@ -72,6 +72,7 @@ def restore(
     parts: Sequence[str] | None,
     preview: bool,
     with_redis: bool = False,
+    source: Configuration | None = None,
 ) -> Restored:
     """Restore those parts of a backup that differ from it.
 
@@ -84,6 +85,7 @@ def restore(
             and `configuration` unless that cannot be used on this desktop.
         with_redis: `redis` as well.
         preview: only report what would change.
+        source: configuration of the copy with the backup; default: the first repository.
 
     Raises:
         UsageError: a part cannot be restored by itself.
@@ -94,7 +96,7 @@ def restore(
     _require_parts(parts)
     if preview:
         context = open_context()
-        chosen = choose(context, name, parts, with_redis=with_redis)
+        chosen = choose(context, name, parts, source=source, with_redis=with_redis)
         chosen, changed, tables = _differences(context, chosen, optional=parts is None)
         return chosen.result(
             changed=changed, tables=tables, preview=True, issuer=changed and CONFIGURATION in chosen.parts
@@ -102,7 +104,7 @@ def restore(
     with program_lock.held(configuration.state, "restore"):
         context = open_context()
         recovered = journal.recover(context)
-        chosen = choose(context, name, parts, with_redis=with_redis)
+        chosen = choose(context, name, parts, source=source, with_redis=with_redis)
         chosen, changed, tables = _differences(context, chosen, optional=parts is None)
         if not changed:
             return chosen.result(changed=False, tables=tables, recovered=recovered, issuer=False)
