@@ -187,7 +187,8 @@ def _restore(options: argparse.Namespace) -> output.Result:
 
 
 def _copy(options: argparse.Namespace) -> output.Result:
-    from .actions.copy import bring_back, copy
+    from .actions.bring_back import bring_back
+    from .actions.copies import copy
 
     configuration = load(options.configuration)
     if options.source is None:

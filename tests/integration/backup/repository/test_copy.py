@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from tars_backup import program_lock
-from tars_backup.actions.copy import BroughtBack, Copied, bring_back, copy
+from tars_backup.actions.bring_back import BroughtBack, bring_back
+from tars_backup.actions.copies import Copied, copy
 from tars_backup.actions.init import init
 from tars_backup.actions.list import Listing, list_backups
 from tars_backup.actions.prune import prune
