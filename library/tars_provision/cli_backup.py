@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The commands `backup` and `restore`: their options and help. `group` adds them to the others."""
+"""The commands `backup`, `restore` and `drill`: their options and help. `group` adds them to the others."""
 
 from __future__ import annotations
 
@@ -153,3 +153,17 @@ def restore(
     words = ["restore", "--rollback"] if rollback else ["restore", identifier]
     words += [f"--component={name}" for name in components] + (["--with-redis"] if with_redis else [])
     _backup(context, words, playbook="restore", check="--preview" if preview else "", **options)
+
+
+@click.command()
+@inventory_option
+@click.option("--clean", is_flag=True, help="Only remove what a drill that was killed has left.")
+@verbose_option
+@json_option
+@click.pass_context
+def drill(context: click.Context, /, clean: bool, **options: Any) -> None:
+    """Rehearse a recovery: restore the newest backup to services of its own, ask them, and write a report on the NAS.
+
+    The living services are only read. The desktop does it by itself every month.
+    """
+    _backup(context, ["drill", *(["--clean"] if clean else [])], playbook="drill", **options)

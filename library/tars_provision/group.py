@@ -74,7 +74,7 @@ class Commands(click.Group):
 
     def list_commands(self, context: click.Context) -> list[str]:
         """Return the names of all commands."""
-        return sorted([*super().list_commands(context), "backup", "lab", "restore"])
+        return sorted([*super().list_commands(context), "backup", "drill", "lab", "restore"])
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         """Return a command by its name, or None."""
@@ -82,10 +82,15 @@ class Commands(click.Group):
             from tars_lab.cli import lab
 
             return lab
-        if name in ("backup", "restore"):
+        if name in ("backup", "drill", "restore"):
             from tars_provision import cli_backup
 
-            return cli_backup.backup if name == "backup" else cli_backup.restore
+            commands: dict[str, click.Command] = {
+                "backup": cli_backup.backup,
+                "drill": cli_backup.drill,
+                "restore": cli_backup.restore,
+            }
+            return commands[name]
         return super().get_command(context, name)
 
 

@@ -13,7 +13,7 @@ from tars_provision.files import write_atomic
 MARK = "# Written by tars-provision"
 """How a file begins that `init` may replace. Without it, the file is its owner's and stays."""
 
-PLAYBOOKS = ("site", "verify", "benchmark", "backup", "restore")
+PLAYBOOKS = ("site", "verify", "benchmark", "backup", "restore", "drill")
 
 
 def write_sample(folder: Path) -> bool:

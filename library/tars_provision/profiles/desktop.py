@@ -169,6 +169,8 @@ def backup_export(site: Site, backup: Backup) -> str:
 def backup(site: Site, name: str, backup: Backup) -> roles.Backup:
     """Return the variables of the role backup for the desktop named `name`."""
     return {
+        "backup_drill_questions": [question.model_dump() for question in backup.drill.questions],
+        "backup_drill_schedule": backup.drill.schedule,
         "backup_host": name,
         "backup_image": backup.image,
         "backup_mount": {"path": backup.mount, "source": backup_export(site, backup)},

@@ -135,6 +135,8 @@ class BackupMount(TypedDict):
 class Backup(TypedDict):
     """Role tars.home.backup."""
 
+    backup_drill_questions: list[dict[str, str]]
+    backup_drill_schedule: Literal["weekly", "monthly"]
     backup_host: str
     backup_image: str
     backup_mount: BackupMount

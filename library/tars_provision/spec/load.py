@@ -92,7 +92,9 @@ def section_at(location: Location, data: Any) -> type[BaseModel]:
     kind: Any = Site
     for step in location:
         data = data[step]
-        kind = kind.model_fields[step].annotation if _is_model(kind) else typing.get_args(kind)[-1]
+        # Of a list (tuple[X, ...]) the elements, of a mapping (dict[str, X]) the values.
+        inner = 0 if isinstance(step, int) else -1
+        kind = kind.model_fields[step].annotation if _is_model(kind) else typing.get_args(kind)[inner]
         kind = _choose(kind, data)
     return typing.cast(type[BaseModel], kind)
 

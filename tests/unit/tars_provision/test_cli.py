@@ -91,6 +91,7 @@ def test_wrong_usage_is_2(arguments: list[str]) -> None:
         "certificate",
         "demo",
         "doctor",
+        "drill",
         "lab",
         "lab up",
         "restore",

@@ -54,6 +54,24 @@ class Retention(Section):
     """Number of years."""
 
 
+class DrillQuestion(Section):
+    """A question that a drill asks of the restored services."""
+
+    question: str = Field(min_length=1, max_length=2000, pattern=LINE, examples=["When was the boiler serviced?"])
+    """The question."""
+    path: str = Field(min_length=1, pattern=LINE, examples=["LLM_docs/boiler.pdf"])
+    """Document that must be among the sources of the answer, with or without its share."""
+
+
+class Drill(Section):
+    """Rehearsals of a recovery: the newest backup is restored to services of its own, which are asked."""
+
+    schedule: Literal["weekly", "monthly"] = "monthly"
+    """How often, in the night of a Sunday."""
+    questions: tuple[DrillQuestion, ...] = ()
+    """Questions of the household. Sentences of some documents are asked in any case."""
+
+
 class Backup(Section):
     """Backups of the desktop on a share of the NAS. Without this section, there are none."""
 
@@ -78,6 +96,8 @@ class Backup(Section):
     """Time zone of the days, weeks, months and years that `retention` counts."""
     retention: Retention = Retention()
     """Which backups are kept."""
+    drill: Drill = Drill()
+    """Rehearsals of a recovery."""
 
 
 class ShareClient(Section):

@@ -61,7 +61,7 @@ def test_the_playbooks_run_those_of_the_package(installed: Path, tmp_path: Path,
 
 def test_files_are_replaced_unless_their_first_words_are_gone(installed: Path, tmp_path: Path) -> None:
     written = site_folder.write_ansible_files(tmp_path)
-    assert len(written) == 6
+    assert len(written) == 7
     assert site_folder.write_ansible_files(tmp_path) == []
     (tmp_path / "ansible.cfg").write_text(f"{site_folder.MARK} 0.0.1\n[defaults]\n")
     (tmp_path / "playbooks/site.yml").write_bytes(b"- hosts: all  # caf\xe9\n")
