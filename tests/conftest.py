@@ -98,7 +98,7 @@ LAB_NAMES = ("tars", "table ip tars_lab")
 """First words of the names that labs give to network namespaces, links and nftables tables of this computer."""
 
 LAB_FOLDERS = (layout.STATE, layout.CACHE, Path("/run/netns/tars"))
-"""Prefixes of the paths below which labs mount, and which the command lines of their processes name."""
+"""Prefixes of the paths below which labs mount."""
 
 
 def traces() -> dict[str, set[str]]:
@@ -120,16 +120,17 @@ def traces() -> dict[str, set[str]]:
 
 
 def of_a_lab(process: psutil.Process) -> bool:
-    """Return whether a process belongs to a lab: by its control group, or by a folder in its command line.
+    """Return whether a process belongs to a lab: by its control group, or by the folder of its state.
 
     What runs inside a machine cannot outlive the machine's first process, which both criteria find. The ssh clients of
-    Ansible name the folder of the keys, and stay for a minute after a run: they are not the lab's.
+    Ansible name the folder of the keys, and stay for a minute after a run: they are not the lab's. Nor is what other
+    tests run with files of the cache.
     """
     try:
         if "/tars-lab." in Path(f"/proc/{process.pid}/cgroup").read_text():
             return True
         command = " ".join(process.cmdline())
-        return process.name() != "ssh" and any(str(folder) in command for folder in LAB_FOLDERS)
+        return process.name() != "ssh" and str(layout.STATE) in command
     except (OSError, psutil.Error):
         # It has ended in the meantime.
         return False

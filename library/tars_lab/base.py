@@ -5,6 +5,7 @@ A tree is built under a temporary name and renamed when it is complete, so that 
 usable and the next build starts again. The name of a tree contains a digest of what it is built from.
 """
 
+import fcntl
 import hashlib
 import threading
 import time
@@ -89,13 +90,15 @@ def _install(lab: Lab, parent: Path, tree: Path, packages: list[str]) -> None:
 def _cached(lab: Lab, name: str, progress: Progress, build: Callable[[Path], None]) -> Path:
     tree = lab.cache_dir / "trees" / name
     kind = name.rsplit("-", 1)[0]
-    with _building[kind]:
+    tree.parent.mkdir(parents=True, exist_ok=True)
+    # Threads of a command build different kinds; another command waits for a kind that is being built.
+    with _building[kind], tree.with_name(f"{kind}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         if not tree.exists():
             began = time.monotonic()
             progress(f"building the {kind} tree")
             partial = tree.with_name(f"{name}.partial")
             remove(partial)
-            partial.parent.mkdir(parents=True, exist_ok=True)
             build(partial)
             for old in tree.parent.glob(f"{kind}-*"):
                 if old != partial:

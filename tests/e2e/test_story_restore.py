@@ -100,6 +100,7 @@ def test_data_folders_are_as_the_role_describes_them() -> None:
     assert "restoring" not in names and "work" not in names.split(), names
 
 
+@pytest.mark.disaster
 def test_a_rollback_returns_to_the_data_before() -> None:
     rolled_back = json.loads(tars("restore", "--rollback", "--json").stdout)
     assert rolled_back["changed"] and set(rolled_back["services"]) >= {"app", "worker", "postgres"}
@@ -108,6 +109,7 @@ def test_a_rollback_returns_to_the_data_before() -> None:
     assert "tars-worker-1" in running()
 
 
+@pytest.mark.disaster
 def test_a_restored_queue_is_read(saved: str) -> None:
     restored = json.loads(tars("restore", saved, "--component", "redis", "--json").stdout)
     assert restored["components"] == ["redis"] and restored["changed"]

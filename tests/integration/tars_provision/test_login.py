@@ -24,8 +24,7 @@ from tars_provision.controller import vault
 
 from ..servers import free_port, wait_for
 
-# The trees in the cache are built by one process at a time, that of the tests with the marker lab.
-pytestmark = [pytest.mark.integration, pytest.mark.lab]
+pytestmark = pytest.mark.integration
 
 REMOVE = "SUDO_FORCE_REMOVE=yes apt-get -qq --yes purge sudo && rm -rf /etc/sudoers /etc/sudoers.d"
 SSHD = 'mount -t proc proc "$1/proc" && mount --rbind /dev "$1/dev" && exec chroot "$@"'
