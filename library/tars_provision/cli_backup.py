@@ -115,16 +115,68 @@ def backup_key_print(context: click.Context, inventory: Path, as_json: bool) -> 
 @backup_key.command("verify")
 @inventory_option
 @click.option("--key-file", type=click.File(), help="File with the kept key; - is standard input. Default: ask.")
+@click.option(
+    "--sheet",
+    type=NamedPath(path_type=Path, dir_okay=False, exists=True),
+    help="File with the text of the recovery sheet's QR code, or the sheet's HTML file.",
+)
+@click.option(
+    "--repair", is_flag=True, help="With --sheet: replace damaged key files of the repository by the sheet's."
+)
 @verbose_option
 @json_option
 @click.pass_context
-def backup_key_verify(context: click.Context, inventory: Path, key_file: Any, verbosity: int, as_json: bool) -> None:
-    """Check that a kept key is the right one, and opens the repository."""
+def backup_key_verify(
+    context: click.Context,
+    /,
+    inventory: Path,
+    key_file: Any,
+    sheet: Path | None,
+    repair: bool,
+    verbosity: int,
+    as_json: bool,
+) -> None:
+    """Check that a kept key, or the recovery sheet, opens the repository by itself.
+
+    The key can be typed with the check words of the sheet, which reveal mistakes.
+    """
     from tars_provision.commands import backup_key as command
     from tars_provision.commands.outcome import console_of, finish
 
-    kept = key_file.readline() if key_file else command.ask(inventory, err=as_json)
-    context.exit(finish(command.verify(inventory, kept, console_of(as_json), verbosity=verbosity), as_json=as_json))
+    if sheet and key_file:
+        raise click.UsageError("--sheet and --key-file exclude each other")
+    if repair and not sheet:
+        raise click.UsageError("--repair needs --sheet, whose files it writes")
+    console = console_of(as_json)
+    if sheet:
+        answer = command.verify_sheet(inventory, sheet, console, repair=repair, verbosity=verbosity)
+    else:
+        kept = key_file.readline() if key_file else command.ask(inventory, err=as_json)
+        answer = command.verify(inventory, kept, console, verbosity=verbosity)
+    context.exit(finish(answer, as_json=as_json))
+
+
+@backup.command("sheet")
+@inventory_option
+@click.option(
+    "-o",
+    "--output",
+    type=NamedPath(path_type=Path, dir_okay=False),
+    help="File to write.  [default: recovery-sheet-DATE.html]",
+)
+@click.option("--pdf", is_flag=True, help="Write a PDF instead of HTML.")
+@verbose_option
+@json_option
+@click.pass_context
+def backup_sheet(
+    context: click.Context, /, inventory: Path, output: Path | None, pdf: bool, verbosity: int, as_json: bool
+) -> None:
+    """Write the recovery sheet: all that a recovery needs, to be printed and kept outside the house."""
+    from tars_provision.commands import backup_sheet as command
+    from tars_provision.commands.outcome import console_of, finish
+
+    written = command.write(inventory, console_of(as_json), output, as_pdf=pdf, verbosity=verbosity)
+    context.exit(finish(written, as_json=as_json))
 
 
 @click.command()

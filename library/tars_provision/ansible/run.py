@@ -44,13 +44,14 @@ def run_playbook(
     tags: Sequence[str] = (),
     keep: Iterable[str] = (),
     variables: Mapping[str, Any] | None = None,
+    secrets: Mapping[str, str] | None = None,
     verbosity: int = 0,
 ) -> Result:
     """Run a playbook over a site and return its result.
 
-    `variables` replace those of the site and the roles. `keep` names return values: the results of tasks that have one
-    of them are kept in `Result.results`. Ctrl-C stops Ansible (not what it started on the machines) and gives a result
-    with status `cancelled` that names the tasks which were running.
+    `variables` replace those of the site and the roles; so do `secrets`, which no command line shows. `keep` names
+    return values: the results of tasks that have one of them are kept in `Result.results`. Ctrl-C stops Ansible (not
+    what it started on the machines) and gives a result with status `cancelled` that names the tasks which were running.
     """
     import ansible_runner  # takes a quarter of a second, which most commands need not pay
 
@@ -75,7 +76,7 @@ def run_playbook(
             project_dir=str(ROOT),
             playbook=str(playbook.resolve()),
             inventory=str((inventory_dir / SPEC).resolve()),
-            cmdline=shlex.join(arguments(check, diff, limit, tags, verbosity, variables)),
+            cmdline=shlex.join([*arguments(check, diff, limit, tags, verbosity, variables), *_file(private, secrets)]),
             envvars=environment.of_run(),
             fact_cache_type="memory",
             suppress_env_files=True,
@@ -90,6 +91,16 @@ def run_playbook(
     result.duration_s = round(time.monotonic() - started, 1)
     result.running = [Step(host, task, "") for host, task in tally.running.items() if result.status == "cancelled"]
     return result
+
+
+def _file(private: Path, secrets: Mapping[str, str] | None) -> list[str]:
+    """Write secrets to a file in a private folder; return ansible-playbook's option that reads it."""
+    if not secrets:
+        return []
+    path = private / "secrets.json"
+    path.touch(0o600)
+    path.write_text(json.dumps(dict(secrets)))
+    return [f"--extra-vars=@{path}"]
 
 
 def _attend(

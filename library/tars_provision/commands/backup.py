@@ -60,9 +60,10 @@ def on_desktop(
     *,
     playbook: str = "backup",
     check: str = "",
+    stdin: str = "",
     verbosity: int = 0,
 ) -> Answer:
-    """Run tars-backup with these arguments on the desktop of a site that is ready for a run.
+    """Run tars-backup with these arguments, and `stdin` as its input, on the desktop of a site that is ready for a run.
 
     With `check`, the option of tars-backup that lets it change nothing, the playbook runs in check mode.
     """
@@ -80,6 +81,7 @@ def on_desktop(
         limit=site.desktop,
         keep=["backup"],
         variables=variables,
+        secrets={"backup_input": stdin} if stdin else None,
         verbosity=verbosity,
     )
     documents = [data["backup"] for _, data in result.results]

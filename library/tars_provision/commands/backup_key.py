@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`backup key`: print the key of the backups for safekeeping, and check a copy of it."""
+"""`backup key`: print the key of the backups for safekeeping, and check a copy of it or the recovery sheet."""
 
 from __future__ import annotations
 
 import hmac
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from tars_provision.commands.outcome import line
 from tars_provision.commands.questions import ask_secret
 from tars_provision.controller import vault
 from tars_provision.errors import ProvisionError, message
+from tars_provision.recovery import check_words
+from tars_provision.recovery.sheet import load
 
 
 class KeyDiffersError(ProvisionError):
@@ -55,18 +58,35 @@ def ask(inventory: Path, *, err: bool) -> str:
 
 
 def verify(inventory: Path, kept: str, console: Console, *, verbosity: int = 0) -> Answer:
-    """Check that a kept copy of the key is the vault's, and that this key opens the repository.
+    """Check that a kept copy of the key is the vault's, and that it opens the repository by itself.
 
-    The desktop has the vault's key: the playbook site writes it there, and reports every difference.
-    Raises KeyDiffersError.
+    `kept` is the key, or its groups with their check words as the recovery sheet has them.
+    Raises KeyDiffersError, TypingError.
     """
-    key = print_key(inventory).key
-    if not hmac.compare_digest(kept.strip().encode(), key.encode()):
+    key, kept = print_key(inventory).key, check_words.parse("key", kept)
+    if not hmac.compare_digest(kept.encode(), key.encode()):
         position = next(
-            (index for index, (own, other) in enumerate(zip(kept.strip(), key, strict=False), 1) if own != other), 0
+            (index for index, (own, other) in enumerate(zip(kept, key, strict=False), 1) if own != other), 0
         )
-        where = f"character {position} is another one" if position else f"it has {len(kept.strip())} characters"
+        where = f"character {position} is another one" if position else f"it has {len(kept)} characters"
         raise KeyDiffersError(
             message("the kept key", found=where, expected=f"the {len(key)} characters of the vault's backup_key")
         )
-    return on_desktop(inventory, console, ["list"], verbosity=verbosity)
+    sheet = json.dumps({"password": kept})
+    return on_desktop(inventory, console, ["key", "--sheet", "-"], stdin=sheet, verbosity=verbosity)
+
+
+def verify_sheet(inventory: Path, path: Path, console: Console, *, repair: bool, verbosity: int = 0) -> Answer:
+    """Check that the recovery sheet of a file opens the repository by itself; with `repair`, write its files there.
+
+    Raises SheetError, KeyDiffersError.
+    """
+    sheet = load(path)
+    password_file = vault.vault_password_file()
+    if password_file.exists() and password_file.read_text().strip() != sheet.vault:
+        step = f"Run {next_step.command('backup', 'sheet', '-i', inventory)} and keep the new sheet"
+        raise KeyDiffersError(
+            message(path, found="another password of the vault", expected=f"that of {password_file}", next_step=step)
+        )
+    words = ["key", "--sheet", "-", *(["--repair"] if repair else [])]
+    return on_desktop(inventory, console, words, stdin=sheet.for_repository(), verbosity=verbosity)

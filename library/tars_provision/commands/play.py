@@ -102,6 +102,7 @@ def run(
     tags: Sequence[str] = (),
     keep: Iterable[str] = ("checks",),
     variables: Mapping[str, Any] | None = None,
+    secrets: Mapping[str, str] | None = None,
     verbosity: int = 0,
 ) -> Result:
     """Run a playbook of the project with its progress on a console, and return its result."""
@@ -118,6 +119,7 @@ def run(
             tags=tags,
             keep=keep,
             variables=variables,
+            secrets=secrets,
             verbosity=verbosity,
         )
     result.failures = [reasons.explain(step, site) for step in result.failures]

@@ -75,6 +75,7 @@ PROGRAM = re.compile(rf"`(\./tars|tars-provision|{'|'.join(main.list_commands(cl
 HELP = {
     "cli.py",  # help texts, which name commands of the program whose help is shown
     "reference.py",  # the page docs/spec.md, which is read in the checkout
+    "sheet_page.py",  # the recovery sheet, which is read beside another computer
 }
 
 

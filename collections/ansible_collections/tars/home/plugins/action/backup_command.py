@@ -10,6 +10,7 @@ from ansible.plugins.action import ActionBase
 OPTIONS: dict[str, Any] = {
     "arguments": {"type": "list", "elements": "str", "required": True},
     "check_option": {"type": "str", "default": ""},
+    "input": {"type": "str", "default": "", "no_log": True},
     "program": {"type": "path", "default": "/opt/tars/bin/tars-backup"},
 }
 PENDING = 3
@@ -28,7 +29,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible has no annotati
         if self._task.check_mode and options["check_option"]:
             words.append(options["check_option"])
         # Progress goes to standard error, which would be part of the output on a terminal.
-        answer = self._low_level_execute_command(f"{shlex.join(words)} 2>/dev/null")
+        secret = options["input"].encode() or None
+        answer = self._low_level_execute_command(f"{shlex.join(words)} 2>/dev/null", in_data=secret)
         return {**result, **outcome(shlex.join(words), int(answer["rc"]), str(answer["stdout"]))}
 
 

@@ -32,6 +32,10 @@ options:
     description: Option that makes the command report what it would do, such as C(--dry-run). Used in check mode.
     type: str
     default: ""
+  input:
+    description: Text for the standard input of the command, such as a recovery sheet.
+    type: str
+    default: ""
   program:
     description: Path of tars-backup on the machine.
     type: path
