@@ -68,6 +68,7 @@ def parser() -> argparse.ArgumentParser:
     verb.add_argument("--preview", action="store_true", help="only show what would change (exit code 3)")
     verb.add_argument("--rollback", action="store_true", help="return to the data before the last restore")
     verb = add_verb(verbs, "drill", _drill, "Restore the newest backup to services of its own, ask them, and report")
+    _add_copy(verb)
     verb.add_argument("--clean", action="store_true", help="only remove what a drill that was killed has left")
     verb = add_verb(verbs, "copy", _copy, "Copy the backups to a disk, a second NAS or a server, and read them back")
     verb.add_argument("name", nargs="?", metavar="NAME", help="only this copy (default: all that are connected)")
@@ -213,7 +214,7 @@ def _drill(options: argparse.Namespace) -> output.Result:
 
     if options.clean:
         return drill.clean(configuration, opened, DockerFence)
-    return drill.drill(configuration, all_components(), opened, DockerFence)
+    return drill.drill(configuration, all_components(), opened, DockerFence, copy=options.copy)
 
 
 def _prune(options: argparse.Namespace) -> output.Result:

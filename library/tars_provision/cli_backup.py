@@ -209,13 +209,15 @@ def restore(
 
 @click.command()
 @inventory_option
+@click.option("--copy", metavar="NAME", help="Restore from this copy; by default, every third drill uses one.")
 @click.option("--clean", is_flag=True, help="Only remove what a drill that was killed has left.")
 @verbose_option
 @json_option
 @click.pass_context
-def drill(context: click.Context, /, clean: bool, **options: Any) -> None:
+def drill(context: click.Context, /, copy: str | None, clean: bool, **options: Any) -> None:
     """Rehearse a recovery: restore the newest backup to services of its own, ask them, and write a report on the NAS.
 
     The living services are only read. The desktop does it by itself every month.
     """
-    _backup(context, ["drill", *(["--clean"] if clean else [])], playbook="drill", **options)
+    words = ["drill", *([f"--copy={copy}"] if copy else []), *(["--clean"] if clean else [])]
+    _backup(context, words, playbook="drill", **options)

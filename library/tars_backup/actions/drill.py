@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from .. import instants, program_lock
+from .. import instants, media, program_lock
 from ..components import Component
 from ..configuration import Configuration
 from ..context import Context
@@ -18,7 +19,7 @@ from ..drilling import report
 from ..drilling.fence import Fence, contract_of
 from ..drilling.outcome import Outcome
 from ..drilling.scratch import Rehearsal
-from ..errors import BackupError, VerificationError
+from ..errors import BackupError, NotConnectedError, VerificationError
 from ..state import State
 from . import restore
 
@@ -71,7 +72,7 @@ def drill(
     open_context: Callable[[], Context],
     open_fence: OpenFence,
     *,
-    source: Configuration | None = None,
+    copy: str | None = None,
 ) -> Drilled:
     """Restore the newest backup to services of its own, ask them, and take them down. The living ones are only read.
 
@@ -80,7 +81,7 @@ def drill(
         components: of a backup; they check the restored files.
         open_context: returns the living services.
         open_fence: returns the services of the drill.
-        source: configuration of the repository to read; default: the one on the NAS, or a copy in each third drill.
+        copy: name of the copy to read; default: the repository on the NAS, or a copy in each third drill.
 
     Raises:
         VerificationError: the backup differs from what was saved, or the restored services answer otherwise.
@@ -90,9 +91,8 @@ def drill(
         state = State(configuration.state)
         number = int(state.read(_SUBJECT).get("number", 0)) + 1
         outcome = Outcome(instants.now(), "NAS")
-        if source is None and number % COPY_EVERY == 0:
-            outcome.note = "a copy was due, but none is configured"
-        failure = _attempt(configuration, components, open_context, open_fence, source or configuration, outcome)
+        name = copy or _due_copy(configuration, number, outcome)
+        failure = _attempt(configuration, components, open_context, open_fence, name, copy is None, outcome)
         outcome.message = str(failure or "")
         try:
             path = report.write(configuration, outcome)
@@ -137,7 +137,8 @@ def _attempt(
     components: Sequence[Component],
     open_context: Callable[[], Context],
     open_fence: OpenFence,
-    source: Configuration,
+    copy: str | None,
+    optional: bool,
     outcome: Outcome,
 ) -> BackupError | None:
     """Carry a drill out and remove its services; return why it failed."""
@@ -147,9 +148,10 @@ def _attempt(
         fence = open_fence(living.contract, contract)
         try:
             fence.open()
-            chosen = restore.choose(living, "latest", (restore.POSTGRES,), source=source)
-            _describe(outcome, chosen, State(configuration.state))
-            Rehearsal(living, contract, fence, outcome).carry_out(chosen, components)
+            with _opened(configuration, copy, optional, outcome) as source:
+                chosen = restore.choose(living, "latest", (restore.POSTGRES,), source=source)
+                _describe(outcome, chosen, State(configuration.state))
+                Rehearsal(living, contract, fence, outcome).carry_out(chosen, components)
         finally:
             _remove(configuration, fence)
     except BackupError as error:
@@ -165,6 +167,34 @@ def _attempt(
             next_step="Keep older backups; tars-backup restore --preview shows what one would return",
         )
     return None
+
+
+def _due_copy(configuration: Configuration, number: int, outcome: Outcome) -> str | None:
+    """Return the copy that the drill of this number reads, each in turn; None if it reads the repository on the NAS."""
+    if number % COPY_EVERY:
+        return None
+    names = sorted(configuration.copies)
+    if not names:
+        outcome.note = "A copy was due, but none is configured."
+        return None
+    return names[number // COPY_EVERY % len(names)]
+
+
+@contextmanager
+def _opened(
+    configuration: Configuration, copy: str | None, optional: bool, outcome: Outcome
+) -> Iterator[Configuration]:
+    """Yield the configuration of the repository to read; of the one on the NAS if an optional copy is not connected."""
+    with ExitStack() as stack:
+        try:
+            source = stack.enter_context(media.opened(configuration, copy))
+        except NotConnectedError:
+            if not optional:
+                raise
+            outcome.note = f"The copy {copy} was due, but is not connected."
+            source, copy = configuration, None
+        outcome.source = f"copy {copy}" if copy else outcome.source
+        yield source
 
 
 def _prepared(configuration: Configuration, living: Contract) -> Contract:

@@ -18,7 +18,7 @@ _HISTORY = 24
 """Drills in the drawings."""
 
 _STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #1c2430; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }
+body { font: 16px/1.5 system-ui, sans-serif; color: #1c2430; max-width: 52rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; margin-bottom: .25rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
 .verdict { display: inline-block; padding: .1rem .7rem; border-radius: 1rem; color: #fff; font-weight: 600; }
 .ok { background: #1a7f4b; } .failed { background: #b3261e; }
@@ -26,7 +26,7 @@ h1 { font-size: 1.5rem; margin-bottom: .25rem; } h2 { font-size: 1.1rem; margin-
 .numbers b { display: block; font-size: 1.6rem; font-weight: 600; } .quiet { color: #5a6675; }
 table { border-collapse: collapse; width: 100%; } th { text-align: left; color: #5a6675; font-weight: 500; }
 td, th { padding: .35rem .6rem .35rem 0; vertical-align: top; border-bottom: 1px solid #e3e7ec; }
-td:first-child { white-space: nowrap; }
+td:first-child { white-space: nowrap; } .wrong { color: #b3261e; font-weight: 600; }
 svg { width: 100%; height: auto; } svg text { font: 13px system-ui, sans-serif; }
 .reason { border-left: 4px solid #b3261e; padding: .2rem 1rem; overflow-wrap: anywhere; }
 @media print { body { margin: 0; } }
@@ -109,7 +109,7 @@ def _moment(text: str) -> str:
 
 
 def _mark(ok: bool) -> str:
-    return "✓ " if ok else "✗ "
+    return "✓ " if ok else '<span class="wrong">✗</span> '
 
 
 def _duration(seconds: float | None) -> str:

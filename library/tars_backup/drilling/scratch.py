@@ -90,7 +90,9 @@ class Rehearsal:
         folders.recreate(self._folder)
         restore.fetch(self._context, chosen, components, self._folder)
         count = sum(part.files for part in parts.values())
-        self._check("files of the backup", ok=True, found=f"{count} files, all equal", expected="equal to the manifest")
+        self._check(
+            "files of the backup", ok=True, found=f"{count:,} files, all equal", expected="equal to the manifest"
+        )
 
     def _load(self, chosen: Chosen) -> None:
         store = str(self._contract.database["service"])
@@ -115,8 +117,8 @@ class Rehearsal:
         self._check(
             "rows of the database",
             ok=present == tables,
-            found=f"{sum(present.values())} rows in {len(present)} tables, each compared",
-            expected=f"{sum(tables.values())} rows in {len(tables)} tables",
+            found=f"{sum(present.values()):,} rows in {len(present)} tables, each compared",
+            expected=f"{sum(tables.values()):,} rows in {len(tables)} tables",
         )
 
     def _start(self) -> None:
@@ -149,8 +151,8 @@ class Rehearsal:
         self._check(
             "vectors",
             ok=True,
-            found=f"{count} in Chroma; {then} when the backup was made",
-            expected=f"{count}, those of the database",
+            found=f"{count:,} in Chroma; {then:,} when the backup was made",
+            expected=f"{count:,}, those of the database",
         )
 
     def _ask(self, chosen: Chosen) -> None:

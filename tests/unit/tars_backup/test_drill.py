@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from tars_backup import processes
-from tars_backup.configuration import Question
+from tars_backup.actions import drill
+from tars_backup.configuration import Configuration, Question
 from tars_backup.contract import Contract, Service
 from tars_backup.drilling import questions, report
 from tars_backup.drilling.fence import DockerFence, contract_of, secrets_of
@@ -192,6 +194,25 @@ def outcome(**changes: Any) -> Outcome:
         questions=[Asked("Where is <b>it</b>?", "a & b.txt", False, ("docs/c.txt",), "not among the sources", 0.1)],
     )
     return replace(filled, **changes)
+
+
+class TestCopies:
+    """Which drills read a copy."""
+
+    @pytest.mark.parametrize(
+        ("copies", "expected"),
+        [
+            ((), [None, None, None, None, None, None]),
+            (("attic",), [None, None, "attic", None, None, "attic"]),
+            (("attic", "office"), [None, None, "office", None, None, "attic"]),
+        ],
+    )
+    def test_each_third_in_turn(self, copies: Sequence[str], expected: list[str | None]) -> None:
+        configuration = SimpleNamespace(copies=dict.fromkeys(copies))
+        result = outcome()
+        due = [drill._due_copy(cast(Configuration, configuration), number, result) for number in range(1, 7)]
+        assert due == expected
+        assert result.note == ("" if copies else "A copy was due, but none is configured.")
 
 
 class TestReport:

@@ -23,11 +23,12 @@ from tars_backup import program_lock
 from tars_backup.actions.drill import Drilled, clean, drill
 from tars_backup.contract import Contract
 from tars_backup.drilling.fence import Fence, contract_of
-from tars_backup.errors import BackupError, LockedError, VerificationError
+from tars_backup.errors import BackupError, LockedError, NotConnectedError, VerificationError
 from tars_backup.repository import packs
 from tars_backup.state import State
 
 from ...servers import Server, start_model_server
+from .desktop import mount_of
 from .household import Household
 from .process_fence import EMBEDDING_MODEL, ProcessFence
 from .stack import SERVICES, create_cluster
@@ -135,6 +136,7 @@ def assistant(prepared: Assistant) -> Iterator[Assistant]:
     yield prepared
     for fence in prepared.fences:
         fence.close()
+    prepared.settings = {}
     prepared.write_settings(**settings)
     prepared.template = template
 
@@ -163,7 +165,12 @@ def test_a_drill_restores_and_asks_and_leaves_nothing(assistant: Assistant) -> N
     assert assistant.fences[0].launched == ["postgres", "redis", "chroma", "relay", "worker", "app"]
 
 
-def test_a_question_without_its_document_fails_the_third_drill(assistant: Assistant) -> None:
+def test_a_question_without_its_document_fails_the_third_drill_which_reads_a_copy(assistant: Assistant) -> None:
+    attic = assistant.folder / "attic"
+    shutil.copytree(assistant.share, attic)
+    mount = {"mount": mount_of(attic), "repository": str(attic / "repository")}
+    copy = {**mount, "repository_id": assistant.settings["repository_id"], "retention": {"last": 9}}
+    assistant.write_settings(copies={"attic": copy})
     State(assistant.configuration.state).write("drill", {"number": 2})
     assistant.write_settings(questions=[{"question": "Where is the <canoe>?", "path": "canoe.txt"}])
     with pytest.raises(VerificationError, match="'Where is the <canoe>\\?': the expected document is not among"):
@@ -171,7 +178,7 @@ def test_a_question_without_its_document_fails_the_third_drill(assistant: Assist
     assert assistant.left() == []
     (report,) = assistant.reports()
     assert not report["ok"] and report["recovery_s"] > 0
-    assert report["note"] == "a copy was due, but none is configured"
+    assert (report["source"], report["note"]) == ("copy attic", "")
     state = State(assistant.configuration.state).read("drill")
     assert not state["ok"] and "canoe" in state["message"] and state["number"] == 3
     page = Path(state["report"]).read_text()
@@ -180,9 +187,16 @@ def test_a_question_without_its_document_fails_the_third_drill(assistant: Assist
 
 def test_a_database_with_the_identifier_of_the_living_one_is_refused(assistant: Assistant) -> None:
     assistant.template = assistant.cluster
+    State(assistant.configuration.state).write("drill", {"number": 2})
+    disk = {"disk": "0badcafe-0000-4000-8000-000000000000", "repository_id": None, "retention": {"last": 9}}
+    assistant.write_settings(copies={"usb": disk})
     with pytest.raises(BackupError, match=r"empty database: found the household's, with the identifier \d+"):
         assistant.drill()
     assert assistant.left() == [] and assistant.fences[0].launched == []
+    (report,) = assistant.reports()
+    assert (report["source"], report["note"]) == ("NAS", "The copy usb was due, but is not connected.")
+    with pytest.raises(NotConnectedError):
+        drill(assistant.configuration, assistant.components, assistant.context, assistant.open_fence, copy="usb")
 
 
 def test_what_a_killed_drill_has_left_is_removed(assistant: Assistant) -> None:
