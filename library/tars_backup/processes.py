@@ -159,10 +159,11 @@ def isolated(function: Callable[[], Result], *, subject: object, deadline_s: flo
             if not block:
                 break
             data += block
+    except BaseException:
+        os.kill(child, signal.SIGKILL)
+        raise
     finally:
         os.close(read_end)
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(child, signal.SIGKILL)
         _reap(child)
     if not data:
         raise BackupError(subject, found="the child process ended without a result", expected="a result")
@@ -200,7 +201,7 @@ def _answer(function: Callable[[], Any], write_end: int) -> None:
 
 
 def _reap(child: int) -> None:
-    """Wait a few seconds for a killed child; a child that the kernel does not let go is abandoned."""
+    """Wait a few seconds for a child that ends; one that the kernel does not let go is abandoned."""
     end = time.monotonic() + KILL_S
     while os.waitpid(child, os.WNOHANG) == (0, 0) and time.monotonic() < end:
         time.sleep(0.005)

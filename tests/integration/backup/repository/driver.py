@@ -71,8 +71,8 @@ def main() -> None:
     start = time.monotonic()
     try:
         result = getattr(desktop, sys.argv[2])()
-    except BackupError as error:
-        outcome = {"code": error.code, "message": str(error), "result": None}
+    except (BackupError, OSError) as error:  # of the desktop's own disk: the command line reports it as status 1
+        outcome = {"code": getattr(error, "code", 1), "message": str(error), "result": None}
     else:
         outcome = {
             "code": 0,

@@ -9,8 +9,11 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from .desktop import Desktop
 from .namespace import ENVIRONMENT
@@ -48,27 +51,53 @@ def assert_converges(desktop: Desktop, good: set[str]) -> None:
 
 
 def kill_after(desktop: Desktop, verb: str, delay_s: float) -> bool:
-    """Kill a verb after a time; return whether it still ran. Wait until no restic of the repository runs."""
+    """Kill a verb after a time; return whether it still ran."""
+
+    def kill(_desktop: Desktop, process: psutil.Process) -> bool:
+        process.kill()
+        return True
+
+    return strike_after(desktop, verb, delay_s, kill, lambda _desktop: None)[1] == -signal.SIGKILL
+
+
+def strike_after(
+    desktop: Desktop,
+    verb: str,
+    delay_s: float,
+    strike: Callable[[Desktop, psutil.Process], bool],
+    heal: Callable[[Desktop], None],
+) -> tuple[bool, int]:
+    """Do something to a verb after a time, and undo it when the verb has ended.
+
+    Returns whether it hit the verb, and the verb's exit code or the negative number of the signal that ended it. Waits
+    until no restic of the repository runs.
+    """
     command = [sys.executable, "-m", f"{__package__}.driver", str(desktop.folder), verb]
-    process = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     time.sleep(delay_s)
-    process.kill()
-    killed = process.wait() == -signal.SIGKILL
+    running = process.poll() is None
+    struck = running and strike(desktop, psutil.Process(process.pid))
+    output, errors = process.communicate(timeout=120)
+    if struck:
+        heal(desktop)
     deadline = time.monotonic() + 5
     while processes_of(desktop.repository):
         assert time.monotonic() < deadline, "restic has outlived the program"
         time.sleep(0.02)
-    return killed
+    if process.returncode < 0:
+        return struck, process.returncode
+    assert output, errors
+    return struck, int(json.loads(output)["code"])
 
 
-def processes_of(repository: Path) -> list[str]:
-    """Return the command lines of running restics that name a repository."""
-    lines = []
+def processes_of(repository: Path) -> list[int]:
+    """Return the numbers of the running restics that name a repository."""
+    numbers = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             words = path.read_bytes().split(b"\0")
         except OSError:
             continue
         if os.fsencode(repository) in words:
-            lines.append(b" ".join(words).decode())
-    return lines
+            numbers.append(int(path.parent.name))
+    return numbers
