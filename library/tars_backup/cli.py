@@ -97,6 +97,8 @@ def parser() -> argparse.ArgumentParser:
     verb = add_verb(verbs, "site", _site, "Write the site folder of the controller out of a backup, as a tar archive")
     _add_backup(verb)
     verb.add_argument("--output", type=Path, default=Path("site.tar"), help="file (default: %(default)s)")
+    verb = add_verb(verbs, "watch", _watch, "Send alarms about what needs attention, and about what is in order again")
+    verb.add_argument("--test", action="store_true", help="only send a test message to everyone who gets alarms")
     verb = add_verb(verbs, "init", _init, "Create the repository in an empty folder, and print its id")
     _add_copy(verb)
     return top
@@ -262,6 +264,12 @@ def _site(options: argparse.Namespace) -> output.Result:
 
     with _opened(options) as configuration:
         return write_site(configuration, options.backup, options.output)
+
+
+def _watch(options: argparse.Namespace) -> output.Result:
+    from .actions.watch import watch
+
+    return watch(load(options.configuration), test=options.test)
 
 
 def _init(options: argparse.Namespace) -> output.Result:

@@ -20,6 +20,7 @@ RULES = ("last", "hourly", "daily", "weekly", "monthly", "yearly")
 """The names of the retention rules."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]*\Z")
+HOOK_KINDS = ("mail", "ntfy", "webhook")
 
 MINIMUM_GOOD = 3
 """Good backups that always stay."""
@@ -35,6 +36,20 @@ class Mount:
 
 
 @dataclass(frozen=True)
+class Hook:
+    """A way to send alarms to a person, with the options of its kind; its secret is in a file of its own."""
+
+    kind: str
+    url: str = ""
+    to: tuple[str, ...] = ()
+    sender: str = ""
+    server: str = ""
+    port: int = 587
+    encryption: str = "starttls"
+    user: str = ""
+
+
+@dataclass(frozen=True)
 class Alarms:
     """When the state of the backups needs attention."""
 
@@ -46,6 +61,8 @@ class Alarms:
     """Days after which a person is reminded to try the recovery sheet."""
     free_percent: int = 10
     """Free part of the share below which it counts as nearly full."""
+    hooks: tuple[Hook, ...] = ()
+    """Who is sent the problems; at most one of each kind."""
 
 
 @dataclass(frozen=True)
@@ -151,6 +168,11 @@ class Configuration:
     def origin(self) -> Path:
         """Return the folder beside a copy with the files `config` and `keys` of the first repository."""
         return self.repository.parent / "origin"
+
+    @property
+    def alarm_secrets(self) -> Path:
+        """Return the file with the secrets of the hooks by their kind, beside the key."""
+        return self.key_file.parent / "backup_alarms.json"
 
     @property
     def status(self) -> Path:
@@ -269,9 +291,25 @@ def _alarms(reader: _Reader) -> Alarms:
             if value < 0 or (name == "silence_h" and value < 1):
                 inner.problem(name, value, "at least 1" if name == "silence_h" else "at least 0")
             limits[name] = value
+    hooks = _hooks(inner)
     inner.problems += [f"{key}: unknown key" for key in inner.document]
     reader.problems += [f"alarms.{problem}" for problem in inner.problems]
-    return Alarms(**limits)
+    return Alarms(**limits, hooks=hooks)
+
+
+def _hooks(reader: _Reader) -> tuple[Hook, ...]:
+    """Return the hooks; each kind once."""
+    expected = f"a list of objects with kind ({', '.join(HOOK_KINDS)}) and its options"
+    entries = reader.take("hooks", list, expected, []) if "hooks" in reader.document else []
+    try:
+        hooks = tuple(Hook(**{**entry, "to": tuple(entry.get("to", ()))}) for entry in entries)
+    except (TypeError, AttributeError):
+        reader.problem("hooks", entries, expected)
+        return ()
+    kinds = [hook.kind for hook in hooks]
+    if len(set(kinds)) < len(kinds) or not set(kinds) <= set(HOOK_KINDS):
+        reader.problem("hooks", kinds, f"{', '.join(HOOK_KINDS)}, each at most once")
+    return hooks
 
 
 def _questions(reader: _Reader) -> tuple[Question, ...]:

@@ -14,14 +14,14 @@ from .errors import LockedError
 
 
 @contextlib.contextmanager
-def held(folder: Path, command: str) -> Iterator[None]:
-    """Hold the lock in the folder of the state while the block runs; the kernel releases it if the process dies.
+def held(folder: Path, command: str, name: str = "lock") -> Iterator[None]:
+    """Hold the lock `name` in the folder of the state while the block runs; the kernel releases it if the process dies.
 
     Raises:
         LockedError: another process holds it; the message has its command, process number and start.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = os.open(folder / name, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -47,6 +47,26 @@ def backup_list(context: click.Context, /, **options: Any) -> None:
     _backup(context, ["list"], **options)
 
 
+@backup.command("status")
+@inventory_option
+@verbose_option
+@json_option
+@click.pass_context
+def backup_status(context: click.Context, /, **options: Any) -> None:
+    """Show the ages of the last backup and its proofs, and what needs attention (exit code 1)."""
+    _backup(context, ["status"], **options)
+
+
+@backup.command("test-alarms")
+@inventory_option
+@verbose_option
+@json_option
+@click.pass_context
+def backup_test_alarms(context: click.Context, /, **options: Any) -> None:
+    """Send a test message to everyone who gets the alarms of the backups."""
+    _backup(context, ["watch", "--test"], **options)
+
+
 @backup.command("show")
 @inventory_option
 @verbose_option

@@ -20,6 +20,9 @@ desktop was off, the timer first gets the time to make a backup."""
 SECOND_CHANCE = (DestinationError.code, InterruptionError.code)
 """Exit codes of runs whose failure counts from the second one in succession: a NAS that starts, a shutdown."""
 
+HOOK_PREFIX = "alarm_"
+"""Beginning of the kind of a problem of a hook, before the hook's kind."""
+
 _DETAILS = "Run ./tars backup status, which shows the reason"
 
 _REASONS = {
@@ -54,6 +57,7 @@ def find(configuration: Configuration, facts: Mapping[str, Mapping[str, Any]], n
         *_failed_proof(facts, zone),
         *_missing(facts["run"], zone),
         *_space(configuration, facts["run"]),
+        *_failed_hooks(limits, facts["alarms"], zone),
         *_old_drill(limits, facts["drill"], now, zone),
         *_sheet(limits, facts, now, zone),
     ]
@@ -119,6 +123,19 @@ def _space(configuration: Configuration, run: Mapping[str, Any]) -> Iterator[Pro
         message = f"The share of the backups is nearly full: {_size(free)} of {_size(total)} are free."
         next_step = "Free disk space on the NAS, raise backup.quota_gib, or keep fewer backups (backup.retention)"
         yield Problem("space", space["at"], message, next_step)
+
+
+def _failed_hooks(
+    limits: Alarms, alarms: Mapping[str, Mapping[str, Any]], zone: zoneinfo.ZoneInfo
+) -> Iterator[Problem]:
+    """Yield a problem for each hook that does not take its messages; the reason is in the journal of the watch."""
+    for kind in [hook.kind for hook in limits.hooks]:
+        since = alarms.get(kind, {}).get("failed_since")
+        if since:
+            message = f"Alarms cannot be delivered by {kind} since {_local(since, zone)}."
+            yield Problem(
+                f"{HOOK_PREFIX}{kind}", since, message, "Run ./tars backup test-alarms, which shows the reason"
+            )
 
 
 def _old_drill(limits: Alarms, drill: Mapping[str, Any], now: datetime, zone: zoneinfo.ZoneInfo) -> Iterator[Problem]:

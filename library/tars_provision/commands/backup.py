@@ -38,8 +38,9 @@ class Answer:
 
     @property
     def exit_code(self) -> int:
-        """0 done, 1 failed, 3 changes pending (in check mode), 130 cancelled."""
-        return self.result.exit_code
+        """0 done, 1 failed or attention needed, 3 changes pending (in check mode), 130 cancelled."""
+        attention = bool(self.document and self.document.get("attention"))
+        return self.result.exit_code or int(attention)
 
     def as_data(self) -> dict[str, Any]:
         """Return the object of tars-backup, or the failed run without one."""

@@ -171,6 +171,7 @@ def backup(site: Site, name: str, backup: Backup) -> roles.Backup:
     return {
         "backup_drill_questions": [question.model_dump() for question in backup.drill.questions],
         "backup_drill_schedule": backup.drill.schedule,
+        "backup_alarms": alarms(backup),
         "backup_host": name,
         "backup_image": backup.image,
         "backup_mount": {"path": backup.mount, "source": backup_export(site, backup)},
@@ -178,6 +179,40 @@ def backup(site: Site, name: str, backup: Backup) -> roles.Backup:
         "backup_schedule": backup.schedule,
         "backup_site_files": [SPEC, *SITE_FOLDERS],
         "backup_zone": backup.zone,
+    }
+
+
+SILENCE_H = {"hourly": 3, "daily": 27}
+"""Hours without a good backup that need attention, by the schedule."""
+
+
+def alarms(backup: Backup) -> roles.Alarms:
+    """Return when the backups need attention, and the ways to send messages about it."""
+    given = backup.alarms
+    hooks: list[roles.Alarm] = []
+    if given.mail:
+        mail = given.mail
+        hooks.append(
+            {
+                "kind": "mail",
+                "to": list(mail.to),
+                "sender": mail.sender,
+                "server": mail.server or "",
+                "port": mail.port,
+                "encryption": mail.encryption,
+                "user": mail.user,
+            }
+        )
+    if given.ntfy:
+        hooks.append({"kind": "ntfy", "url": given.ntfy.url})
+    if given.webhook:
+        hooks.append({"kind": "webhook", "url": given.webhook.url})
+    return {
+        "silence_h": given.silence_h or SILENCE_H[backup.schedule],
+        "drill_days": given.drill_days,
+        "sheet_days": given.sheet_days,
+        "free_percent": given.free_percent,
+        "hooks": hooks,
     }
 
 

@@ -132,11 +132,35 @@ class BackupMount(TypedDict):
     source: str
 
 
+class Alarm(TypedDict):
+    """One entry of `hooks` in `backup_alarms`: a kind (mail, ntfy, webhook) with its options."""
+
+    kind: str
+    url: NotRequired[str]
+    to: NotRequired[list[str]]
+    sender: NotRequired[str]
+    server: NotRequired[str]
+    port: NotRequired[int]
+    encryption: NotRequired[str]
+    user: NotRequired[str]
+
+
+class Alarms(TypedDict):
+    """The value of `backup_alarms`."""
+
+    silence_h: int
+    drill_days: int
+    sheet_days: int
+    free_percent: int
+    hooks: list[Alarm]
+
+
 class Backup(TypedDict):
     """Role tars.home.backup."""
 
     backup_drill_questions: list[dict[str, str]]
     backup_drill_schedule: Literal["weekly", "monthly"]
+    backup_alarms: Alarms
     backup_host: str
     backup_image: str
     backup_mount: BackupMount

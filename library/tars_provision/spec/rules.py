@@ -156,7 +156,19 @@ def check_backup(data: Any) -> Iterator[Problem]:
     for name in at(data, "hosts"):
         if at(data, "hosts", name, "dsm").get("account", Dsm.model_fields["account"].default) == account:
             yield Problem(("backup", "account"), f"{account}, the account of hosts.{name}.dsm", "an account of its own")
+    yield from check_mail(at(data, "backup", "alarms", "mail"))
     yield from check_backup_mount(data, _backup_value(data, "mount"))
+
+
+def check_mail(mail: dict[Any, Any]) -> Iterator[Problem]:
+    """Require a mail server for a login, and encryption for its password."""
+    if not mail.get("user"):
+        return
+    place: Location = ("backup", "alarms", "mail")
+    if mail.get("server") is None:
+        yield Problem((*place, "user"), shortened(mail["user"]), "no user, because there is no server to log in to")
+    elif mail.get("encryption") == "none":
+        yield Problem((*place, "encryption"), "none", "starttls or tls: the password would be sent in clear text")
 
 
 def check_backup_mount(data: Any, mount: object) -> Iterator[Problem]:

@@ -32,6 +32,7 @@ VERBS = [
     ["site", "--output", "/dev/null"],
     ["init"],
     ["status"],
+    ["watch", "--test"],
 ]
 
 

@@ -48,6 +48,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "drill": {"at": "2026-11-03T10:00:00Z", "ok": True, "backup": "x"},
     "sheet": {"checked_at": "2026-08-01T10:00:00Z"},
     "watch": {"awake_s": 600},
+    "alarms": {},
 }
 
 

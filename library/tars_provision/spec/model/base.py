@@ -20,6 +20,8 @@ PATH = r"^(/[A-Za-z0-9_@-][A-Za-z0-9_.@-]*)+\Z"
 IMAGE = r"^[a-z0-9][a-z0-9.-]*(:[0-9]+/[a-z0-9._-]+)?(/[a-z0-9._-]+)*:(?!latest\Z)[A-Za-z0-9_][A-Za-z0-9_.-]*\Z"
 MODEL = r"^[A-Za-z0-9][A-Za-z0-9._/-]*(:[A-Za-z0-9._-]+)?\Z"
 URL = r"^https?://[^/\s]+/?\Z"
+HOOK = r"^https?://[^/\s]+(/\S*)?\Z"
+EMAIL = r"^[^\s@,<>\"-][^\s@,<>\"]*@[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?\Z"
 USER = r"^[a-z_][a-z0-9_-]*\$?\Z"
 INTERFACE = r"^[A-Za-z0-9_.-]{1,15}\Z"
 SERIAL = r"^[A-Za-z0-9]{6,32}\Z"
@@ -37,6 +39,8 @@ PATTERNS = {
     IMAGE: "an image by exact version and not latest, such as postgres:17.6",
     MODEL: "a model's name in Ollama's library, such as llama3.1:8b",
     URL: "the address of a server, such as http://192.168.1.5:5000",
+    HOOK: "an address of HTTP, such as https://ntfy.sh/{secret}",
+    EMAIL: "an address of mail, such as owner@example.org",
     USER: "a user's name, such as owner",
     INTERFACE: "the name of a network interface, such as enp4s0",
     SERIAL: "the serial number on the NAS's label, such as 15A0LKN000000",
@@ -56,6 +60,8 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 Image = Annotated[str, Field(pattern=IMAGE)]
 ModelName = Annotated[str, Field(pattern=MODEL)]
 Url = Annotated[str, Field(pattern=URL)]
+HookUrl = Annotated[str, Field(pattern=HOOK)]
+Email = Annotated[str, Field(pattern=EMAIL)]
 Host = Annotated[str, Field(pattern=HOST)]
 
 

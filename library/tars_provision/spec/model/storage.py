@@ -7,7 +7,21 @@ from typing import Literal
 
 from pydantic import Field
 
-from tars_provision.spec.model.base import LINE, USER, VOLUME, Image, Name, Path, Section, ShareName, TimeZone
+from tars_provision.spec.model.base import (
+    LINE,
+    USER,
+    VOLUME,
+    Email,
+    HookUrl,
+    Host,
+    Image,
+    Name,
+    Path,
+    Port,
+    Section,
+    ShareName,
+    TimeZone,
+)
 
 
 class Keep(Section):
@@ -72,6 +86,58 @@ class Drill(Section):
     """Questions of the household. Sentences of some documents are asked in any case."""
 
 
+class MailAlarm(Section):
+    """Mail about the backups. Without `server`, it is given to the desktop's own sendmail."""
+
+    to: tuple[Email, ...] = Field(min_length=1, examples=[["owner@example.org"]])
+    """Recipients of the mail."""
+    sender: Email = Field(examples=["tars@example.org"])
+    """Sender of the mail."""
+    server: Host | None = Field(default=None, examples=["smtp.example.org"])
+    """Mail server that takes the mail. Default: /usr/sbin/sendmail of the desktop."""
+    port: Port = 587
+    """Port of the mail server."""
+    encryption: Literal["starttls", "tls", "none"] = "starttls"
+    """How the connection is encrypted: starttls (port 587), tls from the start (port 465), or none."""
+    user: str = Field(default="", pattern=LINE)
+    """Account on the mail server; empty for no login. Its password is `tars_secrets.backup_mail_password`."""
+
+
+class NtfyAlarm(Section):
+    """Notifications by ntfy, which phones show."""
+
+    url: HookUrl = Field(examples=["https://ntfy.sh/{secret}"])
+    """Address of the topic. `{secret}` in it stands for `tars_secrets.backup_ntfy_secret` in the vault. An address
+    without it gets that secret as an access token, if the vault has one."""
+
+
+class WebhookAlarm(Section):
+    """A POST with a JSON object, which chat services and home automation take."""
+
+    url: HookUrl = Field(examples=["https://home.example.org/api/webhook/{secret}"])
+    """Address that is called. `{secret}` in it stands for `tars_secrets.backup_webhook_secret` in the vault. An address
+    without it gets that secret as a bearer token, if the vault has one."""
+
+
+class Alarms(Section):
+    """When the backups need attention, and who receives a message. The page shows it in any case."""
+
+    silence_h: int | None = Field(default=None, ge=1)
+    """Hours without a good backup, while the desktop is on. Default: 3 if it backs up hourly, 27 if daily."""
+    drill_days: int = Field(default=45, ge=1)
+    """Days since the last drill."""
+    sheet_days: int = Field(default=180, ge=1)
+    """Days after which the page asks to try the recovery sheet."""
+    free_percent: int = Field(default=10, ge=0, le=90)
+    """Free part of the share, in percent, below which it counts as nearly full. A quota counts as its size."""
+    mail: MailAlarm | None = None
+    """Send mail."""
+    ntfy: NtfyAlarm | None = None
+    """Send a notification to an ntfy topic."""
+    webhook: WebhookAlarm | None = None
+    """Call an address."""
+
+
 class Backup(Section):
     """Backups of the desktop on a share of the NAS. Without this section, there are none."""
 
@@ -98,6 +164,8 @@ class Backup(Section):
     """Which backups are kept."""
     drill: Drill = Drill()
     """Rehearsals of a recovery."""
+    alarms: Alarms = Alarms()
+    """When the backups need attention, and who receives a message."""
 
 
 class ShareClient(Section):

@@ -41,6 +41,7 @@ SPEC: dict[str, Any] = {
         "share": "kept",
         "account": "backup",
         "snapshots": {"hour": 3, "keep": {"daily": 2, "weekly": 0, "monthly": 0}},
+        "alarms": {"mail": {"to": ["a@example.org"], "sender": "b@example.org"}, "ntfy": {"url": "https://ntfy.sh/x"}},
     },
     "firewall": {"manage": ["client", "10.0.0.0/24"], "use": ["household"]},
     "models": {"chat": {"name": "llama3.1:8b"}, "embedding": {"name": "nomic-embed-text"}},

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from tars_backup import configuration
 from tars_provision.profiles import role_variables
 
 from .conftest import SPEC, MakeSite
@@ -58,6 +59,30 @@ def test_mounts_are_the_shares_with_a_mount_point(make_site: MakeSite) -> None:
     without = role_variables(make_site(backup=None), "xps8950")
     assert without["nfs_mount_mounts"] == [documents] and not without["xps8950_backup"]
     assert not [name for name in without if name.startswith("backup_")]
+
+
+@pytest.mark.parametrize(("schedule", "silence_h"), [("hourly", 3), ("daily", 27)])
+def test_silence_depends_on_the_schedule(make_site: MakeSite, schedule: str, silence_h: int) -> None:
+    backup = {**SPEC["backup"], "schedule": schedule}
+    alarms = role_variables(make_site(backup=backup), "xps8950")["backup_alarms"]
+    assert isinstance(alarms, dict) and alarms["silence_h"] == silence_h
+    given = role_variables(make_site(backup={**backup, "alarms": {"silence_h": 9}}), "xps8950")["backup_alarms"]
+    assert isinstance(given, dict) and given["silence_h"] == 9
+
+
+def test_hooks_of_the_alarms(make_site: MakeSite) -> None:
+    given: dict[str, dict[str, object]] = {
+        "mail": {"to": ["a@example.org"], "sender": "tars@example.org", "server": "smtp.example.org", "user": "tars"},
+        "ntfy": {"url": "https://ntfy.sh/{secret}"},
+        "webhook": {"url": "http://10.77.0.30:8123/api/webhook/x"},
+    }
+    alarms = role_variables(make_site(backup={**SPEC["backup"], "alarms": given}), "xps8950")["backup_alarms"]
+    assert isinstance(alarms, dict)
+    assert [hook["kind"] for hook in alarms["hooks"]] == ["mail", "ntfy", "webhook"]
+    assert alarms["hooks"][0] == {"kind": "mail", "port": 587, "encryption": "starttls", **given["mail"]}
+    # The program takes what the profile gives it.
+    reader = configuration._Reader({"alarms": alarms})
+    assert len(configuration._alarms(reader).hooks) == 3 and reader.problems == []
 
 
 @pytest.mark.parametrize(

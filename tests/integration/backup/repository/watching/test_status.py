@@ -20,7 +20,7 @@ from tars_backup.errors import BackupError
 from tars_backup.state import State
 from tars_backup.watching import condition
 
-from .desktop import PASSWORD, Desktop
+from ..desktop import PASSWORD, Desktop
 
 pytestmark = pytest.mark.integration
 
