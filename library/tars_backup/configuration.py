@@ -19,7 +19,7 @@ DEFAULT_PATH = Path("/opt/tars/backup.json")
 RULES = ("last", "hourly", "daily", "weekly", "monthly", "yearly")
 """The names of the retention rules."""
 
-_NAME = re.compile(r"[a-z][a-z0-9_-]*\Z")
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*\Z")
 HOOK_KINDS = ("mail", "ntfy", "webhook")
 
 MINIMUM_GOOD = 3
@@ -236,7 +236,12 @@ def load(path: Path = DEFAULT_PATH) -> Configuration:
         schema = document.get("schema") if isinstance(document, dict) else document
         raise BackupError(path, found=f"schema {schema!r}", expected=f"schema {SCHEMA}", next_step=next_step)
     reader = _Reader(
-        {"questions": [], "copies": {}, **{key: value for key, value in document.items() if key != "schema"}}
+        {
+            "questions": [],
+            "copies": {},
+            "copy_ids": {},
+            **{key: value for key, value in document.items() if key != "schema"},
+        }
     )
     configuration = Configuration(
         contract=reader.path("contract"),
@@ -252,13 +257,13 @@ def load(path: Path = DEFAULT_PATH) -> Configuration:
         host=reader.take("host", str, "a name", ""),
         zone=_zone(reader),
         retention=_retention(reader),
-        copies=_copies(reader),
         configuration=tuple(Path(str(entry)) for entry in reader.take("configuration", list, "a list of paths", [])),
         models=_choice(reader, "models", ("digests", "bytes")),
         free_mib=reader.take("free_mib", int, "a number of MiB", 0),
         alarms=_alarms(reader),
         questions=_questions(reader),
     )
+    configuration = replace(configuration, copies=_copies(reader, configuration.mount.types, configuration.key_file))
     if configuration.mount.path not in configuration.repository.parents:
         reader.problem("repository", str(configuration.repository), "a folder below mount.path")
     reader.problems += [f"{key}: unknown key" for key in reader.document]
@@ -267,9 +272,9 @@ def load(path: Path = DEFAULT_PATH) -> Configuration:
     return configuration
 
 
-def _mount(reader: _Reader) -> Mount:
+def _mount(reader: _Reader, types: tuple[str, ...] = ()) -> Mount:
     outer = reader.take("mount", dict, "an object with path, types and source", {})
-    inner = _Reader(outer)
+    inner = _Reader({"types": list(types), **outer} if types else outer)
     mount = Mount(
         path=inner.path("path"),
         types=tuple(str(entry) for entry in inner.take("types", list, "a list of file system types", [])),
@@ -322,8 +327,10 @@ def _questions(reader: _Reader) -> tuple[Question, ...]:
         return ()
 
 
-def _copies(reader: _Reader) -> dict[str, Copy]:
+def _copies(reader: _Reader, types: tuple[str, ...], key_file: Path) -> dict[str, Copy]:
+    """Return the copies; mounts have the first one's `types` unless they name others."""
     copies = {}
+    ids = reader.take("copy_ids", dict, "an object of names of copies and ids of repositories", {})
     for name, value in reader.take("copies", dict, "an object of names and copies", {}).items():
         if not _NAME.match(name) or not isinstance(value, dict):
             reader.problem("copies", name, "names of lower-case letters, digits, - and _, each with an object")
@@ -331,38 +338,36 @@ def _copies(reader: _Reader) -> dict[str, Copy]:
         inner = _Reader(value)
         kinds = [key for key in ("disk", "mount", "server") if key in value]
         if len(kinds) != 1:
-            inner.problems.append(f"found {' and '.join(kinds) or 'no place'}; expected one of disk, mount, server")
-        mount = _mount(inner) if "mount" in value else None
+            inner.problems.append(
+                f"place: found {' and '.join(kinds) or 'no place'}; expected one of disk, mount, server"
+            )
+        mount = _mount(inner, types) if "mount" in value else None
         repository = inner.path("repository") if mount else None
         if mount and repository and mount.path not in repository.parents:
             inner.problem("repository", str(repository), "a folder below mount.path")
         copies[name] = Copy(
-            repository_id=inner.take("repository_id", (str, type(None)), "the id of a repository or null", None),
+            repository_id=ids.get(name),
             retention=_retention(inner),
             disk=inner.take("disk", str, "the UUID of a file system", "") if "disk" in value else None,
             mount=mount,
             repository=repository,
-            server=_server(inner) if "server" in value else None,
+            server=_server(inner, key_file.with_name(f"backup_copy_{name}")) if "server" in value else None,
         )
         inner.problems += [f"{key}: unknown key" for key in inner.document]
         reader.problems += [f"copies.{name}.{problem}" for problem in inner.problems]
     return copies
 
 
-def _server(reader: _Reader) -> Server:
-    inner = _Reader(reader.take("server", dict, "an object with url, account, password_file and ca_file", {}))
+def _server(reader: _Reader, secret: Path) -> Server:
+    """Return the server of a copy, whose password is in the file `secret`, and its CA in a file beside that."""
+    inner = _Reader(reader.take("server", dict, "an object with url, account and authority", {}))
     url = inner.take("url", str, "https://SERVER:PORT/PATH/", "")
     if not url.startswith(("http://", "https://")):
         inner.problem("url", url, "https://SERVER:PORT/PATH/")
-    server = Server(
-        url=url,
-        account=inner.take("account", str, "a name", ""),
-        password_file=inner.path("password_file"),
-        ca_file=inner.path("ca_file") if inner.document.get("ca_file", "") is not None else None,
-    )
-    inner.document.pop("ca_file", None)
+    account = inner.take("account", str, "a name", "")
+    authority = inner.take("authority", bool, "whether it has a CA of its own", False)
     reader.problems += [f"server.{problem}" for problem in inner.problems]
-    return server
+    return Server(url, account, secret, secret.with_name(f"{secret.name}.pem") if authority else None)
 
 
 def _zone(reader: _Reader) -> str:

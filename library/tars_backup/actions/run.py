@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import shutil
 import time
@@ -95,8 +94,7 @@ def run(
             made = _Run(configuration, components, context, dry_run, noted).make()
         except Exception as error:
             if not dry_run:
-                with contextlib.suppress(OSError):  # a full disk of the desktop must not replace the reason
-                    _record(state, noted, code=getattr(error, "code", BackupError.code), message=str(error))
+                _record(state, noted, code=getattr(error, "code", BackupError.code), message=str(error))
             raise
         if not dry_run:
             _record(state, noted, code=0, message="")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tars_backup import configuration, contract
-from tars_backup.errors import BackupError
+from tars_backup.errors import BackupError, UsageError
 
 VALID: dict[str, Any] = {
     "schema": 1,
@@ -49,6 +49,35 @@ def test_valid(tmp_path: Path) -> None:
     assert loaded.cache == Path("/var/lib/tars/backup/cache")
 
 
+def test_copies(tmp_path: Path) -> None:
+    retention = {"last": 5}
+    mount = {"path": "/srv/tars/copies/attic", "source": "10.77.0.30:/volume1/copy"}
+    copies = {
+        "cellar": {"disk": "0f3a-8d1e", "retention": retention},
+        "attic": {"mount": mount, "repository": "/srv/tars/copies/attic/repository", "retention": retention},
+        "away": {"server": {"url": "https://x/t/", "account": "t", "authority": True}, "retention": retention},
+    }
+    loaded = load(tmp_path, {**VALID, "copies": copies, "copy_ids": {"attic": "abc", "gone": "d"}})
+    cellar, attic, away = (loaded.of_copy(name) for name in copies)
+    assert attic.mount == configuration.Mount(
+        Path("/srv/tars/copies/attic"), ("nfs", "nfs4"), "10.77.0.30:/volume1/copy"
+    )
+    assert (attic.repository_id, cellar.repository_id) == ("abc", None)
+    assert attic.good == Path("/srv/tars/copies/attic/good")
+    assert cellar.repository == Path("/var/lib/tars/backup/disks/cellar/repository")
+    assert away.server == configuration.Server(
+        "https://x/t/",
+        "t",
+        Path("/opt/tars/secrets/backup_copy_away"),
+        Path("/opt/tars/secrets/backup_copy_away.pem"),
+    )
+    assert {place.state.name for place in (cellar, attic, away)} == set(copies)
+    assert {place.cache for place in (cellar, attic, away, loaded)} == {loaded.cache}
+    assert attic.retention == retention
+    with pytest.raises(UsageError, match="a copy of this desktop: cellar, attic, away"):
+        loaded.of_copy("celler")
+
+
 @pytest.mark.parametrize("document", [[], 7, {}, {**VALID, "schema": 2}, {**VALID, "schema": "1"}])
 def test_unknown_schema(tmp_path: Path, document: object) -> None:
     with pytest.raises(BackupError, match="expected schema 1"):
@@ -83,6 +112,19 @@ def test_absent_and_unreadable(tmp_path: Path) -> None:
         ({"retention": {"last": 2, "daily": 9}}, "retention.last: found 2; expected at least 3"),
         ({"retention": {}}, "retention.last: found 0; expected at least 3"),
         ({"retention": None}, "retention: found null"),
+        ({"copies": {"Cellar": {}}}, 'copies: found "Cellar"; expected names of lower-case letters'),
+        (
+            {"copies": {"a": {"retention": {"last": 3}}}},
+            "copies.a.place: found no place; expected one of disk, mount, server",
+        ),
+        ({"copies": {"a": {"disk": "1", "server": {}}}}, "copies.a.place: found disk and server"),
+        ({"copies": {"a": {"disk": "1", "retention": {"last": 1}}}}, "copies.a.retention.last: found 1"),
+        ({"copies": {"a": {"disk": "1", "id": 2}}}, "copies.a.id: unknown key"),
+        (
+            {"copies": {"a": {"mount": {"path": "/a"}, "repository": "/b"}}},
+            'copies.a.repository: found "/b"; expected a',
+        ),
+        ({"copies": {"a": {"server": {"url": "ftp://b"}}}}, 'copies.a.server.url: found "ftp://b"'),
     ],
 )
 def test_invalid_values(tmp_path: Path, changes: dict[str, object], message: str) -> None:

@@ -84,31 +84,6 @@ def test_absent_other_and_wrong_mounts(namespace: Namespace, bare: Desktop, temp
     assert list(bare.share.iterdir()) == []
 
 
-def test_full_disk_of_the_desktop(namespace: Namespace, bare: Desktop, template: Path) -> None:
-    """Staged files that do not fit fail the run; a state that cannot be written does not replace the reason."""
-    namespace.mount_tmpfs(bare)
-    use_in(namespace, bare, template)
-    made = namespace.call(bare, "run").result
-    staging, state = bare.configuration.staging, bare.configuration.state
-    namespace.run("mount", "-t", "tmpfs", "-o", "size=64k", "desktop", staging)
-    (bare.documents / "photo").write_bytes(os.urandom(200_000))
-    outcome = namespace.call(bare, "run")
-    assert outcome.code == 1
-    assert f"{staging}/files/photo" in outcome.message or "No space left on device" in outcome.message
-    listing = namespace.call(bare, "listing").result
-    assert ([mark["id"] for mark in listing["backups"]], listing["last_run"]["ok"]) == ([made["id"]], False)
-    # Only the lock and one name more can be created.
-    namespace.run("mount", "-t", "tmpfs", "-o", "nr_inodes=2", "desktop", state)
-    bare.write_settings(mount={**bare.settings["mount"], "source": "nas:/other"})
-    outcome = namespace.call(bare, "run")
-    assert (outcome.code, "expected nas:/other" in outcome.message) == (20, True)
-    bare.write_settings(mount={**bare.settings["mount"], "source": "nas:/backup"})
-    assert "No space left on device" in namespace.call(bare, "run").message
-    namespace.run("umount", state)
-    namespace.run("umount", staging)
-    assert namespace.call(bare, "run").result["changed"]
-
-
 def test_read_only_share(namespace: Namespace, bare: Desktop, template: Path) -> None:
     namespace.mount_tmpfs(bare)
     use_in(namespace, bare, template)

@@ -8,18 +8,14 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tars_backup import program_lock
-from tars_backup.actions.bring_back import BroughtBack, bring_back
-from tars_backup.actions.copies import Copied, copy
+from tars_backup.actions.copies import copy
 from tars_backup.actions.init import init
-from tars_backup.actions.list import Listing, list_backups
 from tars_backup.actions.prune import prune
 from tars_backup.actions.verify import verify
-from tars_backup.configuration import Configuration
 from tars_backup.errors import (
     BackupError,
     DestinationError,
@@ -31,103 +27,11 @@ from tars_backup.errors import (
 from tars_backup.repository import marks
 from tars_backup.restic import Restic
 
-from .desktop import PASSWORD, Desktop, mount_of
-from .quick_key import replace_key
-from .test_proof import LARGEST, wrap
+from ..desktop import Desktop, mount_of
+from ..test_proof import LARGEST, wrap
+from .pair import NAME, Pair, quiet
 
 pytestmark = pytest.mark.integration
-
-NAME = "attic"
-
-
-def quiet(line: str) -> None:
-    """Print nothing."""
-
-
-class Pair:
-    """A desktop, and a copy of its repository in another folder."""
-
-    def __init__(self, desktop: Desktop, folder: Path) -> None:
-        self.desktop = desktop
-        self.folder = folder
-        folder.mkdir()
-        self.configure()
-
-    def configure(self, **changes: Any) -> None:
-        """Change the copy's settings."""
-        copies = self.desktop.settings.get("copies") or {
-            NAME: {
-                "repository_id": None,
-                "mount": mount_of(self.folder),
-                "repository": str(self.folder / "repository"),
-                "retention": {"last": 9},
-            }
-        }
-        copies[NAME].update(changes)
-        self.desktop.write_settings(copies=copies)
-
-    def init(self) -> str:
-        """Create the copy's repository, and record its id as the role does."""
-        name = init(self.copied, like=self.desktop.configuration).repository_id
-        self.configure(repository_id=name)
-        return name
-
-    def restic(self, *words: str) -> str:
-        """Run restic on the copy without the program."""
-        return self.desktop.stock_restic("-r", self.copied.repository, *words).stdout
-
-    @property
-    def copied(self) -> Configuration:
-        """Return the configuration of the copy."""
-        return self.desktop.configuration.of_copy(NAME)
-
-    def change(self, text: str) -> str:
-        """Change a document, make a backup, and return its id."""
-        (self.desktop.documents / "letter.txt").write_text(text)
-        return self.desktop.run().id
-
-    def copy(self, *, dry_run: bool = False) -> Copied:
-        """Copy to the copy."""
-        return copy(self.desktop.configuration, NAME, dry_run=dry_run, progress=quiet)
-
-    def bring_back(self, *, dry_run: bool = False) -> BroughtBack:
-        """Copy to the share."""
-        return bring_back(self.desktop.configuration, NAME, dry_run=dry_run, progress=quiet)
-
-    def listing(self) -> Listing:
-        """List the copy."""
-        return list_backups(self.copied)
-
-    def names(self) -> list[str]:
-        """Return the good backups of the copy."""
-        return [mark.id for mark in self.listing().backups]
-
-    def lose_share(self) -> None:
-        """Empty the share, as a new NAS has it."""
-        shutil.rmtree(self.desktop.share)
-        self.desktop.share.mkdir()
-
-
-@pytest.fixture(scope="session")
-def copy_template(template: Path, tmp_path_factory: pytest.TempPathFactory, restic: Path) -> Path:
-    """Return the empty repository of a copy of `template`, whose key opens in milliseconds; never written."""
-    folder = tmp_path_factory.mktemp("copy")
-    desktop = Desktop(folder / "desktop", restic)
-    desktop.use(template)
-    pair = Pair(desktop, folder / NAME)
-    pair.init()
-    master_key = pair.restic("cat", "masterkey")
-    replace_key(pair.copied.repository, PASSWORD, json.dumps(json.loads(master_key)).encode())
-    return pair.copied.repository
-
-
-@pytest.fixture
-def pair(desktop: Desktop, tmp_path: Path, copy_template: Path) -> Pair:
-    """Return a desktop with a copy that has a repository."""
-    pair = Pair(desktop, tmp_path / NAME)
-    shutil.copytree(copy_template, pair.copied.repository)
-    pair.configure(repository_id=Restic(pair.copied).repository_id())
-    return pair
 
 
 def test_a_copy_takes_over_what_it_lacks(pair: Pair) -> None:
@@ -150,6 +54,7 @@ def test_a_copy_takes_over_what_it_lacks(pair: Pair) -> None:
     assert (record["ok"], record["backups"], record["absent_since"]) == (True, 3, None)
 
 
+@pytest.mark.disaster
 def test_data_is_cut_at_the_same_places(pair: Pair) -> None:
     first, second = pair.desktop.repository, pair.copied.repository
     printed = pair.desktop.stock_restic("cat", "config").stdout, pair.restic("cat", "config")
@@ -191,7 +96,7 @@ def test_a_repository_is_created_by_init_alone(desktop: Desktop, tmp_path: Path)
 
 def test_another_repository_and_another_mount_are_refused(pair: Pair) -> None:
     pair.change("one")
-    pair.configure(repository_id="0" * 64)
+    pair.record("0" * 64)
     with pytest.raises(RepositoryAbsentError, match="the recorded repository 0000"):
         pair.copy()
     pair.configure(mount={**mount_of(pair.folder), "source": "10.0.0.9:/volume1/other"})
@@ -270,6 +175,7 @@ def test_a_copy_that_was_interrupted_is_finished(pair: Pair) -> None:
     assert len(Restic(pair.copied).snapshots()) == 1
 
 
+@pytest.mark.disaster
 def test_a_backup_that_the_copy_lost_is_copied_again(pair: Pair) -> None:
     first, second = pair.change("one"), pair.change("two")
     pair.copy()
@@ -280,6 +186,7 @@ def test_a_backup_that_the_copy_lost_is_copied_again(pair: Pair) -> None:
     assert pair.names() == [first, second]
 
 
+@pytest.mark.disaster
 def test_marks_that_the_copy_lost(pair: Pair) -> None:
     first, second = pair.change("one"), pair.change("two")
     pair.copy()
@@ -291,6 +198,7 @@ def test_marks_that_the_copy_lost(pair: Pair) -> None:
     assert set(marks.read(pair.copied.good)[0]) == {first, second}
 
 
+@pytest.mark.disaster
 def test_retention_of_a_copy_with_missing_backups(pair: Pair) -> None:
     pair.configure(retention={"last": 3})
     names = [pair.change(str(number)) for number in range(4)]
@@ -333,6 +241,7 @@ def test_a_lost_share_is_brought_back(pair: Pair) -> None:
     assert (again.changed, again.copied, again.lost) == (False, (), ())
 
 
+@pytest.mark.disaster
 def test_a_lost_share_is_brought_back_for_a_new_desktop(pair: Pair) -> None:
     names = [pair.change("one"), pair.change("two")]
     pair.copy()
@@ -343,6 +252,7 @@ def test_a_lost_share_is_brought_back_for_a_new_desktop(pair: Pair) -> None:
     assert not pair.desktop.run().changed
 
 
+@pytest.mark.disaster
 def test_a_copy_without_marks_brings_a_share_back(pair: Pair) -> None:
     names = [pair.change("one"), pair.change("two")]
     pair.copy()
@@ -353,6 +263,7 @@ def test_a_copy_without_marks_brings_a_share_back(pair: Pair) -> None:
     assert [mark.id for mark in pair.desktop.listing().backups] == names
 
 
+@pytest.mark.disaster
 def test_bringing_back_that_was_interrupted_is_finished(pair: Pair) -> None:
     name = pair.change("one")
     pair.copy()
@@ -367,6 +278,7 @@ def test_bringing_back_that_was_interrupted_is_finished(pair: Pair) -> None:
     assert pair.desktop.listing().missing == ()
 
 
+@pytest.mark.disaster
 def test_a_share_with_other_content_is_left_alone(pair: Pair) -> None:
     pair.change("one")
     pair.copy()
@@ -380,6 +292,7 @@ def test_a_share_with_other_content_is_left_alone(pair: Pair) -> None:
     assert not pair.desktop.repository.exists()
 
 
+@pytest.mark.disaster
 def test_a_damaged_repository_gets_what_the_copy_has(pair: Pair) -> None:
     """A share that was not lost keeps what it has; a backup that was deleted there still counts as missing."""
     first, second = pair.change("one"), pair.change("two")
@@ -396,6 +309,7 @@ def test_a_damaged_repository_gets_what_the_copy_has(pair: Pair) -> None:
     assert [mark.id for mark in listing.missing] == [third]
 
 
+@pytest.mark.disaster
 def test_the_programs_of_the_share_are_beside_the_copy(pair: Pair) -> None:
     pair.change("one")
     (pair.desktop.share / "RECOVERY.md").write_text("steps")
