@@ -13,7 +13,7 @@ from tars_provision.options import NamedPath, inventory_option, json_option, ver
 
 @click.group()
 def backup() -> None:
-    """Backups of the desktop on the NAS: make, list, verify, export."""
+    """Backups of the desktop on the NAS: make, list, verify, copy, export."""
 
 
 def _backup(context: click.Context, arguments: list[str], *, inventory: Path, as_json: bool, **options: Any) -> None:
@@ -23,6 +23,11 @@ def _backup(context: click.Context, arguments: list[str], *, inventory: Path, as
     context.exit(finish(on_desktop(inventory, console_of(as_json), arguments, **options), as_json=as_json))
 
 
+def _copy_words(copy: str | None) -> list[str]:
+    return ["--copy", copy] if copy else []
+
+
+copy_option = click.option("--copy", metavar="NAME", help="Use this copy instead of the repository on the NAS.")
 check_option = click.option("--check", is_flag=True, help="Change nothing; exit code 3 if something would change.")
 
 
@@ -39,12 +44,13 @@ def backup_run(context: click.Context, /, check: bool, **options: Any) -> None:
 
 @backup.command("list")
 @inventory_option
+@copy_option
 @verbose_option
 @json_option
 @click.pass_context
-def backup_list(context: click.Context, /, **options: Any) -> None:
+def backup_list(context: click.Context, /, copy: str | None, **options: Any) -> None:
     """List the backups, and when they were last verified."""
-    _backup(context, ["list"], **options)
+    _backup(context, ["list", *_copy_words(copy)], **options)
 
 
 @backup.command("status")
@@ -69,50 +75,70 @@ def backup_test_alarms(context: click.Context, /, **options: Any) -> None:
 
 @backup.command("show")
 @inventory_option
+@copy_option
 @verbose_option
 @json_option
 @click.argument("identifier", metavar="ID", default="latest")
 @click.pass_context
-def backup_show(context: click.Context, /, identifier: str, **options: Any) -> None:
+def backup_show(context: click.Context, /, copy: str | None, identifier: str, **options: Any) -> None:
     """Show what a backup contains.  [default: the newest]"""
-    _backup(context, ["show", identifier], **options)
+    _backup(context, ["show", identifier, *_copy_words(copy)], **options)
 
 
 @backup.command("verify")
 @inventory_option
+@copy_option
 @verbose_option
 @json_option
 @click.argument("identifier", metavar="ID", default="latest")
 @click.pass_context
-def backup_verify(context: click.Context, /, identifier: str, **options: Any) -> None:
+def backup_verify(context: click.Context, /, copy: str | None, identifier: str, **options: Any) -> None:
     """Read a backup back and compare it with its checksums.  [default: the newest]"""
-    _backup(context, ["verify", identifier], **options)
+    _backup(context, ["verify", identifier, *_copy_words(copy)], **options)
 
 
 @backup.command("export")
 @inventory_option
+@copy_option
 @verbose_option
 @json_option
 @click.argument("identifier", metavar="ID")
 @click.argument("file", type=NamedPath())
 @click.pass_context
-def backup_export(context: click.Context, /, identifier: str, file: str, **options: Any) -> None:
+def backup_export(context: click.Context, /, copy: str | None, identifier: str, file: str, **options: Any) -> None:
     """Write a backup (an ID, or latest) to a FILE on the desktop, as an archive that stock tools read.
 
     The archive is not encrypted.
     """
-    _backup(context, ["export", identifier, "--output", file], **options)
+    _backup(context, ["export", identifier, "--output", file, *_copy_words(copy)], **options)
 
 
 @backup.command("prune")
 @inventory_option
+@copy_option
 @check_option
 @verbose_option
 @json_option
 @click.pass_context
-def backup_prune(context: click.Context, /, check: bool, **options: Any) -> None:
+def backup_prune(context: click.Context, /, copy: str | None, check: bool, **options: Any) -> None:
     """Remove the backups that the retention does not keep, and free their disk space. `run` does so once a week."""
-    _backup(context, ["prune"], check="--dry-run" if check else "", **options)
+    _backup(context, ["prune", *_copy_words(copy)], check="--dry-run" if check else "", **options)
+
+
+@backup.command("copy")
+@inventory_option
+@check_option
+@click.option("--from", "source", metavar="NAME", help="Copy from there to the share of the NAS, which was lost.")
+@verbose_option
+@json_option
+@click.argument("name", required=False)
+@click.pass_context
+def backup_copy(context: click.Context, /, name: str | None, source: str | None, check: bool, **options: Any) -> None:
+    """Copy the backups to the copy NAME.  [default: to all copies that are connected]"""
+    if name and source:
+        raise click.UsageError("--from copies to the NAS; it takes no other copy")
+    words = ["copy", *([name] if name else []), *(["--from", source] if source else [])]
+    _backup(context, words, check="--dry-run" if check else "", **options)
 
 
 @backup.group("key")
@@ -205,6 +231,7 @@ def backup_sheet(
 @click.option("--rollback", is_flag=True, help="Return to the data before the last restore.")
 @click.option("--component", "components", multiple=True, metavar="NAME", help="Only this part; can be repeated.")
 @click.option("--with-redis", is_flag=True, help="Also restore the task queue, which is empty otherwise.")
+@copy_option
 @verbose_option
 @json_option
 @click.argument("identifier", metavar="[ID|TIME]", default="latest")
@@ -212,6 +239,7 @@ def backup_sheet(
 def restore(
     context: click.Context,
     /,
+    copy: str | None,
     identifier: str,
     preview: bool,
     rollback: bool,
@@ -220,10 +248,11 @@ def restore(
     **options: Any,
 ) -> None:
     """Restore a backup on the desktop: the newest, one by its ID, or the newest one not later than TIME."""
-    if rollback and (components or with_redis or identifier != "latest"):
+    if rollback and (components or with_redis or copy or identifier != "latest"):
         raise click.UsageError("--rollback returns to the data before the last restore; it takes no backup or part")
     words = ["restore", "--rollback"] if rollback else ["restore", identifier]
     words += [f"--component={name}" for name in components] + (["--with-redis"] if with_redis else [])
+    words += _copy_words(copy)
     _backup(context, words, playbook="restore", check="--preview" if preview else "", **options)
 
 

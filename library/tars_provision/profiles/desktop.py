@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from tars_provision import __version__
 from tars_provision.profiles import authority, roles
 from tars_provision.project import SPEC
-from tars_provision.spec.model import Backup, Desktop, Firewall, Site
+from tars_provision.spec.model import Backup, BackupCopy, Desktop, Firewall, Site
 
 HTTPS_PORT = 443
 DNS_PORT = 53
@@ -158,6 +158,9 @@ def nfs_mounts(site: Site, name: str) -> list[roles.Mount]:
             mounts.append({"source": source, "path": client.mount, "read_only": client.access == "ro"})
     if site.backup:
         mounts.append({"source": backup_export(site, site.backup), "path": site.backup.mount, "read_only": False})
+        for copy_name, copy in site.backup.copies.items():
+            if copy.nfs:
+                mounts.append({"source": copy.nfs, "path": copy_mount(copy_name), "read_only": False})
     return mounts
 
 
@@ -166,9 +169,33 @@ def backup_export(site: Site, backup: Backup) -> str:
     return f"{site.hosts[site.nas].address}:{backup.volume}/{backup.share}"
 
 
+def copy_mount(name: str) -> str:
+    """Return the folder where a copy on a second NAS is mounted."""
+    return f"/srv/tars/copies/{name}"
+
+
+def backup_copy(name: str, copy: BackupCopy) -> dict[str, object]:
+    """Return a copy of the backups as the program's configuration describes it, without the id of its repository."""
+    retention = copy.retention.model_dump()
+    if copy.nfs:
+        path = copy_mount(name)
+        return {
+            "mount": {"path": path, "source": copy.nfs},
+            "repository": f"{path}/repository",
+            "retention": retention,
+        }
+    if copy.server:
+        server = {"url": copy.server.url, "account": copy.server.account, "authority": copy.server.ca is not None}
+        return {"server": server, "retention": retention}
+    return {"disk": copy.disk, "retention": retention}
+
+
 def backup(site: Site, name: str, backup: Backup) -> roles.Backup:
     """Return the variables of the role backup for the desktop named `name`."""
+    authorities = {name: copy.server.ca for name, copy in backup.copies.items() if copy.server and copy.server.ca}
     return {
+        "backup_copies": {copy_name: backup_copy(copy_name, copy) for copy_name, copy in backup.copies.items()},
+        "backup_copy_authorities": authorities,
         "backup_drill_questions": [question.model_dump() for question in backup.drill.questions],
         "backup_drill_schedule": backup.drill.schedule,
         "backup_alarms": alarms(backup),

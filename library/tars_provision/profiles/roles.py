@@ -158,6 +158,8 @@ class Alarms(TypedDict):
 class Backup(TypedDict):
     """Role tars.home.backup."""
 
+    backup_copies: dict[str, dict[str, object]]
+    backup_copy_authorities: dict[str, str]
     backup_drill_questions: list[dict[str, str]]
     backup_drill_schedule: Literal["weekly", "monthly"]
     backup_alarms: Alarms

@@ -158,6 +158,12 @@ def check_backup(data: Any) -> Iterator[Problem]:
             yield Problem(("backup", "account"), f"{account}, the account of hosts.{name}.dsm", "an account of its own")
     yield from check_mail(at(data, "backup", "alarms", "mail"))
     yield from check_backup_mount(data, _backup_value(data, "mount"))
+    for name, copy in at(data, "backup", "copies").items():
+        places = [
+            place for place in ("disk", "nfs", "server") if isinstance(copy, dict) and copy.get(place) is not None
+        ]
+        if len(places) != 1:
+            yield Problem(("backup", "copies", name), " and ".join(places) or "no place", "one of disk, nfs, server")
 
 
 def check_mail(mail: dict[Any, Any]) -> Iterator[Problem]:

@@ -19,11 +19,12 @@ from tars_provision.spec.model.services import (
     Stack,
 )
 from tars_provision.spec.model.site_spec import Site
-from tars_provision.spec.model.storage import Backup, Keep, Retention, Share, ShareClient, Snapshots
+from tars_provision.spec.model.storage import Backup, BackupCopy, Keep, Retention, Share, ShareClient, Snapshots
 
 __all__ = [
     "PATTERNS",
     "Backup",
+    "BackupCopy",
     "Benchmark",
     "ChatModel",
     "Clock",

@@ -22,6 +22,9 @@ MODEL = r"^[A-Za-z0-9][A-Za-z0-9._/-]*(:[A-Za-z0-9._-]+)?\Z"
 URL = r"^https?://[^/\s]+/?\Z"
 HOOK = r"^https?://[^/\s]+(/\S*)?\Z"
 EMAIL = r"^[^\s@,<>\"-][^\s@,<>\"]*@[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?\Z"
+SERVER_URL = r"^https?://[^/\s]+/(\S+/)?\Z"
+DISK = r"^[0-9A-Fa-f-]{8,36}\Z"
+EXPORT = r"^[A-Za-z0-9.:-]*[A-Za-z0-9]:(/[A-Za-z0-9_@-][A-Za-z0-9_.@-]*)+\Z"
 USER = r"^[a-z_][a-z0-9_-]*\$?\Z"
 INTERFACE = r"^[A-Za-z0-9_.-]{1,15}\Z"
 SERIAL = r"^[A-Za-z0-9]{6,32}\Z"
@@ -41,6 +44,9 @@ PATTERNS = {
     URL: "the address of a server, such as http://192.168.1.5:5000",
     HOOK: "an address of HTTP, such as https://ntfy.sh/{secret}",
     EMAIL: "an address of mail, such as owner@example.org",
+    SERVER_URL: "the address of a folder of a server, such as https://backup.example.org:8000/tars/",
+    DISK: "the UUID of a file system, as blkid prints it, such as 0f3a8d1e-2b7c-4e55-9d60-1c2f3a4b5c6d",
+    EXPORT: "an NFS export as server:/path, such as 192.168.1.30:/volume1/tars_copy",
     USER: "a user's name, such as owner",
     INTERFACE: "the name of a network interface, such as enp4s0",
     SERIAL: "the serial number on the NAS's label, such as 15A0LKN000000",

@@ -8,7 +8,11 @@ from typing import Literal
 from pydantic import Field
 
 from tars_provision.spec.model.base import (
+    DISK,
+    EXPORT,
+    FILE,
     LINE,
+    SERVER_URL,
     USER,
     VOLUME,
     Email,
@@ -138,6 +142,31 @@ class Alarms(Section):
     """Call an address."""
 
 
+class CopyServer(Section):
+    """A restic rest-server in append-only mode, which another person or company may run."""
+
+    url: str = Field(pattern=SERVER_URL, examples=["https://backup.example.org:8000/tars/"])
+    """Address of the repository."""
+    account: str = Field(pattern=USER, examples=["tars"])
+    """Account. Its password is `tars_secrets.backup_copy_NAME` in the vault, with the name of the copy."""
+    ca: str | None = Field(default=None, pattern=FILE, examples=["~/backup-ca.pem"])
+    """File on the controller with the certificate authority of the server. Default: those that the desktop trusts."""
+
+
+class BackupCopy(Section):
+    """A second repository of the backups, in exactly one of three places."""
+
+    disk: str | None = Field(default=None, pattern=DISK, examples=["0f3a8d1e-2b7c-4e55-9d60-1c2f3a4b5c6d"])
+    """UUID of a file system on a disk of the desktop. The disk is mounted only while a command uses it, and need not be
+    connected at other times."""
+    nfs: str | None = Field(default=None, pattern=EXPORT, examples=["192.168.1.30:/volume1/tars_copy"])
+    """Export of a second NAS that the desktop may write to."""
+    server: CopyServer | None = None
+    """Server that the desktop can add backups to, and delete none from."""
+    retention: Retention = Retention()
+    """Which backups are kept there; on a server, which are copied."""
+
+
 class Backup(Section):
     """Backups of the desktop on a share of the NAS. Without this section, there are none."""
 
@@ -166,6 +195,8 @@ class Backup(Section):
     """Rehearsals of a recovery."""
     alarms: Alarms = Alarms()
     """When the backups need attention, and who receives a message."""
+    copies: dict[Name, BackupCopy] = Field(default_factory=dict, examples=[{"cellar": {"disk": "0f3a8d1e-2b7c"}}])
+    """Copies of the backups, by name. Each backup is copied after it was made, to all that are connected."""
 
 
 class ShareClient(Section):

@@ -85,6 +85,26 @@ def test_hooks_of_the_alarms(make_site: MakeSite) -> None:
     assert len(configuration._alarms(reader).hooks) == 3 and reader.problems == []
 
 
+def test_copies_of_the_backups(make_site: MakeSite) -> None:
+    server = {"url": "https://b.example/t/", "account": "t", "ca": "~/ca.pem"}
+    places = {"cellar": {"disk": "0f3a8d1e"}, "attic": {"nfs": "10.77.0.40:/volume1/c"}, "away": {"server": server}}
+    variables = role_variables(make_site(backup={**SPEC["backup"], "copies": places}), "xps8950")
+    retention = variables["backup_retention"]
+    assert variables["backup_copies"] == {
+        "cellar": {"disk": "0f3a8d1e", "retention": retention},
+        "attic": {
+            "mount": {"path": "/srv/tars/copies/attic", "source": "10.77.0.40:/volume1/c"},
+            "repository": "/srv/tars/copies/attic/repository",
+            "retention": retention,
+        },
+        "away": {"server": {"url": "https://b.example/t/", "account": "t", "authority": True}, "retention": retention},
+    }
+    assert variables["backup_copy_authorities"] == {"away": "~/ca.pem"}
+    mounts = variables["nfs_mount_mounts"]
+    assert isinstance(mounts, list)
+    assert mounts[-1] == {"source": "10.77.0.40:/volume1/c", "path": "/srv/tars/copies/attic", "read_only": False}
+
+
 @pytest.mark.parametrize(
     ("gpu", "managed", "required"), [("auto", True, False), ("nvidia", True, True), ("none", False, False)]
 )
