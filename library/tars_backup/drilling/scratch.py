@@ -26,6 +26,9 @@ from .outcome import Check, Outcome, Step
 FILL_S = 1800.0
 """Seconds for Chroma to hold all vectors."""
 
+ASK_S = 1800.0
+"""Seconds for the application to answer all questions."""
+
 Value = TypeVar("Value")
 
 _APPLICATION = "app"
@@ -160,7 +163,7 @@ class Rehearsal:
         with self._session() as session:
             generated = questions.generate(session, chosen.mark.id)
         self._outcome.questions = questions.ask(
-            self._fence, _APPLICATION, [*kept, *generated], len(kept), self._living.deadline
+            self._fence, _APPLICATION, [*kept, *generated], len(kept), Deadline(ASK_S)
         )
 
     @contextmanager
@@ -178,7 +181,7 @@ class Rehearsal:
         Raises:
             BackupError: one of the services ended, or FILL_S seconds have passed.
         """
-        deadline = Deadline(FILL_S)
+        deadline, shown = Deadline(FILL_S), ""
         while True:
             try:
                 value = condition()
@@ -187,7 +190,9 @@ class Rehearsal:
             except InterruptionError:
                 raise
             except BackupError as error:
-                self._living.progress(f"waiting for {', '.join(services)}: {error}")
+                if str(error) != shown:
+                    shown = str(error)
+                    self._living.progress(f"waiting for {', '.join(services)}: {shown}")
             questions.require_running(self._fence, services)
             deadline.remaining_s(f"start of {', '.join(services)}")
             time.sleep(_PAUSE_S)
