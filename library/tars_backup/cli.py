@@ -48,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
     verb.add_argument("--dry-run", action="store_true", help="only report whether a backup is needed")
     verb = add_verb(verbs, "list", _list, "List the backups and the age of their proof")
     _add_copy(verb)
+    _add_sheet(verb)
     verb = add_verb(verbs, "show", _show, "Show what a backup contains")
     _add_backup(verb)
     verb = add_verb(verbs, "verify", _verify, "Read a backup back and compare every file with its manifest")
@@ -97,11 +98,16 @@ def parser() -> argparse.ArgumentParser:
     verb = add_verb(verbs, "site", _site, "Write the site folder of the controller out of a backup, as a tar archive")
     _add_backup(verb)
     verb.add_argument("--output", type=Path, default=Path("site.tar"), help="file (default: %(default)s)")
+    _add_sheet(verb)
     verb = add_verb(verbs, "watch", _watch, "Send alarms about what needs attention, and about what is in order again")
     verb.add_argument("--test", action="store_true", help="only send a test message to everyone who gets alarms")
     verb = add_verb(verbs, "init", _init, "Create the repository in an empty folder, and print its id")
     _add_copy(verb)
     return top
+
+
+def _add_sheet(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--sheet", metavar="FILE", help="open the repository with this recovery sheet alone")
 
 
 def _add_backup(verb: argparse.ArgumentParser) -> None:
@@ -144,8 +150,8 @@ def _run(options: argparse.Namespace) -> output.Result:
 def _list(options: argparse.Namespace) -> output.Result:
     from .actions.list import list_backups
 
-    with _opened(options) as configuration:
-        return list_backups(configuration)
+    with _opened(options) as configuration, _with_sheet(options, configuration) as readable:
+        return list_backups(readable)
 
 
 def _show(options: argparse.Namespace) -> output.Result:
@@ -259,11 +265,23 @@ def _key(options: argparse.Namespace) -> output.Result:
     return try_sheet(configuration, sheet.parse(text), repair=options.repair)
 
 
+@contextlib.contextmanager
+def _with_sheet(options: argparse.Namespace, configuration: Configuration) -> Iterator[Configuration]:
+    """Yield the configuration of a command, that of its recovery sheet if it has one."""
+    from .repository import sheet
+
+    if options.sheet:
+        with sheet.opened(configuration, sheet.parse(Path(options.sheet).read_text())) as readable:
+            yield readable
+    else:
+        yield configuration
+
+
 def _site(options: argparse.Namespace) -> output.Result:
     from .actions.site_folder import write_site
 
-    with _opened(options) as configuration:
-        return write_site(configuration, options.backup, options.output)
+    with _opened(options) as configuration, _with_sheet(options, configuration) as readable:
+        return write_site(readable, options.backup, options.output)
 
 
 def _watch(options: argparse.Namespace) -> output.Result:

@@ -19,7 +19,7 @@ from tars_provision.errors import ProvisionError, unusable
 
 
 class Commands(click.Group):
-    """Gives every way to end its exit code, and imports `lab`, `backup` and `restore` only when they are used."""
+    """Gives every way to end its exit code, and imports `lab` and the backups' commands only when they are used."""
 
     def main(self, args: Sequence[str] | None = None, *others: Any, **extra: Any) -> Any:
         """Run a command and exit with its code. Errors are one message."""
@@ -74,7 +74,7 @@ class Commands(click.Group):
 
     def list_commands(self, context: click.Context) -> list[str]:
         """Return the names of all commands."""
-        return sorted([*super().list_commands(context), "backup", "drill", "lab", "restore"])
+        return sorted([*super().list_commands(context), "backup", "drill", "lab", "recover", "restore"])
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         """Return a command by its name, or None."""
@@ -82,12 +82,13 @@ class Commands(click.Group):
             from tars_lab.cli import lab
 
             return lab
-        if name in ("backup", "drill", "restore"):
-            from tars_provision import cli_backup
+        if name in ("backup", "drill", "recover", "restore"):
+            from tars_provision import cli_backup, cli_recover
 
             commands: dict[str, click.Command] = {
                 "backup": cli_backup.backup,
                 "drill": cli_backup.drill,
+                "recover": cli_recover.recover,
                 "restore": cli_backup.restore,
             }
             return commands[name]

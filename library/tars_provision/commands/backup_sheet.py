@@ -74,6 +74,11 @@ def compose(site: Site, inventory: Path, key: Mapping[str, Any], today: date) ->
         key=print_key(inventory).key,
         vault=vault.ensure_vault_password(vault.secrets_file(inventory)),
         config=key["config"],
-        key_file=base64.b64decode(key["key"]).decode(),
+        key_file=key_file_of(key),
         restic=key["restic_sha256"],
     )
+
+
+def key_file_of(key: Mapping[str, Any]) -> str:
+    """Return the key file, which is JSON, out of what tars-backup returned."""
+    return base64.b64decode(key["key"]).decode()

@@ -56,9 +56,9 @@ def test_a_sheet_alone_opens_a_repository_with_damaged_files_and_repairs_it(desk
     good = {path: damage(path) for path in (desktop.repository / "config", key)}
     with pytest.raises(BackupError):
         desktop.listing()
-    found = attempt(desktop, sheet)
-    assert found.backup == made.id and found.differing == ("config", f"keys/{key.name}") and not found.repaired
-    assert "--repair" in "\n".join(found.lines())
+    proven = attempt(desktop, sheet)
+    assert proven.backup == made.id and proven.differing == ("config", f"keys/{key.name}") and not proven.repaired
+    assert "--repair" in "\n".join(proven.lines())
 
     damaged = {path: path.read_bytes() for path in good}
     repaired = attempt(desktop, sheet, repair=True)
