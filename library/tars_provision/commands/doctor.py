@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,11 @@ from rich.markup import escape
 
 from tars_provision.commands.outcome import line, waiting
 from tars_provision.controller.readiness import CheckResult, site_checks
+from tars_provision.desktop import connection
+from tars_provision.desktop.backups import backup_state
+from tars_provision.errors import ProvisionError
+from tars_provision.project import SPEC
+from tars_provision.spec.load import load
 
 
 @dataclass(frozen=True)
@@ -33,10 +39,38 @@ class Diagnosis:
         """Print nothing more: each result was printed when it was known."""
 
 
+def _checks(inventory: Path) -> Iterator[CheckResult]:
+    """Yield the checks of the controller and the site, and of the backups if the desktop can be asked about them."""
+    desktop = None
+    for result in site_checks(inventory):
+        desktop = result if result.name == "desktop" else None
+        yield result
+    if desktop and desktop.ok:
+        yield from _backups(inventory)
+
+
+def _backups(inventory: Path) -> Iterator[CheckResult]:
+    site = load(inventory / SPEC)
+    if site.backup is None:
+        return
+    try:
+        answer = connection.call(site, verb="backups")
+    except ProvisionError as error:
+        yield CheckResult("backups", False, str(error))
+        return
+    if answer["contract"] is None:
+        yield CheckResult("backups", True, "not checked, because the services are not set up yet")
+    elif answer["backups"] is None:
+        yield CheckResult("backups", False, "the services were set up without backups", "run the site playbook")
+    else:
+        state = backup_state(answer["backups"])
+        yield CheckResult("backups", state.ok, state.summary, "\n     ".join(state.steps))
+
+
 def doctor(inventory: Path, console: Console) -> Diagnosis:
     """Check the controller and a site, and print each result when it is known."""
     results: list[CheckResult] = []
-    pending = site_checks(inventory)
+    pending = _checks(inventory)
     while True:
         with waiting(console, "checking"):
             result = next(pending, None)

@@ -16,6 +16,7 @@ from rich.table import Table
 from tars_provision import next_step
 from tars_provision.commands.outcome import line, waiting
 from tars_provision.desktop import connection
+from tars_provision.desktop.backups import BackupState, backup_state
 from tars_provision.desktop.services import Service, age, services
 from tars_provision.profiles.desktop import mount_check, nfs_mounts
 from tars_provision.project import SPEC
@@ -42,11 +43,13 @@ class Status:
     mounts: list[Place]
     nas: Place
     docker: str = ""
+    backups: BackupState | None = None
 
     @property
     def exit_code(self) -> int:
-        """0 if all services run, none is unhealthy, and all places can be reached; otherwise 1."""
+        """0 if all services run, none is unhealthy, all places can be reached, and the backups are in order; else 1."""
         works = [part.ok for part in self.services] + [place.ok for place in (*self.mounts, self.nas)]
+        works += [self.backups.ok] if self.backups else []
         return 0 if all(works) and not self.docker else 1
 
     def as_data(self) -> dict[str, Any]:
@@ -59,6 +62,7 @@ class Status:
             "mounts": [asdict(mount) for mount in self.mounts],
             "nas": asdict(self.nas),
             "docker": self.docker,
+            "backups": asdict(self.backups) if self.backups else None,
         }
 
     def show(self, console: Console) -> None:
@@ -85,6 +89,8 @@ class Status:
                 yield f"{service.name}: {next_step.command('logs', service.name, '-i', self.inventory)} shows why"
         if not self.nas.ok:
             yield f"Check that the NAS {self.nas.name} is on; its shares are mounted again by themselves"
+        for step in self.backups.steps if self.backups else ():
+            yield f"backups: {step}"
         missing = any(service.state == "missing" for service in self.services)
         if missing or (self.nas.ok and not all(mount.ok for mount in self.mounts)):
             yield f"{next_step.command('site', '-i', self.inventory)} starts what is missing"
@@ -96,6 +102,8 @@ class Status:
         for mount in self.mounts:
             yield _mark(mount.ok), f"mount {mount.name}" + (f": {mount.detail}" if mount.detail else "")
         yield _mark(self.nas.ok), f"NAS {self.nas.name}: {self.nas.detail or 'answers the desktop over NFS'}"
+        if self.backups:
+            yield _mark(self.backups.ok), "backups: " + self.backups.summary.replace("\n", "\n     ")
 
 
 def _mark(ok: bool) -> str:
@@ -121,6 +129,7 @@ def status(inventory: Path, console: Console) -> Status:
         [Place(f"{entry['source']} at {entry['path']}", entry["ok"], entry["detail"]) for entry in answer["mounts"]],
         Place(nas, answer["nas"]["ok"], answer["nas"]["detail"]),
         answer["docker"],
+        backup_state(answer["backups"]) if answer["backups"] else None,
     )
 
 

@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The program that :mod:`tars_provision.desktop.connection` runs on the desktop, as root.
 
-It needs nothing but Python 3.9 and its standard library. Its argument is a JSON object with the key `verb`: `status`
-and `contract` print one JSON object, `logs` prints what docker prints.
+It needs nothing but Python 3.9 and its standard library. Its argument is a JSON object with the key `verb`: `status`,
+`backups` and `contract` print one JSON object, `logs` prints what docker prints.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
 import threading
+import time
 from typing import Any
 
 CONTRACT = "/opt/tars/contract.json"
@@ -28,6 +30,8 @@ def main(arguments: dict[str, Any]) -> int:
         return logs(arguments["options"], arguments["container"], follow=arguments["follow"])
     contract, problem = read_contract()
     answer: dict[str, Any] = {"contract": contract, "problem": problem}
+    if contract and arguments["verb"] in ("status", "backups"):
+        answer["backups"] = read_backups(contract.get("backup_status"))
     if contract and arguments["verb"] == "status":
         answer["inspected"], answer["docker"] = inspect(names(contract))
         answer["mounts"] = [mount(**wanted) for wanted in arguments["mounts"]]
@@ -48,6 +52,26 @@ def read_contract(path: str = CONTRACT) -> tuple[dict[str, Any] | None, str]:
     if not isinstance(contract, dict) or contract.get("schema") != 1:
         return None, "a contract of another version"
     return contract, ""
+
+
+def read_backups(path: str | None) -> dict[str, Any] | None:
+    """Return the state of the backups with its age in seconds by this machine's clock, or why there is none.
+
+    None if the services were set up without backups.
+    """
+    if path is None:
+        return None
+    try:
+        with open(path, encoding="utf-8") as file:
+            document = json.load(file)
+            age_s = time.time() - os.fstat(file.fileno()).st_mtime
+    except FileNotFoundError:
+        return {"document": None, "age_s": 0, "problem": "the desktop has written no state"}
+    except (OSError, ValueError) as error:
+        return {"document": None, "age_s": 0, "problem": str(error)}
+    if not isinstance(document, dict) or document.get("schema") != 1:
+        return {"document": None, "age_s": 0, "problem": "a state of another version"}
+    return {"document": document, "age_s": age_s, "problem": ""}
 
 
 def names(contract: dict[str, Any]) -> list[str]:
