@@ -18,9 +18,9 @@ from typing import Any
 
 
 class HttpReceiver:
-    """An HTTP server on loopback that records its requests; `status` is its answer, `delay_s` the time before it."""
+    """An HTTP server that records its requests; `status` is its answer, `delay_s` the time before it."""
 
-    def __init__(self) -> None:
+    def __init__(self, address: str = "127.0.0.1") -> None:
         self.requests: list[dict[str, Any]] = []
         self.status = 200
         self.delay_s = 0.0
@@ -41,8 +41,8 @@ class HttpReceiver:
             def log_message(self, format: str, *arguments: Any) -> None:
                 pass
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self._server = http.server.ThreadingHTTPServer((address, 0), Handler)
+        self.url = f"http://{address}:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def documents(self) -> list[dict[str, Any]]:
