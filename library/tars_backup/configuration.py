@@ -235,14 +235,8 @@ def load(path: Path = DEFAULT_PATH) -> Configuration:
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         schema = document.get("schema") if isinstance(document, dict) else document
         raise BackupError(path, found=f"schema {schema!r}", expected=f"schema {SCHEMA}", next_step=next_step)
-    reader = _Reader(
-        {
-            "questions": [],
-            "copies": {},
-            "copy_ids": {},
-            **{key: value for key, value in document.items() if key != "schema"},
-        }
-    )
+    optional: dict[str, Any] = {"questions": [], "copies": {}, "copy_ids": {}}
+    reader = _Reader({**optional, **{key: value for key, value in document.items() if key != "schema"}})
     configuration = Configuration(
         contract=reader.path("contract"),
         restic=reader.path("restic"),

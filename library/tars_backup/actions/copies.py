@@ -101,8 +101,10 @@ def _record(state: State, outcome: Outcome | BackupError, *, dry_run: bool) -> N
     moment, record = instants.to_text(instants.now()), state.read("copy")
     if isinstance(outcome, Outcome):
         record |= {"ok": True, "code": 0, "message": "", "last_ok": moment, "backups": outcome.backups}
+        record["failed_since"] = None
     else:
         record |= {"ok": False, "code": outcome.code, "message": str(outcome)}
+        record["failed_since"] = record.get("failed_since") or moment
     state.write("copy", {**record, "at": moment, "absent_since": None})
 
 

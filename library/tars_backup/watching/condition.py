@@ -27,7 +27,8 @@ SUBJECTS = ("run", "last_good", "verified", "share", "drill", "sheet", "watch", 
 def facts_of(configuration: Configuration) -> dict[str, dict[str, Any]]:
     """Return what was recorded, by subject; an empty object for what was never recorded."""
     state = State(configuration.state)
-    return {subject: state.read(subject) for subject in SUBJECTS}
+    copies = {name: State(configuration.of_copy(name).state).read("copy") for name in configuration.copies}
+    return {**{subject: state.read(subject) for subject in SUBJECTS}, "copies": copies}
 
 
 def document(configuration: Configuration, now: datetime) -> dict[str, Any]:

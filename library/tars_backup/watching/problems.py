@@ -17,6 +17,12 @@ AWAKE_GRACE_S = 3600.0
 """Seconds that the desktop must have run since the last good backup before its age counts: after a night in which the
 desktop was off, the timer first gets the time to make a backup."""
 
+COPY_FAILING = timedelta(days=1)
+"""Time for which a copy may fail: a second NAS or a server that is off for a night."""
+
+COPY_AGE = timedelta(days=14)
+"""Age of a copy after which a person is reminded to connect its disk."""
+
 SECOND_CHANCE = (DestinationError.code, InterruptionError.code)
 """Exit codes of runs whose failure counts from the second one in succession: a NAS that starts, a shutdown."""
 
@@ -60,6 +66,7 @@ def find(configuration: Configuration, facts: Mapping[str, Mapping[str, Any]], n
         *_failed_hooks(limits, facts["alarms"], zone),
         *_old_drill(limits, facts["drill"], now, zone),
         *_sheet(limits, facts, now, zone),
+        *_copies(facts.get("copies", {}), now, zone),
     ]
     return tuple(everything)
 
@@ -154,6 +161,23 @@ def _sheet(
         last = f"was last tried on {_local(since, zone)}" if checked else "was never tried"
         step = "Take it out and run ./tars backup key verify with the key on it"
         yield Problem("sheet", since, f"Try the recovery sheet: it {last}.", step, urgent=False)
+
+
+def _copies(copies: Mapping[str, Mapping[str, Any]], now: datetime, zone: zoneinfo.ZoneInfo) -> Iterator[Problem]:
+    """Yield an alarm for each copy that fails, and a reminder for each old one whose disk is not connected."""
+    for name, record in copies.items():
+        kind, failed, absent = f"copy_{name}", record.get("failed_since"), record.get("absent_since")
+        lasting = failed and now - instants.from_text(failed) > COPY_FAILING
+        if failed and (lasting or record.get("code") not in SECOND_CHANCE):
+            message = f"Copying the backups to {name} fails since {_local(failed, zone)}."
+            yield Problem(kind, failed, message, f"Run ./tars backup copy {name}, which shows the reason")
+        elif absent:
+            since = record.get("last_ok") or absent
+            made = (
+                f"The copy {name} is from {_local(since, zone)}" if "last_ok" in record else f"{name} has no copy yet"
+            )
+            if now - instants.from_text(since) > COPY_AGE:
+                yield Problem(kind, since, f"{made}.", "Connect its disk for an hour", urgent=False)
 
 
 def _local(text: str, zone: zoneinfo.ZoneInfo) -> str:

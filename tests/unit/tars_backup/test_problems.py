@@ -139,3 +139,24 @@ def test_recovery_sheet_is_a_reminder_and_no_alarm() -> None:
     never = {"checked_at": None}
     assert found(run={"kept": kept}, sheet=never)["sheet"].message == "Try the recovery sheet: it was never tried."
     assert found(sheet=never) == {}
+
+
+@pytest.mark.parametrize(
+    ("record", "urgent"),
+    [
+        ({}, None),
+        ({"last_ok": "2026-11-30T11:31:00Z"}, None),
+        # A disk that is not connected.
+        ({"last_ok": "2026-11-17T11:31:00Z", "absent_since": "2026-11-17T12:30:00Z"}, None),
+        ({"last_ok": "2026-11-16T11:31:00Z", "absent_since": "2026-11-29T12:30:00Z"}, False),
+        ({"absent_since": "2026-11-16T11:31:00Z"}, False),
+        # A share that cannot be used for some hours, for a day; damage.
+        ({"code": 20, "failed_since": "2026-11-30T08:00:00Z"}, None),
+        ({"code": 20, "failed_since": "2026-11-29T08:00:00Z"}, True),
+        ({"code": 30, "failed_since": "2026-11-30T11:31:00Z", "last_ok": "2026-11-30T10:31:00Z"}, True),
+    ],
+)
+def test_copies(record: dict[str, Any], urgent: bool | None) -> None:
+    current = problems.find(CONFIGURATION, {**GOOD, "copies": {"cellar": record}}, NOW)
+    assert [problem.urgent for problem in current] == ([] if urgent is None else [urgent])
+    assert all(problem.kind == "copy_cellar" and "cellar" in problem.message for problem in current)
