@@ -30,7 +30,7 @@ from tars_provision.recovery.sheet import load
 SHOWN = 10
 """Number of the newest backups that are shown."""
 
-TARGET = re.compile(r"(?P<login>(?:[\w.-]+@)?[\w.:-]+?)(?::(?P<port>\d+))?\Z")
+TARGET = re.compile(r"(?P<login>(?:\w[\w.-]*@)?\w[\w.-]*)(?::(?P<port>\d+))?\Z")
 
 
 class RecoveryError(ProvisionError):
