@@ -52,7 +52,7 @@ def test_verbs_that_read(command: Command, desktop: Desktop, tmp_path: Path) -> 
     assert command("show", "20200101T000000Z", code=31)["error"]["next_step"] == "Run tars-backup list"
     archive = tmp_path / "archive.tar.gz"
     assert cli.main(["export", "--output", str(archive), "--configuration", command.file]) == 0
-    assert archive.exists()
+    assert str(archive) in command.capsys.readouterr().out
     assert command("export", "--output", str(archive), code=1)["error"]["expected"] == "a new name"
 
 
