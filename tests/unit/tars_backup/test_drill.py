@@ -24,6 +24,7 @@ from tars_backup.drilling.outcome import Check, Outcome, Step
 from tars_backup.drilling.questions import Asked
 from tars_backup.errors import BackupError
 from tars_backup.instants import UTC
+from tars_backup.services import Health, Stack
 
 
 @pytest.fixture
@@ -168,6 +169,14 @@ class TestQuestions:
     def test_an_error_is_the_problem(self) -> None:
         asked = questions._compared(Question("?", "a"), {"status": 503, "message": "no model"}, generated=True)
         assert asked.problem == "status 503: no model"
+
+    def test_a_service_that_has_ended_is_named_with_its_last_lines(self) -> None:
+        class Ended:
+            def health(self, _service: str) -> Health:
+                return Health(False, False, 0, "exited with status 1: no space left")
+
+        with pytest.raises(BackupError, match="service worker of the drill: found exited with status 1: no space left"):
+            questions.require_running(cast(Stack, Ended()), ["worker"])
 
     def test_the_longest_sentences(self) -> None:
         text = "A heading\n\nThe pump is in the old cellar. It was replaced in the spring of 2024 by Jansen! Yes."

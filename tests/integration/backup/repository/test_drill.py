@@ -106,7 +106,7 @@ class Assistant(Household):
 
     def left(self) -> list[str]:
         """Return what is left of drills: processes and folders."""
-        left = [name for fence in self.fences for name in fence.running(fence.contract.services)]
+        left = [path.name for path in (self.folder / "fence").glob("*.pid")]
         return left + [str(path) for path in (self.configuration.drill, self.configuration.work) if path.exists()]
 
 
@@ -144,13 +144,13 @@ def assistant(prepared: Assistant) -> Iterator[Assistant]:
 def test_a_drill_restores_and_asks_and_leaves_nothing(assistant: Assistant) -> None:
     asked = {"question": "What is the pressure of the boiler?", "path": "boiler.txt"}
     assistant.write_settings(questions=[asked])
-    rows, contents, running = assistant.execute("SELECT * FROM vectors"), assistant.contents(), assistant.running()
+    rows, running = assistant.execute("SELECT * FROM vectors"), assistant.running()
 
     passed = assistant.drill()
 
     assert assistant.left() == []
     assert (assistant.execute("SELECT * FROM vectors"), assistant.running()) == (rows, running)
-    assert assistant.contents().keys() == contents.keys(), "the living data folders"
+    assert assistant.extra() == [], "beside the living data folders"
     assert passed.backup == assistant.listing().backups[-1].id and passed.recovery_s > 0
     (report,) = assistant.reports()
     assert report["ok"] and len(report["steps"]) == 4 and all(check["ok"] for check in report["checks"])
@@ -168,9 +168,8 @@ def test_a_drill_restores_and_asks_and_leaves_nothing(assistant: Assistant) -> N
 def test_a_question_without_its_document_fails_the_third_drill_which_reads_a_copy(assistant: Assistant) -> None:
     attic = assistant.folder / "attic"
     shutil.copytree(assistant.share, attic)
-    mount = {"mount": mount_of(attic), "repository": str(attic / "repository")}
-    copy = {**mount, "repository_id": assistant.settings["repository_id"], "retention": {"last": 9}}
-    assistant.write_settings(copies={"attic": copy})
+    copy = {"mount": mount_of(attic), "repository": str(attic / "repository"), "retention": {"last": 9}}
+    assistant.write_settings(copies={"attic": copy}, copy_ids={"attic": assistant.settings["repository_id"]})
     State(assistant.configuration.state).write("drill", {"number": 2})
     assistant.write_settings(questions=[{"question": "Where is the <canoe>?", "path": "canoe.txt"}])
     with pytest.raises(VerificationError, match="'Where is the <canoe>\\?': the expected document is not among"):
@@ -188,7 +187,7 @@ def test_a_question_without_its_document_fails_the_third_drill_which_reads_a_cop
 def test_a_database_with_the_identifier_of_the_living_one_is_refused(assistant: Assistant) -> None:
     assistant.template = assistant.cluster
     State(assistant.configuration.state).write("drill", {"number": 2})
-    disk = {"disk": "0badcafe-0000-4000-8000-000000000000", "repository_id": None, "retention": {"last": 9}}
+    disk = {"disk": "0badcafe-0000-4000-8000-000000000000", "retention": {"last": 9}}
     assistant.write_settings(copies={"usb": disk})
     with pytest.raises(BackupError, match=r"empty database: found the household's, with the identifier \d+"):
         assistant.drill()
