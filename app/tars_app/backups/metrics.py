@@ -44,20 +44,30 @@ class BackupCollector(Collector):
         ):
             if proof:
                 yield _gauge(f"{name}_success", f"1 if the last {text} succeeded", proof.ok)
-        if status.kept:
-            yield _gauge("kept", "Backups that are kept", status.kept.count)
-            yield _gauge("missing", "Backups that someone else has deleted", status.kept.missing)
-        if status.space:
-            yield _gauge(
-                "share_free_bytes", "Free disk space of the share at the last run", status.space.free_mib * _MIB
-            )
-            yield _gauge("share_size_bytes", "Size or quota of the share", status.space.total_mib * _MIB)
+        yield from _amounts(status)
         problems = GaugeMetricFamily(
             "tars_backup_problem", "1 for each problem of the backups", labels=["kind", "urgent"]
         )
         for problem in status.problems:
             problems.add_metric([problem.kind, str(problem.urgent).lower()], 1)
         yield problems
+
+
+def _amounts(status: Status) -> Iterator[Metric]:
+    """Yield what is kept, the disk space, and the age of the copies."""
+    if status.kept:
+        yield _gauge("kept", "Backups that are kept", status.kept.count)
+        yield _gauge("missing", "Backups that someone else has deleted", status.kept.missing)
+    if status.space:
+        yield _gauge("share_free_bytes", "Free disk space of the share at the last run", status.space.free_mib * _MIB)
+        yield _gauge("share_size_bytes", "Size or quota of the share", status.space.total_mib * _MIB)
+    copies = GaugeMetricFamily(
+        "tars_backup_copy_last_good_timestamp_seconds", "When a copy was last up to date", labels=["copy"]
+    )
+    for name, copy in status.copies.items():
+        if copy and copy.last_ok:
+            copies.add_metric([name], copy.last_ok.timestamp())
+    yield copies
 
 
 def _times(status: Status) -> Iterator[tuple[str, str, datetime | None]]:

@@ -43,6 +43,12 @@ class Kept(BaseModel):
     missing: int
 
 
+class Copy(BaseModel):
+    """A second place of the backups."""
+
+    last_ok: datetime | None
+
+
 class Space(BaseModel):
     """Disk space of the share at the last run."""
 
@@ -71,6 +77,7 @@ class Status(BaseModel):
     read_back: Proof | None
     drill: Proof | None
     sheet: Sheet | None
+    copies: dict[str, Copy | None]
     kept: Kept | None
     space: Space | None
     problems: list[Problem]

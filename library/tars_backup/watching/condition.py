@@ -25,7 +25,7 @@ SUBJECTS = ("run", "last_good", "verified", "share", "drill", "sheet", "watch", 
 
 
 def facts_of(configuration: Configuration) -> dict[str, dict[str, Any]]:
-    """Return what was recorded, by subject; an empty object for what was never recorded."""
+    """Return what was recorded, by subject, and of each copy; an empty object for what was never recorded."""
     state = State(configuration.state)
     copies = {name: State(configuration.of_copy(name).state).read("copy") for name in configuration.copies}
     return {**{subject: state.read(subject) for subject in SUBJECTS}, "copies": copies}
@@ -46,6 +46,9 @@ def document(configuration: Configuration, now: datetime) -> dict[str, Any]:
         "read_back": {"at": share["at"], "ok": not share.get("problems")} if share.get("at") else None,
         "drill": _only(facts["drill"], "at", "ok", "backup"),
         "sheet": _only(facts["sheet"], "checked_at"),
+        "copies": {
+            name: _only(copy, "last_ok", "failed_since", "absent_since") for name, copy in facts["copies"].items()
+        },
         "kept": run.get("kept"),
         "space": run.get("space"),
         "problems": [vars(problem) for problem in problems.find(configuration, facts, now)],

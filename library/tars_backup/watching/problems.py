@@ -64,7 +64,7 @@ def find(configuration: Configuration, facts: Mapping[str, Mapping[str, Any]], n
         *_missing(facts["run"], zone),
         *_space(configuration, facts["run"]),
         *_failed_hooks(limits, facts["alarms"], zone),
-        *_old_drill(limits, facts["drill"], now, zone),
+        *_old_drill(limits, facts, now, zone),
         *_sheet(limits, facts, now, zone),
         *_copies(facts.get("copies", {}), now, zone),
     ]
@@ -145,10 +145,16 @@ def _failed_hooks(
             )
 
 
-def _old_drill(limits: Alarms, drill: Mapping[str, Any], now: datetime, zone: zoneinfo.ZoneInfo) -> Iterator[Problem]:
-    if drill and now - instants.from_text(drill["at"]) > timedelta(days=limits.drill_days):
-        message = f"The last drill was on {_local(drill['at'], zone)}; the limit is {limits.drill_days} days."
-        yield Problem("drill_age", drill["at"], message, "Run ./tars drill")
+def _old_drill(
+    limits: Alarms, facts: Mapping[str, Mapping[str, Any]], now: datetime, zone: zoneinfo.ZoneInfo
+) -> Iterator[Problem]:
+    """Yield a problem if the last drill is too old, or if none was made since the watch began."""
+    last: str | None = facts["drill"].get("at")
+    since = last or facts["watch"].get("since")
+    if since and now - instants.from_text(since) > timedelta(days=limits.drill_days):
+        text = "The last drill was on" if last else "There was no drill since"
+        message = f"{text} {_local(since, zone)}; the limit is {limits.drill_days} days."
+        yield Problem("drill_age", since, message, "Run ./tars drill")
 
 
 def _sheet(
@@ -178,6 +184,10 @@ def _copies(copies: Mapping[str, Mapping[str, Any]], now: datetime, zone: zonein
             )
             if now - instants.from_text(since) > COPY_AGE:
                 yield Problem(kind, since, f"{made}.", "Connect its disk for an hour", urgent=False)
+        elif record.get("last_ok") and now - instants.from_text(record["last_ok"]) > COPY_AGE:
+            since = record["last_ok"]
+            next_step = f"Run ./tars backup copy {name}, and check the timer of the copies"
+            yield Problem(kind, since, f"The copy {name} is from {_local(since, zone)}.", next_step)
 
 
 def _local(text: str, zone: zoneinfo.ZoneInfo) -> str:

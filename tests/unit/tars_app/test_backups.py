@@ -44,6 +44,7 @@ def content(**changes: Any) -> dict[str, Any]:
         "read_back": {"at": "2026-11-30T02:31:00Z", "ok": True},
         "drill": {"at": "2026-11-03T10:00:00Z", "ok": True, "backup": "x"},
         "sheet": None,
+        "copies": {"attic": {"at": None, "ok": True, "last_ok": "2026-11-03T10:00:00Z"}, "away": None},
         "kept": {"at": "2026-11-30T11:31:00Z", "count": 87, "oldest": "2026-10-20T11:31:00Z", "missing": 0},
         "space": {"at": "2026-11-30T11:31:00Z", "free_mib": 1000, "total_mib": 4000},
         "problems": [],
@@ -114,6 +115,10 @@ def test_metrics(file: Path) -> None:
     assert values["tars_backup_last_verified_timestamp_seconds"] == datetime(2026, 11, 1, 10, tzinfo=UTC).timestamp()
     assert values["tars_backup_last_run_success"] == values["tars_backup_last_drill_success"] == 1
     assert (values["tars_backup_kept"], values["tars_backup_missing"]) == (87, 0)
+    assert (
+        values["tars_backup_copy_last_good_timestamp_secondsattic"]
+        == values["tars_backup_last_drill_timestamp_seconds"]
+    )
     assert values["tars_backup_share_free_bytes"] == 1000 * 2**20
     assert "tars_backup_last_sheet_check_timestamp_seconds" not in values
     failed = {"at": "2026-11-30T11:31:00Z", "ok": False, "code": 20, "last_ok": None}

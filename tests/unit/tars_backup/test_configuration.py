@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -182,3 +183,35 @@ def test_contract(tmp_path: Path) -> None:
         contract.load(path)
     with pytest.raises(BackupError, match="No such file"):
         contract.load(tmp_path / "absent")
+
+
+def test_alarms(tmp_path: Path) -> None:
+    assert load(tmp_path, VALID).alarms == configuration.Alarms()
+    hooks = [
+        {"kind": "mail", "to": ["a@example.org"], "sender": "b@example.org"},
+        {"kind": "ntfy", "url": "https://ntfy.sh/x"},
+    ]
+    alarms = load(tmp_path, {**VALID, "alarms": {"silence_h": 9, "hooks": hooks}}).alarms
+    assert (alarms.silence_h, alarms.sheet_days) == (9, 180)
+    assert [(hook.kind, hook.to) for hook in alarms.hooks] == [("mail", ("a@example.org",)), ("ntfy", ())]
+    assert load(tmp_path, VALID).alarm_secrets == Path("/opt/tars/secrets/backup_alarms.json")
+
+
+@pytest.mark.parametrize(
+    ("alarms", "message"),
+    [
+        ([], "alarms: found []; expected an object of limits"),
+        ({"silence_h": 0}, "alarms.silence_h: found 0; expected at least 1"),
+        ({"free_percent": -1}, "alarms.free_percent: found -1; expected at least 0"),
+        ({"drill_days": "x"}, 'alarms.drill_days: found "x"; expected a whole number'),
+        ({"colour": 1}, "alarms.colour: unknown key"),
+        ({"hooks": 1}, "alarms.hooks: found 1; expected a list of objects"),
+        ({"hooks": ["mail"]}, 'alarms.hooks: found ["mail"]; expected a list of objects'),
+        ({"hooks": [{"kind": "mail", "colour": 1}]}, "alarms.hooks: found "),
+        ({"hooks": [{"kind": "smoke"}]}, 'alarms.hooks: found ["smoke"]; expected mail, ntfy, webhook'),
+        ({"hooks": [{"kind": "mail"}, {"kind": "mail"}]}, "each at most once"),
+    ],
+)
+def test_invalid_alarms(tmp_path: Path, alarms: object, message: str) -> None:
+    with pytest.raises(BackupError, match=re.escape(message)):
+        load(tmp_path, {**VALID, "alarms": alarms})

@@ -49,18 +49,19 @@ GOOD: dict[str, dict[str, Any]] = {
     "sheet": {"checked_at": "2026-08-01T10:00:00Z"},
     "watch": {"awake_s": 600},
     "alarms": {},
+    "copies": {},
 }
 
 
 def found(**changes: dict[str, Any]) -> dict[str, problems.Problem]:
     """Return the problems by kind of a good household with other facts."""
-    facts = {subject: {**GOOD[subject], **changes.get(subject, {})} for subject in SUBJECTS}
+    facts = {subject: {**GOOD[subject], **changes.get(subject, {})} for subject in (*SUBJECTS, "copies")}
     return {problem.kind: problem for problem in problems.find(CONFIGURATION, facts, NOW)}
 
 
 def test_good_household_and_new_one() -> None:
     assert found() == {}
-    assert problems.find(CONFIGURATION, {subject: {} for subject in SUBJECTS}, NOW) == ()
+    assert problems.find(CONFIGURATION, {subject: {} for subject in (*SUBJECTS, "copies")}, NOW) == ()
 
 
 @pytest.mark.parametrize(
@@ -112,6 +113,7 @@ def test_failed_proofs() -> None:
     assert found(drill={"ok": False})["drill"].urgent
     old = instants.to_text(NOW - timedelta(days=46))
     assert found(drill={"at": old})["drill_age"].message.endswith("the limit is 45 days.")
+    assert found(drill={"at": None}, watch={"since": old})["drill_age"].message.startswith("There was no drill since")
 
 
 def test_missing_backups() -> None:
@@ -150,6 +152,8 @@ def test_recovery_sheet_is_a_reminder_and_no_alarm() -> None:
         ({"last_ok": "2026-11-17T11:31:00Z", "absent_since": "2026-11-17T12:30:00Z"}, None),
         ({"last_ok": "2026-11-16T11:31:00Z", "absent_since": "2026-11-29T12:30:00Z"}, False),
         ({"absent_since": "2026-11-16T11:31:00Z"}, False),
+        # Copies that are no longer attempted.
+        ({"last_ok": "2026-11-16T11:31:00Z"}, True),
         # A share that cannot be used for some hours, for a day; damage.
         ({"code": 20, "failed_since": "2026-11-30T08:00:00Z"}, None),
         ({"code": 20, "failed_since": "2026-11-29T08:00:00Z"}, True),
