@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tests run every line and branch of tars_backup; pyproject.toml has the limit, and the reasons of exceptions."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+# With the restores that are ended at each of their steps, and without what needs the lab.
+TESTS = ["tests/unit/tars_backup", "tests/integration/backup", "-q", "-m", "not disaster"]
+
+
+@pytest.mark.coverage
+def test_every_line_and_branch_of_tars_backup(tmp_path: Path) -> None:
+    environment = {**os.environ, "COVERAGE_FILE": str(tmp_path / "coverage")}
+
+    def coverage(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "coverage", *words]
+        return subprocess.run(
+            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    done = coverage("run", "-m", "pytest", *TESTS)
+    assert done.returncode == 0, done.stdout
+    assert coverage("combine", "--quiet").returncode == 0
+    report = coverage("report")
+    assert report.returncode == 0, report.stdout
