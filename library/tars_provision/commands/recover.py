@@ -20,12 +20,14 @@ from tars_provision.commands.outcome import line, waiting
 from tars_provision.commands.play import play
 from tars_provision.commands.questions import ask_secret, confirm
 from tars_provision.controller import site_folder, vault
-from tars_provision.desktop.connection import OPTIONS
+from tars_provision.desktop import connection
 from tars_provision.errors import ProvisionError, message
+from tars_provision.project import SPEC
 from tars_provision.recovery import check_words, folder, repository
 from tars_provision.recovery.folder import Progress
 from tars_provision.recovery.repository import Key, Reader
 from tars_provision.recovery.sheet import load
+from tars_provision.spec.load import load as load_spec
 
 SHOWN = 10
 """Number of the newest backups that are shown."""
@@ -97,7 +99,7 @@ def login(target: str, private_key: Path | None, known_hosts: Path | None) -> li
     match = TARGET.match(target)
     if not match:
         raise RecoveryError(message("--desktop", found=repr(target), expected="USER@ADDRESS or USER@ADDRESS:PORT"))
-    words = ["ssh", *OPTIONS, *(["-p", match["port"]] if match["port"] else [])]
+    words = ["ssh", *connection.OPTIONS, *(["-p", match["port"]] if match["port"] else [])]
     words += ["-i", str(private_key)] if private_key else []
     words += ["-o", f'UserKnownHostsFile="{known_hosts}"'] if known_hosts else []
     return [*words, match["login"]]
@@ -123,6 +125,8 @@ def recover(
 ) -> Recovered:
     """Bring back the site folder, set the machines up, and restore the data; each step is skipped if it is done.
 
+    The data of a desktop that is in use stay.
+
     Raises:
         ProvisionError: a step failed. Run again, the command continues with that step.
     """
@@ -144,14 +148,23 @@ def recover(
     if only_folder:
         return recovered
     if done.step == "folder":
+        with waiting(console, "reading whether the desktop is bare"):
+            bare = connection.call(load_spec(inventory / SPEC), verb="contract")["contract"] is None
+        done = Progress(done.backup, "desktop", bare)
+        folder.record(inventory, done)
+    if done.step == "desktop":
         played = play("site", inventory, console, verbosity=verbosity)
         if played.exit_code:
             played.show(console)
             raise _failed(inventory, "site", "machines that are set up as the spec describes")
         report("the machines are set up")
-        done = Progress(done.backup, "site")
+        done = Progress(done.backup, "site", done.bare)
         folder.record(inventory, done)
-    _restore(inventory, given, done.backup, console, report, verbosity=verbosity)
+    if done.bare:
+        _restore(inventory, given, done.backup, console, report, verbosity=verbosity)
+    else:
+        command = next_step.command("restore", done.backup, "-i", inventory)
+        report(f"the desktop was in use, so its data stay; {command} returns them to the backup")
     folder.record(inventory, None)
     return recovered
 

@@ -24,10 +24,17 @@ class FolderError(ProvisionError):
 
 @dataclass(frozen=True)
 class Progress:
-    """A recovery in progress: the backup, and the last step that is done (folder, site)."""
+    """A recovery in progress.
+
+    Attributes:
+        backup: its id.
+        step: the last one that is done: folder, desktop (whether it is bare was read) or site.
+        bare: whether the desktop had no services before `site`; otherwise its data stay.
+    """
 
     backup: str
     step: str
+    bare: bool = True
 
 
 def progress(inventory: Path) -> Progress | None:
