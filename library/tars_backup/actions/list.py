@@ -27,6 +27,7 @@ class Listing:
     last_good: str | None
     last_verified: str | None
     last_run: dict[str, Any]
+    last_drill: dict[str, Any]
     copies: dict[str, dict[str, Any]]
     """What the last `copy` found at each copy, as it recorded it; empty before the first one."""
 
@@ -40,6 +41,7 @@ class Listing:
         yield f"{len(self.backups)} good backups"
         yield f"last confirmed: {_since(self.last_good, now)}"
         yield f"last verified: {_since(self.last_verified, now)}"
+        yield f"last drill: {_drill(self.last_drill, now)}"
         if self.last_run and not self.last_run.get("ok"):
             yield f"last run failed at {self.last_run.get('at')}: {self.last_run.get('message')}"
         for name, record in self.copies.items():
@@ -55,6 +57,13 @@ class Listing:
 
 def _since(text: str | None, now: datetime) -> str:
     return f"{text} ({instants.ago(instants.from_text(text), now)})" if text else "never"
+
+
+def _drill(record: dict[str, Any], now: datetime) -> str:
+    at = _since(record.get("at"), now)
+    if record.get("ok") is False:
+        return f"{at}, failed: {record.get('message')}"
+    return f"{at}, recovery in {record['recovery_s']:.0f} s" if record.get("recovery_s") else at
 
 
 def _copy(record: dict[str, Any], now: datetime) -> str:
@@ -81,5 +90,6 @@ def list_backups(configuration: Configuration) -> Listing:
         last_good=state.read("last_good").get("confirmed_at"),
         last_verified=state.read("verified").get("at"),
         last_run=state.read("run"),
+        last_drill=state.read("drill"),
         copies={name: State(configuration.of_copy(name).state).read("copy") for name in configuration.copies},
     )

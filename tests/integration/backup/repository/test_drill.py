@@ -163,6 +163,8 @@ def test_a_drill_restores_and_asks_and_leaves_nothing(assistant: Assistant) -> N
     assert state["ok"] and state["number"] == 1 and state["backup"] == passed.backup
     assert passed.report and state["report"] == str(passed.report) and "passed" in passed.report.read_text()
     assert assistant.fences[0].launched == ["postgres", "redis", "chroma", "relay", "worker", "app"]
+    lines = list(assistant.listing().lines())
+    assert any(line.startswith(f"last drill: {state['at']}") and "recovery in" in line for line in lines), lines
 
 
 def test_a_question_without_its_document_fails_the_third_drill_which_reads_a_copy(assistant: Assistant) -> None:
@@ -244,5 +246,6 @@ def test_a_drill_of_altered_rows_fails(assistant: Assistant) -> None:
     with pytest.raises(VerificationError, match="postgres: files that differ from the manifest"):
         assistant.drill()
     assert assistant.left() == [] and assistant.fences[0].launched == []
+    assert any("last drill" in line and "failed: " in line for line in assistant.listing().lines())
     (report,) = assistant.reports()
     assert not report["ok"] and "postgres: files that differ" in report["message"]
