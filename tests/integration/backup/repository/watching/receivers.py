@@ -29,7 +29,7 @@ class HttpReceiver:
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 receiver.requests.append({"path": self.path, "headers": headers, "body": body.decode()})
                 time.sleep(receiver.delay_s)
@@ -37,6 +37,9 @@ class HttpReceiver:
                 if receiver.location:
                     self.send_header("Location", receiver.location)
                 self.end_headers()
+
+            def do_GET(self) -> None:
+                self.do_POST()
 
             def log_message(self, format: str, *arguments: Any) -> None:
                 pass

@@ -12,7 +12,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
+from tars_app.backups.metrics import BackupCollector
+from tars_app.backups.service import backups
 from tars_backup import cli, instants
 from tars_backup.actions.run import run
 from tars_backup.actions.status import status
@@ -134,6 +137,13 @@ def test_every_failure_is_shown_until_a_run_succeeds(
     assert state["last_good"]["id"] == good.id and state["kept"]["count"] == 1
     problem = next(problem for problem in state["problems"] if problem["kind"] == "run")
     assert sentence in problem["message"] and problem["urgent"]
+    # The application reads the same.
+    kinds = [entry["kind"] for entry in state["problems"]]
+    file = desktop.configuration.status / condition.NAME
+    assert [shown.kind for shown in backups(file, instants.now()).problems if shown.urgent] == kinds
+    registry = CollectorRegistry()
+    registry.register(BackupCollector(file))
+    assert registry.get_sample_value("tars_backup_last_run_success") == 0
     assert str(failure.value) not in json.dumps(state) and str(desktop.folder) not in json.dumps(state)
 
 

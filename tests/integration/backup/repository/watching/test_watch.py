@@ -234,7 +234,7 @@ def test_servers_that_are_gone(household: Household) -> None:
 
 def test_redirect_gets_no_secret(household: Household) -> None:
     other = HttpReceiver()
-    household.webhook.status, household.webhook.location = 307, f"{other.url}/stolen"
+    household.webhook.status, household.webhook.location = 302, f"{other.url}/stolen"
     household.ticks(3.25)
     assert household.webhook.requests and other.requests == []
     other.stop()
