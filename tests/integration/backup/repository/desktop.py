@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from tars_backup import configuration, contract, instants
+from tars_backup.actions import copies
+from tars_backup.actions.bring_back import BroughtBack, bring_back
 from tars_backup.actions.init import init
 from tars_backup.actions.list import Listing, list_backups
 from tars_backup.actions.prune import Pruned, prune
@@ -157,6 +159,15 @@ class Desktop:
     def prune(self, *, dry_run: bool = False, accept_missing: bool = False) -> Pruned:
         """Prune by the retention rules."""
         return prune(self.configuration, dry_run=dry_run, accept_missing=accept_missing, progress=lambda line: None)
+
+    def copy(self) -> copies.Copied:
+        """Copy to all copies."""
+        return copies.copy(self.configuration, None, dry_run=False, progress=lambda line: None)
+
+    def bring_back(self) -> BroughtBack:
+        """Copy from the only copy to the share."""
+        (name,) = self.configuration.copies
+        return bring_back(self.configuration, name, dry_run=False, progress=lambda line: None)
 
     def stock_restic(self, *words: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run restic without the program."""

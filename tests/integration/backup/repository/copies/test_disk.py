@@ -95,6 +95,7 @@ def test_a_disk_is_mounted_only_while_it_is_used(desktop: Desktop, disk: Disk) -
     assert call(desktop, "list")["copies"][NAME]["backups"] == 1
 
 
+@pytest.mark.disaster
 def test_a_killed_copy_leaves_no_mount(desktop: Desktop, disk: Disk) -> None:
     desktop.write_settings(copies={NAME: {"disk": disk.uuid, "retention": {"last": 9}}})
     made = desktop.run().id
