@@ -7,6 +7,7 @@ import dataclasses
 import io
 import json
 import shutil
+import subprocess
 import tarfile
 import tempfile
 from collections.abc import Callable
@@ -20,6 +21,8 @@ from tars_backup.actions.key import read_key
 from tars_backup.components.configuration import Site
 from tars_provision.cli import main
 from tars_provision.controller import vault
+from tars_provision.recovery import remote, repository
+from tars_provision.recovery.repository import Key, RepositoryError
 from tars_provision.recovery.sheet import Sheet
 
 from ..desktop import PASSWORD, Desktop
@@ -125,3 +128,34 @@ def test_an_archive_with_a_path_outside_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FolderError, match="outside"):
         unpack(content.getvalue(), tmp_path / "site")
     assert not (tmp_path / "outside").exists()
+
+
+def test_the_program_on_the_desktop_reads_a_mounted_share_and_leaves_nothing(
+    desktop: Desktop, sheet: Sheet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tmpfs with the name of the export is mounted already; the mount itself is part of the story in the lab."""
+    work = tmp_path / "var"
+    program = Path(remote.__file__).read_text()
+    changed = program.replace("/var/lib/tars-recover", str(work)).replace('"fuse.nfs4"]', '"fuse.nfs4", "tmpfs"]')
+    assert changed.count(str(work)) == 1 and changed.count('"tmpfs"') == 1
+    (tmp_path / "remote.py").write_text(changed)
+    monkeypatch.setattr(remote, "__file__", str(tmp_path / "remote.py"))
+    share = work / "share"
+    share.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", f"{sheet.nas}:{sheet.share}", share], check=True)
+    try:
+        shutil.copytree(desktop.share, share, dirs_exist_ok=True)
+        (made,) = (backup.id for backup in desktop.listing().backups)
+        key = Key(sheet.for_repository(), sheet.repository, sheet.restic[:8])
+        with repository.through_desktop(["sh", "-c"], sheet.nas, sheet.share, sheet.desktop, key) as reader:
+            listing, _ = reader.run("list")
+            assert [backup["id"] for backup in listing["backups"]] == [made]
+            document, archive = reader.run("site", "latest", output=True)
+            with tarfile.open(fileobj=io.BytesIO(archive)) as content:
+                assert document["id"] == made and "./tars.yml" in content.getnames()
+            with pytest.raises(RepositoryError, match="no good backup"):
+                reader.run("site", "2020-01-01T00:00:00Z", output=True)
+    finally:
+        if share.is_mount():
+            subprocess.run(["umount", share], check=True)
+    assert not work.exists() and not list(tmp_path.glob("var*"))
