@@ -156,7 +156,7 @@ def test_failure_while_pruning_is_a_failed_run(desktop: Desktop, command: str) -
 
 def test_lines_for_a_person(desktop: Desktop) -> None:
     empty = list(desktop.listing().lines())
-    assert empty == ["0 good backups", "last confirmed: never", "last verified: never"]
+    assert empty == ["0 good backups", "last confirmed: never", "last verified: never", "last drill: never"]
     made = desktop.run()
     assert next(iter(made.lines())).startswith(f"made {made.id}: 2 files, ")
     assert list(desktop.run().lines()) == [f"nothing has changed since {made.id}, which is confirmed"]
