@@ -78,7 +78,8 @@ def copy(configuration: Configuration, name: str | None, *, dry_run: bool, progr
                 _record(state, outcomes[-1], dry_run=dry_run)
             except NotConnectedError:
                 since = str(state.read("copy").get("absent_since") or instants.to_text(instants.now()))
-                state.write("copy", {**state.read("copy"), "absent_since": since})
+                if not dry_run:
+                    state.write("copy", {**state.read("copy"), "absent_since": since})
                 if name:
                     raise
                 outcomes.append(Outcome(copy_name, absent_since=since))

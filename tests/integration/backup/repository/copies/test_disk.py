@@ -73,6 +73,8 @@ def call(desktop: Desktop, *words: str, code: int = 0) -> dict[str, Any]:
 def test_a_disk_is_mounted_only_while_it_is_used(desktop: Desktop, disk: Disk) -> None:
     desktop.write_settings(copies={NAME: {"disk": disk.uuid, "retention": {"last": 9}}})
     made = desktop.run().id
+    assert call(desktop, "copy", "--dry-run")["copies"][0]["absent_since"]
+    assert not call(desktop, "list")["copies"][NAME]
     absent = call(desktop, "copy")
     assert absent["copies"][0]["absent_since"] and not absent["changed"]
     again = call(desktop, "copy")
