@@ -50,6 +50,16 @@ def test_valid(tmp_path: Path) -> None:
     assert loaded.cache == Path("/var/lib/tars/backup/cache")
 
 
+def test_questions_of_a_drill(tmp_path: Path) -> None:
+    asked = {"question": "Where is the boat?", "path": "boat.txt"}
+    loaded = load(tmp_path, {**VALID, "questions": [asked]})
+    assert loaded.questions == (configuration.Question(**asked),) and load(tmp_path, VALID).questions == ()
+    assert loaded.reports == Path("/srv/tars/backup/drills") and loaded.drill == Path("/var/lib/tars/backup/drill")
+    for wrong in ("boat", ["boat"], [{"question": "boat"}], [{**asked, "answer": "here"}]):
+        with pytest.raises(BackupError, match=r"questions: found .*; expected a list of objects with"):
+            load(tmp_path, {**VALID, "questions": wrong})
+
+
 def test_copies(tmp_path: Path) -> None:
     retention = {"last": 5}
     mount = {"path": "/srv/tars/copies/attic", "source": "10.77.0.30:/volume1/copy"}
