@@ -15,7 +15,12 @@ from typing import Any, NamedTuple
 from .desktop import Desktop
 
 ROOT = Path(__file__).parents[4]
-ENVIRONMENT = {"PYTHONPATH": f"{ROOT}/library:{ROOT}", "PATH": os.environ["PATH"]}
+ENVIRONMENT = {
+    "PYTHONPATH": f"{ROOT}/library:{ROOT}",
+    "PATH": os.environ["PATH"],
+    # Set where the lines that tests run are measured, also in the programs that they start.
+    **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")},
+}
 
 
 class Outcome(NamedTuple):
