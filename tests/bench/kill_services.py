@@ -101,8 +101,8 @@ def _restores(name: str, fault: Fault, moments: int, report: Report) -> dict[str
         whole_s = _seconds(lambda: home.restore(first))
         _return(home)
         for number in range(moments):
-            # restic and the clients run at the beginning.
-            delay_s = generator.uniform(0, (1.1 if fault is PROGRAM else 0.4) * whole_s)
+            # restic runs at the beginning.
+            delay_s = generator.uniform(0, (0.4 if fault is RESTIC else 1.1) * whole_s)
             struck, status = _strike(home, lambda: home.restore(first), delay_s, fault)
             hit += struck
             failed += status != 0

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import json
 import runpy
+import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,16 @@ from .desktop import Desktop
 from .stack import Ports, document
 
 pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(autouse=True)
+def signals() -> Iterator[None]:
+    """Put the handlers of the tests' process back."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.getsignal(number) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
 
 
 class Command:
@@ -84,6 +96,7 @@ def test_verbs_that_need_the_services(command: Command, desktop: Desktop) -> Non
 
 
 def test_module(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_module("tars_backup.__main__")  # as another module would import it
     monkeypatch.setattr(sys, "argv", ["tars-backup", "--help"])
     with pytest.raises(SystemExit) as ended:
         runpy.run_module("tars_backup", run_name="__main__")
