@@ -226,9 +226,12 @@ def test_a_damaged_file_of_the_repository_fails(assistant: Assistant) -> None:
     path.chmod(0o600)
     content = path.read_bytes()
     path.write_bytes(bytes([*content[:100], content[100] ^ 1, *content[101:]]))
-    with pytest.raises(BackupError, match="restic restore"):
-        assistant.drill()
-    path.write_bytes(content)
+    try:
+        # The first bytes are those of the manifest or of another file: the order in a pack is not fixed.
+        with pytest.raises(BackupError, match=r"restic (dump|restore): found exit status 1"):
+            assistant.drill()
+    finally:
+        path.write_bytes(content)
     assert assistant.left() == [] and not State(assistant.configuration.state).read("drill")["ok"]
 
 
