@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from ..conftest import tars
 from ..integration.backup.repository.watching.receivers import HttpReceiver
 from .conftest import AUTHORITY, eventually, host, playbook
-from .test_story import TRUST, get
+from .test_story import get
 
 pytestmark = [pytest.mark.e2e, pytest.mark.lab, pytest.mark.usefixtures("provisioned")]
 
@@ -37,7 +37,9 @@ def receiver() -> Iterator[HttpReceiver]:
 
 def metrics() -> dict[str, float]:
     """Return the values of /metrics about backups, without labels."""
-    text = host("client").check_output(f"curl -sS --fail {TRUST} https://tars.home.arpa/metrics")
+    script = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8000/metrics').read().decode())"
+    # caddy does not pass it on to the household's network.
+    text = host("xps8950").check_output(f"docker exec tars-app-1 python3 -c {shlex.quote(script)}")
     families = text_string_to_metric_families(text)
     return {s.name: s.value for family in families for s in family.samples if s.name.startswith("tars_backup")}
 
