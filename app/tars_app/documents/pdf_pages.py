@@ -11,7 +11,7 @@ import json
 import resource
 import sys
 
-import pypdfium2 as pdfium  # type: ignore[import-untyped]  # ships no annotations
+import pypdfium2 as pdfium
 
 MEMORY_BYTES = 1536 * 1024 * 1024
 CPU_S = 300

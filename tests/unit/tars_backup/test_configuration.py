@@ -86,7 +86,7 @@ def test_copies(tmp_path: Path) -> None:
     assert {place.cache for place in (cellar, attic, away, loaded)} == {loaded.cache}
     assert attic.retention == retention
     with pytest.raises(UsageError, match="a copy of this desktop: cellar, attic, away"):
-        loaded.of_copy("celler")
+        loaded.of_copy("loft")
 
 
 @pytest.mark.parametrize("document", [[], 7, {}, {**VALID, "schema": 2}, {**VALID, "schema": "1"}])

@@ -48,7 +48,7 @@ def empty(home: Household) -> Iterator[Household]:
 
 
 def test_the_present_schema_is_among_the_releases(empty: Household, template: Path, tmp_path: Path) -> None:
-    """If not, make its backup; the message says where to put it."""
+    """If not, make its backup; the message names the folder for it."""
     name = f"{application.required_schema()}.tar.gz"
     if name not in {path.name for path in RELEASES}:
         empty.use(template)
