@@ -23,6 +23,7 @@ RENAMES = {
     "tars_lab/model_server/api.py": "renames an upload once its digest is right",
     "tars_lab/model_server/store.py": "runs inside a container, without the rest of the library",
     "tars_lab/restic.py": "renames a download once it is complete",
+    "tars_provision/recovery/folder.py": "keeps the sample spec that a recovered one replaces",
     "tars_lab/model_server/transfer.py": "renames a download once its digest is right",
 }
 """Modules that rename files, and why."""
