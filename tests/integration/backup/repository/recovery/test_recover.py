@@ -21,6 +21,7 @@ from tars_backup.actions.key import read_key
 from tars_backup.components.configuration import Site
 from tars_provision.cli import main
 from tars_provision.controller import vault
+from tars_provision.files import write_atomic
 from tars_provision.recovery import remote, repository
 from tars_provision.recovery.repository import Key, RepositoryError
 from tars_provision.recovery.sheet import Sheet
@@ -36,6 +37,8 @@ def sheet(desktop: Desktop, tmp_path: Path, restic: Path, monkeypatch: pytest.Mo
     site = tmp_path / "old/site"
     site.mkdir(parents=True)
     (site / "tars.yml").write_text("plugin: tars.home.site\n")
+    # None would be created beside the vault of a lab in the checkout.
+    write_atomic(vault.vault_password_file(), b"the password of the old computer\n", 0o600)
     vault.ensure(site, {"dsm_password": "the old one"})
     kept = desktop.configuration.site
     kept.mkdir(parents=True)
