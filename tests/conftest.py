@@ -48,9 +48,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SideBySide:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """In several processes, start with the tests of the lab, which take longest."""
+    """In several processes, start with the tests of the lab, which take longest; end with the quick ones."""
     if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: not needs_lab(item.path))
+        items.sort(key=lambda item: (not needs_lab(item.path), "/integration/" not in str(item.path)))
 
 
 @functools.cache
