@@ -72,7 +72,8 @@ def unusable_folders(path: tuple[str, ...], command: click.Command, folder: Path
     yield [*path, *arguments]
     if "--inventory" in options:
         yield [*path, *arguments, "--inventory", str(folder), *as_json]
-        yield [*path, *arguments, "--inventory", str(folder / "missing" / "tars.yml"), *as_json]
+        # A folder of its own: `init` writes the sample spec there, whose addresses another command would call.
+        yield [*path, *arguments, "--inventory", str(folder / f"missing-{path[-1]}" / "tars.yml"), *as_json]
     for option in sorted({"--save", "--replay", "--dsm-password-file"} & options):
         yield [*path, *arguments, option, str(folder / "missing" / "file")]
         yield [*path, *arguments, option, str(folder), *as_json]
