@@ -156,7 +156,8 @@ def fill_prune(desktop: Desktop) -> set[str]:
 def fill_init(desktop: Desktop) -> set[str]:
     """Take the repository away."""
     for folder in (desktop.repository, desktop.configuration.good, desktop.configuration.state):
-        shutil.rmtree(folder, ignore_errors=True)
+        if folder.exists():
+            shutil.rmtree(folder)
     desktop.write_settings(repository_id=None)
     return set()
 

@@ -74,7 +74,7 @@ def generate(session: Session, seed: str) -> list[Question]:
     order = re.sub(r"[^0-9A-Za-z-]", "", seed)
     # The seed has no character that SQL could take for something else.
     rows = session.query(
-        "SELECT d.source || '/' || d.path AS path, p.text FROM ("  # noqa: S608
+        "SELECT d.source || '/' || d.path AS path, p.text FROM ("  # noqa: S608  letters, digits and hyphens alone
         " SELECT id, source, path FROM public.documents WHERE answered_from IS NOT NULL AND deleted_at IS NULL"
         f" ORDER BY pg_catalog.md5(id::text || '{order}') LIMIT {_DOCUMENTS}) AS d"
         " CROSS JOIN LATERAL (SELECT p.text FROM public.document_passages AS c JOIN public.passages AS p USING (hash)"

@@ -131,7 +131,8 @@ def assistant(prepared: Assistant) -> Iterator[Assistant]:
     """Return the household without drills of earlier tests."""
     settings, template = dict(prepared.settings), prepared.template
     State(prepared.configuration.state).write("drill", {})
-    shutil.rmtree(prepared.configuration.reports, ignore_errors=True)
+    if prepared.configuration.reports.exists():
+        shutil.rmtree(prepared.configuration.reports)
     prepared.fences = []
     yield prepared
     for fence in prepared.fences:
