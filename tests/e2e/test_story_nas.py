@@ -118,6 +118,8 @@ def test_the_desktop_cannot_delete_snapshots_of_its_backups(mounted: str, dsm: C
     cloned = json.loads(tars("nas", "clone", "tars_backup", str(taken), "tars_proof", "--json").stdout)
     assert cloned == {"share": "tars_proof", "of": "tars_backup", "snapshot": taken}
     assert on("ds1515plus", "cat /volume1/tars_proof/kept/proof") == "kept\n"
+    # Over NFSv3, for which a user without privileges on the NAS resolves the paths of the exports.
+    on("client", f"nfs-ls 'nfs://{NAS}/volume1/LLM_docs?version=3'")
     dsm.write(Call("SYNO.Core.Share", "delete", 1), {"name": ["tars_proof"]})
 
 

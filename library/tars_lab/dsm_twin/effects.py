@@ -151,11 +151,11 @@ class DirectoryEffects:
         replace(self._at("principals.json"), json.dumps({"users": users, "groups": groups}))
 
     def copy_folder(self, path: str, to: str) -> None:
-        """Copy a folder with owners and modes; the folders above `to` are readable by root only."""
+        """Copy a folder with owners and modes; create missing folders above `to` that only root can read."""
         target = self._at(to)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        for above in (target.parent, target.parent.parent):
-            above.chmod(0o700)
+        for above in reversed(target.parents):
+            if not above.exists():
+                above.mkdir(mode=0o700)
         try:
             subprocess.run(["cp", "--archive", "--reflink=auto", "--", str(self._at(path)), str(target)], check=True)
         except BaseException:

@@ -168,13 +168,16 @@ def test_the_newest_snapshots_are_kept() -> None:
 def test_a_share_is_cloned_from_a_snapshot(dsm: Any, folder: Path) -> None:
     when = take(dsm)
     (folder / "kept.txt").write_text("changed")
+    volume = folder.parent
+    modes = [path.stat().st_mode for path in (volume, volume.parent)]
     info = {"name": "old", "name_org": "docs", "vol_path": "/volume1"}
     assert dsm.data(SHARE, "clone", name="old", snapshot=when, shareinfo=info) == {"name": "old"}
-    assert (folder.parent / "old/kept.txt").read_text() == "as it was"
+    assert (volume / "old/kept.txt").read_text() == "as it was"
     assert (folder / "kept.txt").read_text() == "changed"
     now = {**info, "name": "now"}
     assert dsm.data(SHARE, "clone", name="now", shareinfo=now) == {"name": "now"}
-    assert (folder.parent / "now/kept.txt").read_text() == "changed"
+    assert (volume / "now/kept.txt").read_text() == "changed"
+    assert [path.stat().st_mode for path in (volume, volume.parent)] == modes
     rows = {row["name"]: row["uuid"] for row in dsm.data(SHARE, "list", additional=[])["shares"]}
     assert rows.keys() == {"docs", "old", "now"} and len(set(rows.values())) == 3
 
