@@ -12,6 +12,7 @@ import redis
 
 from tars_app.adapters.postgres import RECONCILE_LOCK, try_lock
 from tars_app.dependencies import Dependencies
+from tars_app.documents.dates import date_versions
 from tars_app.documents.follow import compare, embed_missing, follow_changes, in_line
 from tars_app.documents.reconcile import queue_waiting, reconcile
 from tars_app.documents.repository import forget_queued
@@ -33,6 +34,7 @@ class MaintenanceLoop:
         self._next_comparison = 0.0
         self._next_progress = 0.0
         self._took_over = False
+        self._undated = True
         self._problems: list[str] = []
 
     def run_pass(self) -> None:
@@ -53,6 +55,7 @@ class MaintenanceLoop:
         passes.start_pass(pool)
         self._step("reading the shares", lambda: reconcile(pool, settings, self._progress))
         self._took_over = self._took_over or self._step("taking over the queue", lambda: forget_queued(pool))
+        self._undated = self._undated and not self._step("dating versions", lambda: date_versions(pool))
         self._step("queueing documents", lambda: queue_waiting(pool, self._send))
         self._step("updating Chroma", self._follow)
         passes.finish_pass(pool, "; ".join(self._problems) or None)

@@ -47,10 +47,10 @@ def estimate_tokens(text: str) -> int:
 
 
 def fence(number: int, passage: Passage) -> str:
-    """Return a passage between marks that its own text cannot close."""
+    """Return a passage with its title and date, between marks that its own text cannot close."""
     title = re.sub(r"[^\w .,()+&-]", "_", passage.title)
     text = passage.text.replace(_FENCE, "'''")
-    return f"[{number}] {title}\n{_FENCE}\n{text}\n{_FENCE}"
+    return f"[{number}] {title}, {passage.day}\n{_FENCE}\n{text}\n{_FENCE}"
 
 
 def build_prompt(question: str, passages: Sequence[Passage], most_tokens: int) -> Prompt:

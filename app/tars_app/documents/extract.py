@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Extract the text of a file, page by page."""
+"""Extract the text of a file, page by page, and the date of its metadata."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from charset_normalizer import from_bytes
@@ -18,23 +19,31 @@ from tars_app.kit.text import storable
 PDF_TIMEOUT_S = 600
 
 
-def extract(path: str, content: bytes) -> list[Page]:
-    """Return the pages of a file that have text.
+@dataclass(frozen=True)
+class Extraction:
+    """The pages of a file that have text, and the date of a PDF's metadata as it stands there (D:20230504...)."""
+
+    pages: list[Page]
+    pdf_date: str | None = None
+
+
+def extract(path: str, content: bytes) -> Extraction:
+    """Return the pages of a file that have text, of which there is at least one.
 
     Raises:
         UnreadableError: the file is damaged, encrypted, or has no text.
         MemoryError, OSError: this computer is short of something; try again later.
     """
     try:
-        pages = _pdf_pages(content) if path.lower().endswith(".pdf") else [Page(NO_PAGE, decode(content))]
-        pages = [Page(page.number, text) for page in pages if (text := storable(page.text)).strip()]
+        raw = _read_pdf(content) if path.lower().endswith(".pdf") else Extraction([Page(NO_PAGE, decode(content))])
+        pages = [Page(page.number, text) for page in raw.pages if (text := storable(page.text)).strip()]
     except (UnreadableError, MemoryError, OSError):
         raise
     except Exception as error:
         raise UnreadableError(f"The file is damaged: its reader failed ({summarize(error)}).") from error
     if not pages:
         raise UnreadableError("The file has no text. Scanned pages have to go through text recognition first.")
-    return pages
+    return Extraction(pages, raw.pdf_date)
 
 
 def decode(content: bytes) -> str:
@@ -55,7 +64,7 @@ def decode(content: bytes) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "")
 
 
-def _pdf_pages(content: bytes) -> list[Page]:
+def _read_pdf(content: bytes) -> Extraction:
     program = Path(__file__).with_name("pdf_pages.py")
     try:
         done = subprocess.run(
@@ -74,4 +83,5 @@ def _pdf_pages(content: bytes) -> list[Page]:
     answer = json.loads(done.stdout)
     if "error" in answer:
         raise UnreadableError(answer["error"])
-    return [Page(number, text) for number, text in enumerate(answer["pages"], 1)]
+    pages = [Page(number, text) for number, text in enumerate(answer["pages"], 1)]
+    return Extraction(pages, answer["date"] or None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -16,6 +17,7 @@ from uuid import UUID
 from psycopg import Connection
 
 from tars_app.adapters.postgres import Pool
+from tars_app.documents.dates import NO_DATE, ClaimedDate
 from tars_app.documents.passages import PlacedPassage
 from tars_app.documents.repository import answer_from
 from tars_app.documents.vectors import write_vectors
@@ -35,6 +37,7 @@ class Task:
     root: Path
     path: str
     sha256: str
+    seen_from: datetime
     attempts: int
     error: str | None
 
@@ -50,7 +53,8 @@ def start_task(pool: Pool, version_id: UUID) -> Task | None:
                FROM documents d JOIN sources s ON s.name = d.source
                WHERE d.id = v.document_id AND v.id = %s
                  AND v.state = 'pending' AND v.seen_to IS NULL AND d.deleted_at IS NULL
-               RETURNING v.id AS version_id, d.id AS document_id, s.root, d.path, v.sha256, v.attempts, v.error""",
+               RETURNING v.id AS version_id, d.id AS document_id, s.root, d.path, v.sha256, v.seen_from,
+                         v.attempts, v.error""",
             (version_id,),
         ).fetchone()
     return Task(**{**row, "root": Path(row["root"])}) if row else None
@@ -64,6 +68,7 @@ def swap(
     settings: Settings,
     took_s: float,
     note: str | None = None,
+    claimed: ClaimedDate | None = None,
 ) -> bool:
     """Store a version's passages with the vectors they lack, and answer from it. `note` states what is missing.
 
@@ -93,8 +98,16 @@ def swap(
         )
         connection.execute(
             """UPDATE versions SET state = 'indexed', error = NULL, pages = %s, chunks = %s, ingest_s = %s,
-                   index_note = %s WHERE id = %s""",
-            (len({passage.page for passage in passages}), len(passages), took_s, note, task.version_id),
+                   index_note = %s, dated = %s, dated_by = %s WHERE id = %s""",
+            (
+                len({passage.page for passage in passages}),
+                len(passages),
+                took_s,
+                note,
+                claimed and claimed.date,
+                claimed.place if claimed else NO_DATE,
+                task.version_id,
+            ),
         )
         answer_from(connection, task.document_id, task.version_id, hashes)
     return True

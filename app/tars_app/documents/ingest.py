@@ -14,6 +14,7 @@ from tars_app.adapters.mounts import ShareUnavailableError, read_file, require_a
 from tars_app.adapters.ollama import Vector, embed_passages
 from tars_app.dependencies import Dependencies
 from tars_app.documents import index
+from tars_app.documents.dates import claimed_date
 from tars_app.documents.extract import extract
 from tars_app.documents.follow import EMBED_BATCH, follow_changes
 from tars_app.documents.index import MAX_ATTEMPTS, Task
@@ -66,15 +67,17 @@ def _ingest(dependencies: Dependencies, task: Task) -> None:
     if content is None:
         index.observe_again(dependencies.pool, task.document_id)
         return
-    pages = extract(task.path, content)
+    extraction = extract(task.path, content)
+    pages = extraction.pages
     del content
+    claimed = claimed_date(task.path, pages, extraction.pdf_date, task.seen_from)
     passages = place_passages(pages, settings.chunk_words, settings.chunk_characters)
     vectors, note = _missing_vectors(dependencies, passages)
     if note:
         fields = {"version": task.version_id, "path": task.path, "reason": note}
         log.warning("Passages have no vector", extra={"fields": fields})
     took_s = time.monotonic() - started
-    if index.swap(dependencies.pool, task, passages, vectors, settings, took_s, note):
+    if index.swap(dependencies.pool, task, passages, vectors, settings, took_s, note, claimed):
         fields = {"version": task.version_id, "pages": len(pages), "passages": len(passages), "embedded": len(vectors)}
         log.info("Indexed", extra={"fields": {**fields, "seconds": round(took_s, 3)}})
         _follow(dependencies)

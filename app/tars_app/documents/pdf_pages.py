@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Text of a PDF's pages: stdin is the file, stdout a JSON object {"pages": [...]} or {"error": "..."}.
+"""Text of a PDF's pages: stdin is the file, stdout a JSON object {"pages": [...], "date": ...} or {"error": "..."}.
 
 A program of its own, run by `extract`: a damaged PDF may crash the reader or make it use all memory there is, and must
 take nothing else with it. It imports nothing of the application.
@@ -27,7 +27,7 @@ def clean(text: str) -> str:
 
 
 def read(content: bytes) -> dict[str, object]:
-    """Return the text of all pages, or one sentence with the reason why there is none."""
+    """Return the text of all pages and the date of the metadata, or one sentence with the reason why there is none."""
     try:
         document = pdfium.PdfDocument(content)
     except pdfium.PdfiumError as error:
@@ -42,7 +42,12 @@ def read(content: bytes) -> dict[str, object]:
             pages.append(clean(document[number].get_textpage().get_text_range()))
         except pdfium.PdfiumError:
             return {"error": f"Page {number + 1} of the PDF is damaged."}
-    return {"pages": pages}
+    return {"pages": pages, "date": metadata_date(document)}
+
+
+def metadata_date(document: pdfium.PdfDocument) -> str:
+    """Return when the PDF was made or last changed, in the notation of PDF (D:20230504...); empty where unknown."""
+    return str(document.get_metadata_value("CreationDate") or document.get_metadata_value("ModDate"))
 
 
 if __name__ == "__main__":

@@ -71,13 +71,23 @@ def living(pool: Pool, source: str) -> dict[str, KnownDocument]:
         }
 
 
-def observe(pool: Pool, source: str, path: str, document_id: UUID | None, observation: FileObservation) -> None:
-    """Record the observation of a path: a new document (or a deleted one again), a new version, or no change."""
+def observe(
+    pool: Pool,
+    source: str,
+    path: str,
+    document_id: UUID | None,
+    observation: FileObservation,
+    at: datetime | None = None,
+) -> None:
+    """Record the observation of a path: a new document (or a deleted one again), a new version, or no change.
+
+    `at` is the time of the observation; None: now.
+    """
     modified, time_note = plausible_time(observation.file.mtime_ns, datetime.now(UTC))
     error = observation.error and storable(observation.error)
     with pool.connection() as connection:
         if document_id is None:
-            document_id = _create_or_revive(connection, source, path)
+            document_id = _create_or_revive(connection, source, path, at)
         current = connection.execute(
             "SELECT id, sha256, error FROM versions WHERE document_id = %s AND seen_to IS NULL FOR UPDATE",
             (document_id,),
@@ -90,13 +100,14 @@ def observe(pool: Pool, source: str, path: str, document_id: UUID | None, observ
                 {"modified": modified, "note": time_note, "size": observation.file.size, "id": current["id"]},
             )
         else:
+            moment = _moment(connection, document_id, at)
             if current:
-                connection.execute("UPDATE versions SET seen_to = now() WHERE id = %s", (current["id"],))
+                connection.execute("UPDATE versions SET seen_to = %s WHERE id = %s", (moment, current["id"]))
             state = "failed" if error else "pending"
             connection.execute(
-                """INSERT INTO versions (document_id, sha256, size, modified, time_note, state, error)
-                   VALUES (%s, %s, %s, %s, %s, %s, %s)""",
-                (document_id, observation.sha256, observation.file.size, modified, time_note, state, error),
+                """INSERT INTO versions (document_id, sha256, size, modified, time_note, state, error, seen_from)
+                   VALUES (%s, %s, %s, %s, %s, %s, %s, %s)""",
+                (document_id, observation.sha256, observation.file.size, modified, time_note, state, error, moment),
             )
         connection.execute(
             "UPDATE documents SET size = %s, mtime_ns = %s WHERE id = %s",
@@ -104,7 +115,24 @@ def observe(pool: Pool, source: str, path: str, document_id: UUID | None, observ
         )
 
 
-def _create_or_revive(connection: Connection[dict[str, Any]], source: str, path: str) -> UUID:
+def _moment(connection: Connection[dict[str, Any]], document_id: UUID, at: datetime | None) -> datetime:
+    """Return the time to record for an observation of a document: `at`, or now.
+
+    Where the clock was set back, it is right after what was last recorded of the document: the order of its history is
+    the order of the observations, and every version was seen for some time.
+    """
+    rows = connection.execute(
+        """SELECT greatest(coalesce(%(at)s, now()), max(recorded) + interval '1 microsecond') AS moment
+           FROM (SELECT greatest(seen_from, seen_to) FROM versions WHERE document_id = %(id)s
+                 UNION ALL SELECT seen_from FROM document_paths WHERE document_id = %(id)s
+                     AND EXISTS (SELECT FROM versions WHERE document_id = %(id)s)) AS history (recorded)""",
+        {"at": at, "id": document_id},
+    ).fetchall()
+    moment: datetime = rows[0]["moment"]
+    return moment
+
+
+def _create_or_revive(connection: Connection[dict[str, Any]], source: str, path: str, at: datetime | None) -> UUID:
     rows = connection.execute(
         """UPDATE documents SET deleted_at = NULL WHERE id = (
                SELECT id FROM documents WHERE source = %s AND md5(path) = md5(%s) AND path = %s
@@ -115,30 +143,34 @@ def _create_or_revive(connection: Connection[dict[str, Any]], source: str, path:
     if not rows:
         insert = "INSERT INTO documents (source, path) VALUES (%s, %s) RETURNING id"
         rows = connection.execute(insert, (source, path)).fetchall()
-        _note_path(connection, rows[0]["id"], path)
+        _note_path(connection, rows[0]["id"], path, at)
     return UUID(str(rows[0]["id"]))
 
 
-def rename(pool: Pool, document_id: UUID, path: str) -> None:
-    """Record that a document has another path now."""
+def rename(pool: Pool, document_id: UUID, path: str, at: datetime | None = None) -> None:
+    """Record that a document has another path, since `at` or now."""
     with pool.connection() as connection:
         connection.execute("UPDATE documents SET path = %s WHERE id = %s", (path, document_id))
-        _note_path(connection, document_id, path)
+        _note_path(connection, document_id, path, _moment(connection, document_id, at))
 
 
-def _note_path(connection: Connection[dict[str, Any]], document_id: UUID, path: str) -> None:
-    connection.execute("INSERT INTO document_paths (document_id, path) VALUES (%s, %s)", (document_id, path))
+def _note_path(connection: Connection[dict[str, Any]], document_id: UUID, path: str, moment: datetime | None) -> None:
+    connection.execute(
+        "INSERT INTO document_paths (document_id, path, seen_from) VALUES (%s, %s, coalesce(%s, now()))",
+        (document_id, path, moment),
+    )
 
 
-def retire(pool: Pool, document_id: UUID) -> None:
-    """Record that the file of a document was deleted, and answer from it no longer."""
+def retire(pool: Pool, document_id: UUID, at: datetime | None = None) -> None:
+    """Record that the file of a document was deleted, at `at` or now, and answer from it no longer."""
     with pool.connection() as connection:
         connection.execute("SELECT FROM documents WHERE id = %s FOR UPDATE", (document_id,))
         answer_from(connection, document_id, None, [])
+        moment = _moment(connection, document_id, at)
         connection.execute(
-            "UPDATE versions SET seen_to = now() WHERE document_id = %s AND seen_to IS NULL", (document_id,)
+            "UPDATE versions SET seen_to = %s WHERE document_id = %s AND seen_to IS NULL", (moment, document_id)
         )
-        connection.execute("UPDATE documents SET deleted_at = now() WHERE id = %s", (document_id,))
+        connection.execute("UPDATE documents SET deleted_at = %s WHERE id = %s", (moment, document_id))
 
 
 def answer_from(

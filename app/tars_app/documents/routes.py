@@ -12,6 +12,7 @@ from tars_app.documents.schemas import Documents
 
 _DOCUMENTS = """
 SELECT d.id AS document_id, d.source, d.path, v.state, v.error, v.modified, v.pages, v.chunks,
+       v.seen_from AS observed, v.dated, nullif(v.dated_by, 'none') AS dated_by,
        nullif(concat_ws(' ', v.time_note, v.index_note), '') AS note
 FROM documents d JOIN versions v ON v.document_id = d.id AND v.seen_to IS NULL
 WHERE d.deleted_at IS NULL ORDER BY d.source, d.path

@@ -9,6 +9,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+DATED = "The date that the document itself claims: a day (2023-05-04), a month (2023-05) or a year (2023)"
+DATED_BY = "Where that date stands: front matter, name, folder, text or PDF metadata"
+
 
 class Document(BaseModel):
     """A file on a share, and whether it has been read."""
@@ -18,7 +21,10 @@ class Document(BaseModel):
     path: str
     state: Literal["indexed", "pending", "failed"]
     error: str | None = Field(description="Why it failed, or what it waits for")
-    modified: datetime
+    modified: datetime = Field(description="Time of the file, clipped to plausible years")
+    observed: datetime = Field(description="When this content was first observed")
+    dated: str | None = Field(description=DATED)
+    dated_by: str | None = Field(description=DATED_BY)
     pages: int | None
     chunks: int | None
     note: str | None = Field(None, description="An implausible file time, or what is missing from the index")

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -24,7 +24,8 @@ _NEIGHBOURS = 20
 
 # A passage that is repeated in a document is shown at its first place.
 _PLACES = """
-SELECT p.hash, p.text, d.id AS document_id, v.id AS version_id, d.source, d.path, v.modified, o.ordinal,
+SELECT p.hash, p.text, d.id AS document_id, v.id AS version_id, d.source, d.path, v.modified,
+       v.seen_from AS observed, v.dated, nullif(v.dated_by, 'none') AS dated_by, o.ordinal,
        nullif(t.pages[o.ordinal], %(no_page)s) AS page
 FROM passages p
 JOIN document_passages c ON c.hash = p.hash
@@ -44,6 +45,7 @@ ORDER BY v.modified DESC, d.source, d.path
 """
 _OPENED = f"""
 SELECT p.hash, p.text, d.id AS document_id, v.id AS version_id, d.source, d.path, v.modified,
+       v.seen_from AS observed, v.dated, nullif(v.dated_by, 'none') AS dated_by,
        %(ordinal)s::integer AS ordinal, nullif(t.pages[%(ordinal)s], %(no_page)s) AS page
 FROM version_texts t
 JOIN passages p ON p.hash = t.hashes[%(ordinal)s]
@@ -73,7 +75,9 @@ ORDER BY n.ordinal
 class Passage:
     """A passage and its place: number `ordinal`, from 1, of the passages of a version.
 
-    `page` is None for a text without pages, `score` 0..1. `also_in` are the other documents that contain it.
+    `page` is None for a text without pages, `score` 0..1. `modified` is the time of the file, `observed` when this
+    content was first seen, `dated` the date that the document claims, and `dated_by` where it stands. `also_in` are
+    the other documents that contain the passage.
     """
 
     hash: bytes
@@ -84,6 +88,9 @@ class Passage:
     path: str
     page: int | None
     modified: datetime
+    observed: datetime
+    dated: str | None
+    dated_by: str | None
     text: str
     score: float
     also_in: tuple[OtherPlace, ...] = ()
@@ -92,6 +99,11 @@ class Passage:
     def title(self) -> str:
         """The name of the file."""
         return self.path.rsplit("/", 1)[-1]
+
+    @property
+    def day(self) -> str:
+        """The date that the document claims, else the day of its file's time (UTC)."""
+        return self.dated or self.modified.astimezone(UTC).date().isoformat()
 
     @property
     def chunk_id(self) -> str:
@@ -150,5 +162,17 @@ def unconfirmed_sources(pool: Pool) -> list[str]:
 
 def place(passage: Passage) -> dict[str, object]:
     """Return the fields of `PassagePlace`."""
-    names = ("chunk_id", "document_id", "source", "path", "title", "page", "modified", "also_in")
+    names = (
+        "chunk_id",
+        "document_id",
+        "source",
+        "path",
+        "title",
+        "page",
+        "modified",
+        "observed",
+        "dated",
+        "dated_by",
+        "also_in",
+    )
     return {name: getattr(passage, name) for name in names}

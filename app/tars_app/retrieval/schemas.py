@@ -9,6 +9,8 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, Field
 
+from tars_app.documents.schemas import DATED, DATED_BY
+
 EXCERPT_CHARACTERS = 300
 
 PlainText = Annotated[str, AfterValidator(lambda text: text.replace("\x00", " "))]
@@ -34,6 +36,9 @@ class PassagePlace(BaseModel):
     title: str = Field(description="The file's name")
     page: int | None = Field(description="From 1; null for a file without pages")
     modified: datetime = Field(description="When this version of the file was last changed")
+    observed: datetime = Field(description="When this version was first observed")
+    dated: str | None = Field(description=DATED)
+    dated_by: str | None = Field(description=DATED_BY)
 
 
 class FoundPassage(PassagePlace):

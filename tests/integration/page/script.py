@@ -55,6 +55,9 @@ def _source(
         title=path.rsplit("/", 1)[-1],
         page=page,
         modified=MODIFIED,
+        observed=MODIFIED,
+        dated=None,
+        dated_by=None,
         score=0.9 - number / 10,
         excerpt=excerpt,
         also_in=also_in or [],
@@ -76,16 +79,16 @@ class Script:
         self.documents = [
             Document(
                 document_id=_id(101), source="LLM_docs", path="house/heating.pdf", state="indexed", error=None,
-                modified=MODIFIED, pages=12, chunks=31,
+                modified=MODIFIED, observed=MODIFIED, dated=None, dated_by=None, pages=12, chunks=31,
             ),
             Document(
                 document_id=_id(102), source="LLM_docs", path="house/inspection-2026.md", state="indexed", error=None,
-                modified=MODIFIED, pages=None, chunks=2,
+                modified=MODIFIED, observed=MODIFIED, dated=None, dated_by=None, pages=None, chunks=2,
             ),
             Document(
                 document_id=_id(103), source="LLM_docs", path="scans/old.pdf", state="failed",
                 error="The PDF has no text, only pictures. Scan it again with text recognition.",
-                modified=MODIFIED, pages=None, chunks=None,
+                modified=MODIFIED, observed=MODIFIED, dated=None, dated_by=None, pages=None, chunks=None,
             ),
         ]  # fmt: skip
         self.sources = [Source(name="LLM_docs", available=True, detail=None)]

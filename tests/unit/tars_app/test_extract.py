@@ -26,11 +26,11 @@ def pdf(*pages: str, password: str | None = None) -> bytes:
 
 
 def test_a_pdf_is_read_page_by_page() -> None:
-    assert extract("a.PDF", pdf("First page", "Second page")) == [Page(1, "First page"), Page(2, "Second page")]
+    assert extract("a.PDF", pdf("First page", "Second page")).pages == [Page(1, "First page"), Page(2, "Second page")]
 
 
 def test_pages_without_text_keep_the_numbers_of_the_others() -> None:
-    assert extract("a.pdf", pdf("", "Second page")) == [Page(2, "Second page")]
+    assert extract("a.pdf", pdf("", "Second page")).pages == [Page(2, "Second page")]
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_an_unreadable_file_has_a_reason(name: str, content: bytes, reason: str)
 
 
 def test_a_text_has_no_pages() -> None:
-    assert extract("a.md", b"# Hi\r\nyou") == [Page(NO_PAGE, "# Hi\nyou")]
+    assert extract("a.md", b"# Hi\r\nyou").pages == [Page(NO_PAGE, "# Hi\nyou")]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
@@ -70,6 +70,6 @@ def test_a_damaged_pdf_takes_nothing_with_it(tmp_path: Path) -> None:
     whole = pdf(*(f"Page {number}" for number in range(20)))
     for cut in range(50, len(whole), len(whole) // 6):
         try:
-            assert all(isinstance(page, Page) for page in extract("a.pdf", whole[:cut] + b"\xff" * 50))
+            assert all(isinstance(page, Page) for page in extract("a.pdf", whole[:cut] + b"\xff" * 50).pages)
         except UnreadableError as error:
             assert str(error).endswith(".")

@@ -32,7 +32,7 @@ def test_the_pages_put_together_from_passages_are_those_that_were_extracted(
 
 @given(TEXT.filter(str.strip))
 def test_a_text_file_is_put_together_from_its_passages(text: str) -> None:
-    pages = extract("notes.txt", text.encode())
+    pages = extract("notes.txt", text.encode()).pages
     assert [page.number for page in pages] == [NO_PAGE]
     assert join_pages(place_passages(pages, 180, 1000)) == pages
 
