@@ -164,17 +164,29 @@ class Restic:
             VerificationError: it has an error.
             BackupError: it could not be checked.
         """
-        try:
-            self._run("check", "--no-lock", deadline_s=deadline_s)
-        except BackupError as error:
-            if type(error) is not BackupError:
-                raise
-            raise VerificationError(
-                self._configuration.repository,
-                found=error.found,
-                expected="a repository without errors",
-                next_step="Run tars-backup verify --data, and keep the share's snapshots on the NAS",
-            ) from error
+        with self.checking(deadline_s=deadline_s):
+            pass
+
+    @contextlib.contextmanager
+    def checking(self, *, deadline_s: float) -> Iterator[None]:
+        """Check the structure of the repository, as check() does, while the block runs. Raises as check() at its end.
+
+        An error of the block ends the check.
+        """
+        with self._started("check", "--no-lock", deadline_s=deadline_s) as output:
+            yield
+            try:
+                output.read()
+                output.finish()
+            except BackupError as error:
+                if type(error) is not BackupError:
+                    raise
+                raise VerificationError(
+                    self._configuration.repository,
+                    found=error.found,
+                    expected="a repository without errors",
+                    next_step="Run tars-backup verify --data, and keep the share's snapshots on the NAS",
+                ) from error
 
     def dump(self, snapshot: str, path: str, *, deadline_s: float = 300) -> bytes:
         """Return the content of a file of a snapshot."""

@@ -102,6 +102,7 @@ def carry_out(
         progress("freeing disk space")
         restic.prune(deadline_s=_DEADLINE_S)
         restic.check(deadline_s=_DEADLINE_S)
+    if free or not state.read("freed"):  # the time begins with the first run: a new repository has nothing to free
         state.write("freed", {"at": instants.to_text(instants.now())})
     return Pruned(planned.keep, planned.removed, planned.unfinished, free, dry_run=False, changed=bool(names))
 
@@ -203,4 +204,4 @@ def _remove_left_marks(configuration: Configuration, backups: Catalog) -> None:
 def _is_due(state: State) -> bool:
     """Return whether restic has freed disk space too long ago, or at a time that this clock has not reached."""
     last = state.read("freed").get("at")
-    return last is None or not timedelta(0) <= instants.now() - instants.from_text(last) < LAZY
+    return last is not None and not timedelta(0) <= instants.now() - instants.from_text(last) < LAZY

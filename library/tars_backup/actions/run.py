@@ -355,11 +355,11 @@ class _Run:
         Raises:
             VerificationError: something differs.
         """
-        self.restic.check(deadline_s=self.context.deadline.remaining_s("restic check"))
-        after = packs.sizes(self.configuration.repository)
-        unproven = packs.unproven(self.configuration.repository, self.configuration.good)
-        added = {name: size for name, size in after.items() if name not in before or name in unproven}
-        problems = packs.damaged(self.configuration.repository, added, self.context.deadline)
+        with self.restic.checking(deadline_s=self.context.deadline.remaining_s("restic check")):
+            after = packs.sizes(self.configuration.repository)
+            unproven = packs.unproven(self.configuration.repository, self.configuration.good)
+            added = {name: size for name, size in after.items() if name not in before or name in unproven}
+            problems = packs.damaged(self.configuration.repository, added, self.context.deadline)
         if f"snapshots/{saved.snapshot}" not in added:
             problems.append(f"snapshots/{saved.snapshot}: not in the repository")
         elif not problems and self.restic.dump(saved.snapshot, manifest.NAME) != encoded:

@@ -70,7 +70,7 @@ class StagedFile:
     def _begin(self) -> BinaryIO:
         """Return a new file that holds what was written so far, which is the beginning of the old one."""
         _remove(self._temporary)
-        new = os.fdopen(os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE), "wb", _BLOCK)
+        new = os.fdopen(os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE), "wb")
         os.fchmod(new.fileno(), _MODE)
         if self._old is not None:
             self._old.seek(0)

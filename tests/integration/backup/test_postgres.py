@@ -365,15 +365,15 @@ def test_empty_database(household: Household, databases: Databases) -> None:
 
 SESSIONS = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'tars-backup'"
 
-# Reads one line of the output of a statement, and waits.
+# Reads the first rows of the output of a statement, and waits.
 KILLED = """
 import json, sys, time
 from tars_backup.components.postgres.session import connect
 from tests.integration.backup.local_services import LocalServices
 with connect(LocalServices(), json.loads(sys.argv[1]), deadline_s=300) as session:
     session.execute("BEGIN")
-    lines = session.lines(sys.argv[2])
-    next(lines)
+    blocks = session.blocks(sys.argv[2])
+    next(blocks)
     print("started", flush=True)
     time.sleep(300)
 """

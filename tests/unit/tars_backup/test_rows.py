@@ -32,26 +32,28 @@ def by_digits(line: bytes) -> str:
 
 
 def check_split(stream: list[bytes], name_of: Callable[[bytes], str], size: int) -> None:
-    """Check that the files have the rows in their order, each in the file of its name."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rows, "_BLOCK", size)
-        pairs = list(rows.by_file(stream, name_of))
-        assert b"".join(block for _, block in pairs) == b"".join(stream)
-        assert b"".join(rows.blocks(stream)) == b"".join(stream)
+    """Check that the files have the rows in their order, each in the file of its name; blocks are of `size` rows."""
+    blocks = [b"".join(stream[start : start + size]) for start in range(0, len(stream), size)]
+    pairs = list(rows.by_file(blocks, name_of))
+    assert b"".join(block for _, block in pairs) == b"".join(stream)
     names = [name for name, _ in pairs]
     assert names == sorted(names)
     for name, block in pairs:
-        assert {name_of(line + b"\n") for line in block.splitlines()} == {name}
+        assert {name_of(line) for line in block.splitlines(keepends=True)} == {name}
 
 
-@given(SORTED, st.integers(1, 200))
+@given(SORTED, st.integers(1, 50))
 def test_split_by_digits(keys: list[bytes], size: int) -> None:
     check_split(lines(keys), by_digits, size)
 
 
-@given(st.lists(st.integers(-(2**63), 2**63 - 1) | st.integers(-5, 1000)).map(sorted), st.integers(1, 200))
-def test_split_by_numbers(numbers: list[int], size: int) -> None:
-    check_split([b"%d\ttext\n" % number for number in numbers], rows.number_range, size)
+@given(
+    st.lists(st.tuples(st.integers(-(2**63), 2**63 - 1) | st.integers(-5, 1000), st.integers(0, 300))).map(sorted),
+    st.integers(1, 50),
+)
+def test_split_by_numbers(rows_of: list[tuple[int, int]], size: int) -> None:
+    numbers = [number for number, _ in rows_of]
+    check_split([b"%d\t%s\n" % (number, b"x" * length) for number, length in rows_of], rows.number_range, size)
     check_split([b"%d\n" % number for number in numbers], rows.number_range, size)
 
 

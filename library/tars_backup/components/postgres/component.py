@@ -141,7 +141,7 @@ def _stage_rows(context: Context, session: Session, staging: Staging) -> list[Ta
     staged = []
     for table, count in zip(saved, catalog.row_counts(session, saved)):
         context.progress(f"database: {table.name}, {count} rows")
-        staged.append(rows.stage(staging, table, session.lines(table.copy), count))
+        staged.append(rows.stage(staging, table, session.blocks(table.copy), count))
     return staged
 
 

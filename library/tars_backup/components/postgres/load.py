@@ -13,7 +13,7 @@ from typing import Any
 from ...errors import BackupError, VerificationError
 from ...services import Services
 from .catalog import SCHEMA, Table, tables
-from .rows import Digest, TableFiles, blocks, read
+from .rows import Digest, TableFiles, read
 from .session import Session, connect, environment, identifier
 
 _PSQL = ("psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--output=/dev/null", "--single-transaction")
@@ -96,7 +96,7 @@ def compare(session: Session, folder: Path) -> list[str]:
 
 def _difference(session: Session, table: Table, saved: TableFiles) -> list[str]:
     digest = Digest()
-    for block in blocks(session.lines(table.copy)):
+    for block in session.blocks(table.copy):
         digest.add(block)
     if digest.rows != saved.rows:
         return [f"table {table.name} has {digest.rows} rows, saved were {saved.rows}"]

@@ -77,20 +77,6 @@ class Digest:
         return self._hash.hexdigest()
 
 
-def blocks(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Join lines to blocks of about 1 MiB."""
-    collected: list[bytes] = []
-    size = 0
-    for line in lines:
-        collected.append(line)
-        size += len(line)
-        if size >= _BLOCK:
-            yield b"".join(collected)
-            collected, size = [], 0
-    if collected:
-        yield b"".join(collected)
-
-
 def splitter(table: Table, rows: int) -> Callable[[bytes], str] | None:
     """Return the function from a row to the name of its file; None for a table that is one file."""
     if not table.split or rows <= FEW_ROWS:
@@ -111,23 +97,44 @@ def beginning(line: bytes, digits: int) -> str:
     return value.split(b"\t", 1)[0].strip(b"\n")[:digits].decode("ascii").ljust(digits, "0")
 
 
-def by_file(lines: Iterable[bytes], name_of: Callable[[bytes], str]) -> Iterator[tuple[str, bytes]]:
-    """Yield the name of a file with a block of its rows; a name can follow itself."""
-    current, collected, size = "", list[bytes](), 0
-    for line in lines:
-        name = name_of(line)
-        if collected and (name != current or size >= _BLOCK):
-            yield current, b"".join(collected)
-            collected, size = [], 0
-        current = name
-        collected.append(line)
-        size += len(line)
-    if collected:
-        yield current, b"".join(collected)
+def by_file(blocks: Iterable[bytes], name_of: Callable[[bytes], str]) -> Iterator[tuple[str, bytes]]:
+    """Yield the name of a file with a block of its rows; a name can follow itself.
+
+    `blocks` are of whole lines, in the order of the names: the end of a file's rows is searched by halving the block,
+    which takes a fraction of the time of looking at every line.
+    """
+    for block in blocks:
+        start = 0
+        while start < len(block):
+            name = name_of(_line(block, start))
+            end = _end_of_file(block, start, name, name_of)
+            yield name, block[start:end]
+            start = end
 
 
-def stage(staging: Staging, table: Table, lines: Iterable[bytes], expected: int) -> TableFiles:
-    """Write the rows of a table, of which there should be `expected`.
+def _line(block: bytes, start: int) -> bytes:
+    return block[start : block.find(b"\n", start) + 1]
+
+
+def _end_of_file(block: bytes, start: int, name: str, name_of: Callable[[bytes], str]) -> int:
+    """Return the position of the first line after `start`, whose file is `name`, that belongs to another file."""
+    low, high = start, block.rfind(b"\n", 0, len(block) - 1) + 1
+    if high <= low or name_of(_line(block, high)) == name:
+        return len(block)
+    while True:
+        middle = block.find(b"\n", (low + high) // 2) + 1
+        if middle >= high:
+            middle = block.find(b"\n", low) + 1
+        if middle == high:
+            return high
+        if name_of(_line(block, middle)) == name:
+            low = middle
+        else:
+            high = middle
+
+
+def stage(staging: Staging, table: Table, blocks: Iterable[bytes], expected: int) -> TableFiles:
+    """Write the rows of a table, which arrive in blocks of whole lines, and of which there should be `expected`.
 
     Raises:
         BackupError: another number of rows arrived.
@@ -135,10 +142,10 @@ def stage(staging: Staging, table: Table, lines: Iterable[bytes], expected: int)
     digest = Digest()
     name_of = splitter(table, expected)
     if name_of:
-        _stage_split(staging, table, by_file(lines, name_of), digest)
+        _stage_split(staging, table, by_file(blocks, name_of), digest)
     else:
         with staging.file(f"tables/{table.file_name}.copy") as file:
-            for block in blocks(lines):
+            for block in blocks:
                 digest.add(block)
                 file.write(block)
     if digest.rows != expected:

@@ -16,6 +16,8 @@ from ...services import Services, Stream
 NAME = "tars-backup"
 """The application name of every session, by which those of a killed run are recognized."""
 
+_BLOCK = 1 << 20
+
 _PSQL = ("psql", "--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--set=ON_ERROR_STOP=1")
 
 # Text forms that do not depend on the settings of the server, nothing hidden by row security, and rows in the order of
@@ -49,26 +51,36 @@ class Session:
         # Cannot be a row of a table: it is new in every session and the server never sees it.
         self._end = f"end-{secrets.token_hex(16)}"
 
-    def lines(self, statement: str) -> Iterator[bytes]:
-        """Run a statement and yield the lines of its output, each with its line feed."""
+    def blocks(self, statement: str) -> Iterator[bytes]:
+        """Run a statement and yield its output in blocks of whole lines, each of about 1 MiB."""
         self._stream.send(f"{statement};\n\\echo {self._end}\n".encode())
         end = f"{self._end}\n".encode()
-        for line in self._stream.stdout:
-            if line == end:
+        pieces: list[bytes] = []
+        size, tail = 0, b""
+        while piece := self._stream.stdout.read1(_BLOCK):
+            pieces.append(piece)
+            size += len(piece)
+            tail = (tail + piece)[-len(end) :]
+            # psql prints nothing after the end before it gets the next statement.
+            if tail == end:
+                yield b"".join(pieces)[: -len(end)]
                 return
-            yield line
+            if size >= _BLOCK:
+                lines, line_feed, rest = b"".join(pieces).rpartition(b"\n")
+                yield lines + line_feed
+                pieces, size = [rest], len(rest)
         raise self._stream.failure()
 
     def execute(self, statements: str) -> None:
         """Run statements whose output does not matter."""
-        for _ in self.lines(statements):
+        for _ in self.blocks(statements):
             pass
 
     def query(self, statement: str) -> list[dict[str, Any]]:
         """Return the rows of a query, with values as in JSON."""
         # Statements are constants of this program; names of tables in them are quoted.
         select = f"SELECT coalesce(jsonb_agg(to_jsonb(result)), '[]') FROM ({statement}) AS result"  # noqa: S608
-        rows = b"".join(self.lines(select))
+        rows = b"".join(self.blocks(select))
         result: list[dict[str, Any]] = json.loads(rows)
         return result
 

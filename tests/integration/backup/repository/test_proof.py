@@ -10,6 +10,7 @@ import pytest
 import tars_backup.restic
 from tars_backup.errors import BackupError, DestinationError, VerificationError
 from tars_backup.repository import marks
+from tars_backup.state import State
 
 from .desktop import Desktop
 
@@ -136,7 +137,7 @@ def test_failure_while_pruning_is_a_failed_run(desktop: Desktop, command: str) -
     for number in range(4):
         (desktop.documents / "changed").write_text(str(number))
         desktop.run()
-    (desktop.configuration.state / "freed.json").unlink()
+    State(desktop.configuration.state).write("freed", {"at": "2026-01-01T00:00:00Z"})
     desktop.write_settings(retention={"last": 3})
     real = wrap(desktop, command, run=False, after="echo 'no space left on device' >&2; exit 1")
     (desktop.documents / "changed").write_text("more")
@@ -152,6 +153,17 @@ def test_failure_while_pruning_is_a_failed_run(desktop: Desktop, command: str) -
     listing = desktop.listing()
     assert len(listing.backups) == 3
     assert listing.last_run["ok"] is True
+
+
+def test_disk_space_is_freed_a_week_after_the_first_run(desktop: Desktop) -> None:
+    """A new repository has nothing to free; a date that this clock has not reached does not put it off."""
+    wrap(desktop, "prune", run=False, after="echo called >&2; exit 1")
+    desktop.run()
+    desktop.run()
+    for moment in ("2026-01-01T00:00:00Z", "2199-01-01T00:00:00Z"):
+        State(desktop.configuration.state).write("freed", {"at": moment})
+        with pytest.raises(BackupError, match="called"):
+            desktop.run()
 
 
 def test_lines_for_a_person(desktop: Desktop) -> None:
