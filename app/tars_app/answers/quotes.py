@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import log, sqrt
-from operator import attrgetter
 
+from tars_app.kit.language import COMMON_WORDS
 from tars_app.kit.sentences import Span, sentences
 
 LONGEST_QUOTE = 300
@@ -21,59 +21,162 @@ _RIVAL = 0.75
 MOST_CITATIONS = 3
 _TWO_SENTENCES = 0.9
 """Two sentences are quoted only if they score clearly higher than either alone."""
+_NEEDED_WORD = 100.0
+"""Weight of a word that a quote of a long sentence has to keep."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A piece of passage number `source` (from 1), from character `start` up to `end`."""
+
+    source: int
+    start: int
+    end: int
 
 
 @dataclass(frozen=True)
 class Quote:
-    """A piece of passage number `source` (from 1)."""
+    """A piece of passage number `source` (from 1), from character `start` of the passage on."""
 
     source: int
     text: str
     fit: float
+    start: int = 0
+
+    def holds(self, place: Place) -> bool:
+        """Return whether the quote contains a place."""
+        return place.source == self.source and self.start <= place.start and place.end <= self.start + len(self.text)
 
 
-def find_quotes(question: str, answer: str, texts: Sequence[str], scores: Sequence[float]) -> list[Quote]:
-    """Return the best sentence, or two neighbours, of each passage that supports the answer, the best first.
+class Quotable:
+    """Passages to quote from, cut into sentences once. `scores` (0 to 1) are those of retrieval."""
 
-    There is at least one if there is a passage. `scores` (0 to 1) are those of retrieval: a small model's answer alone
-    is a poor guide. A passage counts as used if the answer names it ([1]) and shares words with it, or shares about as
-    many rare words with it as with the best.
-    """
-    spans = [sentences(text) for text in texts]
-    singles = [[text[span.start : span.end] for span in of_text] for text, of_text in zip(texts, spans, strict=True)]
-    pairs = [_pairs(text, of_text) for text, of_text in zip(texts, spans, strict=True)]
-    weights = _weights(question, answer, [piece for of_text in singles for piece in of_text])
-    best = [
-        max(
-            [
-                *(Quote(number, cut(piece, weights), score * _fit(piece, weights)) for piece in of_text),
-                *(Quote(number, piece, score * _fit(piece, weights) * _TWO_SENTENCES) for piece in joined),
-            ],
-            key=attrgetter("fit"),
+    def __init__(self, texts: Sequence[str], scores: Sequence[float]) -> None:
+        self._texts, self._scores = texts, scores
+        self._spans = [sentences(text) for text in texts]
+        self._words = {
+            (number, span.start, span.end): _words(text[span.start : span.end])
+            for number, (text, spans) in enumerate(zip(texts, self._spans, strict=True), 1)
+            for span in spans
+        }
+        self._frequency = Counter(word for words in self._words.values() for word in set(words))
+
+    def find(self, question: str, answer: str, needed: Sequence[Sequence[Place]] = ()) -> list[Quote]:
+        """Return the best sentence, or two neighbours, of each passage that supports the answer, the best first.
+
+        There is at least one if there is a passage. A small model's answer alone is a poor guide, so the question and
+        the scores count too. A passage counts as used if the answer names it ([1]) and shares words with it, or shares
+        about as many rare words with it as with the best. With `needed`, the places of each figure of the answer, the
+        quotes contain a place of each.
+        """
+        weights = self._weights(question, answer)
+        marked = {int(number) for number in _MARKER.findall(answer)}
+        if needed:
+            return self._covering(weights, marked, needed)
+        best = sorted(
+            (
+                max(candidates, key=lambda quote: quote.fit)
+                for number in range(1, len(self._texts) + 1)
+                if (candidates := self._candidates(number, weights, ()))
+            ),
+            key=lambda quote: -quote.fit,
         )
-        for number, (of_text, joined, score) in enumerate(zip(singles, pairs, scores, strict=True), 1)
-        if of_text
-    ]
-    best.sort(key=lambda quote: -quote.fit)
-    if not best:
-        return []
-    marked = {int(number) for number in _MARKER.findall(answer)}
-    used = [quote for quote in best if quote.fit > 0 and (quote.source in marked or quote.fit >= _RIVAL * best[0].fit)]
-    used.sort(key=lambda quote: (quote.source not in marked, -quote.fit))
-    return used[:MOST_CITATIONS] or best[:1]
+        if not best:
+            return []
+        used = [
+            quote for quote in best if quote.fit > 0 and (quote.source in marked or quote.fit >= _RIVAL * best[0].fit)
+        ]
+        used.sort(key=lambda quote: (quote.source not in marked, -quote.fit))
+        return used[:MOST_CITATIONS] or best[:1]
+
+    def _covering(
+        self, weights: Mapping[str, float], marked: set[int], needed: Sequence[Sequence[Place]]
+    ) -> list[Quote]:
+        """Return as few quotes as possible that together contain a place of each figure."""
+        places = [place for of_figure in needed for place in of_figure]
+        candidates = [
+            quote
+            for number in sorted({place.source for place in places})
+            for quote in self._candidates(number, weights, [place for place in places if place.source == number])
+        ]
+        quotes: list[Quote] = []
+        left = list(needed)
+
+        def value(quote: Quote) -> tuple[int, bool, float]:
+            return sum(any(map(quote.holds, of_figure)) for of_figure in left), quote.source in marked, quote.fit
+
+        while left and candidates and len(quotes) < MOST_CITATIONS:
+            quote = max(candidates, key=value)
+            still = [of_figure for of_figure in left if not any(map(quote.holds, of_figure))]
+            if len(still) == len(left):
+                break
+            quotes.append(quote)
+            left = still
+        return quotes
+
+    def _candidates(self, number: int, weights: Mapping[str, float], places: Sequence[Place]) -> list[Quote]:
+        """Return the possible quotes of a passage; with places, also stretches of several lines that hold them."""
+        text, spans, score = self._texts[number - 1], self._spans[number - 1], self._scores[number - 1]
+        quotes = []
+        for span in spans:
+            fit = score * _fit(self._words[number, span.start, span.end], weights)
+            within = [place for place in places if span.start <= place.start < span.end]
+            piece, offset = cut(
+                text[span.start : span.end], weights, [(p.start - span.start, p.end - span.start) for p in within]
+            )
+            quotes.append(Quote(number, piece, fit, span.start + offset))
+        stretches = _pairs(spans) | (_stretches(spans, places) if places else set())
+        for start, end in sorted(stretches):
+            words = [
+                word
+                for span in spans
+                if start <= span.start < end
+                for word in self._words[number, span.start, span.end]
+            ]
+            quotes.append(Quote(number, text[start:end], score * _fit(words, weights) * _TWO_SENTENCES, start))
+        return quotes
+
+    def _weights(self, question: str, answer: str) -> dict[str, float]:
+        """Return the rarity, among all sentences, of each word of question or answer; double for words of both."""
+        asked, answered = (set(_words(_without_common(text))) for text in (question, answer))
+        both = asked & answered
+        return {
+            word: log(1 + (len(self._words) - times + 0.5) / (times + 0.5)) * (2 if word in both else 1)
+            for word in asked | answered
+            if (times := self._frequency[word])
+        }
 
 
-def _pairs(text: str, spans: Sequence[Span]) -> list[str]:
+def _pairs(spans: Sequence[Span]) -> set[tuple[int, int]]:
     """Return neighbouring sentences of one paragraph that fit into a quote: "it" refers to the sentence before."""
     neighbours = [(first, second) for first, second in pairwise(spans) if not second.opens]
-    return [text[a.start : b.end] for a, b in neighbours if b.end - a.start <= LONGEST_QUOTE]
+    return {(a.start, b.end) for a, b in neighbours if b.end - a.start <= LONGEST_QUOTE}
 
 
-def cut(sentence: str, weights: Mapping[str, float]) -> str:
-    """Return the sentence, or of a long one the stretch of whole words with the highest weight."""
+def _stretches(spans: Sequence[Span], places: Sequence[Place]) -> set[tuple[int, int]]:
+    """Return the stretches of several sentences that begin and end with a place and fit into a quote."""
+    held = sorted(
+        {(span.start, span.end) for span in spans for place in places if span.start <= place.start < span.end}
+    )
+    return {
+        (first[0], last[1])
+        for number, first in enumerate(held)
+        for last in held[number + 1 :]
+        if last[1] - first[0] <= LONGEST_QUOTE
+    }
+
+
+def cut(sentence: str, weights: Mapping[str, float], kept: Sequence[tuple[int, int]] = ()) -> tuple[str, int]:
+    """Return the sentence, or of a long one the stretch of whole words with the highest weight, and where it begins.
+
+    The words at the positions `kept` weigh most.
+    """
     if len(sentence) <= LONGEST_QUOTE:
-        return sentence
-    words = [(match.start(), match.end(), weights.get(_stem(match[0]), 0.0)) for match in _WORD.finditer(sentence)]
+        return sentence, 0
+    words = [
+        (*_bounds(sentence, match, kept), weights.get(_stem(match[0]), 0.0) + _NEEDED_WORD * _lies_in(match, kept))
+        for match in _WORD.finditer(sentence)
+    ]
     best, start, total = (-1.0, 0, LONGEST_QUOTE), 0, 0.0
     for begin_of_last, end, weight in words:
         total += weight
@@ -82,7 +185,25 @@ def cut(sentence: str, weights: Mapping[str, float]) -> str:
             start += 1
         if total > best[0]:
             best = (total, words[start][0], min(end, words[start][0] + LONGEST_QUOTE))
-    return sentence[best[1] : best[2]]
+    return sentence[best[1] : best[2]], best[1]
+
+
+def _lies_in(word: re.Match[str], kept: Sequence[tuple[int, int]]) -> bool:
+    return any(start <= word.start() < end for start, end in kept)
+
+
+def _bounds(sentence: str, word: re.Match[str], kept: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """Return where a word begins and ends, with the signs around it that belong to a figure: "900 €"."""
+    begin, end = word.span()
+    for first, last in kept:
+        if first <= begin < last:
+            begin = first if not _WORD.search(sentence, first, begin) else begin
+            end = last if not _WORD.search(sentence, end, last) else end
+    return begin, end
+
+
+def _without_common(text: str) -> str:
+    return _WORD.sub(lambda word: "" if word[0].lower() in COMMON_WORDS else word[0], text)
 
 
 def _stem(word: str) -> str:
@@ -95,18 +216,5 @@ def _words(text: str) -> list[str]:
     return [_stem(word) for word in _WORD.findall(_MARKER.sub(" ", text)) if len(word) > 2 or not word.isalpha()]
 
 
-def _weights(question: str, answer: str, pieces: Sequence[str]) -> dict[str, float]:
-    """Return the rarity, among these sentences, of each word of question or answer; double for words of both."""
-    frequency = Counter(word for piece in pieces for word in set(_words(piece)))
-    asked, answered = set(_words(question)), set(_words(answer))
-    both = asked & answered
-    return {
-        word: log(1 + (len(pieces) - frequency[word] + 0.5) / (frequency[word] + 0.5)) * (2 if word in both else 1)
-        for word in asked | answered
-        if frequency[word]
-    }
-
-
-def _fit(piece: str, weights: Mapping[str, float]) -> float:
-    words = _words(piece)
+def _fit(words: Sequence[str], weights: Mapping[str, float]) -> float:
     return sum(weights.get(word, 0.0) for word in set(words)) / sqrt(len(words) + 6)

@@ -8,15 +8,21 @@ from collections.abc import AsyncIterator
 from fastapi import APIRouter
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
-from tars_app.answers.schemas import Done, Failure, Question, Sources, Token
+from tars_app.answers.schemas import Done, Failure, Question, Sentence, Sources, Token
 from tars_app.answers.service import Event, ask
 from tars_app.dependencies import Dependencies
 from tars_app.kit.metrics import Metrics
 
-_NAMES: dict[type[Event], str] = {Sources: "sources", Token: "token", Done: "done", Failure: "error"}
+_NAMES: dict[type[Event], str] = {
+    Sources: "sources",
+    Token: "token",
+    Sentence: "sentence",
+    Done: "done",
+    Failure: "error",
+}
 _STREAM = (
-    "A stream of events: `sources` once, `token` many times, then `done` or `error`, whose data are the JSON objects "
-    "Sources, Token, Done and Failure."
+    "A stream of events: `sources` once, `token` many times with a `sentence` after each complete sentence, then "
+    "`done` or `error`, whose data are the JSON objects Sources, Token, Sentence, Done and Failure."
 )
 
 

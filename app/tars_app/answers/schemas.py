@@ -3,8 +3,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, Field
 
+from tars_app.answers.figures import Kind
+from tars_app.answers.grounding import Reason
 from tars_app.retrieval.schemas import FoundPassage, PlainText
 
 
@@ -31,18 +35,53 @@ class Token(BaseModel):
     text: str
 
 
+class UnsupportedPart(BaseModel):
+    """A figure or name of a sentence that the passages do not support."""
+
+    text: str = Field(description="As it stands in the answer")
+    start: int = Field(description="Position in the answer, in Unicode code points")
+    end: int
+    kind: Kind
+    reason: Reason = Field(
+        description="absent: in no passage; other: only beside another identifier than the one asked for; "
+        "calculation: the sum or difference does not come out"
+    )
+
+
+class Sentence(BaseModel):
+    """Event `sentence`: a sentence of the answer, once it is complete, compared with the passages."""
+
+    number: int = Field(description="From 1")
+    start: int = Field(description="Position in the answer, in Unicode code points")
+    end: int
+    unsupported: list[UnsupportedPart] = Field(description="Empty where the passages support every figure and name")
+
+
 class Citation(BaseModel):
     """A verified quote: it occurs, letter for letter, on that page of the version that the answer is based on."""
 
     source: int = Field(description="`id` of the source")
     quote: str
     page: int | None
+    sentences: list[int] = Field(
+        [], description="Numbers of the sentences of the answer; empty where the quote is the nearest to the question"
+    )
+
+
+Support = Literal["supported", "partly_supported", "unsupported", "not_in_documents", "no_evidence"]
 
 
 class Done(BaseModel):
     """Event `done`, the last one of an answer."""
 
     answer: str
+    support: Support = Field(
+        description="supported: every figure and name is in the passages; partly_supported: some sentences are not; "
+        "unsupported: the passages do not support what was asked for; not_in_documents: the passages contain nothing "
+        "of the kind asked for, and the model was not asked; no_evidence: there are no passages"
+    )
+    note: str | None = Field(None, description="What the marks mean for this answer, for people")
+    sentences: list[Sentence] = []
     citations: list[Citation]
     model: str
     prompt_tokens: int

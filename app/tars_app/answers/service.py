@@ -10,10 +10,13 @@ from collections.abc import AsyncIterator, Sequence
 from anyio.to_thread import run_sync
 
 from tars_app.adapters.postgres import Pool
+from tars_app.answers.asked import Asked, kind_is_missing
+from tars_app.answers.check import NOTES, AnswerCheck, quotes_of
 from tars_app.answers.generate import Usage, generate
+from tars_app.answers.grounding import Evidence
 from tars_app.answers.prompt import Prompt, QuestionTooLongError, build_prompt
-from tars_app.answers.quotes import Quote, find_quotes
-from tars_app.answers.schemas import Citation, Done, Failure, SourceEntry, Sources, Token
+from tars_app.answers.quotes import Quotable, Quote
+from tars_app.answers.schemas import Citation, Done, Failure, Sentence, SourceEntry, Sources, Support, Token
 from tars_app.dependencies import Dependencies
 from tars_app.documents.model import NO_PAGE
 from tars_app.kit.errors import UnavailableError
@@ -23,10 +26,19 @@ from tars_app.retrieval.service import excerpt, search
 
 log = logging.getLogger(__name__)
 
-Event = Sources | Token | Done | Failure
+Event = Sources | Token | Sentence | Done | Failure
 
 NO_EVIDENCE = "Nothing in the documents answers this question."
 NO_ANSWER = "The model gave no answer. The passage that fits the question best is cited below."
+NOT_IN_DOCUMENTS = "The documents do not say: no passage that was found contains {}. The nearest ones are quoted below."
+_MISSING: dict[Asked, str] = {
+    "date": "a date of this",
+    "money": "an amount of money for this",
+    "person": "a name",
+    "telephone": "a telephone number",
+    "secret": "this",
+    "code": "such a number",
+}
 UNEXPECTED = Failure(
     message="The answer failed because of an unexpected error.",
     next_step="Ask again. If it fails again, check the log of the app container.",
@@ -34,6 +46,9 @@ UNEXPECTED = Failure(
 _PROMPT_SEEN_SHARE = 0.4
 """A prompt was probably cut if the model counted less than this share of the estimate: the estimate is about 1.4 times
 the true number, and a model server that cuts keeps half."""
+
+
+_NO_USAGE = Usage(0, 0)
 
 
 async def ask(dependencies: Dependencies, metrics: Metrics, question: str, limit: int | None) -> AsyncIterator[Event]:
@@ -67,28 +82,39 @@ async def _answer(
     if not passages:
         yield Sources(sources=[])
         answer = await run_sync(no_evidence, dependencies.pool)
-        yield _done(settings.chat_model, answer, [], Usage(0, 0), started)
+        yield _done(settings.chat_model, answer, "no_evidence", [], started)
         return
     enough = settings.relevant_share * passages[0].score
     relevant = [passage for passage in passages if passage.score >= enough]
     prompt = build_prompt(question, relevant, settings.context_tokens - settings.answer_tokens)
-    yield Sources(sources=[_entry(number, passage) for number, passage in enumerate(prompt.passages, 1)])
-    pieces: list[str] = []
-    usage = Usage(0, 0)
+    used = prompt.passages
+    yield Sources(sources=[_entry(number, passage) for number, passage in enumerate(used, 1)])
+    evidence = Evidence(question, [(passage.path, passage.text) for passage in used])
+    quotable = Quotable([passage.text for passage in used], [passage.score for passage in used])
+    if (asked := evidence.question.asked) and kind_is_missing(
+        evidence.question, [p.path for p in used], [p.text for p in used]
+    ):
+        nearest = [(quote, list[int]()) for quote in quotable.find(question, "")]
+        citations = await run_sync(verified, dependencies.pool, nearest, used)
+        answer = NOT_IN_DOCUMENTS.format(_MISSING[asked])
+        yield _done(settings.chat_model, answer, "not_in_documents", citations, started)
+        return
+    check = AnswerCheck(evidence)
+    usage = _NO_USAGE
     async for part in generate(dependencies.chat, settings, prompt.messages):
         if isinstance(part, Usage):
             usage = part
             continue
-        if not pieces:
+        if not check.text:
             metrics.first_token_seconds.observe(time.monotonic() - started)
-        pieces.append(part)
         yield Token(text=part)
+        for sentence in check.add(part):
+            yield sentence.event()
     _check_truncation(prompt, usage, settings.context_tokens, metrics)
-    answer = "".join(pieces).strip()
-    used = prompt.passages
-    quotes = find_quotes(question, answer, [passage.text for passage in used], [passage.score for passage in used])
-    citations = await run_sync(verified, dependencies.pool, quotes, used)
-    yield _done(settings.chat_model, answer or NO_ANSWER, citations, usage, started)
+    for sentence in check.finish():
+        yield sentence.event()
+    citations = await run_sync(verified, dependencies.pool, quotes_of(question, check.checked, quotable), used)
+    yield _done(settings.chat_model, check.text or NO_ANSWER, check.support, citations, started, usage, check)
 
 
 def _entry(number: int, passage: Passage) -> SourceEntry:
@@ -97,9 +123,20 @@ def _entry(number: int, passage: Passage) -> SourceEntry:
     )
 
 
-def _done(model: str, answer: str, citations: list[Citation], usage: Usage, started: float) -> Done:
+def _done(
+    model: str,
+    answer: str,
+    support: Support,
+    citations: list[Citation],
+    started: float,
+    usage: Usage = _NO_USAGE,
+    check: AnswerCheck | None = None,
+) -> Done:
     return Done(
         answer=answer,
+        support=support,
+        note=NOTES.get(support),
+        sentences=[sentence.event() for sentence in check.checked] if check else [],
         citations=citations,
         model=model,
         prompt_tokens=usage.prompt_tokens,
@@ -123,11 +160,14 @@ def no_evidence(pool: Pool) -> str:
     return " ".join(sentences)
 
 
-def verified(pool: Pool, quotes: Sequence[Quote], passages: Sequence[Passage]) -> list[Citation]:
-    """Return the quotes that occur, letter for letter, in their passage at its place as it is on record."""
+def verified(pool: Pool, quotes: Sequence[tuple[Quote, list[int]]], passages: Sequence[Passage]) -> list[Citation]:
+    """Return the quotes that occur, letter for letter, in their passage at its place as it is on record.
+
+    Each quote comes with the numbers of the sentences of the answer that it is for.
+    """
     citations = []
     with pool.connection() as connection:
-        for quote in quotes:
+        for quote, numbers in quotes:
             passage = passages[quote.source - 1]
             row = connection.execute(
                 """SELECT strpos(p.text, %(quote)s) > 0 AND t.pages[%(ordinal)s] = %(page)s AS occurs
@@ -141,7 +181,7 @@ def verified(pool: Pool, quotes: Sequence[Quote], passages: Sequence[Passage]) -
                 },
             ).fetchone()
             if row and row["occurs"]:
-                citations.append(Citation(source=quote.source, quote=quote.text, page=passage.page))
+                citations.append(Citation(source=quote.source, quote=quote.text, page=passage.page, sentences=numbers))
             else:
                 fields = {"document": passage.document_id}
                 log.warning("A citation was dropped: it is not in its passage on record", extra={"fields": fields})

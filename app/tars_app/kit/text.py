@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Text that every store and every format takes."""
+"""Text that every store and every format takes, and lists of words."""
 
 from __future__ import annotations
 
@@ -15,3 +15,8 @@ def storable(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
+
+
+def words(text: str) -> list[str]:
+    """Return the words of a list that is written as one text."""
+    return text.split()

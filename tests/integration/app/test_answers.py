@@ -34,7 +34,7 @@ def heating(stack: Stack) -> Stack:
 def test_the_answer_streams_and_its_quote_is_on_the_cited_page(heating: Stack) -> None:
     events = ask(heating, "What water pressure does the boiler need?")
     names = [name for name, _ in events]
-    assert names[0] == "sources" and names[-1] == "done" and set(names[1:-1]) == {"token"}
+    assert names[0] == "sources" and names[-1] == "done" and set(names[1:-1]) == {"token", "sentence"}
     sources = events[0][1]["sources"]
     assert [source["id"] for source in sources] == list(range(1, len(sources) + 1))
     assert all(len(source["excerpt"]) <= 300 for source in sources)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tars_app.answers.quotes import LONGEST_QUOTE, MOST_CITATIONS, find_quotes
+from tars_app.answers.quotes import LONGEST_QUOTE, MOST_CITATIONS, Quotable, Quote
 
 HEATING = (
     "The boiler is serviced every September by Brandt. "
@@ -13,6 +13,10 @@ HEATING = (
     "Refill water through the blue valve."
 )
 GARDEN = "The apple tree is pruned in February. Water the roses every evening in summer."
+
+
+def find_quotes(question: str, answer: str, texts: list[str], scores: list[float]) -> list[Quote]:
+    return Quotable(texts, scores).find(question, answer)
 
 
 def test_the_sentence_that_holds_the_answer_is_quoted() -> None:

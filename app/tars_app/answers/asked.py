@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What kind of thing a question asks for, and whether passages contain any: a date, an amount, a name, a number."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from tars_app.answers.figures import Figure, figures
+from tars_app.answers.names import names
+from tars_app.kit.language import COMMON_WORDS, Language, fold, language
+from tars_app.kit.sentences import sentences
+
+Asked = Literal["date", "money", "quantity", "person", "telephone", "secret", "code"]
+
+
+def _any_of(*patterns: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![^\W_])(?:{'|'.join(patterns)})(?![^\W_])", re.IGNORECASE)
+
+
+_COST = _any_of(
+    "cost(?:s|ed)?", "prices?", "priced", "totals?", "amounts?", "fees?", "premiums?", "rents?", "deposits?",
+    "pay(?:s|able|ment|ments)?", "paid", "charges?", "charged", "invoices?", "bills?", "sums?", "balance", "owed?",
+    "owes", "salary", "expensive", "spen[dt]", "due", "beträge?", "betrags?", "summe", "preise?", "kosten",
+    "kostete?n?", "kostet",
+    r"gesamt\w*", r"\w*miete", "kaution", r"\w*prämie", r"\w*beitr[aä]g\w*", "gebühr(?:en)?", r"be?zahl\w*", "zahlen",
+    "rechnung(?:en)?", r"\w*betrag", r"\w*kosten", "teuer", "gehalt",
+)  # fmt: skip
+_LABELS = _any_of(
+    "pin", "puk", "iban", "bic", "password", "passwort", "kennwort", "passphrase", "passcode", "vin", "wlan-schlüssel"
+)
+_TELEPHONE = _any_of(
+    "phone",
+    "telephone",
+    "mobile",
+    "cell",
+    "tel",
+    r"telefon\w*",
+    "handynummer",
+    "rufnummer",
+    "durchwahl",
+    r"fax\w*",
+    "hotline",
+)
+_NUMBER = _any_of(
+    "numbers?(?! of)", r"no\.?", "code", "id", r"\w*nummer", "nr", "kennzeichen", "aktenzeichen", "serial"
+)
+_WHICH = _any_of("what", "what's", "which", "welche[rnsm]?", "wie lautet", "was ist", "wie ist")
+_PERIOD = "(?:date|day|year|month|datum|tag|jahr|monat)"
+_WHEN = _any_of("when", "(?:since|until) when", "wann", "(?:seit|bis) wann")
+_WHICH_PERIOD = _any_of(rf"(?:what|which|welche[rnsm]?) {_PERIOD}")
+_PAST = _any_of(
+    "was", "were", "did", "had", "last", "wurde", "wurden", "war", "waren", "hat", "haben", "zuletzt", "letzte[nsrm]?"
+)
+_MANY = _any_of(
+    "how many", "how much", "wie ?viele?", "how (?:tall|heavy|wide|deep|high|far|large)",
+    "wie (?:hoch|schwer|breit|tief|weit|groß)",
+)  # fmt: skip
+_WHO = _any_of(
+    "who", "whom", "who's", "wer", "wem", "wen", "which (?:company|person|firm|doctor|plumber)",
+    "welche (?:firma|person)", "welcher (?:arzt|handwerker)",
+)  # fmt: skip
+_WHAT_COSTS = re.compile(r"was kost|wie (?:hoch|teuer)", re.IGNORECASE)
+_AGENT = _any_of("by (?:the|an?)", "von (?:der|dem|einer|einem)", "durch (?:den|die|das|einen|eine)")
+_SHORT = 6
+"""Words of a question without a question word: "PIN of the bank card"."""
+_HEADING = re.compile(r"#+ .*|[^\n]{1,60}[^\n.!?:;,]")
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question, and what it asks for; None for anything else. `past` asks when something happened."""
+
+    text: str
+    asked: Asked | None
+    past: bool
+
+
+def read_question(text: str) -> Question:
+    """Return what a question asks for, in English or German."""
+    return Question(text, _asked(text), bool(_PAST.search(text)))
+
+
+def _asked(text: str) -> Asked | None:
+    text = text.strip()
+    many, which = bool(_MANY.search(text)), bool(_WHICH.search(text))
+    rules: tuple[tuple[bool, Asked], ...] = (
+        (bool(_WHEN.match(text) or _WHICH_PERIOD.search(text)), "date"),
+        (bool(_WHO.match(text)), "person"),
+        (bool(_LABELS.search(text)) and (which or len(text.split()) < _SHORT), "secret"),
+        (bool(_TELEPHONE.search(text)) and (which or bool(_NUMBER.search(text))), "telephone"),
+        (bool(_COST.search(text)) and (many or which or bool(_WHAT_COSTS.match(text))), "money"),
+        (many, "quantity"),
+        (bool(_NUMBER.search(text)) and which, "code"),
+    )
+    return next((asked for holds, asked in rules if holds), None)
+
+
+def answers_kind(question: Question, sentence: str, entries: Sequence[Figure]) -> bool:
+    """Return whether a sentence with these figures contains what the question asks for."""
+    kinds = {figure.kind for figure in entries if not figure.weak}
+    match question.asked:
+        case "date":
+            return any(_dated(question, figure) for figure in entries) or (not question.past and "time" in kinds)
+        case "money":
+            return any(_amount(sentence, figure) for figure in entries)
+        case "quantity":
+            return bool(entries)
+        case "person":
+            return "name" in kinds or bool(_AGENT.search(sentence))
+        case "telephone":
+            return "telephone" in kinds or (
+                bool(_TELEPHONE.search(sentence))
+                and any(figure.kind == "number" and _long(figure) for figure in entries)
+            )
+        case "code":
+            return "code" in kinds or "telephone" in kinds or any(_long(figure) for figure in entries)
+    return True
+
+
+def _dated(question: Question, figure: Figure) -> bool:
+    """Return whether a date answers when: a schedule ("every September") is not an event."""
+    if question.past:
+        return any(date.year or (date.month and date.day) for date in figure.dates) and not figure.recurring
+    return bool(figure.dates) or (figure.unit is not None and figure.unit.dimension in ("time", "months"))
+
+
+def _amount(sentence: str, figure: Figure) -> bool:
+    if figure.kind == "amount":
+        return True
+    cents = "," in figure.text[-3:] or "." in figure.text[-3:]
+    bare = figure.kind == "number" and figure.unit is None and not figure.weak
+    return bare and (cents or bool(_COST.search(sentence)))
+
+
+def _long(figure: Figure) -> bool:
+    return figure.unit is None and sum(map(str.isdecimal, figure.text)) >= 3
+
+
+def kind_is_missing(question: Question, titles: Sequence[str], texts: Sequence[str]) -> bool:
+    """Return whether the passages contain nothing of the kind that the question asks for."""
+    if question.asked is None or question.asked == "quantity":
+        return False
+    if question.asked == "secret":
+        label = _LABELS.search(question.text)
+        return not (
+            label and any(_labelled(label[0], f"{title} {text}") for title, text in zip(titles, texts, strict=True))
+        )
+    read = [_sections(question, title, text) for title, text in zip(titles, texts, strict=True)]
+    shared = any(section.overlap for of_text in read for section in of_text)
+    event = question.asked == "date" and question.past
+
+    def relevant(section: _Section, of_text: list[_Section]) -> bool:
+        return not shared or section.overlap > 0 or (not event and any(other.overlap for other in of_text))
+
+    return not any(section.holds and relevant(section, of_text) for of_text in read for section in of_text)
+
+
+def _labelled(label: str, text: str) -> bool:
+    """Return whether a text has the label, as a word, and a figure."""
+    return bool(_any_of(re.escape(label)).search(text)) and (
+        bool(figures(text)) or fold(label) in ("password", "passwort", "kennwort")
+    )
+
+
+@dataclass(frozen=True)
+class _Section:
+    """A section of a passage: how many words it shares with the question, and what it contains."""
+
+    overlap: int
+    holds: bool
+    scheduled: bool
+
+
+def _sections(question: Question, title: str, text: str) -> list[_Section]:
+    wanted, spoken, result = stems(question.text), language(text), []
+    for section in sections(text):
+        pieces = [section[span.start : span.end] for span in sentences(section)]
+        read = [(piece, figures(piece, spoken)) for piece in pieces]
+        holds = any(
+            answers_kind(question, piece, [*entries, *_persons(question, piece, spoken)]) for piece, entries in read
+        )
+        scheduled = any(figure.recurring for _, entries in read for figure in entries)
+        result.append(_Section(overlap(wanted, f"{title} {section}"), holds, scheduled))
+    if question.asked == "date" and question.past and result:
+        # The section that fits the question best may have a schedule ("every September") instead of an event.
+        best = max(section.overlap for section in result)
+        top = [section for section in result if section.overlap == best]
+        if best and any(section.scheduled for section in top) and not any(section.holds for section in top):
+            return [_Section(best, False, True)]
+    return result
+
+
+def _persons(question: Question, piece: str, spoken: Language) -> list[Figure]:
+    return names(piece, spoken) if question.asked == "person" else []
+
+
+def sections(text: str) -> list[str]:
+    """Return the sections of a text: paragraphs up to the next heading."""
+    result: list[str] = []
+    for block in re.split(r"\n[ \t]*\n", text):
+        if result and not _HEADING.fullmatch(block.strip().split("\n")[0]):
+            result[-1] += f"\n\n{block}"
+        else:
+            result.append(block)
+    return result
+
+
+def stems(text: str) -> set[str]:
+    """Return the beginnings of a text's words, without those that are in every question."""
+    folded = (fold(word) for word in re.findall(r"[^\W_]{2,}", text))
+    return {_stem(word) for word in folded if word not in COMMON_WORDS}
+
+
+def overlap(wanted: set[str], text: str) -> int:
+    """Return how many of these beginnings of words a text has, the long ones also within a word ("Heizkessel")."""
+    folded = fold(text)
+    whole = set(re.findall(r"[^\W_]+", folded))
+    return sum(stem in folded if len(stem) > 3 else stem in whole for stem in wanted)
+
+
+def _stem(word: str) -> str:
+    return (word[2:] if word.startswith("ge") and len(word) > 6 else word)[:4]

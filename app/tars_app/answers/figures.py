@@ -1,0 +1,297 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read the figures of a text: numbers, amounts, dates, times, codes and telephone numbers, in English and German."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from itertools import zip_longest
+from typing import Literal
+
+from tars_app.answers.dates import DATE_WORDS, Date, clock_at, date_at, year
+from tars_app.answers.units import Unit, currency_before, unit_after
+from tars_app.kit.dates import MONTH
+from tars_app.kit.language import Language, language
+from tars_app.kit.numerals import german_number, number_word
+from tars_app.kit.text import words
+
+Kind = Literal["number", "amount", "date", "time", "code", "telephone", "name"]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure and what it may mean. `text` stands from character `start` up to `end` of the text.
+
+    `values` are the numbers that it may be, in `unit`; `dates` the dates; `key` is a code, or digits of a telephone
+    number, without separators. A `weak` one ("a month") supports others, and needs no support. `recurring` marks a
+    date without a year that comes again ("every September").
+    """
+
+    kind: Kind
+    text: str
+    start: int
+    end: int
+    values: frozenset[Decimal] = frozenset()
+    unit: Unit | None = None
+    dates: tuple[Date, ...] = ()
+    key: str = ""
+    weak: bool = False
+    recurring: bool = field(default=False, compare=False)
+
+
+_TOKEN = re.compile(
+    r"(?<![^\W_])(?:[€£$¥]\s?(?=\d)|[+(](?=[\d(])|(?:(?<=\s)|(?<=\()|(?<![\s\S]))[-\u2212](?=\d)|[^\W_])"
+)
+_WORD = re.compile(r"[^\W\d_]+")
+_ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+|(?:https?://|www\.)[^\s<>()\"]+[\w/]", re.IGNORECASE)
+_IBAN = re.compile(r"[A-Z]{2}\d{2}(?:\s?[A-Z0-9]{4}){2,7}(?:\s?[A-Z0-9]{1,4})?(?![A-Za-z0-9])")
+_CARD = re.compile(r"\d{4}(?:[ -]\d{4}){2,}(?!\d)")
+_PHONE = re.compile(r"(?:\+\d|\(\+?\d|0)[\d\s/().-]*\d(?![\w])|\(?\d{3}\)?[\s-]\d{3}-\d{4}(?!\d)")
+_PHONE_GAP = re.compile(r"[^\d+]{4,}|\s-\s|\n")
+_CODE = re.compile(r"[^\W_]+(?:[-/._:][^\W_]+)*")
+_SPACED_CODE = re.compile(r"(?P<letters>[A-ZÄÖÜ]{1,4})[ \u00a0](?P<digits>\d{3,}(?:[ /-]\d{2,})*)(?![\w]|[.,]\d)")
+_PLATE = re.compile(r"[A-ZÄÖÜ]{1,3}-[A-Z]{1,2} \d{1,4}(?!\w)")
+_NUMBER = re.compile(
+    r"(?P<sign>[-\u2212])?(?P<digits>\d{1,3}(?:(?P<mark>[.,'\u2019 \u00a0\u202f])\d{3})(?:(?P=mark)\d{3})*(?!\d)"
+    r"(?:[.,]\d+)?"
+    r"|\d+(?:[.,]\d+)?)(?:,(?:-|\u2013)+)?"
+)
+_RANGE_GAP = re.compile(r"\s*(?:and|to|or|und|bis|oder|[-\u2013])\s*")
+_ORDINAL = re.compile(r"(?:st|nd|rd|th|er|ern)(?![^\W_])")
+_MULTIPLIER = re.compile(
+    r"[\s\u00a0]?(?P<name>thousand|million|billion|tausend|millionen|milliarden|milliarde|mio|mrd|tsd|k)\.?(?![^\W_])",
+    re.IGNORECASE,
+)
+_FACTORS = {"thousand": 3, "tausend": 3, "tsd": 3, "k": 3, "million": 6, "millionen": 6, "mio": 6}
+_HALVES = {"half": "0.5", "halbe": "0.5", "halben": "0.5", "halber": "0.5", "halbes": "0.5", "quarter": "0.25"}
+_DOZEN = re.compile(r"(?:a\s+|ein\s+)?(?:dozen|dutzend)(?![^\W_])", re.IGNORECASE)
+_ARTICLES = frozenset(words("a an one ein eine einen einem einer eines per pro"))
+_ARTICLE_GAP = re.compile(r"\s+(?:half\s+an?\s+|single\s+)?")
+_ITEM = re.compile(rf"(?:(?<=\n)|(?<![\s\S]))[ \t]*(?:\d{{1,2}}[.)](?!\s*(?i:{MONTH}))|#+)[ \t]+")
+_MARKER = re.compile(r"\[\d{1,2}\]")
+_RECURRING = re.compile(
+    r"(?<![^\W_])(?:every|each|yearly|annual(?:ly)?|jede[nrsm]?|j(?:ä|ae)hrlich\w*|allj(?:ä|ae)hrlich\w*|jeweils)(?![^\W_])[^.;\n]{0,40}\Z",
+    re.IGNORECASE,
+)
+
+
+def figures(text: str, spoken: Language | None = None) -> list[Figure]:
+    """Return the figures of a text, in order, without proper names. `spoken` is its language, if it is known.
+
+    Numbers of list items and markers of passages ([1]) are not figures.
+    """
+    spoken = language(text) if spoken is None else spoken
+    blank = _MARKER.sub(lambda match: " " * len(match[0]), text)
+    blank = _ITEM.sub(lambda match: " " * len(match[0]), blank)
+    read = list(_scan(blank, spoken))
+    return [_with_unit_of(figure, following, blank) for figure, following in zip_longest(read, read[1:])]
+
+
+def _with_unit_of(figure: Figure, following: Figure | None, text: str) -> Figure:
+    """Return a figure with the unit of the next one where the two are a range: "between 1.2 and 1.8 bar"."""
+    if following is None or following.unit is None or following.weak or figure.kind != "number" or figure.unit:
+        return figure
+    if not _RANGE_GAP.fullmatch(text[figure.end : following.start]):
+        return figure
+    return replace(figure, unit=following.unit, kind=following.kind)
+
+
+def _scan(text: str, spoken: Language) -> Iterator[Figure]:
+    position = 0
+    while match := _TOKEN.search(text, position):
+        start = match.start()
+        figure = _figure_at(text, start, spoken)
+        if figure:
+            yield figure
+            position = figure.end
+        else:
+            word = _WORD.match(text, start)
+            position = word.end() if word else start + 1
+
+
+def _figure_at(text: str, start: int, spoken: Language) -> Figure | None:
+    first = text[start]
+    if first.isalpha():
+        return _word_figure(text, start)
+    if first.isdecimal() and (dated := date_at(text, start)):
+        return _date(text, start, *dated)
+    if first.isdecimal() and (clock := clock_at(text, start)):
+        return _make("time", text, start, clock[1], values=frozenset({Decimal(clock[0])}))
+    return _telephone(text, start) or _number(text, start, spoken)
+
+
+def _word_figure(text: str, start: int) -> Figure | None:
+    """Return the figure that begins with a letter: a month, a spelled-out number, a currency, a code."""
+    word_match = _WORD.match(text, start)
+    if not word_match:
+        return None
+    word, end = word_match[0], word_match.end()
+    lower = word.lower()
+    following = text[end : end + 1]
+    if lower in DATE_WORDS and (dated := date_at(text, start)):
+        return _date(text, start, *dated)
+    if word.isupper() and len(word) == 3 and (currency := currency_before(text, start)):
+        amount = _number(text, currency[1], "", currency[0])
+        if amount:
+            return _make("amount", text, start, amount.end, values=amount.values, unit=currency[0])
+    if following.isdecimal() or following in ("-", "/", ".", "_", "@", ":", " ", "\u00a0"):
+        code = _code(text, start)
+        if code:
+            return code
+    return _spelled(text, start, lower, end)
+
+
+def _spelled(text: str, start: int, lower: str, end: int) -> Figure | None:
+    if dozen := _DOZEN.match(text, start):
+        return _make("number", text, start, dozen.end(), values=frozenset({Decimal(12)}))
+    if lower in _HALVES:
+        gap = _ARTICLE_GAP.match(text, end)
+        unit = unit_after(text, end) or (unit_after(text, gap.end()) if gap else None)
+        article = re.compile(r"\s+an?(?=\s)").match(text, end)
+        if article and not unit:
+            unit = unit_after(text, article.end())
+        values = frozenset({Decimal(_HALVES[lower])})
+        return _make(
+            "number",
+            text,
+            start,
+            unit[1] if unit else end,
+            values=values,
+            unit=unit[0] if unit else None,
+            weak=not unit,
+        )
+    spelled = number_word(text, start)
+    if spelled and not (lower in _ARTICLES and spelled[0] == 1):
+        value, stop = spelled
+        unit = unit_after(text, stop)
+        kind: Kind = "amount" if unit and unit[0].money else "number"
+        values = frozenset({Decimal(value)})
+        if unit is None and value < 2:
+            return None
+        return _make(kind, text, start, unit[1] if unit else stop, values=values, unit=unit[0] if unit else None)
+    if lower in _ARTICLES and (unit := unit_after(text, end)):
+        return _make("number", text, start, unit[1], values=frozenset({Decimal(1)}), unit=unit[0], weak=True)
+    return None
+
+
+def _date(text: str, start: int, dates: tuple[Date, ...], end: int) -> Figure:
+    recurring = all(date.year is None for date in dates) and bool(_RECURRING.search(text[max(0, start - 60) : start]))
+    return _make("date", text, start, end, dates=dates, recurring=recurring)
+
+
+def _telephone(text: str, start: int) -> Figure | None:
+    match = _PHONE.match(text, start)
+    if not match:
+        return None
+    gap = _PHONE_GAP.search(match[0])
+    piece = match[0][: gap.start()] if gap else match[0]
+    piece = piece.rstrip(" -./(")
+    digits = re.sub(r"\D", "", piece.replace("(0)", ""))
+    separated = re.search(r"\d[\s/()-]+\d", piece) or piece.startswith("+")
+    if not 7 <= len(digits) <= 15 or not (separated or digits.startswith("0")) or re.fullmatch(r"0[.,]\d+", piece):
+        return None
+    return _make("telephone", text, start, start + len(piece), key=digits)
+
+
+def _code(text: str, start: int) -> Figure | None:
+    """Return the code, address or bank account number that begins at `start`."""
+    if address := _ADDRESS.match(text, start):
+        return _make("code", text, start, address.end(), key=address[0].lower())
+    for pattern in (_IBAN, _CARD, _PLATE, _SPACED_CODE):
+        if match := pattern.match(text, start):
+            if pattern is _SPACED_CODE and match["letters"] in ("EUR", "USD", "GBP", "CHF"):
+                continue
+            return _make("code", text, start, match.end(), key=squeeze(match[0]))
+    match = _CODE.match(text, start)
+    if not match or not _is_code(match[0]):
+        return None
+    return _make("code", text, start, match.end(), key=squeeze(match[0]))
+
+
+_DIGIT_WORD = re.compile(r"\d+(?:-[^\W\d_]+)+")
+_RANGE = re.compile(r"\d+(?:[.,]\d+)?(?:[-:]\d+(?:[.,]\d+)?)?")
+
+
+def _is_code(token: str) -> bool:
+    if not any(map(str.isdecimal, token)):
+        return False
+    if not any(map(str.isalpha, token)):
+        return not _RANGE.fullmatch(token) and (token.count(".") > 1 or "/" in token or token.count("-") > 1)
+    return not _DIGIT_WORD.fullmatch(token)
+
+
+def _number(text: str, start: int, spoken: Language, unit: Unit | None = None) -> Figure | None:
+    begin = start
+    if unit is None and (currency := currency_before(text, start)):
+        unit, begin = currency
+    match = _NUMBER.match(text, begin)
+    if not match:
+        return None
+    end = match.end()
+    values = readings(match["digits"], spoken)
+    if match["sign"]:
+        values = frozenset(-value for value in values)
+    if multiplier := _MULTIPLIER.match(text, end):
+        scale = Decimal(10) ** _FACTORS.get(multiplier["name"].lower(), 9)
+        values, end = frozenset(value * scale for value in values), multiplier.end("name")
+    after = unit_after(text, end)
+    if unit is None and after:
+        unit, end = after
+    elif unit is None and (code := _code(text, start)) and code.end > end and not _ORDINAL.match(text, end):
+        return code
+    elif ordinal := _ORDINAL.match(text, end):
+        end = ordinal.end()
+    single = year(match["digits"]) if unit is None and not match["sign"] and not multiplier else None
+    kind: Kind = "date" if single else "amount" if unit and unit.money else "number"
+    return _make(kind, text, start, end, values=values, unit=unit, dates=(single,) if single else ())
+
+
+def readings(digits: str, spoken: Language) -> frozenset[Decimal]:
+    """Return the numbers that digits with separators may be: 1,200 is 1200, and in German also 1.2."""
+    plain = re.sub(r"['\u2019 \u00a0\u202f]", "", digits)
+    marks = [mark for mark in plain if mark in ".,"]
+    if not marks:
+        return frozenset({Decimal(plain)})
+    if len(set(marks)) == 2:
+        thousands, decimal = marks[0], marks[-1]
+        return frozenset({Decimal(plain.replace(thousands, "").replace(decimal, "."))})
+    as_thousands, as_decimal = Decimal(re.sub("[.,]", "", plain)), plain.replace(",", ".")
+    if len(marks) > 1:
+        return frozenset({as_thousands})
+    whole, _, part = as_decimal.partition(".")
+    if len(part) != 3 or len(whole) > 3 or whole.startswith("0"):
+        return frozenset({Decimal(as_decimal)})
+    if (spoken, marks[0]) in (("en", ","), ("de", ".")):
+        return frozenset({as_thousands})
+    return frozenset({as_thousands, Decimal(as_decimal)})
+
+
+def squeeze(code: str) -> str:
+    """Return a code in capitals without separators."""
+    return re.sub(r"[\W_]", "", code).upper()
+
+
+def _make(
+    kind: Kind,
+    text: str,
+    start: int,
+    end: int,
+    *,
+    values: frozenset[Decimal] = frozenset(),
+    unit: Unit | None = None,
+    dates: tuple[Date, ...] = (),
+    key: str = "",
+    weak: bool = False,
+    recurring: bool = False,
+) -> Figure:
+    return Figure(kind, text[start:end], start, end, values, unit, dates, key, weak, recurring)
+
+
+def digit_parts(text: str) -> frozenset[str]:
+    """Return the runs of at least three digits in a text, except those that may be a year."""
+    return frozenset(run for run in re.findall(r"\d{3,}", text) if not year(run))
+
+
+__all__ = ["Figure", "Kind", "digit_parts", "figures", "german_number", "readings", "squeeze"]

@@ -1,0 +1,337 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Look up every figure and name of an answer in the passages that the model was given. Deterministic; no model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from tars_app.answers.arithmetic import MOST_OPERANDS, follows, wrong_results
+from tars_app.answers.asked import Question, answers_kind, overlap, read_question, stems
+from tars_app.answers.dates import Date
+from tars_app.answers.figures import Figure, digit_parts, figures
+from tars_app.answers.names import names, words_of
+from tars_app.answers.quotes import Place
+from tars_app.answers.units import dimensions
+from tars_app.kit.language import fold, language
+from tars_app.kit.sentences import Span, sentences
+
+Reason = Literal["absent", "other", "calculation"]
+_LABEL = re.compile(r"([^\W\d_]{3,})[\s.:#]*(?:(?:no|nr|number|nummer)\b[\s.:#]*)?\Z", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Unsupported:
+    """A figure or name of a sentence for which the passages have no evidence.
+
+    "absent" where no passage has it, "other" where it stands only beside another identifier than the one asked for,
+    "calculation" where a sum or difference does not come out.
+    """
+
+    figure: Figure
+    reason: Reason
+
+
+@dataclass(frozen=True)
+class Grounded:
+    """A sentence of an answer: what it leaves unsupported, and the places of what it does not."""
+
+    text: str
+    unsupported: list[Unsupported]
+    supported: list[tuple[Figure, list[Place]]]
+    answers_question: bool
+
+    @property
+    def is_supported(self) -> bool:
+        """Whether the passages support everything that can be looked up."""
+        return not self.unsupported
+
+
+class Source:
+    """A passage with its figures, read once."""
+
+    def __init__(self, number: int, title: str, text: str) -> None:
+        self.number, self.title, self.text = number, title, text
+        self.spoken = language(text)
+        self.figures = figures(text, self.spoken)
+        self.of_title = figures(re.sub(r"[_\-.]+", " ", title), self.spoken)
+
+    @cached_property
+    def folded(self) -> list[tuple[str, int, int]]:
+        """The words, without case and accents, and where they are."""
+        return [(fold(match[0]), match.start(), match.end()) for match in re.finditer(r"[^\W_]+", self.text)]
+
+    @cached_property
+    def words_of_title(self) -> frozenset[str]:
+        """The words of the title."""
+        return frozenset(re.findall(r"[^\W_]+", fold(self.title)))
+
+    @cached_property
+    def dimensions(self) -> frozenset[str]:
+        """Dimensions of all units that the passage names."""
+        return dimensions(self.text) | {figure.unit.dimension for figure in self.figures if figure.unit}
+
+    @cached_property
+    def years(self) -> frozenset[int]:
+        """Years that the passage or its title names."""
+        return frozenset(date.year for figure in (*self.figures, *self.of_title) for date in figure.dates if date.year)
+
+    @cached_property
+    def parts(self) -> frozenset[str]:
+        """Runs of digits, with which a code can be named in part."""
+        return digit_parts(self.text) | digit_parts(self.title)
+
+    @cached_property
+    def spans(self) -> list[Span]:
+        """The sentences."""
+        return sentences(self.text)
+
+    def line_of(self, position: int) -> tuple[int, int]:
+        """Return where the line around a position begins and ends."""
+        end = self.text.find("\n", position)
+        return self.text.rfind("\n", 0, position) + 1, len(self.text) if end < 0 else end
+
+
+class Evidence:
+    """The passages that a model was given, with the question, to look up what it answers."""
+
+    def __init__(self, question: str, passages: Sequence[tuple[str, str]]) -> None:
+        """Take the title and the text of each passage."""
+        self.question: Question = read_question(question)
+        self.sources = [Source(number, title, text) for number, (title, text) in enumerate(passages, 1)]
+        self._asked = figures(question)
+        self._asked_words = frozenset(re.findall(r"[^\W_]+", fold(question)))
+        self._operands: list[Figure] = []
+        self._rivals = _Rivals(question, self._asked, self.sources)
+
+    def check(self, sentence: str) -> Grounded:
+        """Return what the next sentence of the answer leaves unsupported. Its figures may be operands of later ones."""
+        spoken = language(sentence) or language(self.question.text)
+        own = figures(sentence, spoken)
+        wrong = wrong_results(sentence, own)
+        unsupported = [Unsupported(figure, "calculation") for figure in wrong]
+        supported: list[tuple[Figure, list[Place]]] = []
+        missing: list[Unsupported] = []
+        for figure in own:
+            if figure.weak or figure in wrong:
+                continue
+            places, reason = self._places(figure)
+            if places or self._repeats_question(figure) or self._in_title(figure):
+                supported.append((figure, places))
+            else:
+                missing.append(Unsupported(figure, reason))
+        operands = [*self._operands, *(figure for figure, _ in supported)]
+        for entry in missing:
+            if entry.reason == "absent" and follows(entry.figure, operands, sentence):
+                supported.append((entry.figure, []))
+            else:
+                unsupported.append(entry)
+        for name in names(_without(sentence, own), spoken, persons=self.question.asked == "person"):
+            places, known = self._places_of_name(name, sentence)
+            if known:
+                supported.append((name, places))
+            else:
+                unsupported.append(Unsupported(name, "absent"))
+        evident = [figure for figure, places in supported if places]
+        self._operands = [*self._operands, *evident][-MOST_OPERANDS:]
+        unsupported.sort(key=lambda entry: entry.figure.start)
+        return Grounded(sentence, unsupported, supported, self._answers(sentence, evident))
+
+    def _answers(self, sentence: str, evident: Sequence[Figure]) -> bool:
+        """Return whether a sentence with these supported figures gives what the question asks for."""
+        asked = self.question.asked
+        return asked is None or (
+            bool(evident) and (asked == "secret" or answers_kind(self.question, sentence, evident))
+        )
+
+    def _repeats_question(self, figure: Figure) -> bool:
+        return any(_same(figure, asked, frozenset()) for asked in self._asked)
+
+    def _in_title(self, figure: Figure) -> bool:
+        return any(_same(figure, other, frozenset()) for source in self.sources for other in source.of_title)
+
+    def _places(self, figure: Figure) -> tuple[list[Place], Reason]:
+        """Return where the passages have a figure; the reason is only of use where there are none."""
+        places: list[Place] = []
+        elsewhere = False
+        for source in self.sources:
+            for position in _positions(figure, source):
+                if self._rivals.allow(source, figure, position):
+                    places.append(Place(source.number, *position))
+                else:
+                    elsewhere = True
+        return places, "other" if elsewhere else "absent"
+
+    def _places_of_name(self, name: Figure, sentence: str) -> tuple[list[Place], bool]:
+        """Return where the passages have a name, and whether it is known from them, their titles or the question."""
+        words = words_of(name)
+        if all(any(_inflected(word, asked) for asked in self._asked_words) for word in words):
+            return [], True
+        places = [place for source in self.sources for place in _name_places(words, source)]
+        if places:
+            return places, True
+        for source in self.sources:
+            known = {word for word, _, _ in source.folded} | source.words_of_title
+            if all(any(_inflected(word, other) for other in known | self._asked_words) for word in words):
+                return [], len(words) == 1 or _near(words, source)
+        # A noun that opens a sentence has a capital too; another form of it will do.
+        opens = not sentence[: name.start].strip(" *_\"'\u201e\u201c(") and len(words) == 1
+        return [], opens and any(overlap(stems(words[0]), source.text) for source in self.sources)
+
+
+def _without(sentence: str, own: Sequence[Figure]) -> str:
+    """Return a sentence of the same length with zeros in place of its figures."""
+    for figure in own:
+        sentence = sentence[: figure.start] + "0" * (figure.end - figure.start) + sentence[figure.end :]
+    return sentence
+
+
+class _Rivals:
+    """Codes in the passages that are of the same class as the one that the question asks for, but not that one."""
+
+    def __init__(self, question: str, asked: Sequence[Figure], sources: Sequence[Source]) -> None:
+        codes = [figure for figure in asked if figure.kind == "code"]
+        self._own = {figure.key for figure in codes}
+        self._shapes = {_shape(figure.text) for figure in codes}
+        self._labels = {label for figure in codes if (label := _label(question, figure))}
+        self._names = {word for name in names(question) for word in words_of(name)}
+        self._known = any(
+            figure.key in self._own for source in sources for figure in (*source.figures, *source.of_title)
+        )
+
+    def allow(self, source: Source, figure: Figure, position: tuple[int, int]) -> bool:
+        """Return whether a figure at a position belongs to what the question names, or to nothing in particular."""
+        if self._names and self._is_of_another_name(source, figure, position):
+            return False
+        if not self._own or not self._known or figure.key in self._own:
+            return True
+        codes = [other for other in source.figures if other.kind == "code" and self._competes(source, other)]
+        if not codes:
+            return True
+        if any(code.key in self._own for code in source.of_title) and not any(code.key in self._own for code in codes):
+            return True
+        begin, end = source.line_of(position[0])
+        on_line = [code for code in codes if begin <= code.start < end]
+        before = [code for code in codes if code.start <= position[0]]
+        governing = on_line or before[-1:] or codes[:1]
+        return any(code.key in self._own for code in governing)
+
+    def _is_of_another_name(self, source: Source, figure: Figure, position: tuple[int, int]) -> bool:
+        """Return whether a line names somebody else, and another line has such a figure of the one asked for."""
+        begin, end = source.line_of(position[0])
+        line = source.text[begin:end]
+        if self._names_in(line) or not names(line.replace(":", " "), source.spoken):
+            return False
+        lines = {source.line_of(other.start) for other in source.figures if other.kind == figure.kind}
+        return any(self._names_in(source.text[first:last]) for first, last in lines)
+
+    def _names_in(self, line: str) -> bool:
+        known = re.findall(r"[^\W_]+", fold(line))
+        return any(_inflected(word, other) for word in self._names for other in known)
+
+    def _competes(self, source: Source, code: Figure) -> bool:
+        if code.key in self._own or _shape(code.text) in self._shapes:
+            return True
+        return _label(source.text, code) in self._labels
+
+
+def _shape(code: str) -> str:
+    """Return a code with one 0 for each run of digits: RE-0-0."""
+    return re.sub(r"\d+", "0", code).upper()
+
+
+def _label(text: str, code: Figure) -> str | None:
+    """Return the beginning of the word that names the code: "invoice" of "invoice no. 4711"."""
+    match = _LABEL.search(text[max(0, code.start - 40) : code.start])
+    return fold(match[1])[:6] if match else None
+
+
+def _positions(figure: Figure, source: Source) -> list[tuple[int, int]]:
+    """Return where a passage has a figure."""
+    positions = [
+        (other.start, other.end)
+        for other in source.figures
+        if _same(figure, other, source.dimensions) or _completed(figure, other, source.years)
+    ]
+    if positions:
+        return positions
+    digits = re.sub(r"\D", "", figure.text)
+    if figure.unit is None and not figure.dates and len(digits) >= 3 and digits in source.parts:
+        pattern = rf"(?<!\d){digits}(?!\d)"
+        return [match.span() for match in re.finditer(pattern, source.text)]
+    return []
+
+
+def _same(figure: Figure, other: Figure, attested: frozenset[str]) -> bool:
+    """Return whether another figure supports this one. `attested` are the dimensions of units around the other one."""
+    if figure.kind == "telephone":
+        return other.kind in ("telephone", "number") and _same_telephone(
+            figure.key, other.key or re.sub(r"\D", "", other.text)
+        )
+    if figure.key:
+        return figure.key == other.key
+    if figure.kind == "time" or other.kind == "time":
+        return figure.kind == other.kind and bool(figure.values & other.values)
+    if figure.dates and any(own.within(theirs) for own in figure.dates for theirs in other.dates):
+        return True
+    return bool(figure.values) and _same_number(figure, other, attested)
+
+
+def _same_number(figure: Figure, other: Figure, attested: frozenset[str]) -> bool:
+    values = other.values | {abs(value) for value in other.values}
+    if figure.unit and other.unit:
+        if figure.unit.dimension != other.unit.dimension:
+            return False
+        scaled = {value * other.unit.factor for value in values}
+        return any(value * figure.unit.factor in scaled for value in figure.values)
+    if figure.unit and (other.dates or figure.unit.dimension not in attested):
+        return False
+    return bool(figure.values & values)
+
+
+def _same_telephone(first: str, second: str) -> bool:
+    """Return whether two telephone numbers are the same, with or without the codes of country and area."""
+    short, long = sorted((first.lstrip("0"), second.lstrip("0")), key=len)
+    return len(short) >= 6 and long.endswith(short)
+
+
+def _completed(figure: Figure, other: Figure, years: frozenset[int]) -> bool:
+    """Return whether another date is this one without its year, which the passage names elsewhere."""
+    if other.recurring:
+        return False
+    return any(
+        own.year in years and theirs.year is None and theirs.month and Date(None, own.month, own.day).within(theirs)
+        for own in figure.dates
+        if own.year and own.month
+        for theirs in other.dates
+    )
+
+
+def _inflected(word: str, other: str) -> bool:
+    """Return whether two words differ by an ending of inflection alone."""
+    if word == other:
+        return True
+    short, long = sorted((word, other), key=len)
+    return len(short) > 2 and long.startswith(short) and long[len(short) :] in ("s", "es", "n", "en")
+
+
+def _name_places(words: Sequence[str], source: Source) -> list[Place]:
+    """Return where the words of a name follow one another in a passage."""
+    folded = source.folded
+    return [
+        Place(source.number, folded[first][1], folded[first + len(words) - 1][2])
+        for first in range(len(folded) - len(words) + 1)
+        if all(_inflected(word, folded[first + offset][0]) for offset, word in enumerate(words))
+    ]
+
+
+def _near(words: Sequence[str], source: Source) -> bool:
+    """Return whether one sentence of a passage, with its title, has all the words of a name."""
+    for span in source.spans:
+        known = [word for word, start, _ in source.folded if span.start <= start < span.end]
+        if all(any(_inflected(word, other) for other in (*known, *source.words_of_title)) for word in words):
+            return True
+    return False

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Units of measurement and currencies, in English and German."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A unit: `factor` times the basic unit of its dimension."""
+
+    dimension: str
+    factor: Decimal = Decimal(1)
+    money: bool = False
+
+
+# dimension, factor, names. Names in capitals, or of one letter, are matched as they are written.
+_TABLE: tuple[tuple[str, str, str], ...] = (
+    ("EUR", "1", "€ EUR euro euros"),
+    ("GBP", "1", "£ GBP pound pounds pfund"),
+    ("USD", "1", "$ USD dollar dollars"),
+    ("CHF", "1", "CHF franc francs franken"),
+    ("JPY", "1", "¥ JPY yen"),
+    ("percent", "1", "% percent prozent"),
+    ("time", "1", "s sec second seconds sek sekunde sekunden"),
+    ("time", "60", "min mins minute minutes minuten"),
+    ("time", "3600", "h hr hrs hour hours std stunde stunden"),
+    ("time", "86400", "day days tag tage tagen"),
+    ("time", "604800", "week weeks woche wochen"),
+    ("months", "1", "month months monat monate monaten"),
+    ("months", "12", "year years jahr jahre jahren"),
+    ("length", "0.001", "mm millimetre millimetres millimeter"),
+    ("length", "0.01", "cm centimetre centimetres centimeter zentimeter"),
+    ("length", "1", "m metre metres meter meters metern"),
+    ("length", "1000", "km kilometre kilometres kilometer kilometers"),
+    ("mile", "1", "mile miles"),
+    ("inch", "1", "inch inches zoll"),
+    ("foot", "1", "ft foot feet"),
+    ("area", "1", "m² m2 qm sqm"),
+    ("volume", "0.001", "ml millilitre millilitres milliliter"),
+    ("volume", "1", "l litre litres liter liters litern"),
+    ("volume", "1000", "m³ m3 cbm"),
+    ("mass", "1", "g gram grams gramm"),
+    ("mass", "1000", "kg kilo kilos kilogram kilograms kilogramm"),
+    ("mass", "1000000", "t ton tons tonne tonnes tonnen"),
+    ("pressure", "1", "bar"),
+    ("pressure", "0.001", "mbar hPa"),
+    ("celsius", "1", "°C celsius"),
+    ("fahrenheit", "1", "°F fahrenheit"),
+    ("degree", "1", "° degree degrees grad"),
+    ("energy", "0.001", "Wh"),
+    ("energy", "1", "kWh"),
+    ("energy", "1000", "MWh"),
+    ("power", "1", "W watt watts"),
+    ("power", "1000", "kW kilowatt kilowatts"),
+    ("volt", "1", "V volt volts"),
+    ("ampere", "1", "amp amps ampere"),
+    ("speed", "1", "km/h"),
+    ("data", "1", "MB"),
+    ("data", "1000", "GB"),
+    ("data", "1000000", "TB"),
+)
+_MONEY = frozenset({"EUR", "GBP", "USD", "CHF", "JPY"})
+_UNITS = {
+    name: Unit(dimension, Decimal(factor), dimension in _MONEY)
+    for dimension, factor, names in _TABLE
+    for name in names.split()
+}
+_NAMES = "|".join(map(re.escape, sorted(_UNITS, key=len, reverse=True)))
+_EXACT = "|".join(
+    re.escape(name) for name in sorted(_UNITS, key=len, reverse=True) if len(name) == 1 or not name.islower()
+)
+_AFTER = re.compile(rf"[\s\u00a0\u202f-]?(?:(?P<exact>{_EXACT})|(?P<name>(?i:{_NAMES}))\.?)(?![\w²³])")
+_BEFORE = re.compile(r"(?P<sign>[€£$¥]|(?:EUR|GBP|USD|CHF|JPY)(?![A-Za-z]))[\s\u00a0\u202f]?")
+_ALONE = re.compile(
+    rf"[€£$%]|°C|(?<![^\W_])(?:{'|'.join(re.escape(n) for n in _UNITS if len(n) > 1 and n[0].isalpha())})(?![^\W_])",
+    re.I,
+)
+_DEGREES = re.compile(r"\s+(?i:celsius|c\b)")
+
+
+def unit_after(text: str, start: int) -> tuple[Unit, int] | None:
+    """Return the unit that follows a number which ends at `start`, and where the unit ends."""
+    match = _AFTER.match(text, start)
+    if not match:
+        return None
+    unit = _lookup(match["exact"] or match["name"])
+    if unit is None:
+        return None
+    if unit.dimension == "degree" and (celsius := _DEGREES.match(text, match.end())):
+        return _UNITS["°C"], celsius.end()
+    return unit, match.end("exact") if match["exact"] else match.end("name")
+
+
+def currency_before(text: str, start: int) -> tuple[Unit, int] | None:
+    """Return the currency that begins at `start`, and where its amount may begin."""
+    match = _BEFORE.match(text, start)
+    return (_UNITS[match["sign"]], match.end()) if match else None
+
+
+def dimensions(text: str) -> frozenset[str]:
+    """Return the dimensions of the units that a text names, with or without a number."""
+    return frozenset(unit.dimension for match in _ALONE.finditer(text) if (unit := _lookup(match[0])))
+
+
+def _lookup(name: str) -> Unit | None:
+    if unit := _UNITS.get(name):
+        return unit
+    return _UNITS.get(name.lower()) if len(name) > 1 else None
