@@ -84,7 +84,8 @@ def read(configuration: Configuration, restic: Restic) -> Catalog:
     known, damaged = marks.read(configuration.good)
     problems = [f"good/{name}: not a valid mark" for name in damaged]
     remembered = state.read("last_good")
-    if remembered:
+    # One of a repository that was replaced is not missing in this one.
+    if remembered and remembered.get("repository") in (None, configuration.repository_id):
         mark = manifest.mark_of(remembered)
         known.setdefault(mark.id, mark)
     newest, more = _newest(known, _chosen(candidates, known, restic), restic)

@@ -46,6 +46,13 @@ def parser() -> argparse.ArgumentParser:
     verbs = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     verb = add_verb(verbs, "run", _run, "Make a backup if something has changed, and read it back")
     verb.add_argument("--dry-run", action="store_true", help="only report whether a backup is needed")
+    verb.add_argument(
+        "--wait",
+        type=int,
+        default=0,
+        metavar="SECONDS",
+        help="first wait so long for the share (default: 0)",
+    )
     verb = add_verb(verbs, "list", _list, "List the backups and the age of their proof")
     _add_copy(verb)
     _add_sheet(verb)
@@ -134,11 +141,12 @@ def _opened(options: argparse.Namespace) -> Iterator[Configuration]:
 
 
 def _run(options: argparse.Namespace) -> output.Result:
-    from . import context
+    from . import context, destination
     from .actions.run import run
     from .components import all_components
 
     configuration = load(options.configuration)
+    destination.wait(configuration, options.wait)
     return run(
         configuration,
         all_components(),

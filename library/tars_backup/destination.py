@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -14,6 +15,7 @@ from .errors import DestinationError, RepositoryAbsentError
 
 _MIB = 1 << 20
 _PROBE = ".tars-backup-probe"
+_PAUSE_S = 2.0
 
 
 class RepositoryReader(Protocol):
@@ -93,6 +95,21 @@ def check_answer(configuration: Configuration) -> None:
     processes.isolated(read, subject=folder)
 
 
+def wait(configuration: Configuration, limit_s: float) -> None:
+    """Wait until the share is mounted and answers, at most so many seconds; the caller's own checks report the reason.
+
+    After standby, the timer starts a run before the network and the NAS are there.
+    """
+    end = time.monotonic() + limit_s
+    while time.monotonic() < end:
+        try:
+            check_mount(configuration)
+            check_answer(configuration)
+            return
+        except DestinationError:
+            time.sleep(min(_PAUSE_S, max(0.0, end - time.monotonic())))
+
+
 def check_writable(configuration: Configuration) -> Space:
     """Check that a file can be written, renamed, read and deleted, and return the disk space if enough is free.
 
@@ -107,7 +124,8 @@ def check_writable(configuration: Configuration) -> Space:
     def probe() -> tuple[Space, bool]:
         path = folder / _PROBE
         files.write(path, content)
-        equal = path.read_bytes() == content
+        path.chmod(0o400)  # as restic does with every file; some NAS refuse it, and restic repeats it for minutes
+        equal = path.name in os.listdir(folder) and path.read_bytes() == content
         path.unlink()
         files.sync_folder(folder)
         space = os.statvfs(folder)

@@ -123,7 +123,7 @@ def _copy(configuration: Configuration, copied: Configuration, *, dry_run: bool,
         newest = next(reversed(catalog.by_age(backups.good.values())), None)
         if newest:
             record = {**manifest.mark_document(newest), "confirmed_at": instants.to_text(instants.now())}
-            State(copied.state).write("last_good", record)
+            State(copied.state).write("last_good", {**record, "repository": copied.repository_id})
         refuse(configuration, damaged)
         removed: tuple[str, ...] = ()
         if not copied.server:

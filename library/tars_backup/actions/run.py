@@ -155,6 +155,7 @@ class _Run:
         self._warn(backups)
         self._note_kept(backups)
         if not self.dry_run:
+            self._note_history()
             backups = self._remove_unfinished(backups)
         made_at = self._moment(backups)
         parts = self._stage(backups.newest.components if backups.newest else {})
@@ -172,7 +173,8 @@ class _Run:
                 good={**backups.good, newest.id: newest},
                 snapshots={**backups.snapshots, newest.id: snapshot},
             )
-        self.state.write("last_good", {**manifest.mark_document(newest), "confirmed_at": instants.to_text(made_at)})
+        record = {**manifest.mark_document(newest), "confirmed_at": instants.to_text(made_at)}
+        self.state.write("last_good", {**record, "repository": self.configuration.repository_id})
         self._write_last_good(newest, made_at)
         self._note_kept(backups)
         self._read_share(made_at)
@@ -221,6 +223,15 @@ class _Run:
         except LockedError as error:
             self.warnings.append(str(error))
             return backups
+
+    def _note_history(self) -> None:
+        """Remember when the backups of another repository ended, if the last good one is there."""
+        last = self.state.read("last_good")
+        if last.get("repository") not in (None, self.configuration.repository_id):
+            self.state.write("history", {"began": instants.to_text(instants.now()), "ended": last["confirmed_at"]})
+            # What was found wrong concerns that one.
+            for subject in ("verified", "share"):
+                self.state.write(subject, {})
 
     def _warn(self, backups: Catalog) -> None:
         """Name what a person should know about the repository."""

@@ -65,6 +65,7 @@ def find(configuration: Configuration, facts: Mapping[str, Mapping[str, Any]], n
         *_space(configuration, facts["run"]),
         *_failed_hooks(limits, facts["alarms"], zone),
         *_old_drill(limits, facts, now, zone),
+        *_new_history(facts, zone),
         *_sheet(limits, facts, now, zone),
         *_copies(facts.get("copies", {}), now, zone),
     ]
@@ -155,6 +156,16 @@ def _old_drill(
         text = "The last drill was on" if last else "There was no drill since"
         message = f"{text} {_local(since, zone)}; the limit is {limits.drill_days} days."
         yield Problem("drill_age", since, message, "Run ./tars drill")
+
+
+def _new_history(facts: Mapping[str, Mapping[str, Any]], zone: zoneinfo.ZoneInfo) -> Iterator[Problem]:
+    """Yield a reminder if the backups began again in a new repository, until a recovery sheet was tried on it."""
+    began: str | None = facts["history"].get("began")
+    if began and facts["sheet"].get("checked_at", "") < began:
+        ended = _local(facts["history"]["ended"], zone)
+        message = f"The backups began again on {_local(began, zone)}; those until {ended} are in another repository."
+        step = "Print a new recovery sheet with ./tars backup sheet, and try it with ./tars backup key verify"
+        yield Problem("history", began, message, step, urgent=False)
 
 
 def _sheet(

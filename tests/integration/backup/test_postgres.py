@@ -300,11 +300,14 @@ def test_password_file_absent(staged: Household) -> None:
         stage(broken)
 
 
+# The program has no output but the pipe, so that its end is the end of the output.
+CUT = 'pipe=$(mktemp -u); mkfifo $pipe; {} <$pipe & exec >$pipe; rm $pipe; "$@"; exit 0'
+
 PROGRAMS = {
     "pg_dump fails": 'case $1 in pg_dump) "$@"; exit 1;; *) exec "$@";; esac',
     "pg_dump is cut": 'case $1 in pg_dump) "$@" | head -c 900; exit 0;; *) exec "$@";; esac',
     "pg_dump writes nothing": 'case $1 in pg_dump) exit 0;; *) exec "$@";; esac',
-    "psql is cut": 'case $1 in psql) { "$@" | head -c 3000; } <&0 & exec >&-; wait;; *) exec "$@";; esac',
+    "psql is cut": f'case $1 in psql) {CUT.format("stdbuf -o0 head -c 3000")};; *) exec "$@";; esac',
     "psql fails at its end": 'case $1 in psql) "$@"; exit 1;; *) exec "$@";; esac',
     "psql cannot be started": "exit 126",
 }
@@ -316,6 +319,21 @@ def test_exporter_fails_after_plausible_output(staged: Household, fault: str) ->
     staged.services.prefixes["postgres"] = ["sh", "-c", PROGRAMS[fault], "sh"]
     with pytest.raises(BackupError):
         stage(staged)
+
+
+def test_output_that_ends_anywhere(staged: Household) -> None:
+    """The disk of the database fills up, or its process ends: the rows until then do not make a backup."""
+    fill(Database(dict(staged.context.contract.database)), 3000)
+    size = staged.folder / "size"
+    script = f'case $1 in psql) {CUT};; *) exec "$@";; esac'
+    staged.services.prefixes["postgres"] = ["sh", "-c", script.format(f"tee {size}"), "sh"]
+    stage(staged)
+    whole = size.stat().st_size
+    assert whole > 100_000
+    for end in range(0, whole, whole // 6):
+        staged.services.prefixes["postgres"] = ["sh", "-c", script.format(f"stdbuf -o0 head -c {end}"), "sh"]
+        with pytest.raises(BackupError):
+            stage(staged)
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can mount a file system")

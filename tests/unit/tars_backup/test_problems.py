@@ -43,6 +43,7 @@ GOOD: dict[str, dict[str, Any]] = {
         "space": {"at": "2026-11-30T11:31:00Z", "free_mib": 400_000, "total_mib": 1_000_000},
     },
     "last_good": {"confirmed_at": "2026-11-30T11:31:00Z"},
+    "history": {},
     "verified": {"at": "2026-11-03T10:00:00Z", "ok": True, "problems": []},
     "share": {"at": "2026-11-30T02:31:00Z", "problems": []},
     "drill": {"at": "2026-11-03T10:00:00Z", "ok": True, "backup": "x"},
@@ -164,3 +165,12 @@ def test_copies(record: dict[str, Any], urgent: bool | None) -> None:
     current = problems.find(CONFIGURATION, {**GOOD, "copies": {"cellar": record}}, NOW)
     assert [problem.urgent for problem in current] == ([] if urgent is None else [urgent])
     assert all(problem.kind == "copy_cellar" and "cellar" in problem.message for problem in current)
+
+
+@pytest.mark.parametrize(("checked_at", "shown"), [("2026-08-01T10:00:00Z", True), ("2026-11-02T08:00:00Z", False)])
+def test_new_history_is_shown_until_a_sheet_of_it_was_tried(checked_at: str, shown: bool) -> None:
+    history = {"began": "2026-11-02T07:30:00Z", "ended": "2026-10-30T11:31:00Z"}
+    problem = found(history=history, sheet={"checked_at": checked_at}).get("history")
+    assert (problem is not None) == shown
+    if problem:
+        assert not problem.urgent and "until 30 October 2026, 12:31 are in another repository" in problem.message

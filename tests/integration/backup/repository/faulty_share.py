@@ -4,7 +4,7 @@
 python -m tests.integration.backup.repository.faulty_share FOLDER MOUNT_POINT CONTROL SOURCE
 
 The control file has two words, for calls that read and calls that write: `ok`, `hang`, or the name of an error such as
-EROFS.
+EROFS. A third one can name a call with an error of its own: `chmod=EOPNOTSUPP`.
 """
 
 from __future__ import annotations
@@ -39,11 +39,16 @@ class Share(mfusepy.Operations):  # type: ignore[misc]  # mfusepy carries no ann
         return functools.partial(self._controlled, name, method) if name in _READS + _WRITES else method
 
     def _controlled(self, name: str, method: Callable[..., Any], *arguments: Any) -> Any:
-        while (word := self._control.read_text().split()[name in _WRITES]) == "hang":
+        while (word := self._word(name)) == "hang":
             time.sleep(0.2)
         if word != "ok":
             raise OSError(getattr(errno, word), "")
         return method(*arguments)
+
+    def _word(self, name: str) -> str:
+        words = self._control.read_text().split()
+        own = [word.partition("=")[2] for word in words[2:] if word.startswith(f"{name}=")]
+        return own[0] if own else words[name in _WRITES]
 
     def _path(self, path: str) -> Path:
         return self._folder / path.lstrip("/")

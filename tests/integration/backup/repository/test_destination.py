@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 
 from tars_backup import destination, processes, restic
 
-from .desktop import Desktop
+from .desktop import Desktop, child_environment, command
 from .namespace import Namespace, finished
 
 pytestmark = pytest.mark.integration
@@ -84,6 +86,29 @@ def test_absent_other_and_wrong_mounts(namespace: Namespace, bare: Desktop, temp
     assert list(bare.share.iterdir()) == []
 
 
+def test_share_that_comes_back_with_the_desktop(namespace: Namespace, bare: Desktop, template: Path) -> None:
+    """After standby, the timer starts a run before the NAS answers: one run, which is good."""
+    namespace.mount_tmpfs(bare)
+    use_in(namespace, bare, template)
+    (bare.folder / "exported").mkdir()
+    namespace.run("mount", "--move", bare.share, bare.folder / "exported")
+    words = namespace.command(*command("run", "--wait", "30", "--json", "--configuration", bare.file))
+    process = subprocess.Popen(words, env=child_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    time.sleep(1)
+    assert process.poll() is None
+    namespace.run("mount", "--move", bare.folder / "exported", bare.share)
+    output, errors = process.communicate(timeout=60)
+    # What follows needs services, which are not there.
+    message = json.loads(output)["error"]["message"]
+    assert "not a mount point" not in message and "staging" in errors.decode(), message
+    namespace.run("umount", bare.share)
+    start = time.monotonic()
+    words = namespace.command(*command("run", "--wait", "2", "--json", "--configuration", bare.file))
+    done = subprocess.run(words, env=child_environment(), capture_output=True, timeout=60)
+    assert done.returncode == 20 and 2 < time.monotonic() - start < 10
+    assert "not a mount point" in json.loads(done.stdout)["error"]["message"]
+
+
 def test_read_only_share(namespace: Namespace, bare: Desktop, template: Path) -> None:
     namespace.mount_tmpfs(bare)
     use_in(namespace, bare, template)
@@ -123,7 +148,24 @@ def test_share_that_fills_up_during_a_run(namespace: Namespace, bare: Desktop, t
     assert namespace.call(bare, "prune").code == 0
 
 
-@pytest.mark.parametrize("error", ["ESTALE", "EIO", "EACCES"])
+def test_share_whose_quota_is_full_or_that_changes_no_modes(
+    namespace: Namespace, bare: Desktop, template: Path
+) -> None:
+    """restic would repeat both for minutes; a backup can still be read."""
+    control = namespace.mount_faulty(bare)
+    use_in(namespace, bare, template)
+    assert namespace.call(bare, "run").result["changed"]
+    for words, message in (("ok EDQUOT", "Disk quota exceeded"), ("ok ok chmod=EOPNOTSUPP", "Operation not supported")):
+        control.write_text(words)
+        outcome = namespace.call(bare, "run")
+        assert (outcome.code, outcome.seconds < 30) == (20, True), outcome
+        assert message in outcome.message and "Check the disk space and the permissions" in outcome.message, outcome
+    assert namespace.call(bare, "verify").code == 0
+
+
+@pytest.mark.parametrize(
+    "error", ["ESTALE", *(pytest.param(name, marks=pytest.mark.steps) for name in ("EIO", "EACCES"))]
+)
 def test_share_whose_calls_fail(namespace: Namespace, bare: Desktop, template: Path, error: str) -> None:
     control = namespace.mount_faulty(bare)
     use_in(namespace, bare, template)
@@ -137,14 +179,15 @@ def test_share_whose_calls_fail(namespace: Namespace, bare: Desktop, template: P
     assert namespace.call(bare, "run").result["changed"]
 
 
-def test_share_that_becomes_read_only_during_a_run(namespace: Namespace, bare: Desktop, template: Path) -> None:
-    """restic retries this for 15 minutes."""
+@pytest.mark.parametrize("error", ["EDQUOT", pytest.param("EROFS", marks=pytest.mark.steps)])
+def test_share_that_takes_no_more_during_a_run(namespace: Namespace, bare: Desktop, template: Path, error: str) -> None:
+    """It becomes read-only, or its quota is full. restic retries both for 15 minutes."""
     control = namespace.mount_faulty(bare)
     use_in(namespace, bare, template)
     (bare.documents / "big").write_bytes(os.urandom(64 << 20))
     process = namespace.start(bare, "run")
     wait_for_data(bare)
-    control.write_text("ok EROFS")
+    control.write_text(f"ok {error}")
     start = time.monotonic()
     outcome = finished(process)
     assert (outcome.code, time.monotonic() - start < 45) == (20, True), outcome

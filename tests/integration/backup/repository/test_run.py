@@ -16,8 +16,10 @@ from pathlib import Path
 import pytest
 
 from tars_backup import instants, manifest, program_lock
+from tars_backup.actions.key import read_key, try_sheet
 from tars_backup.actions.run import run
 from tars_backup.actions.show import show
+from tars_backup.actions.status import status
 from tars_backup.components import Component
 from tars_backup.components.staging import Staging
 from tars_backup.context import Context
@@ -31,10 +33,12 @@ from tars_backup.errors import (
     WrongKeyError,
 )
 from tars_backup.repository import marks
+from tars_backup.repository.sheet import parse
 from tars_backup.state import State
 
-from .desktop import Copied, Desktop
+from .desktop import PASSWORD, Copied, Desktop
 from .namespace import ENVIRONMENT
+from .quick_key import replace_key
 
 pytestmark = pytest.mark.integration
 
@@ -339,6 +343,30 @@ def test_emptied_share_is_never_made_into_a_new_repository(desktop: Desktop) -> 
     with pytest.raises(RepositoryAbsentError):
         desktop.init()
     assert not desktop.repository.exists()
+
+
+def test_new_history_is_begun_by_an_explicit_command_and_shown(desktop: Desktop) -> None:
+    """A person removes the recorded id: the next backups are good at once, and the page shows that others ended."""
+    first = desktop.run()
+    State(desktop.configuration.state).write("verified", {"at": "2026-01-01T00:00:00Z", "problems": ["a lost pack"]})
+    shutil.rmtree(desktop.share)
+    desktop.share.mkdir()
+    desktop.write_settings(repository_id=None)
+    desktop.init()
+    replace_key(desktop.repository, PASSWORD, desktop.stock_restic("cat", "masterkey").stdout.encode())
+    made = desktop.run()
+    listing = desktop.listing()
+    assert [mark.id for mark in listing.backups] == [made.id] != [first.id]
+    assert not (listing.missing or made.warnings)
+    shown = status(desktop.configuration)
+    (problem,) = shown.status["problems"]
+    assert (problem["kind"], problem["urgent"], shown.attention) == ("history", False, False)
+    assert not desktop.run().changed
+    assert len(status(desktop.configuration).status["problems"]) == 1
+    key = read_key(desktop.configuration)
+    sheet = parse(json.dumps({"password": PASSWORD, "config": key.config, "key": key.key}))
+    try_sheet(desktop.configuration, sheet, repair=False)
+    assert status(desktop.configuration).status["problems"] == []
 
 
 def test_another_repository_at_the_place(desktop: Desktop) -> None:

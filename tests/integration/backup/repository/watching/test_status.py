@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import hashlib
 import json
 import os
 import shutil
@@ -103,9 +104,14 @@ def _no_contract(desktop: Desktop) -> None:
     (desktop.folder / "contract.json").unlink()
 
 
+def _foreign_lock(desktop: Desktop) -> None:
+    (desktop.repository / "locks" / hashlib.sha256(b"garbage").hexdigest()).write_bytes(b"garbage")
+
+
 @pytest.mark.parametrize(
     ("spoil", "code", "sentence"),
     [
+        (_foreign_lock, 11, "a lock blocks the repository"),
         (_wrong_key, 12, "the key does not open the repository"),
         (_no_repository, 10, "the share holds no repository, or another one"),
         (_full_share, 20, "the share of the NAS cannot be used, or is full"),
