@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import time
@@ -12,6 +13,7 @@ from typing import NamedTuple, Protocol
 from . import files, processes
 from .configuration import Configuration
 from .errors import DestinationError, RepositoryAbsentError
+from .state import State
 
 _MIB = 1 << 20
 _PROBE = ".tars-backup-probe"
@@ -221,5 +223,23 @@ def open_for_writing(configuration: Configuration, restic: RepositoryReader) -> 
             expected="the id that init printed",
             next_step="Run the site playbook, which creates the repository and records its id",
         )
-    check_id(configuration, restic.repository_id())
+    check_id(configuration, _known_id(configuration, restic))
     return space
+
+
+def _known_id(configuration: Configuration, restic: RepositoryReader) -> str:
+    """Return the id of the repository, as its file config contains it.
+
+    restic is asked only if the file is another one than the last time: it derives the key again for each answer. That
+    the key is right is shown by the next command that reads the repository.
+    """
+    if configuration.server:
+        return restic.repository_id()
+    path = configuration.repository / "config"
+    digest = processes.isolated(lambda: hashlib.sha256(path.read_bytes()).hexdigest(), subject=path)
+    state = State(configuration.state)
+    known = state.read("repository")
+    if known.get("config") != digest:
+        known = {"config": digest, "id": restic.repository_id()}
+        state.write("repository", known)
+    return str(known["id"])

@@ -1,26 +1,23 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Make one backup in a process of its own, as the timer does, and print its time and its memory as JSON.
+"""Make or restore one backup in a process of its own, and print its time and its memory as JSON.
 
-    .venv/bin/python -m tests.bench.backup_step CONFIGURATION
+    .venv/bin/python -m tests.bench.backup_step run|restore FOLDER
 
-tests.bench.backup starts it.
+tests.bench.backup starts it, with the folder of its desktop.
 """
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import time
 from pathlib import Path
+from typing import Any
 
-from tars_backup import configuration, contract
+from tars_backup.actions.restore import restore
 from tars_backup.actions.run import run
-from tars_backup.components import all_components
-from tars_backup.context import Context
-from tars_backup.deadline import Deadline
 
-from ..integration.backup.local_services import LocalServices
+from .backup_desktop import BenchDesktop
 
 
 def peak_mib() -> float:
@@ -31,31 +28,31 @@ def peak_mib() -> float:
 
 
 def main() -> None:
-    """Print the measurements of one backup as JSON."""
+    """Print the measurements of one backup or restore as JSON."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.backup_step", description="Measure one backup.")
-    parser.add_argument("configuration", type=Path, help="the configuration file of tars_backup")
-    settings = configuration.load(parser.parse_args().configuration)
+    parser.add_argument("verb", choices=("run", "restore"))
+    parser.add_argument("folder", type=Path, help="folder of the desktop")
+    options = parser.parse_args()
+    desktop = BenchDesktop(options.folder)
     marks: dict[str, float] = {}
     began = time.monotonic()
 
     def progress(line: str) -> None:
         marks.setdefault(line, round(time.monotonic() - began, 2))
 
-    context = Context(settings, contract.load(settings.contract), LocalServices(), Deadline(3600), progress)
-    made = run(settings, all_components(), lambda: context, dry_run=False)
-    print(
-        json.dumps(
-            {
-                "seconds": round(time.monotonic() - began, 2),
-                "changed": made.changed,
-                "bytes": made.bytes,
-                "added": made.added,
-                "peak_mib": peak_mib(),
-                "marks_s": marks,
-                "components": {name: dataclasses.asdict(part)["bytes"] for name, part in made.components.items()},
-            }
+    configuration, components = desktop.configuration, desktop.components
+    result: dict[str, Any]
+    if options.verb == "run":
+        made = run(configuration, components, lambda: desktop.context(progress), dry_run=False)
+        sizes = {name: part.bytes for name, part in made.components.items()}
+        result = {"changed": made.changed, "bytes": made.bytes, "added": made.added, "components": sizes}
+    else:
+        restored = restore(
+            configuration, components, lambda: desktop.context(progress), name="latest", parts=None, preview=False
         )
-    )
+        result = {"changed": restored.changed, "bytes": restored.bytes}
+    seconds = round(time.monotonic() - began, 2)
+    print(json.dumps({"seconds": seconds, **result, "peak_mib": peak_mib(), "marks_s": marks}))
 
 
 if __name__ == "__main__":

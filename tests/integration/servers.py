@@ -23,6 +23,8 @@ import psycopg
 import pytest
 import redis
 
+from .accounts import as_other
+
 START_S = 90
 REDIS_PASSWORD = "test-secret"
 
@@ -104,15 +106,6 @@ def accepts(database: str) -> bool:
 
 def get_ok(url: str) -> bool:
     return httpx.get(url, timeout=2, trust_env=False).is_success
-
-
-def as_other(user: str, command: list[str]) -> list[str]:
-    """Return a command that runs under another account than root: PostgreSQL refuses to run as root."""
-    if os.getuid() != 0:
-        return command
-    # The kernel forgets the signal at the parent's death when the account changes.
-    account = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "--pdeathsig", "SIGINT"]
-    return [*account, *command]
 
 
 def start_postgres(folder: Path) -> Server:

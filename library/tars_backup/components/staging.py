@@ -23,6 +23,7 @@ from typing import BinaryIO, NamedTuple
 
 _SUFFIX = ".being-written"
 _BLOCK = 1 << 20
+_BUFFER = 1 << 16
 _MODE = 0o600
 
 
@@ -70,7 +71,7 @@ class StagedFile:
     def _begin(self) -> BinaryIO:
         """Return a new file that holds what was written so far, which is the beginning of the old one."""
         _remove(self._temporary)
-        new = os.fdopen(os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE), "wb")
+        new = os.fdopen(os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE), "wb", _BUFFER)
         os.fchmod(new.fileno(), _MODE)
         if self._old is not None:
             self._old.seek(0)

@@ -51,9 +51,11 @@ def test_split_by_digits(keys: list[bytes], size: int) -> None:
     st.lists(st.tuples(st.integers(-(2**63), 2**63 - 1) | st.integers(-5, 1000), st.integers(0, 300))).map(sorted),
     st.integers(1, 50),
 )
-def test_split_by_numbers(rows_of: list[tuple[int, int]], size: int) -> None:
-    numbers = [number for number, _ in rows_of]
-    check_split([b"%d\t%s\n" % (number, b"x" * length) for number, length in rows_of], rows.number_range, size)
+def test_split_by_numbers(numbers_and_lengths: list[tuple[int, int]], size: int) -> None:
+    numbers = [number for number, _ in numbers_and_lengths]
+    check_split(
+        [b"%d\t%s\n" % (number, b"x" * length) for number, length in numbers_and_lengths], rows.number_range, size
+    )
     check_split([b"%d\n" % number for number in numbers], rows.number_range, size)
 
 

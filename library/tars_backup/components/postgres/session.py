@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -57,7 +58,7 @@ class Session:
         end = f"{self._end}\n".encode()
         pieces: list[bytes] = []
         size, tail = 0, b""
-        while piece := self._stream.stdout.read1(_BLOCK):
+        while piece := os.read(self._stream.stdout.fileno(), _BLOCK):
             pieces.append(piece)
             size += len(piece)
             tail = (tail + piece)[-len(end) :]

@@ -19,7 +19,7 @@ from typing import Any
 from tars_backup.contract import Contract
 from tars_backup.services import Health, Scratch, Stack
 
-from ...servers import as_other
+from ...accounts import as_other
 
 BINARIES = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name))
 POSTGRES_USER, REDIS_USER, CHROMA_USER = 70001, 70002, 70003
@@ -63,6 +63,9 @@ class Ports:
 
 class ProcessServices(Stack):
     """Services that are processes. A file NAME.slow delays the health of one, NAME.broken makes it end at once."""
+
+    limit_s = 900
+    """They outlive a process that is killed, and end by themselves if the tests are."""
 
     def __init__(self, contract: Contract, folder: Path, template: Path, ports: Ports, suffix: str = "") -> None:
         self.contract, self.folder, self.template, self.ports, self.suffix = contract, folder, template, ports, suffix
@@ -143,8 +146,7 @@ class ProcessServices(Stack):
 
     def _run(self, service: str, command: list[str]) -> None:
         with self._log(service).open("ab") as log:
-            # They outlive a process that is killed, and end by themselves if the tests are.
-            bounded = ["timeout", "900", *command]
+            bounded = ["timeout", str(self.limit_s), *command]
             process = subprocess.Popen(bounded, stdout=log, stderr=log, start_new_session=True, cwd="/")
         self._pid(service).write_text(str(process.pid))
 

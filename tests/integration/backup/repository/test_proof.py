@@ -166,6 +166,18 @@ def test_disk_space_is_freed_a_week_after_the_first_run(desktop: Desktop) -> Non
             desktop.run()
 
 
+def test_restic_is_asked_for_the_id_of_a_repository_once(desktop: Desktop) -> None:
+    """The file config contains it, so only another file needs another answer."""
+    desktop.run()
+    wrap(desktop, "cat config", run=False, after="echo called >&2; exit 1")
+    desktop.run()
+    (desktop.repository / "config").chmod(0o600)
+    with (desktop.repository / "config").open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(BackupError, match="called"):
+        desktop.run()
+
+
 def test_lines_for_a_person(desktop: Desktop) -> None:
     empty = list(desktop.listing().lines())
     assert empty == ["0 good backups", "last confirmed: never", "last verified: never", "last drill: never"]

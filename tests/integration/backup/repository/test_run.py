@@ -235,7 +235,7 @@ def test_litter_in_the_staging_folder(desktop: Desktop) -> None:
     state = desktop.configuration.state
     state.mkdir(parents=True)
     (state / "lock").write_bytes(b"\xff not an owner")
-    for name in ("last_good", "share", "attempts", "verified", "pruned", "run", "locks"):
+    for name in ("last_good", "share", "attempts", "verified", "pruned", "run", "locks", "repository"):
         (state / f"{name}.json").write_text('{"half')
         (state / f".{name}.json.new").write_text("x")
     made = desktop.run()
@@ -326,7 +326,10 @@ def test_second_run_at_the_same_time(desktop: Desktop) -> None:
     assert desktop.run().changed
 
 
-def test_wrong_key(desktop: Desktop) -> None:
+@pytest.mark.parametrize("runs", [0, 1])
+def test_wrong_key(desktop: Desktop, runs: int) -> None:
+    for _ in range(runs):
+        desktop.run()
     (desktop.folder / "key").write_text("another key\n")
     with pytest.raises(WrongKeyError):
         desktop.run()
