@@ -17,8 +17,10 @@ from tars_app.answers.routes import make_router as answers_router
 from tars_app.backups.routes import make_router as backups_router
 from tars_app.dependencies import make_dependencies
 from tars_app.documents.routes import make_router as documents_router
+from tars_app.documents.visible import NoHistoryError
 from tars_app.health.routes import make_router as health_router
 from tars_app.kit.errors import UnavailableError
+from tars_app.kit.instants import WrongTimeError
 from tars_app.kit.metrics import Metrics
 from tars_app.kit.middleware import RequestGuard
 from tars_app.retrieval.routes import make_router as retrieval_router
@@ -58,6 +60,22 @@ def create_app(settings: Settings) -> FastAPI:
     @app.exception_handler(UnavailableError)
     def unavailable(_: Request, error: UnavailableError) -> JSONResponse:
         return JSONResponse({"message": str(error), "next_step": error.next_step}, 503)
+
+    @app.exception_handler(WrongTimeError)
+    def wrong_time(_: Request, error: WrongTimeError) -> JSONResponse:
+        return JSONResponse({"message": str(error), "next_step": "Ask with another time."}, 422)
+
+    @app.exception_handler(NoHistoryError)
+    def no_history(_: Request, error: NoHistoryError) -> JSONResponse:
+        return JSONResponse(
+            {
+                "code": "no_history",
+                "message": str(error),
+                "next_step": "Ask about a later time.",
+                "history_begins": error.begins and error.begins.isoformat(),
+            },
+            404,
+        )
 
     @app.exception_handler(RequestValidationError)
     def invalid(_: Request, error: RequestValidationError) -> JSONResponse:

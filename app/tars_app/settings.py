@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Annotated, Any, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -70,6 +71,8 @@ class Settings(BaseSettings):
         0.34, ge=0, le=1, description="Share of the question's words below which it is not evidence"
     )
 
+    time_zone: str = Field("UTC", description="Of the days in questions about the past, by its IANA name")
+
     host: str = "0.0.0.0"  # noqa: S104  in a container without published ports, behind caddy
     port: int = 8000
     log_level: str = "INFO"
@@ -78,6 +81,17 @@ class Settings(BaseSettings):
     @classmethod
     def _split_paths(cls, value: Any) -> Any:
         return [Path(part) for part in value.split(":") if part] if isinstance(value, str) else value
+
+    @field_validator("time_zone")
+    @classmethod
+    def _require_time_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(
+                f"found {value!r}, expected a time zone of the IANA database, such as Europe/Amsterdam"
+            ) from None
+        return value
 
     @model_validator(mode="after")
     def _leave_context_for_passages(self) -> Self:

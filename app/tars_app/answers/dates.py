@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import date
 
 from tars_app.kit.dates import MONTH, MONTHS
-from tars_app.kit.text import words
 
 _WEEKDAYS = {
     name: number
@@ -25,9 +24,11 @@ _WEEKDAYS = {
             "sunday sundays sonntag sonntags",
         )
     )
-    for name in words(names)
+    for name in names.split()
 }
-DATE_WORDS = frozenset({*MONTHS, *_WEEKDAYS, *words("end ende beginning start anfang first ersten erster")})
+DATE_WORDS = frozenset(
+    {*MONTHS, *_WEEKDAYS, "end", "ende", "beginning", "start", "anfang", "first", "ersten", "erster"}
+)
 """Words with which a date may begin."""
 _EARLIEST, _LATEST = 1500, 2199
 

@@ -36,10 +36,14 @@ def make_router(dependencies: Dependencies, metrics: Metrics) -> APIRouter:
         responses={200: {"description": _STREAM, "content": {"text/event-stream": {"schema": {"type": "string"}}}}},
     )
     async def ask_question(question: Question) -> EventSourceResponse:
-        """Answer a question from the documents, with citations whose quotes occur in them."""
+        """Answer a question from the documents, with citations whose quotes occur in them.
+
+        With `as_of`, from the versions that existed at that time; each source states what took its place since.
+        """
+        at = dependencies.instant(question.as_of)
 
         async def events() -> AsyncIterator[ServerSentEvent]:
-            async for event in ask(dependencies, metrics, question.question.strip(), question.limit):
+            async for event in ask(dependencies, metrics, question.question.strip(), question.limit, at):
                 yield ServerSentEvent(event=_NAMES[type(event)], data=event.model_dump_json())
 
         return EventSourceResponse(events())

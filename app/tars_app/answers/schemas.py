@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
 from pydantic import BaseModel, Field
 
 from tars_app.answers.figures import Kind
 from tars_app.answers.grounding import Reason
+from tars_app.documents.schemas import Past
+from tars_app.kit.instants import EXPECTED
 from tars_app.retrieval.schemas import FoundPassage, PlainText
 
 
@@ -17,6 +20,7 @@ class Question(BaseModel):
 
     question: PlainText = Field(min_length=1, max_length=2000, pattern=r"\S")
     limit: int | None = Field(None, ge=1, le=20, description="Most passages to answer from")
+    as_of: str | None = Field(None, max_length=64, description=f"The past time to answer for: {EXPECTED}")
 
 
 class SourceEntry(FoundPassage):
@@ -27,6 +31,7 @@ class Sources(BaseModel):
     """Event `sources`, the first: the passages that the answer is based on. Empty where none matches."""
 
     sources: list[SourceEntry]
+    as_of: Past | None = Field(None, description="The time that is answered for; null: now")
 
 
 class Token(BaseModel):
@@ -80,6 +85,7 @@ class Done(BaseModel):
         "unsupported: the passages do not support what was asked for; not_in_documents: the passages contain nothing "
         "of the kind asked for, and the model was not asked; no_evidence: there are no passages"
     )
+    history_begins: datetime | None = Field(None, description="Set where the time asked for lies before it")
     note: str | None = Field(None, description="What the marks mean for this answer, for people")
     sentences: list[Sentence] = []
     citations: list[Citation]

@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 
 from anyio.to_thread import run_sync
 
@@ -19,10 +20,12 @@ from tars_app.answers.quotes import Quotable, Quote
 from tars_app.answers.schemas import Citation, Done, Failure, Sentence, SourceEntry, Sources, Support, Token
 from tars_app.dependencies import Dependencies
 from tars_app.documents.model import NO_PAGE
+from tars_app.documents.schemas import Past
+from tars_app.documents.visible import NoHistoryError
 from tars_app.kit.errors import UnavailableError
 from tars_app.kit.metrics import Metrics
 from tars_app.retrieval.places import Passage, place, unconfirmed_sources
-from tars_app.retrieval.service import excerpt, search
+from tars_app.retrieval.service import excerpt, past_of, search
 
 log = logging.getLogger(__name__)
 
@@ -30,9 +33,9 @@ Event = Sources | Token | Sentence | Done | Failure
 
 NO_EVIDENCE = "Nothing in the documents answers this question."
 NO_ANSWER = "The model gave no answer. The passage that fits the question best is cited below."
-NOT_IN_DOCUMENTS = "The documents do not say: no passage that was found contains {}. The nearest are quoted below."
+NOT_IN_DOCUMENTS = "The documents do not say: no passage that was found contains {}. The nearest ones are quoted below."
 _MISSING: dict[Asked, str] = {
-    "date": "a date for this",
+    "date": "a date of this",
     "money": "an amount of money for this",
     "person": "a name",
     "telephone": "a telephone number",
@@ -51,12 +54,14 @@ the true number, and a model server that cuts keeps half."""
 _NO_USAGE = Usage(0, 0)
 
 
-async def ask(dependencies: Dependencies, metrics: Metrics, question: str, limit: int | None) -> AsyncIterator[Event]:
+async def ask(
+    dependencies: Dependencies, metrics: Metrics, question: str, limit: int | None, at: datetime | None = None
+) -> AsyncIterator[Event]:
     """Yield sources, the pieces of the answer, and the end: either `Done` with its citations, or `Failure`."""
     started = time.monotonic()
     outcome = "stopped"
     try:
-        async for event in _answer(dependencies, metrics, question, limit, started):
+        async for event in _answer(dependencies, metrics, question, limit, at, started):
             yield event
         outcome = "done"
     except QuestionTooLongError:
@@ -75,23 +80,37 @@ async def ask(dependencies: Dependencies, metrics: Metrics, question: str, limit
 
 
 async def _answer(
-    dependencies: Dependencies, metrics: Metrics, question: str, limit: int | None, started: float
+    dependencies: Dependencies,
+    metrics: Metrics,
+    question: str,
+    limit: int | None,
+    at: datetime | None,
+    started: float,
 ) -> AsyncIterator[Event]:
     settings = dependencies.settings
-    passages = await run_sync(search, dependencies, question, limit or settings.sources_per_answer)
-    if not passages:
+    try:
+        results = await run_sync(search, dependencies, question, limit or settings.sources_per_answer, at)
+    except NoHistoryError as error:
         yield Sources(sources=[])
-        answer = await run_sync(no_evidence, dependencies.pool)
+        done = _done(settings.chat_model, str(error), "no_evidence", [], started)
+        yield done.model_copy(update={"history_begins": error.begins})
+        return
+    passages, past = results.passages, past_of(results)
+    if not passages:
+        yield Sources(sources=[], as_of=past)
+        answer = no_past_evidence(past) if past else await run_sync(no_evidence, dependencies.pool)
         yield _done(settings.chat_model, answer, "no_evidence", [], started)
         return
     enough = settings.relevant_share * passages[0].score
     relevant = [passage for passage in passages if passage.score >= enough]
     prompt = build_prompt(question, relevant, settings.context_tokens - settings.answer_tokens)
     used = prompt.passages
-    yield Sources(sources=[_entry(number, passage) for number, passage in enumerate(used, 1)])
+    yield Sources(sources=[_entry(number, passage) for number, passage in enumerate(used, 1)], as_of=past)
     evidence = Evidence(question, [(passage.path, passage.text) for passage in used])
-    quotable = Quotable(evidence.sources, [passage.score for passage in used])
-    if (asked := evidence.question.asked) and kind_is_missing(evidence.question, evidence.sources):
+    quotable = Quotable([passage.text for passage in used], [passage.score for passage in used])
+    if (asked := evidence.question.asked) and kind_is_missing(
+        evidence.question, [p.path for p in used], [p.text for p in used]
+    ):
         nearest = [(quote, list[int]()) for quote in quotable.find(question, "")]
         citations = await run_sync(verified, dependencies.pool, nearest, used)
         answer = NOT_IN_DOCUMENTS.format(_MISSING[asked])
@@ -155,6 +174,14 @@ def no_evidence(pool: Pool) -> str:
         sentences.append(f"{row['waiting']} of them are still being read.")
     if sources := unconfirmed_sources(pool):
         sentences.append(f"Those of {', '.join(sources)} are used again when the share was scanned after the restore.")
+    return " ".join(sentences)
+
+
+def no_past_evidence(past: Past) -> str:
+    """Return the answer where no passage of a past time is evidence."""
+    sentences = [f"Nothing in the documents as they were on {past.at:%Y-%m-%d} answers this question."]
+    if past.unread:
+        sentences.append(f"The text of {past.unread} of them is not on record.")
     return " ".join(sentences)
 
 

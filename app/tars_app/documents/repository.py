@@ -86,8 +86,11 @@ def observe(
     modified, time_note = plausible_time(observation.file.mtime_ns, datetime.now(UTC))
     error = observation.error and storable(observation.error)
     with pool.connection() as connection:
-        if document_id is None:
-            document_id = _create_or_revive(connection, source, path, at)
+        known = document_id or _revive(connection, source, path)
+        document_id = known or _create(connection, source, path)
+        moment = _moment(connection, document_id, at)
+        if not known:
+            _note_path(connection, document_id, path, moment)
         current = connection.execute(
             "SELECT id, sha256, error FROM versions WHERE document_id = %s AND seen_to IS NULL FOR UPDATE",
             (document_id,),
@@ -100,7 +103,6 @@ def observe(
                 {"modified": modified, "note": time_note, "size": observation.file.size, "id": current["id"]},
             )
         else:
-            moment = _moment(connection, document_id, at)
             if current:
                 connection.execute("UPDATE versions SET seen_to = %s WHERE id = %s", (moment, current["id"]))
             state = "failed" if error else "pending"
@@ -118,21 +120,34 @@ def observe(
 def _moment(connection: Connection[dict[str, Any]], document_id: UUID, at: datetime | None) -> datetime:
     """Return the time to record for an observation of a document: `at`, or now.
 
-    Where the clock was set back, it is right after what was last recorded of the document: the order of its history is
-    the order of the observations, and every version was seen for some time.
+    Where the clock was set back, it is right after what was recorded last: the order of the history is the order of
+    the observations, and every version was seen for some time. What was recorded while the clock was more than a day
+    ahead counts for its own document alone, so that it does not stop the time of all others.
     """
     rows = connection.execute(
-        """SELECT greatest(coalesce(%(at)s, now()), max(recorded) + interval '1 microsecond') AS moment
-           FROM (SELECT greatest(seen_from, seen_to) FROM versions WHERE document_id = %(id)s
-                 UNION ALL SELECT seen_from FROM document_paths WHERE document_id = %(id)s
-                     AND EXISTS (SELECT FROM versions WHERE document_id = %(id)s)) AS history (recorded)""",
+        """WITH clock AS (SELECT coalesce(%(at)s, now()) AS now)
+           SELECT greatest(now, (
+               SELECT max(recorded) + interval '1 microsecond' FROM (
+                   SELECT greatest(seen_from, seen_to) FROM versions WHERE document_id = %(id)s
+                   UNION ALL SELECT max(seen_from) FROM versions WHERE seen_from < now + interval '1 day'
+                   UNION ALL SELECT max(seen_to) FROM versions WHERE seen_to < now + interval '1 day'
+                   UNION ALL SELECT max(seen_from) FROM document_paths WHERE seen_from < now + interval '1 day'
+) AS history (recorded))) AS moment
+           FROM clock""",
         {"at": at, "id": document_id},
     ).fetchall()
     moment: datetime = rows[0]["moment"]
     return moment
 
 
-def _create_or_revive(connection: Connection[dict[str, Any]], source: str, path: str, at: datetime | None) -> UUID:
+def _create(connection: Connection[dict[str, Any]], source: str, path: str) -> UUID:
+    insert = "INSERT INTO documents (source, path) VALUES (%s, %s) RETURNING id"
+    rows = connection.execute(insert, (source, path)).fetchall()
+    return UUID(str(rows[0]["id"]))
+
+
+def _revive(connection: Connection[dict[str, Any]], source: str, path: str) -> UUID | None:
+    """Mark a deleted document as present again; return it, None where none had this path last."""
     rows = connection.execute(
         """UPDATE documents SET deleted_at = NULL WHERE id = (
                SELECT id FROM documents WHERE source = %s AND md5(path) = md5(%s) AND path = %s
@@ -140,11 +155,7 @@ def _create_or_revive(connection: Connection[dict[str, Any]], source: str, path:
            RETURNING id""",
         (source, path, path),
     ).fetchall()
-    if not rows:
-        insert = "INSERT INTO documents (source, path) VALUES (%s, %s) RETURNING id"
-        rows = connection.execute(insert, (source, path)).fetchall()
-        _note_path(connection, rows[0]["id"], path, at)
-    return UUID(str(rows[0]["id"]))
+    return UUID(str(rows[0]["id"])) if rows else None
 
 
 def rename(pool: Pool, document_id: UUID, path: str, at: datetime | None = None) -> None:
@@ -154,10 +165,9 @@ def rename(pool: Pool, document_id: UUID, path: str, at: datetime | None = None)
         _note_path(connection, document_id, path, _moment(connection, document_id, at))
 
 
-def _note_path(connection: Connection[dict[str, Any]], document_id: UUID, path: str, moment: datetime | None) -> None:
+def _note_path(connection: Connection[dict[str, Any]], document_id: UUID, path: str, moment: datetime) -> None:
     connection.execute(
-        "INSERT INTO document_paths (document_id, path, seen_from) VALUES (%s, %s, coalesce(%s, now()))",
-        (document_id, path, moment),
+        "INSERT INTO document_paths (document_id, path, seen_from) VALUES (%s, %s, %s)", (document_id, path, moment)
     )
 
 

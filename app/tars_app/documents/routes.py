@@ -7,16 +7,21 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from tars_app.dependencies import Dependencies
-from tars_app.documents.schemas import Documents
+from tars_app.dependencies import AsOf, Dependencies
+from tars_app.documents.schemas import Documents, Past
+from tars_app.documents.visible import AT, PATH_AT, visible_versions
 
-_DOCUMENTS = """
-SELECT d.id AS document_id, d.source, d.path, v.state, v.error, v.modified, v.pages, v.chunks,
-       v.seen_from AS observed, v.dated, nullif(v.dated_by, 'none') AS dated_by,
-       nullif(concat_ws(' ', v.time_note, v.index_note), '') AS note
-FROM documents d JOIN versions v ON v.document_id = d.id AND v.seen_to IS NULL
+_COLUMNS = """d.id AS document_id, d.source, v.state, v.error, v.modified, v.seen_from AS observed, v.dated,
+       nullif(v.dated_by, 'none') AS dated_by, v.pages, v.chunks,
+       nullif(concat_ws(' ', v.time_note, v.index_note), '') AS note"""
+_DOCUMENTS = f"""
+SELECT {_COLUMNS}, d.path FROM documents d JOIN versions v ON v.document_id = d.id AND v.seen_to IS NULL
 WHERE d.deleted_at IS NULL ORDER BY d.source, d.path
-"""
+"""  # noqa: S608  constants
+_PAST = f"""
+SELECT {_COLUMNS}, {PATH_AT.format(at="%(at)s")} FROM documents d JOIN versions v ON v.document_id = d.id
+WHERE {AT} ORDER BY d.source, path
+"""  # noqa: S608  constants
 
 _SOURCES = "SELECT name, available, detail FROM sources ORDER BY name"
 
@@ -26,14 +31,18 @@ def make_router(dependencies: Dependencies) -> APIRouter:
     router = APIRouter(prefix="/api", tags=["documents"])
 
     @router.get("/documents", response_model=Documents)
-    def list_documents() -> dict[str, Any]:
+    def list_documents(as_of: AsOf = None) -> dict[str, Any]:
         """Every document with its state, and every share with whether it is available.
 
-        A document whose latest version failed is still answered from its last indexed version.
+        A document whose latest version failed is still answered from its last indexed version. With `as_of`, the
+        documents of that time under the paths that they had, with the state in which those versions are now.
         """
+        at = dependencies.instant(as_of)
+        past = visible_versions(dependencies.pool, at).past if at else None
         with dependencies.pool.connection() as connection:
             return {
-                "documents": connection.execute(_DOCUMENTS).fetchall(),
+                "as_of": past and Past.model_validate(past, from_attributes=True),
+                "documents": connection.execute(_PAST if at else _DOCUMENTS, {"at": at}).fetchall(),
                 "sources": connection.execute(_SOURCES).fetchall(),
             }
 

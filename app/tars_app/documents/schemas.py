@@ -38,8 +38,17 @@ class Source(BaseModel):
     detail: str | None = Field(description="Why it is not available, or what cannot be read in it")
 
 
+class Past(BaseModel):
+    """The time that is asked about."""
+
+    at: datetime
+    history_begins: datetime = Field(description="When the first document was observed")
+    unread: int = Field(description="Versions of that time whose text is not on record")
+
+
 class Documents(BaseModel):
     """Every file, and every share."""
 
+    as_of: Past | None = Field(None, description="null: now")
     documents: list[Document]
     sources: list[Source]

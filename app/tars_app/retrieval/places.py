@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The places of passages: the documents that are answered from and contain them, with page and position."""
+"""The places of passages: the documents and versions that contain them, with page and position."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +13,9 @@ from psycopg import Connection
 
 from tars_app.adapters.postgres import Pool
 from tars_app.documents.model import NO_PAGE
-from tars_app.retrieval.schemas import OtherPlace
+from tars_app.documents.visible import CONFIRMED, PATH_AT
+from tars_app.retrieval.schemas import OtherPlace, Superseded
+from tars_app.retrieval.successors import superseded
 
 CONTEXT_CHARACTERS = 400
 """How much of the page is shown before and after a passage."""
@@ -22,40 +24,32 @@ PLACE_ID = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.[1-9][0-9]{0,8}$"
 _NEIGHBOURS = 20
 """Two passages in succession have at least 20 words together (settings.chunk_words), so that these fill the context."""
 
-# A passage that is repeated in a document is shown at its first place.
-_PLACES = """
-SELECT p.hash, p.text, d.id AS document_id, v.id AS version_id, d.source, d.path, v.modified,
-       v.seen_from AS observed, v.dated, nullif(v.dated_by, 'none') AS dated_by, o.ordinal,
-       nullif(t.pages[o.ordinal], %(no_page)s) AS page
-FROM passages p
-JOIN document_passages c ON c.hash = p.hash
-JOIN documents d ON d.id = c.document_id
-JOIN versions v ON v.id = d.answered_from
-JOIN version_texts t ON t.version_id = v.id
-CROSS JOIN LATERAL (SELECT array_position(t.hashes, p.hash) AS ordinal) o
-"""
-# A document of a restored database may have been deleted since the backup.
-_CONFIRMED = """(EXISTS (SELECT FROM volatile.scans s WHERE s.source = d.source)
-    OR v.seen_from >= (SELECT created_at FROM volatile.origin))"""
+_COLUMNS = """p.hash, p.text, d.id AS document_id, v.id AS version_id, d.source, v.modified, v.seen_from AS observed,
+       v.dated, nullif(v.dated_by, 'none') AS dated_by"""
 _FOUND = f"""
-{_PLACES}
-WHERE p.hash = ANY(%(hashes)s) AND {_CONFIRMED}
-    AND (%(phrase)s::text IS NULL OR p.terms @@ websearch_to_tsquery(p.language, %(phrase)s))
-ORDER BY v.modified DESC, d.source, d.path
-"""
+SELECT {_COLUMNS}, {PATH_AT.format(at="coalesce(%(at)s::timestamptz, 'infinity')")}, w.ordinal,
+       nullif(t.pages[w.ordinal], %(no_page)s) AS page
+FROM unnest(%(hashes)s::bytea[], %(versions)s::uuid[], %(ordinals)s::integer[]) AS w (hash, version_id, ordinal)
+JOIN passages p ON p.hash = w.hash
+JOIN version_texts t ON t.version_id = w.version_id
+JOIN versions v ON v.id = w.version_id
+JOIN documents d ON d.id = v.document_id
+WHERE %(phrase)s::text IS NULL OR p.terms @@ websearch_to_tsquery(p.language, %(phrase)s)
+ORDER BY v.modified DESC, d.source, path
+"""  # noqa: S608  constants
+# A version that was replaced has the last path of its time.
 _OPENED = f"""
-SELECT p.hash, p.text, d.id AS document_id, v.id AS version_id, d.source, d.path, v.modified,
-       v.seen_from AS observed, v.dated, nullif(v.dated_by, 'none') AS dated_by,
+SELECT {_COLUMNS}, {PATH_AT.format(at="coalesce(v.seen_to - interval '1 microsecond', 'infinity')")},
        %(ordinal)s::integer AS ordinal, nullif(t.pages[%(ordinal)s], %(no_page)s) AS page
 FROM version_texts t
 JOIN passages p ON p.hash = t.hashes[%(ordinal)s]
 JOIN versions v ON v.id = t.version_id
-JOIN documents d ON d.answered_from = v.id
-WHERE t.version_id = %(version)s AND {_CONFIRMED}
+JOIN documents d ON d.id = v.document_id
+WHERE t.version_id = %(version)s AND (v.seen_to IS NOT NULL AND d.answered_from IS DISTINCT FROM v.id OR {CONFIRMED})
 """  # noqa: S608  constants
 _UNCONFIRMED = f"""
 SELECT DISTINCT d.source FROM documents d JOIN versions v ON v.id = d.answered_from
-WHERE NOT {_CONFIRMED} ORDER BY d.source
+WHERE NOT {CONFIRMED} ORDER BY d.source
 """  # noqa: S608  constants
 _AROUND = """
 SELECT n.ordinal, n.before, p.text, n.after
@@ -77,7 +71,7 @@ class Passage:
 
     `page` is None for a text without pages, `score` 0..1. `modified` is the time of the file, `observed` when this
     content was first seen, `dated` the date that the document claims, and `dated_by` where it stands. `also_in` are
-    the other documents that contain the passage.
+    the other documents that contain the passage, `superseded` is what took its place since.
     """
 
     hash: bytes
@@ -94,6 +88,7 @@ class Passage:
     text: str
     score: float
     also_in: tuple[OtherPlace, ...] = ()
+    superseded: Superseded | None = None
 
     @property
     def title(self) -> str:
@@ -111,12 +106,27 @@ class Passage:
         return f"{self.version_id}.{self.ordinal}"
 
 
-def load_passages(pool: Pool, scores: Mapping[bytes, float], phrase: str | None = None) -> dict[bytes, Passage]:
-    """Return the passages with these hashes that a document is answered from (and match the web search `phrase`).
+def load_passages(
+    pool: Pool,
+    places: Mapping[bytes, Sequence[tuple[UUID, int]]],
+    scores: Mapping[bytes, float],
+    phrase: str | None = None,
+    at: datetime | None = None,
+) -> dict[bytes, Passage]:
+    """Return the passages at these places (by hash: versions, and the number in each) that match a web search phrase.
 
-    Each is at its place in the document whose file was changed last, and names the others.
+    Each is at its place in the document whose file was changed last, and names the others. Paths are those at the
+    time `at`; None: now.
     """
-    parameters = {"hashes": list(scores), "phrase": phrase, "no_page": NO_PAGE}
+    flat = [(value, version, ordinal) for value, of_hash in places.items() for version, ordinal in of_hash]
+    parameters = {
+        "hashes": [place[0] for place in flat],
+        "versions": [place[1] for place in flat],
+        "ordinals": [place[2] for place in flat],
+        "phrase": phrase,
+        "at": at,
+        "no_page": NO_PAGE,
+    }
     with pool.connection() as connection:
         rows = connection.execute(_FOUND, parameters).fetchall()
     passages: dict[bytes, Passage] = {}
@@ -129,10 +139,17 @@ def load_passages(pool: Pool, scores: Mapping[bytes, float], phrase: str | None 
     return passages
 
 
-def open_passage(pool: Pool, chunk_id: str) -> tuple[Passage, str, str] | None:
-    """Return the passage at a place, and the text of its page before and after it.
+def note_superseded(pool: Pool, passages: Sequence[Passage]) -> list[Passage]:
+    """Return the passages, each with what took its place where its document does not contain it any more."""
+    with pool.connection() as connection:
+        later = superseded(connection, [(p.hash, p.version_id, p.ordinal) for p in passages])
+    return [replace(passage, superseded=later.get(index)) for index, passage in enumerate(passages)]
 
-    Returns None where the document is no longer answered from this version.
+
+def open_passage(pool: Pool, chunk_id: str) -> tuple[Passage, str, str] | None:
+    """Return the passage at a place, and the text of its page before and after it; None where there is none.
+
+    It may be one of a version that was replaced, or whose document was deleted.
     """
     version, ordinal = chunk_id.split(".")
     parameters = {"version": version, "ordinal": int(ordinal), "no_page": NO_PAGE}
@@ -141,7 +158,8 @@ def open_passage(pool: Pool, chunk_id: str) -> tuple[Passage, str, str] | None:
         if row is None:
             return None
         before, after = _context(connection, version, int(ordinal))
-    return Passage(**row, score=1.0), before, after
+    [passage] = note_superseded(pool, [Passage(**row, score=1.0)])
+    return passage, before, after
 
 
 def _context(connection: Connection[dict[str, Any]], version: str, ordinal: int) -> tuple[str, str]:
@@ -174,5 +192,6 @@ def place(passage: Passage) -> dict[str, object]:
         "dated",
         "dated_by",
         "also_in",
+        "superseded",
     )
     return {name: getattr(passage, name) for name in names}

@@ -7,10 +7,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Path, Query
 
-from tars_app.dependencies import Dependencies
+from tars_app.dependencies import AsOf, Dependencies
 from tars_app.retrieval.places import PLACE_ID, open_passage, place
 from tars_app.retrieval.schemas import PassageView, PlainText, SearchResult, SearchResults
-from tars_app.retrieval.service import excerpt, search
+from tars_app.retrieval.service import excerpt, past_of, search
 
 
 def make_router(dependencies: Dependencies) -> APIRouter:
@@ -21,25 +21,33 @@ def make_router(dependencies: Dependencies) -> APIRouter:
     def search_passages(
         q: Annotated[PlainText, Query(min_length=1, max_length=2000, description='Words, "a phrase", -without')],
         limit: Annotated[int, Query(ge=1, le=50)] = 8,
+        as_of: AsOf = None,
     ) -> SearchResults:
-        """Passages that match a query, best first. A failure is never an empty list."""
-        passages = search(dependencies, q, limit)
+        """Passages that match a query, best first. A failure is never an empty list.
+
+        With `as_of`, those of the versions that existed at that time, letter for letter; each states what took its
+        place since.
+        """
+        outcome = search(dependencies, q, limit, dependencies.instant(as_of))
         results = [
             SearchResult.model_validate(
                 {**place(p), "id": number, "score": round(p.score, 3), "excerpt": excerpt(p.text), "text": p.text}
             )
-            for number, p in enumerate(passages, 1)
+            for number, p in enumerate(outcome.passages, 1)
         ]
-        return SearchResults(query=q, results=results)
+        return SearchResults(query=q, as_of=past_of(outcome), results=results)
 
-    @router.get("/passages/{chunk_id}", responses={404: {"description": "The document has changed or is gone"}})
+    @router.get("/passages/{chunk_id}", responses={404: {"description": "There is no such passage"}})
     def show_passage(
         chunk_id: Annotated[str, Path(pattern=PLACE_ID, description="As in a search result or a source")],
     ) -> PassageView:
-        """One passage, with the text of its page before and after it."""
+        """One passage, with the text of its page before and after it; also one of a version that was replaced."""
         opened = open_passage(dependencies.pool, chunk_id)
         if opened is None:
-            raise HTTPException(404, "The passage is no longer there: its document was changed or deleted. Ask again.")
+            raise HTTPException(
+                404,
+                "There is no such passage, or its share was not scanned since the database was restored. Ask again.",
+            )
         passage, before, after = opened
         return PassageView.model_validate({**place(passage), "text": passage.text, "before": before, "after": after})
 

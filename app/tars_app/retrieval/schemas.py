@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, Field
 
-from tars_app.documents.schemas import DATED, DATED_BY
+from tars_app.documents.schemas import DATED, DATED_BY, Past
 
 EXCERPT_CHARACTERS = 300
 
@@ -26,6 +26,19 @@ class OtherPlace(BaseModel):
     page: int | None
 
 
+class Superseded(BaseModel):
+    """The passage does not stand in the latest version of its document."""
+
+    at: datetime = Field(description="Since when")
+    state: Literal["changed", "deleted", "failed", "pending"] = Field(
+        description="changed: by a later version; deleted: with the document; failed or pending: the latest version "
+        "cannot be read, or was not read yet"
+    )
+    version_id: UUID | None = Field(description="The first version without the passage; null: the document was deleted")
+    chunk_id: str | None = Field(description="The passage that took its place; null: none, it was removed")
+    error: str | None = Field(description="Why the latest version cannot be read")
+
+
 class PassagePlace(BaseModel):
     """A passage and its place. Of several documents that contain it, the one whose file was changed last is shown."""
 
@@ -39,6 +52,7 @@ class PassagePlace(BaseModel):
     observed: datetime = Field(description="When this version was first observed")
     dated: str | None = Field(description=DATED)
     dated_by: str | None = Field(description=DATED_BY)
+    superseded: Superseded | None = Field(None, description="What took its place since; null: it still stands there")
 
 
 class FoundPassage(PassagePlace):
@@ -60,6 +74,7 @@ class SearchResults(BaseModel):
     """Best first."""
 
     query: str
+    as_of: Past | None = Field(None, description="null: now")
     results: list[SearchResult]
 
 

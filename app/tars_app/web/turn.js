@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // One question and its answer, from the search to its end or failure.
 
-import { renderChecked } from "./doubts.js";
 import { openDocuments } from "./holdings.js";
 import { showPassage } from "./passage.js";
 import { Failure, ask } from "./service.js";
-import { element, plural, where } from "./text.js";
+import { element, plural, renderAnswer, where } from "./text.js";
 
 const template = (id) => document.getElementById(id).content.firstElementChild.cloneNode(true);
 const spoken = document.getElementById("spoken");
@@ -30,12 +29,10 @@ async function run(turn, question, signal) {
   let sources = [];
   let answer = "";
   let frame = 0;
-  let sentences = [];
-  let citations = [];
+  const quotes = new Map();
   const draw = () => {
     frame = 0;
-    const makeMarker = (number, sentence) => marker(sources, quoteFor(citations, number, sentence), number);
-    turn.querySelector(".answer").replaceChildren(...renderChecked(answer, sentences, citations, makeMarker));
+    turn.querySelector(".answer").replaceChildren(...renderAnswer(answer, (number) => marker(sources, quotes, number)));
   };
   progress(turn, "Searching the documents");
   try {
@@ -45,13 +42,11 @@ async function run(turn, question, signal) {
         if (sources.length) progress(turn, `Reading ${plural(sources.length, "passage")}`);
       } else if (name === "token") {
         if (!answer) progress(turn, "Writing");
-        answer = (answer + data.text).trimStart();
-        frame ||= requestAnimationFrame(draw);
-      } else if (name === "sentence") {
-        sentences.push(data);
+        answer += data.text;
         frame ||= requestAnimationFrame(draw);
       } else if (name === "done") {
-        ({ answer, sentences, citations } = data);
+        answer = data.answer;
+        for (const { source, quote } of data.citations) quotes.set(source, quotes.get(source) ?? quote);
         finish(turn, sources, data);
       }
     }
@@ -75,35 +70,23 @@ function startClock(target) {
   }, 500);
 }
 
-// The quote of a passage for a sentence of the answer; without one, its first quote.
-function quoteFor(citations, number, sentence) {
-  const quotes = citations.filter(({ source }) => source === number);
-  return (quotes.find(({ sentences }) => sentences.includes(sentence)) ?? quotes[0])?.quote ?? null;
-}
-
 // The number of a passage in the answer: a button, or null where there is no such passage.
-function marker(sources, quote, number) {
+function marker(sources, quotes, number) {
   const source = sources.find((candidate) => candidate.id === number);
   if (!source) return null;
   const button = element("button", "marker", String(number));
   button.type = "button";
   button.setAttribute("aria-label", `Passage ${number}, ${source.title}`);
   button.setAttribute("aria-haspopup", "dialog");
-  button.addEventListener("click", () => showPassage(source, quote));
+  button.addEventListener("click", () => showPassage(source, quotes.get(number) ?? null));
   return button;
 }
-
-const NEAREST = new Set(["unsupported", "not_in_documents"]);
 
 function finish(turn, sources, done) {
   const byId = new Map(sources.map((source) => [source.id, source]));
   const cited = done.citations.filter((citation) => byId.has(citation.source));
   const evidence = turn.querySelector(".evidence");
   evidence.hidden = !cited.length;
-  if (NEAREST.has(done.support)) evidence.querySelector("h3").textContent = "Nearest in the documents";
-  const note = turn.querySelector(".note");
-  note.hidden = !done.note;
-  note.textContent = done.note ?? "";
   evidence.querySelector("ol").append(...cited.map(({ source, quote }) => citation(byId.get(source), quote)));
 
   const ids = new Set(cited.map(({ source }) => source));
@@ -123,8 +106,7 @@ function finish(turn, sources, done) {
     list.addEventListener("click", openDocuments);
     turn.querySelector(".made").replaceChildren("Try other words. ", list);
   }
-  if (done.support === "not_in_documents") turn.classList.add("nothing");
-  spoken.textContent = `${done.answer} ${done.note ?? ""} ${cited.length ? `${plural(cited.length, "citation")}.` : ""}`;
+  spoken.textContent = `${done.answer} ${cited.length ? `${plural(cited.length, "citation")}.` : ""}`;
 }
 
 function citation(source, quote) {

@@ -11,11 +11,12 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
+from tars_app.adapters.passage_index import PassageIndex
 from tars_app.adapters.postgres import make_pool, migrate
 from tars_app.documents import repository
 from tars_app.documents.chunks import chunk_page
 from tars_app.documents.model import NO_PAGE, Page
-from tars_app.retrieval.fulltext import search_text
+from tars_app.documents.visible import visible_versions, words_of
 from tars_app.retrieval.places import load_passages, open_passage
 from tars_app.settings import Settings
 
@@ -154,12 +155,15 @@ def test_the_documents_are_found_by_their_words(upgraded: tuple[Settings, Any, A
     settings, _, _ = upgraded
     with make_pool(settings) as pool:
         repository.note_scan(pool, "LLM_docs")
-        hits = search_text(pool, "english", "the boiler in the cellar", 5)
-        [passage] = load_passages(pool, {hits[0].hash: 1.0}).values()
+        index = PassageIndex(pool, settings.embedding_model)
+        words, language = words_of(pool, "the boiler in the cellar", "english")
+        view = index.view(visible_versions(pool, None).ids, language)
+        hits = index.lexical(view, words, 5)
+        [passage] = load_passages(pool, index.places(view, [hits[0].hash]), {hits[0].hash: 1.0}).values()
         assert (passage.path, passage.page) == ("house/heating.pdf", 1)
         assert open_passage(pool, passage.chunk_id) == (passage, "\n ", " \n")
         shared = hashlib.sha256(SHARED.encode()).digest()
-        [rules] = load_passages(pool, {shared: 1.0}).values()
+        [rules] = load_passages(pool, index.places(view, [shared]), {shared: 1.0}).values()
         assert [rules.path, *(place.path for place in rules.also_in)] == ["copy of rules.txt", "rules.txt"]
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Record the date that each version claims of itself, and where it stands."""
+"""Record the date that each version claims of itself, and where it stands; index the times of versions."""
 
 from __future__ import annotations
 
@@ -25,10 +25,14 @@ COMMENT ON TABLE versions IS
     'The contents that a document has had. A row changes while its file is being read, when the file is touched '
     'without a change of content, when its date is determined, and when the next version or the deletion ends it. No '
     'row is deleted';
+CREATE INDEX versions_seen_from ON versions (seen_from);
+CREATE INDEX versions_seen_to ON versions (seen_to);
+CREATE INDEX document_paths_seen_from ON document_paths (seen_from);
 CREATE INDEX versions_undated ON versions (id) WHERE dated_by IS NULL;
 """
 
 DOWNGRADE = """
+DROP INDEX versions_seen_from, versions_seen_to, document_paths_seen_from;
 ALTER TABLE versions DROP COLUMN dated, DROP COLUMN dated_by;
 """
 

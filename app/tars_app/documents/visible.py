@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which versions a question is about: those that documents are answered from now, or those that existed at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from tars_app.adapters.postgres import Pool
+
+# A document of a restored database may have been deleted since the backup.
+CONFIRMED = """(EXISTS (SELECT FROM volatile.scans s WHERE s.source = d.source)
+    OR v.seen_from >= (SELECT created_at FROM volatile.origin))"""
+_CURRENT = f"""
+SELECT string_agg(uuid_send(v.id), ''::bytea ORDER BY v.id) AS ids, NULL::timestamptz AS begins, 0 AS unread
+FROM documents d JOIN versions v ON v.id = d.answered_from WHERE {CONFIRMED}
+"""  # noqa: S608  constants
+AT = f"""v.seen_from <= %(at)s AND (v.seen_to > %(at)s OR v.seen_to IS NULL AND {CONFIRMED})"""
+"""Whether version v of document d existed at a time."""
+PATH_AT = """coalesce((SELECT h.path FROM document_paths h WHERE h.document_id = d.id AND h.seen_from <= {at}
+                   ORDER BY h.seen_from DESC LIMIT 1), d.path) AS path"""
+"""The path of document d at a time."""
+_PAST = f"""
+SELECT string_agg(uuid_send(v.id), ''::bytea ORDER BY v.id) FILTER (WHERE t.version_id IS NOT NULL) AS ids,
+       (SELECT min(seen_from) FROM versions) AS begins, count(*) FILTER (WHERE t.version_id IS NULL) AS unread
+FROM versions v JOIN documents d ON d.id = v.document_id LEFT JOIN version_texts t ON t.version_id = v.id
+WHERE {AT}
+"""  # noqa: S608  constants
+# The words are in the language of the passages, which changes for all of them at once.
+_WORDS = """
+SELECT language::text AS language, tsvector_to_array(to_tsvector(language, %(question)s)) AS words
+FROM (SELECT coalesce((SELECT language FROM passages LIMIT 1), %(language)s::regconfig) AS language) AS passages
+"""
+
+
+class NoHistoryError(Exception):
+    """Nothing had been observed yet at the time asked for. `begins` is when the history begins, None without one."""
+
+    def __init__(self, asked: datetime, begins: datetime | None, of: str = "") -> None:
+        self.asked, self.begins = asked, begins
+        subject = f" of {of}" if of else ""
+        if begins is None:
+            super().__init__(f"There is no history{subject} yet: no document has been read.")
+        else:
+            super().__init__(f"There is no history{subject} before {begins:%Y-%m-%d %H:%M} UTC.")
+
+
+@dataclass(frozen=True)
+class TimeAsked:
+    """A time that is asked about, when the history begins, and how many versions of that time have no text on record.
+
+    A version has none if it could not be read, was replaced before it was read, or before histories were kept.
+    """
+
+    at: datetime
+    history_begins: datetime
+    unread: int
+
+
+@dataclass(frozen=True)
+class Visible:
+    """The ids of versions, one after the other (16 bytes each), and the time, None for now."""
+
+    ids: bytes
+    past: TimeAsked | None
+
+
+def visible_versions(pool: Pool, at: datetime | None) -> Visible:
+    """Return the versions that documents are answered from now, or that existed at a time and have text on record.
+
+    Raises:
+        NoHistoryError: nothing had been observed at that time.
+    """
+    with pool.connection() as connection, connection.cursor(binary=True) as cursor:
+        [row] = cursor.execute(_CURRENT if at is None else _PAST, {"at": at}).fetchall()
+    if at is None:
+        return Visible(row["ids"] or b"", None)
+    if row["begins"] is None or at < row["begins"]:
+        raise NoHistoryError(at, row["begins"])
+    return Visible(row["ids"] or b"", TimeAsked(at, row["begins"], row["unread"]))
+
+
+def words_of(pool: Pool, question: str, language: str) -> tuple[list[str], str]:
+    """Return the words of a question, stemmed, and the text search configuration that the passages have.
+
+    `language` is used where there are no passages.
+    """
+    with pool.connection() as connection:
+        [row] = connection.execute(_WORDS, {"question": question, "language": language}).fetchall()
+    return row["words"], row["language"]

@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A search of the past is that of a store which was built from the corpus of that time."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from tars_app.documents.visible import NoHistoryError, visible_versions, words_of
+from tars_app.retrieval.places import Passage, open_passage
+from tars_app.retrieval.service import search
+
+from .conftest import Server
+from .past import Store, open_store, remember, vector_of
+
+pytestmark = pytest.mark.integration
+
+EXAMPLES = int(os.environ.get("TARS_EXAMPLES", "12"))
+BEGIN = datetime(2024, 1, 1, 12, tzinfo=UTC)
+WORDS = [
+    "rent",
+    "euros",
+    "boiler",
+    "garden",
+    "apple",
+    "insurance",
+    "school",
+    "bus",
+    "cellar",
+    "water",
+    "pressure",
+]
+MOST_SET_BACK = timedelta(hours=23)
+PATHS = ["a.txt", "b.txt", "c.txt", "d/a.txt"]
+STEPS = [timedelta(days=1), timedelta(hours=1), timedelta(0), -timedelta(hours=1), -timedelta(hours=20)]
+
+
+@pytest.fixture(scope="module")
+def stores(postgres: Server) -> Iterator[tuple[Store, Store]]:
+    """A store with a history, and one that is built for the corpus of one time."""
+    with open_store(postgres) as past, open_store(postgres) as fresh:
+        yield past, fresh
+
+
+PARAGRAPHS = st.lists(st.sampled_from(WORDS), min_size=3, max_size=7).map(lambda words: f"The {' '.join(words)}. ")
+TEXTS = st.lists(PARAGRAPHS, min_size=1, max_size=4).map(lambda parts: "\n\n".join(part * 12 for part in parts))
+PATH = st.sampled_from(PATHS)
+OPERATIONS = st.lists(
+    st.tuples(
+        st.sampled_from(STEPS),
+        st.one_of(
+            st.tuples(st.just("edit"), PATH, TEXTS),
+            st.tuples(st.just("unread"), PATH, TEXTS),
+            st.tuples(st.just("broken"), PATH, st.none()),
+            st.tuples(st.just("delete"), PATH, st.none()),
+            st.tuples(st.just("move"), PATH, PATH),
+        ),
+    ),
+    min_size=2,
+    max_size=14,
+)
+
+
+@dataclass
+class Content:
+    """A content of a file, None for one that cannot be read. It may be indexed later, unless it is replaced first."""
+
+    text: str | None
+    indexed: bool
+
+
+Corpus = dict[str, Content]
+
+
+def play(store: Store, operations: list[Any]) -> list[tuple[datetime, Corpus]]:
+    """Make the changes; return the time that was recorded for each, with the corpus after it."""
+    corpus: Corpus = {}
+    history: list[tuple[datetime, Corpus]] = []
+    clock = BEGIN
+    for step, (operation, path, argument) in operations:
+        clock = max(clock + step, max((moment for moment, _ in history), default=clock) - MOST_SET_BACK)
+        if operation in ("edit", "unread", "broken"):
+            text = argument and remember(argument)
+            store.observe(path, text, clock, read=operation == "edit")
+            if path not in corpus or corpus[path].text != text:
+                corpus = corpus | {path: Content(text, False)}
+            if operation == "edit":
+                for content in corpus.values():
+                    content.indexed = True
+        elif path not in corpus or argument in corpus:
+            continue
+        elif operation == "delete":
+            store.delete(path, clock)
+            corpus = {name: content for name, content in corpus.items() if name != path}
+        else:
+            store.move(path, argument, clock)
+            corpus = {argument if name == path else name: content for name, content in corpus.items()}
+        history.append((store.latest_record(), corpus))
+    return history
+
+
+def build(store: Store, corpus: Corpus) -> None:
+    """Build a store that has never held anything else."""
+    store.clear()
+    for path, content in sorted(corpus.items()):
+        if content.text and content.indexed:
+            store.observe(path, content.text, BEGIN)
+
+
+def essence(passage: Passage) -> tuple[Any, ...]:
+    """What a person sees of a result: not the ids, and not when it was observed."""
+    others = sorted((place.path, place.page) for place in passage.also_in)
+    return passage.path, passage.ordinal, passage.page, passage.text, round(passage.score, 4), passage.dated, others
+
+
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    phases=[Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    operations=OPERATIONS,
+    question=st.lists(st.sampled_from(WORDS), min_size=1, max_size=4).map(" ".join),
+    at=st.floats(0, 1),
+    rebuilt=st.booleans(),
+)
+def test_the_past_is_what_a_store_of_that_time_has(
+    stores: tuple[Store, Store], operations: list[Any], question: str, at: float, rebuilt: bool
+) -> None:
+    past, fresh = stores
+    past.clear()
+    history = play(past, operations)
+    assert [moment for moment, _ in history] == sorted(moment for moment, _ in history), "the order is kept"
+    if rebuilt:
+        past.forget_index()
+    for moment, corpus in history[int(at * len(history)) :][:3]:
+        build(fresh, corpus)
+        unread = sum(not (content.text and content.indexed) for content in corpus.values())
+        assert (seen := visible_versions(past.pool, moment).past) and seen.unread == unread
+        assert past.places(moment) == fresh.places(None)
+        if unread < len(corpus):
+            compare_rankings(past, fresh, question, moment)
+
+
+def compare_rankings(past: Store, fresh: Store, question: str, moment: datetime) -> None:
+    now = datetime.now(UTC)
+    expected = search(fresh.dependencies, question, 50, now).passages
+    results = search(past.dependencies, question, 50, moment).passages
+    assert list(map(essence, results)) == list(map(essence, expected))
+    words, _ = words_of(past.pool, question, "english")
+    index, view = past.dependencies.passages, past.view(moment)
+    texts = {place.text for place in past.places(moment)}
+    hits = index.lexical(view, words, 100)
+    assert [hit.coverage for hit in hits] == pytest.approx(bm25(words, texts), abs=1e-4)
+    nearest = index.nearest(view, vector_of(question), 100)
+    assert [similarity for _, similarity in nearest] == pytest.approx(cosines(question, texts), abs=2e-3)
+    for passage in results:
+        opened = open_passage(past.pool, passage.chunk_id)
+        assert opened and opened[0].text == passage.text, "to the letter"
+
+
+def bm25(words: list[str], texts: set[str]) -> list[float]:
+    """Rank texts by BM25 in plain Python, on the stems of these tests' words; return the share of matched rarity."""
+    stems = {text: Counter(re.findall(r"\w+", text.lower())) for text in texts}
+    stem = {"euro": "euros", "appl": "apple", "insur": "insurance", "pressur": "pressure"}
+    asked = sorted({stem.get(word, word) for word in words})
+    sizes = {text: len(set(counts) - {"the"}) for text, counts in stems.items()}
+    usual = sum(sizes.values()) / len(sizes)
+    idf = {}
+    for word in asked:
+        with_word = sum(word in counts for counts in stems.values())
+        idf[word] = math.log(1 + (len(texts) - with_word + 0.5) / (with_word + 0.5))
+    ranked = []
+    for text, counts in stems.items():
+        present = [word for word in asked if word in counts]
+        score = sum(
+            idf[word] * counts[word] * 2.2 / (counts[word] + 1.2 * (0.25 + 0.75 * sizes[text] / usual))
+            for word in present
+        )
+        if present:
+            share = sum(idf[word] for word in present) / sum(idf.values())
+            ranked.append((round(score, 5), sha256(text.encode()).digest(), share))
+    return [share for _, _, share in sorted(ranked, key=lambda entry: (-entry[0], entry[1]))]
+
+
+def cosines(question: str, texts: set[str]) -> list[float]:
+    asked = vector_of(question)
+    return sorted((cosine(asked, vector_of(text)) for text in texts), reverse=True)
+
+
+def cosine(first: list[float], second: list[float]) -> float:
+    product = sum(a * b for a, b in zip(first, second, strict=True))
+    return product / math.hypot(*first) / math.hypot(*second)
+
+
+def test_nothing_is_visible_before_the_first_observation(stores: tuple[Store, Store]) -> None:
+    store, _ = stores
+    store.clear()
+    with pytest.raises(NoHistoryError, match="no history yet"):
+        search(store.dependencies, "rent", 5, BEGIN)
+    store.observe("lease.txt", remember("The rent is 800 euros."), BEGIN)
+    with pytest.raises(NoHistoryError, match="no history before 2024-01-01 12:00 UTC") as caught:
+        search(store.dependencies, "rent", 5, BEGIN - timedelta(microseconds=1))
+    assert caught.value.begins == BEGIN
+    [passage] = search(store.dependencies, "rent", 5, BEGIN).passages
+    assert passage.text == "The rent is 800 euros." and passage.superseded is None
+
+
+def test_a_superseded_passage_names_what_took_its_place(stores: tuple[Store, Store]) -> None:
+    """The successor stands in the first version that differs; the house rules stay, so they are not superseded."""
+    store, _ = stores
+    store.clear()
+    rules = "No shoes on the sofa, the landlord writes. " * 25
+    rents = [
+        f"{rules}\n\nThe rent of the flat is {rent} euros a month. {'It is due at noon. ' * 40}" for rent in (8, 9, 10)
+    ]
+    for day, text in enumerate(rents):
+        store.observe("lease.txt", remember(text), BEGIN + timedelta(days=day))
+    passages = search(store.dependencies, "the rent of the flat in euros a month", 5, BEGIN).passages
+    rent = next(passage for passage in passages if "8 euros" in passage.text)
+    assert rent.superseded and rent.superseded.chunk_id and rent.superseded.state == "changed"
+    assert rent.superseded.at == BEGIN + timedelta(days=1)
+    opened = open_passage(store.pool, rent.superseded.chunk_id)
+    assert opened and "9 euros" in opened[0].text and opened[0].superseded
+    last = open_passage(store.pool, opened[0].superseded.chunk_id or "")
+    assert last and "10 euros" in last[0].text and last[0].superseded is None
+    sofa = search(store.dependencies, "shoes on the sofa", 5, BEGIN).passages[0]
+    assert "sofa" in sofa.text and sofa.superseded is None and sofa.version_id == rent.version_id
+
+    store.observe("lease.txt", None, BEGIN + timedelta(days=3))
+    broken = open_passage(store.pool, last[0].chunk_id)
+    assert broken and broken[0].superseded and broken[0].superseded.state == "failed"
+    assert broken[0].superseded.error == "The file cannot be read."
+    store.delete("lease.txt", BEGIN + timedelta(days=4))
+    deleted = open_passage(store.pool, sofa.chunk_id)
+    assert deleted and deleted[0].superseded
+    assert (deleted[0].superseded.state, deleted[0].superseded.at) == ("deleted", BEGIN + timedelta(days=4))
+
+
+def test_the_filter_of_the_time_precedes_every_other(stores: tuple[Store, Store]) -> None:
+    """Documents that are deleted, replaced or renamed today are found as they were."""
+    store, _ = stores
+    store.clear()
+    store.observe("old lease.txt", remember("The rent is 800 euros."), BEGIN)
+    store.observe("insurance.txt", remember("The insurance costs 150 euros."), BEGIN)
+    store.move("old lease.txt", "lease.txt", BEGIN + timedelta(days=1))
+    store.observe("lease.txt", remember("The rent is 900 euros."), BEGIN + timedelta(days=2))
+    store.delete("insurance.txt", BEGIN + timedelta(days=2))
+
+    def answers(question: str, days: float) -> list[tuple[str, str]]:
+        results = search(store.dependencies, question, 5, BEGIN + timedelta(days=days)).passages
+        return [(passage.path, passage.text) for passage in results]
+
+    assert answers("rent", 0.5) == [("old lease.txt", "The rent is 800 euros.")]
+    assert answers("rent", 1.5) == [("lease.txt", "The rent is 800 euros.")]
+    assert answers("rent", 2.5) == [("lease.txt", "The rent is 900 euros.")]
+    assert answers('"800 euros"', 1.5) and not answers('"800 euros"', 2.5)
+    assert answers("insurance", 1.5) and not answers("insurance", 2.5)
