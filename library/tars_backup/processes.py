@@ -8,6 +8,7 @@ a process is abandoned, so that this program ends and reports it.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import pickle
 import select
@@ -128,13 +129,17 @@ def run(
     return done.output
 
 
-def isolated(function: Callable[[], Result], *, subject: object, deadline_s: float | None = None) -> Result:
+def isolated(
+    function: Callable[[], Result], *, subject: object, deadline_s: float | None = None, folder: Path | None = None
+) -> Result:
     """Return the result of a function that runs in a child process, which is abandoned at the time limit.
 
     For calls on the destination's files, which can block inside the kernel. The result and errors must be picklable.
+    One with a long limit is given the `folder` that it reads, whose file system must go on answering meanwhile.
 
     Raises:
-        DestinationError: no result after `deadline_s` (default: ANSWER_S) seconds, or an error of the file system.
+        DestinationError: no result after `deadline_s` (default: ANSWER_S) seconds, no answer of the folder, or an error
+            of the file system.
         Exception: another error that the function raised.
     """
     read_end, write_end = os.pipe()
@@ -142,23 +147,8 @@ def isolated(function: Callable[[], Result], *, subject: object, deadline_s: flo
     if child == 0:
         _answer(function, write_end)
     os.close(write_end)
-    data = bytearray()
-    limit_s = ANSWER_S if deadline_s is None else deadline_s
-    end = time.monotonic() + limit_s
     try:
-        while True:
-            ready, _, _ = select.select([read_end], [], [], max(0.0, end - time.monotonic()))
-            if not ready:
-                raise DestinationError(
-                    subject,
-                    found=f"no answer within {limit_s:.0f} s",
-                    expected="an answer of its file system",
-                    next_step="Check that the NAS is on and that its share is mounted",
-                )
-            block = os.read(read_end, 1 << 16)
-            if not block:
-                break
-            data += block
+        data = _received(read_end, subject, ANSWER_S if deadline_s is None else deadline_s, folder)
     except BaseException:
         os.kill(child, signal.SIGKILL)
         raise
@@ -179,6 +169,29 @@ def isolated(function: Callable[[], Result], *, subject: object, deadline_s: flo
             next_step="Check the disk space and the permissions of the share on the NAS, then mount it again",
         ) from value
     raise value
+
+
+def _received(read_end: int, subject: object, limit_s: float, folder: Path | None) -> bytes:
+    """Return all that the child writes to the pipe before the time limit. Raises DestinationError, see isolated()."""
+    data = bytearray()
+    end = time.monotonic() + limit_s
+    while True:
+        left_s = max(0.0, end - time.monotonic())
+        if not select.select([read_end], [], [], min(left_s, ANSWER_S))[0]:
+            if left_s > ANSWER_S:
+                if folder:
+                    isolated(functools.partial(os.statvfs, folder), subject=subject)
+                continue
+            raise DestinationError(
+                subject,
+                found=f"no answer within {limit_s:.0f} s",
+                expected="an answer of its file system",
+                next_step="Check that the NAS is on and that its share is mounted",
+            )
+        block = os.read(read_end, 1 << 16)
+        if not block:
+            return bytes(data)
+        data += block
 
 
 def _answer(function: Callable[[], Any], write_end: int) -> None:

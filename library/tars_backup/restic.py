@@ -131,7 +131,7 @@ class Restic:
         tags = ("--tag", TAG, "--tag", f"id={backup}")
         moment = f"{made_at.astimezone(instants.UTC):%Y-%m-%d %H:%M:%S}"
         # All backups have one group, so that restic finds the parent also after the desktop was renamed.
-        words = ("backup", "--host", HOST, *tags, "--time", moment, "--group-by", "host", ".")
+        words = ("backup", "--no-scan", "--host", HOST, *tags, "--time", moment, "--group-by", "host", ".")
         summary: dict[str, Any] = {}
         for line in self._run(*words, deadline_s=deadline_s, folder=folder).splitlines():
             document = json.loads(line)

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Kill commands at every boundary of their steps and at random moments, and break what they use.
 
-    .venv/bin/python -m tests.bench.kill [--moments 100] [--stride 1] [--only WORD] > kill.json
+    .venv/bin/python -m tests.bench.kill [--moments 100] [--minutes 9] [--only WORD] [--results FILE]
 
-Prints one JSON object with the numbers. It ends with an error at the first backup that is bad, at the first error
-without a message, and at the first state from which the next run does not converge. It needs root.
-tests/integration/backup/repository/test_kill.py has a quick part of it.
+Goes on where the last call with the same file of results has ended, with the part that is least complete, and stops
+after the given time. The moments of a part follow from its name and their numbers alone. It ends with an error at the
+first backup that is bad, at the first error without a message, and at the first state from which the next command does
+not converge. It needs root. tests/integration/backup/repository/test_kill.py has a quick part of it.
 """
 
 from __future__ import annotations
@@ -13,11 +14,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import random
 import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -29,9 +28,13 @@ from ..integration.backup.repository.desktop import PASSWORD, Desktop
 from ..integration.backup.repository.killing import assert_converges, change, drive, strike_after
 from ..integration.backup.repository.quick_key import replace_key
 from . import kill_faults, kill_services
-from .kill_faults import DISKS, HUNG, PROGRAM, RESTIC, Fault
+from .kill_faults import DISKS, HUNG, POWER, PROGRAM, RESTIC, Fault
+from .kill_pieces import Part, Piece, call, report
 
 _BACKUPS_TO_PRUNE = 5
+
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "docs/measurements/backup-kill.json"
 
 Fill = Callable[[Desktop], set[str]]
 Converge = Callable[[Desktop, set[str]], None]
@@ -41,77 +44,76 @@ def main() -> None:
     """Run the measurement."""
     description = (__doc__ or "").splitlines()[0]
     parser = argparse.ArgumentParser(prog="python -m tests.bench.kill", description=description)
-    parser.add_argument("--moments", type=int, default=100, help="random moments for each command and fault")
-    parser.add_argument("--stride", type=int, default=1, help="use every Nth boundary of a step")
+    parser.add_argument("--moments", type=int, default=100, help="random moments of each part (default: %(default)s)")
+    parser.add_argument("--minutes", type=float, default=9, help="stop after this time (default: %(default)s)")
     parser.add_argument("--only", default="", help="only the parts whose name contains this")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="file to go on with (default: %(default)s)")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if not arguments.inside:
         # Mounts that no other process sees, and that end with this one.
         words = ["unshare", "--mount", "--propagation", "private", sys.executable, "-m", "tests.bench.kill"]
-        os.execvp(words[0], [*words, *sys.argv[1:], "--inside"])  # noqa: S606  no shell
-    outcome: dict[str, object] = {}
-    start = time.monotonic()
-    for name, part in parts(arguments.stride, arguments.moments).items():
-        if arguments.only in name:
-            began = time.monotonic()
-            outcome[name] = {**part(name), "seconds": round(time.monotonic() - began)}
-            report(json.dumps({name: outcome[name]}))
-    print(json.dumps({**outcome, "seconds": round(time.monotonic() - start)}, indent=1))
+        environment = {**os.environ, "PYTHONPATH": f"{ROOT}/library:{ROOT}/app"}
+        os.execvpe(words[0], [*words, *sys.argv[1:], "--inside"], environment)  # noqa: S606  no shell
+    chosen = {name: part for name, part in parts().items() if arguments.only in name}
+    call(chosen, arguments.results, moments=arguments.moments, limit_s=60 * arguments.minutes)
 
 
-def parts(stride: int, moments: int) -> dict[str, Callable[[str], dict[str, int]]]:
+def parts() -> dict[str, Part]:
     """Return the parts of the test by name."""
-    result: dict[str, Callable[[str], dict[str, int]]] = {}
-    for verb, fill in (("run", fill_run), ("prune", fill_prune)):
-        result[f"{verb}: boundaries"] = partial(at_boundaries, verb=verb, fill=fill, stride=stride)
-        for fault in (PROGRAM, RESTIC, *DISKS, HUNG):
-            result[f"{verb}: {fault.name}"] = partial(
-                at_moments, verb=verb, fault=fault, moments=moments, fill=fill, converge=assert_converges
-            )
-    for fault in (PROGRAM, RESTIC, *DISKS[:1]):
-        result[f"init: {fault.name}"] = partial(
-            at_moments, verb="init", fault=fault, moments=moments, fill=fill_init, converge=assert_initialized
-        )
-    return {**result, **kill_services.parts(moments, report)}
+    from . import kill_drill  # it needs the application
+
+    result: dict[str, Part] = {}
+    for verb, fill, converge in (
+        ("run", fill_run, assert_converges),
+        ("prune", fill_prune, assert_converges),
+        ("init", fill_init, assert_initialized),
+    ):
+        result[f"{verb}: boundaries"] = partial(at_boundaries, verb=verb, fill=fill, converge=converge)
+        for fault in (PROGRAM, RESTIC, *DISKS, *([] if verb == "init" else [HUNG, POWER])):
+            result[f"{verb}: {fault.name}"] = partial(at_moments, verb=verb, fault=fault, fill=fill, converge=converge)
+    return {**result, **kill_services.parts(), **kill_drill.parts()}
 
 
-def at_boundaries(name: str, verb: str, fill: Fill, stride: int) -> dict[str, int]:
+def at_boundaries(piece: Piece, verb: str, fill: Fill, converge: Converge) -> dict[str, int]:
     """Kill a verb at its boundaries; return their number."""
     with prepared() as desktop:
         fill(desktop)
         whole = drive(desktop, verb)
         assert whole
-        steps = range(1, whole["steps"] + 1, stride)
-        for step in steps:
+        count = 0
+        for step in piece.numbers(whole["steps"]):
             good = fill(desktop)
             assert drive(desktop, verb, step) is None
-            assert_converges(desktop, good)
-            report(f"{name} {step} of {whole['steps']}")
+            converge(desktop, good)
+            count += 1
+            report(f"{piece.name} {step} of {whole['steps']}")
         assert desktop.verify(every=True, data=True).backups
-    return {"boundaries": len(steps)}
+    return {"boundaries": count, "of": whole["steps"]}
 
 
-def at_moments(name: str, verb: str, fault: Fault, moments: int, fill: Fill, converge: Converge) -> dict[str, int]:
+def at_moments(piece: Piece, verb: str, fault: Fault, fill: Fill, converge: Converge) -> dict[str, int]:
     """Let a fault strike at random moments of a verb; return how many there were, hit, and made the verb fail."""
-    generator = random.Random(name)
-    hit = failed = 0
+    count = hit = failed = 0
     with prepared() as desktop:
         if fault is HUNG:
             kill_faults.mount_faulty(desktop)
+        if fault is POWER:
+            kill_faults.mount_disk(desktop)
         fill(desktop)
         whole = drive(desktop, verb)
         assert whole
-        for number in range(moments):
+        for number in piece.numbers():
             good = fill(desktop)
-            delay_s = generator.uniform(0.05, 1.1 * whole["seconds"] + 0.3)
+            delay_s = piece.moment(number).uniform(0.05, 1.1 * whole["seconds"] + 0.3)
             struck, code = strike_after(desktop, verb, delay_s, fault.strike, fault.heal)
+            count += 1
             hit += struck
             failed += code != 0
             converge(desktop, good)
-            report(f"{name} {number + 1} of {moments}: after {delay_s:.2f} s, exit status {code}")
+            report(f"{piece.name} {number}: after {delay_s:.2f} s, exit status {code}")
         assert desktop.verify(every=True, data=True).backups
-    return {"moments": moments, "hit": hit, "failed": failed}
+    return {"moments": count, "hit": hit, "failed": failed}
 
 
 @contextmanager
@@ -167,11 +169,6 @@ def assert_initialized(desktop: Desktop, _good: set[str]) -> None:
     desktop.init()
     assert desktop.run().changed
     assert desktop.verify(data=True).backups
-
-
-def report(line: str) -> None:
-    """Print progress."""
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -48,6 +49,45 @@ def mount_faulty(desktop: Desktop) -> None:
     while _top_mount(desktop.share) != "fuse.nfs4":
         time.sleep(0.05)
     desktop.write_settings(mount={"path": str(desktop.share), "types": ["fuse.nfs4"], "source": SOURCE})
+
+
+def mount_spaces(desktop: Desktop) -> None:
+    """Do the same for a desktop that has backups already."""
+    share, own, kept = desktop.folder / "share", desktop.folder / "backup", desktop.folder / "kept"
+    kept.mkdir()
+    for folder in (share, own):
+        shutil.copytree(folder, kept / folder.name)
+        shutil.rmtree(folder)
+    share.mkdir()
+    mount(desktop)
+    for folder in (share, own):
+        shutil.copytree(kept / folder.name, folder, dirs_exist_ok=True)
+    shutil.rmtree(kept)
+
+
+def mount_disk(desktop: Desktop) -> None:
+    """Put the desktop's folders on a disk of their own, whose power can be cut."""
+    disk, own = desktop.folder / "disk", desktop.folder / "backup"
+    with disk.open("wb") as file:
+        file.truncate(96 << 20)
+    subprocess.run(["mkfs.ext4", "-q", disk], check=True)
+    kept = desktop.folder / "kept"
+    shutil.copytree(own, kept)
+    subprocess.run(["mount", "-o", "loop", disk, own], check=True)
+    shutil.copytree(kept, own, dirs_exist_ok=True)
+    shutil.rmtree(kept)
+
+
+def _cut_power(desktop: Desktop, process: psutil.Process) -> bool:
+    """Kill everything at once, and go on with what the disk has: not with what only the memory had."""
+    numbers = [number for number in processes_of(desktop.repository) if psutil.pid_exists(number)]
+    hit = _kill([process, *map(psutil.Process, numbers)])
+    disk, off = desktop.folder / "disk", desktop.folder / "disk.off"
+    subprocess.run(["cp", "--sparse=always", disk, off], check=True)
+    subprocess.run(["umount", "--lazy", desktop.folder / "backup"], check=True)
+    off.replace(disk)
+    subprocess.run(["mount", "-o", "loop", disk, desktop.folder / "backup"], check=True)
+    return hit
 
 
 def unmount(desktop: Desktop) -> None:
@@ -144,6 +184,7 @@ def _control(desktop: Desktop, words: str) -> None:
 PROGRAM = Fault("program killed", _kill_program, _nothing)
 RESTIC = Fault("restic killed", _kill_restic, _nothing)
 CLIENT = Fault("process in the container killed", kill_client, _nothing)
+POWER = Fault("machine off", _cut_power, _nothing)
 HUNG = Fault(
     "share hung",
     _always(lambda desktop: _control(desktop, "hang hang")),

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import shutil
 import signal
 import tempfile
@@ -16,6 +15,7 @@ from functools import partial
 from pathlib import Path
 
 import psutil
+import pytest
 
 from tars_backup.errors import BackupError
 from tars_backup.restoring import journal
@@ -25,9 +25,10 @@ from ..integration.backup.repository.desktop import PASSWORD, Desktop
 from ..integration.backup.repository.household import Household
 from ..integration.backup.repository.quick_key import replace_key
 from ..integration.backup.repository.stack import SERVICES, create_cluster
-from .kill_faults import CLIENT, PROGRAM, RESTIC, Fault
-
-Report = Callable[[str], None]
+from ..integration.backup.repository.test_restore_failures import at_step, killed_at_step
+from . import kill_faults
+from .kill_faults import CLIENT, DISKS, PROGRAM, RESTIC, Fault
+from .kill_pieces import Part, Piece, report
 
 
 def _kill_server(home: Desktop, process: psutil.Process) -> bool:
@@ -47,34 +48,34 @@ def _kill_server(home: Desktop, process: psutil.Process) -> bool:
 SERVER = Fault("process of the server killed", _kill_server, lambda _home: None)
 
 
-def parts(moments: int, report: Report) -> dict[str, Callable[[str], dict[str, int]]]:
+def parts() -> dict[str, Part]:
     """Return the parts by name."""
-    result: dict[str, Callable[[str], dict[str, int]]] = {}
+    result: dict[str, Part] = {"restore: boundaries": restores_at_boundaries}
     for fault in (PROGRAM, RESTIC, CLIENT, SERVER):
-        result[f"run of the services: {fault.name}"] = partial(_runs, fault=fault, moments=moments, report=report)
-    for fault in (PROGRAM, RESTIC, CLIENT):
-        result[f"restore: {fault.name}"] = partial(_restores, fault=fault, moments=moments, report=report)
+        result[f"run of the services: {fault.name}"] = partial(_runs, fault=fault)
+    for fault in (PROGRAM, RESTIC, CLIENT, *DISKS):
+        result[f"restore: {fault.name}"] = partial(_restores, fault=fault)
     return result
 
 
-def _runs(name: str, fault: Fault, moments: int, report: Report) -> dict[str, int]:
-    generator = random.Random(name)
-    hit = failed = 0
+def _runs(piece: Piece, fault: Fault) -> dict[str, int]:
+    count = hit = failed = 0
     with household() as home:
         home.write_settings(retention={"last": 12})
-        whole_s = _seconds(home.run)
-        for number in range(moments):
+        whole_s = seconds(home.run)
+        for number in piece.numbers():
             good = {mark.id for mark in home.listing().backups[-10:]}
             home.execute("INSERT INTO documents (name) VALUES ('more')")
-            delay_s = generator.uniform(0, 1.1 * whole_s)
-            struck, status = _strike(home, home.run, delay_s, fault)
+            delay_s = piece.moment(number).uniform(0, 1.1 * whole_s)
+            struck, status = strike(home, home.run, delay_s, fault)
+            count += 1
             hit += struck
             failed += status != 0
             _wait(home)
             _assert_runs(home, good)
-            report(f"{name} {number + 1} of {moments}: after {delay_s:.2f} s, exit status {status}")
+            report(f"{piece.name} {number}: after {delay_s:.2f} s, exit status {status}")
         assert home.verify(every=True, data=True).backups
-    return {"moments": moments, "hit": hit, "failed": failed}
+    return {"moments": count, "hit": hit, "failed": failed}
 
 
 def _assert_runs(home: Household, good: set[str]) -> None:
@@ -91,33 +92,66 @@ def _assert_runs(home: Household, good: set[str]) -> None:
     assert home.execute("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'tars-backup'") == [(0,)]
 
 
-def _restores(name: str, fault: Fault, moments: int, report: Report) -> dict[str, int]:
+def _restores(piece: Piece, fault: Fault) -> dict[str, int]:
     """Let a fault strike restores: afterwards the data is that of before or that of the backup, whole."""
-    generator = random.Random(name)
-    hit = failed = complete = 0
+    count = hit = failed = complete = 0
     with household() as home:
+        if fault in DISKS:
+            kill_faults.mount_spaces(home)
         first = home.listing().backups[0].id
         home.execute("INSERT INTO documents (name) VALUES ('roof')")
-        whole_s = _seconds(lambda: home.restore(first))
+        whole_s = seconds(lambda: home.restore(first))
         _return(home)
-        for number in range(moments):
+        for number in piece.numbers():
             # restic runs at the beginning.
-            delay_s = generator.uniform(0, (0.4 if fault is RESTIC else 1.1) * whole_s)
-            struck, status = _strike(home, lambda: home.restore(first), delay_s, fault)
+            delay_s = piece.moment(number).uniform(0, (0.4 if fault is RESTIC else 1.1) * whole_s)
+            struck, status = strike(home, lambda: home.restore(first), delay_s, fault)
+            count += 1
             hit += struck
             failed += status != 0
-            journal.recover(home.context())
-            _wait(home)
-            assert sorted(home.running()) == sorted(SERVICES)
-            assert journal.read(home.context()) is None
-            assert not [entry for entry in home.extra() if ".before-" not in entry]
-            documents = home.documents_now
-            assert documents in ({"boiler"}, {"boiler", "roof"}), documents
+            documents = _recovered(home)
             assert status != 0 or documents == {"boiler"}
             complete += documents == {"boiler"}
             _return(home)
-            report(f"{name} {number + 1} of {moments}: after {delay_s:.2f} s, exit status {status}, {len(documents)}")
-    return {"moments": moments, "hit": hit, "failed": failed, "complete": complete}
+            report(f"{piece.name} {number}: after {delay_s:.2f} s, exit status {status}, {len(documents)}")
+    return {"moments": count, "hit": hit, "failed": failed, "complete": complete}
+
+
+def restores_at_boundaries(piece: Piece) -> dict[str, int]:
+    """Kill a restore before each of its steps that change something."""
+    count = complete = 0
+    with household() as home, pytest.MonkeyPatch.context() as patch:
+        home.execute("INSERT INTO documents (name) VALUES ('roof')")
+        goal = restore_steps(home, patch)
+        _return(home)
+        for number in piece.numbers(goal):
+            assert killed_at_step(home, patch, number)
+            documents = _recovered(home)
+            complete += documents == {"boiler"}
+            count += 1
+            _return(home)
+            report(f"{piece.name} {number} of {goal}: {len(documents)}")
+    return {"boundaries": count, "of": goal, "complete": complete}
+
+
+def restore_steps(home: Household, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Restore the first backup, and return the number of steps."""
+    with monkeypatch.context() as patch:
+        counter = at_step(patch, 0, lambda _name: None)
+        home.restore(home.listing().backups[0].id)
+        return counter()
+
+
+def _recovered(home: Household) -> set[str]:
+    """Let the next command put an ended restore right; return the documents."""
+    journal.recover(home.context())
+    _wait(home)
+    assert sorted(home.running()) == sorted(SERVICES)
+    assert journal.read(home.context()) is None
+    assert not [entry for entry in home.extra() if ".before-" not in entry]
+    documents = home.documents_now
+    assert documents in ({"boiler"}, {"boiler", "roof"}), documents
+    return documents
 
 
 def _return(home: Household) -> None:
@@ -131,7 +165,7 @@ def _return(home: Household) -> None:
         shutil.rmtree(path)
 
 
-def _strike(home: Household, verb: Callable[[], object], delay_s: float, fault: Fault) -> tuple[bool, int]:
+def strike(home: Household, verb: Callable[[], object], delay_s: float, fault: Fault) -> tuple[bool, int]:
     """Run a verb in a process of its own; return whether the fault hit it, and its status: 0, 1 or a signal's."""
     child = os.fork()
     if child == 0:
@@ -180,7 +214,8 @@ def _wait(home: Household) -> None:
             time.sleep(0.05)
 
 
-def _seconds(call: Callable[[], object]) -> float:
+def seconds(call: Callable[[], object]) -> float:
+    """Return how long a call takes."""
     start = time.monotonic()
     call()
     return time.monotonic() - start
@@ -191,14 +226,11 @@ def household() -> Iterator[Household]:
     """Yield a desktop whose services run, with a backup of one document."""
     folder = Path(tempfile.mkdtemp(prefix="tars-kill-"))
     folder.chmod(0o755)
-    template = Desktop(folder / "template", restic.binary())
-    template.init()
-    master = json.loads(template.stock_restic("cat", "masterkey").stdout)
-    replace_key(template.repository, PASSWORD, json.dumps(master).encode())
+    repository = quick_repository(folder)
     cluster = folder / "cluster"
     cluster.mkdir(mode=0o700)
     create_cluster(cluster)
-    home = Household(folder / "desktop", restic.binary(), template.repository, cluster)
+    home = Household(folder / "desktop", restic.binary(), repository, cluster)
     home.folder.chmod(0o755)
     os.sync = lambda: None  # it waits for every disk of this computer
     try:
@@ -211,4 +243,14 @@ def household() -> Iterator[Household]:
         home.services.stop(SERVICES, deadline_s=60)
         for service in SERVICES:
             home.services.remove_scratch(service)
+        kill_faults.unmount(home)
         shutil.rmtree(folder)
+
+
+def quick_repository(folder: Path) -> Path:
+    """Create an empty repository below a folder, whose key opens in milliseconds."""
+    template = Desktop(folder / "template", restic.binary())
+    template.init()
+    master = json.loads(template.stock_restic("cat", "masterkey").stdout)
+    replace_key(template.repository, PASSWORD, json.dumps(master).encode())
+    return template.repository

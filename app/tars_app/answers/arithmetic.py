@@ -20,6 +20,7 @@ _SUM = re.compile(
 _SPAN = re.compile(
     r"(?<![^\W_])(?:from|between|since|later|after|zwischen|von|seit|später|nach)(?![^\W_])", re.IGNORECASE
 )
+_EQUALS = re.compile(r"\s*(?:=|\bequals?|\bergibt|\bmakes?)\s*\Z")
 _OPERATOR = re.compile(r"\s*(?P<sign>[-+\u2212\u2013*\u00d7x])\s*\Z|\s*(?P<word>plus|minus|times|mal)\s*\Z")
 
 
@@ -31,7 +32,9 @@ def follows(figure: Figure, operands: Sequence[Figure], sentence: str) -> bool:
         return True
     if not _SUM.search(sentence):
         return False
-    values = (_scaled(operand) for operand in operands if operand.values and _comparable(figure, operand, sentence))
+    values = (
+        _scaled(operand, figure) for operand in operands if operand.values and _comparable(figure, operand, sentence)
+    )
     terms = list(dict.fromkeys(value for value in values if value is not None))[-MOST_OPERANDS:]
     factor = figure.unit.factor if figure.unit else Decimal(1)
     results = {sum(terms, Decimal(0))} if len(terms) > 1 else set()
@@ -40,10 +43,12 @@ def follows(figure: Figure, operands: Sequence[Figure], sentence: str) -> bool:
     return any(value * factor in results for value in figure.values)
 
 
-def _scaled(figure: Figure) -> Decimal | None:
+def _scaled(figure: Figure, result: Figure | None = None) -> Decimal | None:
+    """Return the value in the basic unit; a number without a unit has that of the result."""
     if len(figure.values) != 1:
         return None
-    return next(iter(figure.values)) * (figure.unit.factor if figure.unit else 1)
+    unit = figure.unit or (result.unit if result else None)
+    return next(iter(figure.values)) * (unit.factor if unit else 1)
 
 
 def _comparable(figure: Figure, operand: Figure, sentence: str) -> bool:
@@ -64,24 +69,24 @@ def _years_between(figure: Figure, operands: Sequence[Figure]) -> bool:
     )
 
 
-def wrong_results(sentence: str, own: Sequence[Figure]) -> list[Figure]:
-    """Return the results of calculations that are written out ("900 + 150 = 1,100") and do not come out."""
-    wrong = []
+def written_results(sentence: str, own: Sequence[Figure]) -> dict[Figure, bool]:
+    """Return the results of calculations that are written out ("900 + 150 = 1,050"), and whether each comes out."""
+    results = {}
     for number, result in enumerate(own):
-        equals = re.search(r"(?:=|\bequals?|\bergibt|\bmakes?)\s*\Z", sentence[: result.start])
-        if not equals or not result.values:
+        equals = _EQUALS.search(sentence[: result.start])
+        if not equals or len(result.values) != 1:
             continue
-        computed = _compute(sentence, own[:number], equals.start())
-        if computed is not None and _scaled(result) is not None and _scaled(result) != computed:
-            wrong.append(result)
-    return wrong
+        computed = _compute(sentence, own[:number], equals.start(), result)
+        if computed is not None:
+            results[result] = computed == _scaled(result)
+    return results
 
 
-def _compute(sentence: str, before: Sequence[Figure], end: int) -> Decimal | None:
+def _compute(sentence: str, before: Sequence[Figure], end: int, result: Figure) -> Decimal | None:
     """Return the value of the calculation whose last operand ends at `end`; None where there is none."""
     chain: list[tuple[str, Decimal]] = []
     for figure in reversed(before):
-        value = _scaled(figure)
+        value = _scaled(figure, result)
         if value is None or sentence[figure.end : end].strip():
             break
         joint = _OPERATOR.search(sentence[: figure.start])

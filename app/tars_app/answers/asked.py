@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from tars_app.answers.figures import Figure, figures
+from tars_app.answers.figures import Figure
 from tars_app.answers.names import names
-from tars_app.kit.language import COMMON_WORDS, Language, fold, language
-from tars_app.kit.sentences import sentences
+from tars_app.answers.sources import Source
+from tars_app.kit.language import COMMON_WORDS, fold
+from tars_app.kit.sentences import Span
 
 Asked = Literal["date", "money", "quantity", "person", "telephone", "secret", "code"]
 
@@ -66,7 +67,6 @@ _WHAT_COSTS = re.compile(r"was kost|wie (?:hoch|teuer)", re.IGNORECASE)
 _AGENT = _any_of("by (?:the|an?)", "von (?:der|dem|einer|einem)", "durch (?:den|die|das|einen|eine)")
 _SHORT = 6
 """Words of a question without a question word: "PIN of the bank card"."""
-_HEADING = re.compile(r"#+ .*|[^\n]{1,60}[^\n.!?:;,]")
 
 
 @dataclass(frozen=True)
@@ -139,16 +139,14 @@ def _long(figure: Figure) -> bool:
     return figure.unit is None and sum(map(str.isdecimal, figure.text)) >= 3
 
 
-def kind_is_missing(question: Question, titles: Sequence[str], texts: Sequence[str]) -> bool:
+def kind_is_missing(question: Question, sources: Sequence[Source]) -> bool:
     """Return whether the passages contain nothing of the kind that the question asks for."""
     if question.asked is None or question.asked == "quantity":
         return False
     if question.asked == "secret":
         label = _LABELS.search(question.text)
-        return not (
-            label and any(_labelled(label[0], f"{title} {text}") for title, text in zip(titles, texts, strict=True))
-        )
-    read = [_sections(question, title, text) for title, text in zip(titles, texts, strict=True)]
+        return not (label and any(_labelled(label[0], source) for source in sources))
+    read = [_sections(question, source) for source in sources]
     shared = any(section.overlap for of_text in read for section in of_text)
     event = question.asked == "date" and question.past
 
@@ -158,10 +156,10 @@ def kind_is_missing(question: Question, titles: Sequence[str], texts: Sequence[s
     return not any(section.holds and relevant(section, of_text) for of_text in read for section in of_text)
 
 
-def _labelled(label: str, text: str) -> bool:
-    """Return whether a text has the label, as a word, and a figure."""
-    return bool(_any_of(re.escape(label)).search(text)) and (
-        bool(figures(text)) or fold(label) in ("password", "passwort", "kennwort")
+def _labelled(label: str, source: Source) -> bool:
+    """Return whether a passage has the label, as a word, and a figure."""
+    return bool(_any_of(re.escape(label)).search(f"{source.title} {source.text}")) and (
+        bool(source.figures) or fold(label) in ("password", "passwort", "kennwort")
     )
 
 
@@ -174,17 +172,14 @@ class _Section:
     scheduled: bool
 
 
-def _sections(question: Question, title: str, text: str) -> list[_Section]:
-    wanted, spoken, result = stems(question.text), language(text), []
-    for section in sections(text):
-        pieces = [section[span.start : span.end] for span in sentences(section)]
-        read = [(piece, figures(piece, spoken)) for piece in pieces]
-        holds = any(
-            answers_kind(question, piece, [*entries, *_persons(question, piece, spoken)]) for piece, entries in read
-        )
-        scheduled = any(figure.recurring for _, entries in read for figure in entries)
-        result.append(_Section(overlap(wanted, f"{title} {section}"), holds, scheduled))
-    if question.asked == "date" and question.past and result:
+def _sections(question: Question, source: Source) -> list[_Section]:
+    wanted, result = stems(question.text), []
+    for start, end in source.sections:
+        within = source.figures_in(start, end)
+        holds = any(_answers(question, source, span) for span in source.spans if start <= span.start < end)
+        shared = overlap(wanted, f"{source.title} {source.text[start:end]}")
+        result.append(_Section(shared, holds, any(figure.recurring for figure in within)))
+    if question.asked == "date" and question.past:
         # The section that fits the question best may have a schedule ("every September") instead of an event.
         best = max(section.overlap for section in result)
         top = [section for section in result if section.overlap == best]
@@ -193,19 +188,11 @@ def _sections(question: Question, title: str, text: str) -> list[_Section]:
     return result
 
 
-def _persons(question: Question, piece: str, spoken: Language) -> list[Figure]:
-    return names(piece, spoken) if question.asked == "person" else []
-
-
-def sections(text: str) -> list[str]:
-    """Return the sections of a text: paragraphs up to the next heading."""
-    result: list[str] = []
-    for block in re.split(r"\n[ \t]*\n", text):
-        if result and not _HEADING.fullmatch(block.strip().split("\n")[0]):
-            result[-1] += f"\n\n{block}"
-        else:
-            result.append(block)
-    return result
+def _answers(question: Question, source: Source, span: Span) -> bool:
+    """Return whether a sentence of a passage contains what the question asks for."""
+    piece = source.text[span.start : span.end]
+    persons = names(piece, source.spoken) if question.asked == "person" else []
+    return answers_kind(question, piece, [*source.figures_in(span.start, span.end), *persons])
 
 
 def stems(text: str) -> set[str]:
@@ -217,8 +204,11 @@ def stems(text: str) -> set[str]:
 def overlap(wanted: set[str], text: str) -> int:
     """Return how many of these beginnings of words a text has, the long ones also within a word ("Heizkessel")."""
     folded = fold(text)
-    whole = set(re.findall(r"[^\W_]+", folded))
-    return sum(stem in folded if len(stem) > 3 else stem in whole for stem in wanted)
+    return sum(stem in folded and (len(stem) > 3 or _is_word(stem, folded)) for stem in wanted)
+
+
+def _is_word(word: str, folded: str) -> bool:
+    return re.search(rf"(?<![^\W_]){re.escape(word)}(?![^\W_])", folded) is not None
 
 
 def _stem(word: str) -> str:

@@ -17,9 +17,9 @@ MOST_QUOTES = 6
 _MARKERS = re.compile(r"\[\d{1,2}\]")
 _END = re.compile(r"[.!?…:)\]\"'\u201d\u2019»*]\s+\S|\n")
 NOTES: dict[Support, str] = {
-    "partly_supported": "What is marked is in none of the passages that were read. The rest of the answer is.",
+    "partly_supported": "The passages that were read do not support the marked sentences. Rely on the quotations.",
     "unsupported": (
-        "The documents do not say this: what is marked is in none of the passages that were read. "
+        "The documents do not say this: the passages that were read do not support what is marked. "
         "The sentences that come nearest are quoted."
     ),
 }

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from tars_app.kit.dates import MONTH, MONTHS
+from tars_app.kit.text import words
 
 _WEEKDAYS = {
     name: number
@@ -24,11 +25,9 @@ _WEEKDAYS = {
             "sunday sundays sonntag sonntags",
         )
     )
-    for name in names.split()
+    for name in words(names)
 }
-DATE_WORDS = frozenset(
-    {*MONTHS, *_WEEKDAYS, "end", "ende", "beginning", "start", "anfang", "first", "ersten", "erster"}
-)
+DATE_WORDS = frozenset({*MONTHS, *_WEEKDAYS, *words("end ende beginning start anfang first ersten erster")})
 """Words with which a date may begin."""
 _EARLIEST, _LATEST = 1500, 2199
 

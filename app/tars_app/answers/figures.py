@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import zip_longest
 from typing import Literal
@@ -14,7 +14,7 @@ from tars_app.answers.dates import DATE_WORDS, Date, clock_at, date_at, year
 from tars_app.answers.units import Unit, currency_before, unit_after
 from tars_app.kit.dates import MONTH
 from tars_app.kit.language import Language, language
-from tars_app.kit.numerals import german_number, number_word
+from tars_app.kit.numerals import NUMBER_START, number_word
 from tars_app.kit.text import words
 
 Kind = Literal["number", "amount", "date", "time", "code", "telephone", "name"]
@@ -26,7 +26,7 @@ class Figure:
 
     `values` are the numbers that it may be, in `unit`; `dates` the dates; `key` is a code, or digits of a telephone
     number, without separators. A `weak` one ("a month") supports others, and needs no support. `recurring` marks a
-    date without a year that comes again ("every September").
+    date without a year that comes again ("every September"), a `label` the number of a section, page or step.
     """
 
     kind: Kind
@@ -38,11 +38,18 @@ class Figure:
     dates: tuple[Date, ...] = ()
     key: str = ""
     weak: bool = False
-    recurring: bool = field(default=False, compare=False)
+    recurring: bool = False
+    label: bool = False
 
 
+_HALVES = {"half": "0.5", "halbe": "0.5", "halben": "0.5", "halber": "0.5", "halbes": "0.5", "quarter": "0.25"}
+_ARTICLES = frozenset(words("a an one ein eine einen einem einer eines per pro"))
+# Where a figure may begin: a sign or digit, a word that has a digit or leads to one, or a word of a date or number.
 _TOKEN = re.compile(
-    r"(?<![^\W_])(?:[€£$¥]\s?(?=\d)|[+(](?=[\d(])|(?:(?<=\s)|(?<=\()|(?<![\s\S]))[-\u2212](?=\d)|[^\W_])"
+    r"(?<![^\W_])(?:[€£$¥]\s?(?=\d)|[+(](?=[\d(])|(?:(?<=\s)|(?<=\()|(?<![\s\S]))[-\u2212](?=\d)|\d"
+    r"|(?=[^\W\d_]+(?:[-/._:][^\W_]*)*\d|[A-ZÄÖÜ]{1,4}[ \u00a0]\d|[A-ZÄÖÜ]{1,3}-[A-Z]{1,2} \d"
+    r"|[\w.+-]+@|www\.|https?:)[^\W\d_]"
+    rf"|(?i:{NUMBER_START}|(?:{'|'.join((*DATE_WORDS, *_HALVES, *_ARTICLES, 'dozen', 'dutzend'))})(?![^\W_])))"
 )
 _WORD = re.compile(r"[^\W\d_]+")
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+|(?:https?://|www\.)[^\s<>()\"]+[\w/]", re.IGNORECASE)
@@ -65,10 +72,12 @@ _MULTIPLIER = re.compile(
     re.IGNORECASE,
 )
 _FACTORS = {"thousand": 3, "tausend": 3, "tsd": 3, "k": 3, "million": 6, "millionen": 6, "mio": 6}
-_HALVES = {"half": "0.5", "halbe": "0.5", "halben": "0.5", "halber": "0.5", "halbes": "0.5", "quarter": "0.25"}
 _DOZEN = re.compile(r"(?:a\s+|ein\s+)?(?:dozen|dutzend)(?![^\W_])", re.IGNORECASE)
-_ARTICLES = frozenset(words("a an one ein eine einen einem einer eines per pro"))
 _ARTICLE_GAP = re.compile(r"\s+(?:half\s+an?\s+|single\s+)?")
+_LABEL = re.compile(
+    r"(?:§|(?<![^\W_])(?:sections?|chapter|pages?|steps?|part|figure|table|seite|kapitel|abschnitt|schritt|punkt|teil))\s*\Z",
+    re.IGNORECASE,
+)
 _ITEM = re.compile(rf"(?:(?<=\n)|(?<![\s\S]))[ \t]*(?:\d{{1,2}}[.)](?!\s*(?i:{MONTH}))|#+)[ \t]+")
 _MARKER = re.compile(r"\[\d{1,2}\]")
 _RECURRING = re.compile(
@@ -286,12 +295,10 @@ def _make(
     weak: bool = False,
     recurring: bool = False,
 ) -> Figure:
-    return Figure(kind, text[start:end], start, end, values, unit, dates, key, weak, recurring)
+    label = kind == "number" and unit is None and bool(_LABEL.search(text[max(0, start - 12) : start]))
+    return Figure(kind, text[start:end], start, end, values, unit, dates, key, weak, recurring, label)
 
 
 def digit_parts(text: str) -> frozenset[str]:
     """Return the runs of at least three digits in a text, except those that may be a year."""
     return frozenset(run for run in re.findall(r"\d{3,}", text) if not year(run))
-
-
-__all__ = ["Figure", "Kind", "digit_parts", "figures", "german_number", "readings", "squeeze"]

@@ -6,18 +6,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Literal
 
-from tars_app.answers.arithmetic import MOST_OPERANDS, follows, wrong_results
+from tars_app.answers.arithmetic import MOST_OPERANDS, follows, written_results
 from tars_app.answers.asked import Question, answers_kind, overlap, read_question, stems
 from tars_app.answers.dates import Date
-from tars_app.answers.figures import Figure, digit_parts, figures
+from tars_app.answers.figures import Figure, figures
 from tars_app.answers.names import names, words_of
 from tars_app.answers.quotes import Place
-from tars_app.answers.units import dimensions
+from tars_app.answers.sources import Source, forms
 from tars_app.kit.language import fold, language
-from tars_app.kit.sentences import Span, sentences
 
 Reason = Literal["absent", "other", "calculation"]
 _LABEL = re.compile(r"([^\W\d_]{3,})[\s.:#]*(?:(?:no|nr|number|nummer)\b[\s.:#]*)?\Z", re.IGNORECASE)
@@ -50,51 +48,6 @@ class Grounded:
         return not self.unsupported
 
 
-class Source:
-    """A passage with its figures, read once."""
-
-    def __init__(self, number: int, title: str, text: str) -> None:
-        self.number, self.title, self.text = number, title, text
-        self.spoken = language(text)
-        self.figures = figures(text, self.spoken)
-        self.of_title = figures(re.sub(r"[_\-.]+", " ", title), self.spoken)
-
-    @cached_property
-    def folded(self) -> list[tuple[str, int, int]]:
-        """The words, without case and accents, and where they are."""
-        return [(fold(match[0]), match.start(), match.end()) for match in re.finditer(r"[^\W_]+", self.text)]
-
-    @cached_property
-    def words_of_title(self) -> frozenset[str]:
-        """The words of the title."""
-        return frozenset(re.findall(r"[^\W_]+", fold(self.title)))
-
-    @cached_property
-    def dimensions(self) -> frozenset[str]:
-        """Dimensions of all units that the passage names."""
-        return dimensions(self.text) | {figure.unit.dimension for figure in self.figures if figure.unit}
-
-    @cached_property
-    def years(self) -> frozenset[int]:
-        """Years that the passage or its title names."""
-        return frozenset(date.year for figure in (*self.figures, *self.of_title) for date in figure.dates if date.year)
-
-    @cached_property
-    def parts(self) -> frozenset[str]:
-        """Runs of digits, with which a code can be named in part."""
-        return digit_parts(self.text) | digit_parts(self.title)
-
-    @cached_property
-    def spans(self) -> list[Span]:
-        """The sentences."""
-        return sentences(self.text)
-
-    def line_of(self, position: int) -> tuple[int, int]:
-        """Return where the line around a position begins and ends."""
-        end = self.text.find("\n", position)
-        return self.text.rfind("\n", 0, position) + 1, len(self.text) if end < 0 else end
-
-
 class Evidence:
     """The passages that a model was given, with the question, to look up what it answers."""
 
@@ -111,12 +64,12 @@ class Evidence:
         """Return what the next sentence of the answer leaves unsupported. Its figures may be operands of later ones."""
         spoken = language(sentence) or language(self.question.text)
         own = figures(sentence, spoken)
-        wrong = wrong_results(sentence, own)
-        unsupported = [Unsupported(figure, "calculation") for figure in wrong]
+        results = written_results(sentence, own)
+        unsupported = [Unsupported(figure, "calculation") for figure, right in results.items() if not right]
         supported: list[tuple[Figure, list[Place]]] = []
         missing: list[Unsupported] = []
         for figure in own:
-            if figure.weak or figure in wrong:
+            if figure.weak or results.get(figure) is False:
                 continue
             places, reason = self._places(figure)
             if places or self._repeats_question(figure) or self._in_title(figure):
@@ -125,7 +78,8 @@ class Evidence:
                 missing.append(Unsupported(figure, reason))
         operands = [*self._operands, *(figure for figure, _ in supported)]
         for entry in missing:
-            if entry.reason == "absent" and follows(entry.figure, operands, sentence):
+            computed = entry.figure in results and entry is missing[0]
+            if entry.reason == "absent" and (computed or follows(entry.figure, operands, sentence)):
                 supported.append((entry.figure, []))
             else:
                 unsupported.append(entry)
@@ -168,15 +122,16 @@ class Evidence:
     def _places_of_name(self, name: Figure, sentence: str) -> tuple[list[Place], bool]:
         """Return where the passages have a name, and whether it is known from them, their titles or the question."""
         words = words_of(name)
-        if all(any(_inflected(word, asked) for asked in self._asked_words) for word in words):
+        asked = [word for word in words if self._asked_words.intersection(forms(word))]
+        if len(asked) == len(words):
             return [], True
-        places = [place for source in self.sources for place in _name_places(words, source)]
+        places = [Place(source.number, *position) for source in self.sources for position in source.find_words(words)]
         if places:
             return places, True
         for source in self.sources:
-            known = {word for word, _, _ in source.folded} | source.words_of_title
-            if all(any(_inflected(word, other) for other in known | self._asked_words) for word in words):
-                return [], len(words) == 1 or _near(words, source)
+            left = [word for word in words if word not in asked]
+            if all(map(source.has_word, left)):
+                return [], len(words) == 1 or source.has_near(words)
         # A noun that opens a sentence has a capital too; another form of it will do.
         opens = not sentence[: name.start].strip(" *_\"'\u201e\u201c(") and len(words) == 1
         return [], opens and any(overlap(stems(words[0]), source.text) for source in self.sources)
@@ -197,13 +152,15 @@ class _Rivals:
         self._own = {figure.key for figure in codes}
         self._shapes = {_shape(figure.text) for figure in codes}
         self._labels = {label for figure in codes if (label := _label(question, figure))}
-        self._names = {word for name in names(question) for word in words_of(name)}
+        self._names = {form for name in names(question) for word in words_of(name) for form in forms(word)}
         self._known = any(
             figure.key in self._own for source in sources for figure in (*source.figures, *source.of_title)
         )
 
     def allow(self, source: Source, figure: Figure, position: tuple[int, int]) -> bool:
         """Return whether a figure at a position belongs to what the question names, or to nothing in particular."""
+        if figure.kind == "code":
+            return True
         if self._names and self._is_of_another_name(source, figure, position):
             return False
         if not self._own or not self._known or figure.key in self._own:
@@ -229,8 +186,7 @@ class _Rivals:
         return any(self._names_in(source.text[first:last]) for first, last in lines)
 
     def _names_in(self, line: str) -> bool:
-        known = re.findall(r"[^\W_]+", fold(line))
-        return any(_inflected(word, other) for word in self._names for other in known)
+        return not self._names.isdisjoint(re.findall(r"[^\W_]+", fold(line)))
 
     def _competes(self, source: Source, code: Figure) -> bool:
         if code.key in self._own or _shape(code.text) in self._shapes:
@@ -253,7 +209,7 @@ def _positions(figure: Figure, source: Source) -> list[tuple[int, int]]:
     """Return where a passage has a figure."""
     positions = [
         (other.start, other.end)
-        for other in source.figures
+        for other in source.like(figure)
         if _same(figure, other, source.dimensions) or _completed(figure, other, source.years)
     ]
     if positions:
@@ -273,6 +229,8 @@ def _same(figure: Figure, other: Figure, attested: frozenset[str]) -> bool:
         )
     if figure.key:
         return figure.key == other.key
+    if other.label and not figure.label:
+        return False
     if figure.kind == "time" or other.kind == "time":
         return figure.kind == other.kind and bool(figure.values & other.values)
     if figure.dates and any(own.within(theirs) for own in figure.dates for theirs in other.dates):
@@ -308,30 +266,3 @@ def _completed(figure: Figure, other: Figure, years: frozenset[int]) -> bool:
         if own.year and own.month
         for theirs in other.dates
     )
-
-
-def _inflected(word: str, other: str) -> bool:
-    """Return whether two words differ by an ending of inflection alone."""
-    if word == other:
-        return True
-    short, long = sorted((word, other), key=len)
-    return len(short) > 2 and long.startswith(short) and long[len(short) :] in ("s", "es", "n", "en")
-
-
-def _name_places(words: Sequence[str], source: Source) -> list[Place]:
-    """Return where the words of a name follow one another in a passage."""
-    folded = source.folded
-    return [
-        Place(source.number, folded[first][1], folded[first + len(words) - 1][2])
-        for first in range(len(folded) - len(words) + 1)
-        if all(_inflected(word, folded[first + offset][0]) for offset, word in enumerate(words))
-    ]
-
-
-def _near(words: Sequence[str], source: Source) -> bool:
-    """Return whether one sentence of a passage, with its title, has all the words of a name."""
-    for span in source.spans:
-        known = [word for word, start, _ in source.folded if span.start <= start < span.end]
-        if all(any(_inflected(word, other) for other in (*known, *source.words_of_title)) for word in words):
-            return True
-    return False

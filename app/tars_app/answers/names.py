@@ -51,6 +51,7 @@ _NUMBERED = frozenset(
         """
     )
 )
+_STREET = re.compile(r"\w+(?:stra(?:ß|ss)e|str|allee|gasse|weg|platz)\.? \d", re.IGNORECASE)
 _EDGES = frozenset(words("anfang ende mitte beginn"))
 _PREPOSITIONS = frozenset(words("von bei durch an"))
 _OPENERS = frozenset(
@@ -66,12 +67,14 @@ _OPENERS = frozenset(
         aufgrund aus bei bis bitte da dabei daher damit danach dann das dass dazu dem den der des die dies diese dieser
         dieses ein eine einen er es für fuer gemäß gemaess hier ich ihr im in ist ja jede jeden jeder jedes keine kein
         laut leider man mit nach nein nicht nichts nur ob oder ohne sie sind so somit sowie über ueber um und unter vom
-        von vor wann war was weil wenn wer wie wir wird wo zu zudem zum zur zusätzlich zwei zwischen
+        von vor wann war was weil wenn wer wie wir wird wo zu zudem zum zur zusätzlich zwei zwischen ask bring buy call
+        cancel check clean close contact email find keep open pay phone press read remember renew replace report ring
+        see send take turn visit write fragen rufen zahlen
         """
     )
 )
 _NOUN_ENDING = re.compile(
-    r".{2,}(?:ment|tion|sion|ing|ance|ence|ity|ness|ure|ship|ly|age|ings|ments|tions|ung|ungen|heit|keit|schaft|ität|taet|nis|tum|ies)\Z"
+    r".{2,}(?:ments?|tions?|sion|ings?|ance|ence|ity|ness|ure|ship|ly|age|ung|ungen|heit|keit|schaft|ität|taet|nis|tum|ies)\Z"
 )
 
 
@@ -111,8 +114,8 @@ def names(text: str, spoken: Language | None = None, *, persons: bool = False) -
 
 def words_of(name: Figure) -> list[str]:
     """Return the words of a name that have to be found: without titles and legal forms."""
-    words = name.key.split()
-    return [word for word in words if word not in _GENERIC] or words
+    parts = re.findall(r"[^\W_]+", name.key)
+    return [word for word in parts if word not in _GENERIC] or parts
 
 
 def _tokens(text: str) -> Iterator[_Token]:
@@ -166,43 +169,46 @@ def _english(run: list[_Token], text: str, persons: bool) -> list[_Token]:
     if not first.opens:
         return run
     if fold(first.text) in _OPENERS:
-        return _english(_reopened(run), text, persons) if len(run) > 1 else []
-    if len(run) > 1:
-        return [] if _labels(run, text) else run
-    return run if _opens_with_name(first, text, persons) else []
-
-
-def _reopened(run: list[_Token]) -> list[_Token]:
-    """Return the run without its first word: "According" or "The" before a name."""
-    second = run[1]
-    return [_Token(second.text, second.start, second.end, False, True), *run[2:]]
+        return run[1:]
+    if _labels(run, text):
+        return []
+    return run if len(run) > 1 or _opens_with_name(first, text, persons) else []
 
 
 def _german(run: list[_Token], before: _Token | None, text: str, persons: bool) -> list[_Token]:
     first = run[0]
     if first.opens and fold(first.text) in _OPENERS:
-        return _german(_reopened(run), None, text, persons) if len(run) > 1 else []
+        run, before = run[1:], first
+        if not run:
+            return []
+        first = run[0]
     if _labels(run, text):
         return []
-    if len(run) > 1:
+    if len(run) > 1 or _STREET.fullmatch(f"{first.text}{text[first.end : first.end + 2]}"):
         return run
-    if before and first.joined and (before.folded in _PREPOSITIONS or before.folded in _TITLES):
+    if before and first.joined and _announces(before, persons):
         return [] if _NOUN_ENDING.match(first.text.lower()) else run
-    return run if first.opens and _opens_with_name(first, text, persons) else []
+    alone = not re.search(r"[^\W\d_]", text[first.end :]) or not any(map(str.isupper, text[first.end :]))
+    return run if first.opens and alone and _opens_with_name(first, text, persons) else []
+
+
+def _announces(before: _Token, persons: bool) -> bool:
+    """Return whether a single capitalised word after this one is a name and not any noun."""
+    word = before.folded
+    return word in _PREPOSITIONS or word in _TITLES or (persons and word in ("ist", "heisst", "war", "nimmt", "macht"))
 
 
 def _opens_with_name(token: _Token, text: str, persons: bool) -> bool:
-    """Return whether the only capitalised word at the beginning is a name: the next word is its verb."""
-    if (
-        fold(token.text) in _OPENERS
-        or _NOUN_ENDING.match(token.text.lower())
-        or (token.text[-2:].isalpha() and token.text.endswith("s"))
-    ):
+    """Return whether a capitalised word at the beginning is a name: its verb follows, or it is all of a field."""
+    common = _NOUN_ENDING.match(token.text.lower()) or (token.text.endswith("s") and token.text[-2].isalpha())
+    if fold(token.text) in _OPENERS or common:
         return False
     rest = text[token.end :]
-    if re.search(r"['\u2019]s\Z", token.text):
+    if re.search(r"['\u2019]s\Z", token.text) or _VERB.match(rest):
         return True
-    return bool(_VERB.match(rest)) or (persons and not rest.strip(" .!*"))
+    if text[: token.start].rstrip().endswith(":"):
+        return bool(re.match(r"\s*(?:[;,.]|\Z)", rest))
+    return persons and not rest.strip(" .!*")
 
 
 def _labels(run: list[_Token], text: str) -> bool:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import log, sqrt
 
+from tars_app.answers.sources import Source
 from tars_app.kit.language import COMMON_WORDS
-from tars_app.kit.sentences import Span, sentences
+from tars_app.kit.sentences import Span
 
 LONGEST_QUOTE = 300
 _MARKER = re.compile(r"\[(\d{1,2})\]")
@@ -49,15 +50,14 @@ class Quote:
 
 
 class Quotable:
-    """Passages to quote from, cut into sentences once. `scores` (0 to 1) are those of retrieval."""
+    """Passages to quote from. `scores` (0 to 1) are those of retrieval."""
 
-    def __init__(self, texts: Sequence[str], scores: Sequence[float]) -> None:
-        self._texts, self._scores = texts, scores
-        self._spans = [sentences(text) for text in texts]
+    def __init__(self, sources: Sequence[Source], scores: Sequence[float]) -> None:
+        self._sources, self._scores = sources, scores
         self._words = {
-            (number, span.start, span.end): _words(text[span.start : span.end])
-            for number, (text, spans) in enumerate(zip(texts, self._spans, strict=True), 1)
-            for span in spans
+            (source.number, span.start): _words(source.text[span.start : span.end])
+            for source in sources
+            for span in source.spans
         }
         self._frequency = Counter(word for words in self._words.values() for word in set(words))
 
@@ -76,8 +76,8 @@ class Quotable:
         best = sorted(
             (
                 max(candidates, key=lambda quote: quote.fit)
-                for number in range(1, len(self._texts) + 1)
-                if (candidates := self._candidates(number, weights, ()))
+                for source in self._sources
+                if (candidates := self._candidates(source, weights))
             ),
             key=lambda quote: -quote.fit,
         )
@@ -96,8 +96,9 @@ class Quotable:
         places = [place for of_figure in needed for place in of_figure]
         candidates = [
             quote
-            for number in sorted({place.source for place in places})
-            for quote in self._candidates(number, weights, [place for place in places if place.source == number])
+            for source in self._sources
+            for quote in self._candidates(source, weights, [place for place in places if place.source == source.number])
+            if any(map(quote.holds, places))
         ]
         quotes: list[Quote] = []
         left = list(needed)
@@ -114,26 +115,28 @@ class Quotable:
             left = still
         return quotes
 
-    def _candidates(self, number: int, weights: Mapping[str, float], places: Sequence[Place]) -> list[Quote]:
-        """Return the possible quotes of a passage; with places, also stretches of several lines that hold them."""
-        text, spans, score = self._texts[number - 1], self._spans[number - 1], self._scores[number - 1]
+    def _candidates(
+        self, source: Source, weights: Mapping[str, float], places: Sequence[Place] | None = None
+    ) -> list[Quote]:
+        """Return the possible quotes of a passage; with places, those around them, also stretches of several lines."""
+        text, spans, score = source.text, source.spans, self._scores[source.number - 1]
         quotes = []
         for span in spans:
-            fit = score * _fit(self._words[number, span.start, span.end], weights)
-            within = [place for place in places if span.start <= place.start < span.end]
-            piece, offset = cut(
-                text[span.start : span.end], weights, [(p.start - span.start, p.end - span.start) for p in within]
-            )
-            quotes.append(Quote(number, piece, fit, span.start + offset))
-        stretches = _pairs(spans) | (_stretches(spans, places) if places else set())
+            within = [place for place in places or () if span.start <= place.start < span.end]
+            if within or places is None:
+                kept = [(place.start - span.start, place.end - span.start) for place in within]
+                piece, offset = cut(text[span.start : span.end], weights, kept)
+                fit = score * _fit(self._words[source.number, span.start], weights)
+                quotes.append(Quote(source.number, piece, fit, span.start + offset))
+        stretches = _pairs(spans)
+        if places is not None:
+            near = {(a, b) for a, b in stretches if any(a <= place.start < b for place in places)}
+            stretches = near | _stretches(spans, places)
         for start, end in sorted(stretches):
-            words = [
-                word
-                for span in spans
-                if start <= span.start < end
-                for word in self._words[number, span.start, span.end]
-            ]
-            quotes.append(Quote(number, text[start:end], score * _fit(words, weights) * _TWO_SENTENCES, start))
+            within_stretch = [span.start for span in spans if start <= span.start < end]
+            words = [word for begin in within_stretch for word in self._words[source.number, begin]]
+            fit = score * _fit(words, weights) * _TWO_SENTENCES
+            quotes.append(Quote(source.number, text[start:end], fit, start))
         return quotes
 
     def _weights(self, question: str, answer: str) -> dict[str, float]:
@@ -217,4 +220,5 @@ def _words(text: str) -> list[str]:
 
 
 def _fit(words: Sequence[str], weights: Mapping[str, float]) -> float:
-    return sum(weights.get(word, 0.0) for word in set(words)) / sqrt(len(words) + 6)
+    distinct = set(words)
+    return sum(weight for word, weight in weights.items() if word in distinct) / sqrt(len(words) + 6)

@@ -33,9 +33,9 @@ Event = Sources | Token | Sentence | Done | Failure
 
 NO_EVIDENCE = "Nothing in the documents answers this question."
 NO_ANSWER = "The model gave no answer. The passage that fits the question best is cited below."
-NOT_IN_DOCUMENTS = "The documents do not say: no passage that was found contains {}. The nearest ones are quoted below."
+NOT_IN_DOCUMENTS = "The documents do not say: no passage that was found contains {}. The nearest are quoted below."
 _MISSING: dict[Asked, str] = {
-    "date": "a date of this",
+    "date": "a date for this",
     "money": "an amount of money for this",
     "person": "a name",
     "telephone": "a telephone number",
@@ -107,10 +107,8 @@ async def _answer(
     used = prompt.passages
     yield Sources(sources=[_entry(number, passage) for number, passage in enumerate(used, 1)], as_of=past)
     evidence = Evidence(question, [(passage.path, passage.text) for passage in used])
-    quotable = Quotable([passage.text for passage in used], [passage.score for passage in used])
-    if (asked := evidence.question.asked) and kind_is_missing(
-        evidence.question, [p.path for p in used], [p.text for p in used]
-    ):
+    quotable = Quotable(evidence.sources, [passage.score for passage in used])
+    if (asked := evidence.question.asked) and kind_is_missing(evidence.question, evidence.sources):
         nearest = [(quote, list[int]()) for quote in quotable.find(question, "")]
         citations = await run_sync(verified, dependencies.pool, nearest, used)
         answer = NOT_IN_DOCUMENTS.format(_MISSING[asked])

@@ -75,10 +75,7 @@ _EXACT = "|".join(
 )
 _AFTER = re.compile(rf"[\s\u00a0\u202f-]?(?:(?P<exact>{_EXACT})|(?P<name>(?i:{_NAMES}))\.?)(?![\w²³])")
 _BEFORE = re.compile(r"(?P<sign>[€£$¥]|(?:EUR|GBP|USD|CHF|JPY)(?![A-Za-z]))[\s\u00a0\u202f]?")
-_ALONE = re.compile(
-    rf"[€£$%]|°C|(?<![^\W_])(?:{'|'.join(re.escape(n) for n in _UNITS if len(n) > 1 and n[0].isalpha())})(?![^\W_])",
-    re.I,
-)
+_WORD = re.compile(r"[€£$¥%]|°C|[^\W\d_]{2,}")
 _DEGREES = re.compile(r"\s+(?i:celsius|c\b)")
 
 
@@ -103,7 +100,7 @@ def currency_before(text: str, start: int) -> tuple[Unit, int] | None:
 
 def dimensions(text: str) -> frozenset[str]:
     """Return the dimensions of the units that a text names, with or without a number."""
-    return frozenset(unit.dimension for match in _ALONE.finditer(text) if (unit := _lookup(match[0])))
+    return frozenset(unit.dimension for word in set(_WORD.findall(text)) if (unit := _lookup(word)))
 
 
 def _lookup(name: str) -> Unit | None:

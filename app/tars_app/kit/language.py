@@ -23,8 +23,8 @@ _ENGLISH = frozenset(
 _GERMAN = frozenset(
     words(
         """
-        auf aus bei beim bis das dass dem den der des durch ein eine einem einen einer für gibt hat ich im ist jeden
-        jeder jedes kann mit muss nach nicht oder seit sich sie sind über um und unter vom von vor wann war welche
+        auf aus bei beim bis das dass dem den der des durch ein eine einem einen einer er es für gibt hat ich im ist
+        jeden jeder jedes kann mit muss nach nicht oder seit sich sie sind über um und unter vom von vor wann war welche
         welcher welches wenn wer werden wie wir wird wo wurde wurden zu zum zur zwischen
         """
     )
@@ -46,8 +46,8 @@ _LETTERS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
 
 def language(text: str) -> Language:
     """Return the language of a text, or "" where its words show neither."""
-    words = [word.lower() for word in _WORD.findall(text)]
-    english, german = (sum(word in known for word in words) for known in (_ENGLISH, _GERMAN))
+    words_of_text = [word.lower() for word in _WORD.findall(text)]
+    english, german = (sum(word in known for word in words_of_text) for known in (_ENGLISH, _GERMAN))
     if english == german:
         return ""
     return "en" if english > german else "de"

@@ -6,10 +6,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from tars_app.kit.text import words
+
 _PARAGRAPH = re.compile(r"\n[ \t]*\n\s*")
 # After the end of a sentence: not after an initial or an ordinal ("z. B.", "3. May"), and not before a small letter.
+_NO_END = "".join(
+    rf"(?<!\b{word}\.)"
+    for word in words("Mr Mrs Ms Dr Prof Hr Fr Nr Str St Tel ca approx max min incl inkl zzgl Abs Ziff vgl")
+)
 _SENTENCE = re.compile(
-    r"(?<=[^\W\d_]{2}[.!?…])[\"'\u201d\u2019»)\]]*\s+(?=[^\sa-zäöü])"
+    rf"(?<=[^\W\d_]{{2}}[.!?…]){_NO_END}[\"'\u201d\u2019»)\]]*\s+(?=[^\sa-zäöü])"
     r"|(?<=[\d)\]\"\u201d][.!?…])(?<!\s\d\.)(?<!\s\d\d\.)\s+(?=[A-ZÄÖÜ\"\u201c\u201e])"
 )
 _LIST_ITEM = re.compile(r"\n(?=[ \t]*(?:[-*+•·#|>]|\d+[.)])[ \t]*\S)")

@@ -26,7 +26,12 @@ export function renderAnswer(text, makeMarker) {
   return blocks.flatMap((block) => renderBlock(block.split("\n"), makeMarker));
 }
 
-const ITEM = /^\s*(?:[-*•]|(\d{1,3})[.)])\s+/;
+export const ITEM = /^\s*(?:[-*•]|(\d{1,3})[.)])\s+/;
+export const HEADING = /^#{1,6} /;
+// A marker for a sentence: what citationMark(source, sentence) returns.
+const MARKER = /^(?:\[(\d+)\]|\ue004(\d+),(\d+)\ue004)$/;
+
+export const citationMark = (source, sentence) => `\ue004${source},${sentence}\ue004`;
 
 function renderBlock(lines, makeMarker) {
   const parts = [];
@@ -44,18 +49,18 @@ function renderBlock(lines, makeMarker) {
     } else if (last?.tagName === "P") {
       last.append(element("br"), ...renderInline(line, makeMarker));
     } else {
-      parts.push(element("p", "", ...renderInline(line.replace(/^#{1,6} /, ""), makeMarker)));
+      parts.push(element("p", "", ...renderInline(line.replace(HEADING, ""), makeMarker)));
     }
   }
   return parts;
 }
 
 function renderInline(text, makeMarker) {
-  return text.split(/(\*\*[^*]+\*\*|`[^`]+`|\[\d{1,2}\])/).map((piece) => {
+  return text.split(/(\*\*[^*]+\*\*|`[^`]+`|\[\d{1,2}\]|\ue004\d+,\d+\ue004)/).map((piece) => {
     if (/^\*\*.+\*\*$/.test(piece)) return element("strong", "", piece.slice(2, -2));
     if (/^`.+`$/.test(piece)) return element("code", "", piece.slice(1, -1));
-    const marker = /^\[(\d+)\]$/.exec(piece);
-    return (marker && makeMarker(Number(marker[1]))) ?? piece;
+    const marker = MARKER.exec(piece);
+    return (marker && makeMarker(Number(marker[1] ?? marker[2]), Number(marker[3]))) ?? piece;
   });
 }
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // One question and its answer, from the search to its end or failure.
 
+import { renderChecked } from "./doubts.js";
 import { openDocuments } from "./holdings.js";
 import { showPassage } from "./passage.js";
 import { Failure, ask } from "./service.js";
-import { element, plural, renderAnswer, where } from "./text.js";
+import { element, plural, where } from "./text.js";
 
 const template = (id) => document.getElementById(id).content.firstElementChild.cloneNode(true);
 const spoken = document.getElementById("spoken");
@@ -29,10 +30,12 @@ async function run(turn, question, signal) {
   let sources = [];
   let answer = "";
   let frame = 0;
-  const quotes = new Map();
+  let sentences = [];
+  let citations = [];
   const draw = () => {
     frame = 0;
-    turn.querySelector(".answer").replaceChildren(...renderAnswer(answer, (number) => marker(sources, quotes, number)));
+    const makeMarker = (number, sentence) => marker(sources, quoteFor(citations, number, sentence), number);
+    turn.querySelector(".answer").replaceChildren(...renderChecked(answer, sentences, citations, makeMarker));
   };
   progress(turn, "Searching the documents");
   try {
@@ -42,11 +45,13 @@ async function run(turn, question, signal) {
         if (sources.length) progress(turn, `Reading ${plural(sources.length, "passage")}`);
       } else if (name === "token") {
         if (!answer) progress(turn, "Writing");
-        answer += data.text;
+        answer = (answer + data.text).trimStart();
+        frame ||= requestAnimationFrame(draw);
+      } else if (name === "sentence") {
+        sentences.push(data);
         frame ||= requestAnimationFrame(draw);
       } else if (name === "done") {
-        answer = data.answer;
-        for (const { source, quote } of data.citations) quotes.set(source, quotes.get(source) ?? quote);
+        ({ answer, sentences, citations } = data);
         finish(turn, sources, data);
       }
     }
@@ -70,23 +75,35 @@ function startClock(target) {
   }, 500);
 }
 
+// The quote of a passage for a sentence of the answer; without one, its first quote.
+function quoteFor(citations, number, sentence) {
+  const quotes = citations.filter(({ source }) => source === number);
+  return (quotes.find(({ sentences }) => sentences.includes(sentence)) ?? quotes[0])?.quote ?? null;
+}
+
 // The number of a passage in the answer: a button, or null where there is no such passage.
-function marker(sources, quotes, number) {
+function marker(sources, quote, number) {
   const source = sources.find((candidate) => candidate.id === number);
   if (!source) return null;
   const button = element("button", "marker", String(number));
   button.type = "button";
   button.setAttribute("aria-label", `Passage ${number}, ${source.title}`);
   button.setAttribute("aria-haspopup", "dialog");
-  button.addEventListener("click", () => showPassage(source, quotes.get(number) ?? null));
+  button.addEventListener("click", () => showPassage(source, quote));
   return button;
 }
+
+const NEAREST = new Set(["unsupported", "not_in_documents"]);
 
 function finish(turn, sources, done) {
   const byId = new Map(sources.map((source) => [source.id, source]));
   const cited = done.citations.filter((citation) => byId.has(citation.source));
   const evidence = turn.querySelector(".evidence");
   evidence.hidden = !cited.length;
+  if (NEAREST.has(done.support)) evidence.querySelector("h3").textContent = "Nearest in the documents";
+  const note = turn.querySelector(".note");
+  note.hidden = !done.note;
+  note.textContent = done.note ?? "";
   evidence.querySelector("ol").append(...cited.map(({ source, quote }) => citation(byId.get(source), quote)));
 
   const ids = new Set(cited.map(({ source }) => source));
@@ -106,7 +123,8 @@ function finish(turn, sources, done) {
     list.addEventListener("click", openDocuments);
     turn.querySelector(".made").replaceChildren("Try other words. ", list);
   }
-  spoken.textContent = `${done.answer} ${cited.length ? `${plural(cited.length, "citation")}.` : ""}`;
+  if (done.support === "not_in_documents") turn.classList.add("nothing");
+  spoken.textContent = `${done.answer} ${done.note ?? ""} ${cited.length ? `${plural(cited.length, "citation")}.` : ""}`;
 }
 
 function citation(source, quote) {

@@ -155,4 +155,4 @@ def _keep_origin(configuration: Configuration, copied: Configuration) -> None:
             if not target.is_file() or target.read_bytes() != path.read_bytes():
                 files.write(target, path.read_bytes(), path.stat().st_mode & 0o777)
 
-    processes.isolated(store, subject=copied.origin, deadline_s=120)
+    processes.isolated(store, subject=copied.origin, deadline_s=120, folder=copied.repository)

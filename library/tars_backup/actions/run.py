@@ -18,7 +18,7 @@ from ..components import Component
 from ..components.staging import Staging
 from ..configuration import Configuration
 from ..context import Context
-from ..errors import BackupError, LockedError, VerificationError
+from ..errors import BackupError, DestinationError, InterruptionError, LockedError, VerificationError
 from ..manifest import Manifest, Mark, Part
 from ..repository import locks, marks, packs, verification
 from ..restic import HOST, TAG, Restic, Saved, Snapshot
@@ -371,9 +371,10 @@ class _Run:
             unproven = packs.unproven(self.configuration.repository, self.configuration.good)
             added = {name: size for name, size in after.items() if name not in before or name in unproven}
             problems = packs.damaged(self.configuration.repository, added, self.context.deadline)
+            stored = b"" if problems else self._stored_manifest(saved.snapshot)
         if f"snapshots/{saved.snapshot}" not in added:
             problems.append(f"snapshots/{saved.snapshot}: not in the repository")
-        elif not problems and self.restic.dump(saved.snapshot, manifest.NAME) != encoded:
+        elif not problems and stored != encoded:
             problems.append(f"{saved.snapshot}: its manifest differs from the one that was saved")
         if problems:
             raise VerificationError(
@@ -382,6 +383,15 @@ class _Run:
                 expected="the bytes that were saved",
                 next_step="Run tars-backup verify --data, and check the disks of the NAS",
             )
+
+    def _stored_manifest(self, snapshot: str) -> bytes:
+        """Return the manifest in a snapshot; empty if it cannot be read, the reason of which the check reports."""
+        try:
+            return self.restic.dump(snapshot, manifest.NAME)
+        except (DestinationError, InterruptionError):
+            raise
+        except BackupError:
+            return b""
 
     def _read_share(self, moment: datetime) -> None:
         """Once a day, read one part of the repository, so that every byte is read within 30 days.

@@ -42,7 +42,7 @@ def sizes(repository: Path) -> dict[str, int]:
             if _NAME.match(path.name) and path.is_file()
         }
 
-    return processes.isolated(scan, subject=repository, deadline_s=_SCAN_S)
+    return processes.isolated(scan, subject=repository, deadline_s=_SCAN_S, folder=repository)
 
 
 def unproven(repository: Path, good: Path) -> list[str]:
@@ -60,7 +60,7 @@ def unproven(repository: Path, good: Path) -> list[str]:
             if _NAME.match(path.name) and path.is_file() and path.stat().st_mtime >= proven
         ]
 
-    return processes.isolated(scan, subject=repository, deadline_s=_SCAN_S)
+    return processes.isolated(scan, subject=repository, deadline_s=_SCAN_S, folder=repository)
 
 
 def share(names: Iterable[str], position: int) -> list[str]:
@@ -84,7 +84,7 @@ def damaged(repository: Path, files: dict[str, int], deadline: Deadline) -> list
             return [problem for name in batch for problem in _problems(repository, name)]
 
         limit_s = deadline.remaining_s("reading the repository back", limit_s)
-        problems += processes.isolated(read, subject=repository, deadline_s=limit_s)
+        problems += processes.isolated(read, subject=repository, deadline_s=limit_s, folder=repository)
     return problems
 
 

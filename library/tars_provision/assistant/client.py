@@ -156,6 +156,13 @@ def unreachable(to: Endpoint, error: Exception) -> AskError:
     )
 
 
+_DOUBTS = {
+    "absent": "is in no passage that was read",
+    "other": "is in the passages, but belongs to something else",
+    "calculation": "is not the result of the calculation",
+}
+
+
 def citation(number: int, cited: dict[str, Any], sources: dict[int, dict[str, Any]]) -> str:
     """Return a citation as a line: `[1] LLM_docs/house/heating.pdf, page 3: "..."`."""
     source = sources.get(int(cited["source"]), {})
@@ -164,8 +171,13 @@ def citation(number: int, cited: dict[str, Any], sources: dict[int, dict[str, An
     return f'[{number}] {place}{page}: "{" ".join(str(cited["quote"]).split())}"'
 
 
+def doubt(part: dict[str, Any]) -> str:
+    """Return a part of the answer that the documents do not support as a line: `! "£150" is in no passage`."""
+    return f'! "{part["text"]}" {_DOUBTS.get(part["reason"], _DOUBTS["absent"])}'
+
+
 def show(answer: Iterable[tuple[str, dict[str, Any]]], write: Callable[[str], None]) -> dict[str, Any]:
-    """Write an answer as it comes, then its citations; return all of it as plain data.
+    """Write an answer as it comes, then what the documents do not support in it, and its citations; return all of it.
 
     `write` prints a text at once, without adding a line end.
     """
@@ -182,6 +194,8 @@ def show(answer: Iterable[tuple[str, dict[str, Any]]], write: Callable[[str], No
             done = data
     if not shown.strip():
         write(str(done.get("answer", "")))
-    lines = [citation(number, cited, sources) for number, cited in enumerate(done.get("citations", []), 1)]
+    lines = [doubt(part) for sentence in done.get("sentences", []) for part in sentence["unsupported"]]
+    lines += [done["note"]] if done.get("note") else []
+    lines += [citation(number, cited, sources) for number, cited in enumerate(done.get("citations", []), 1)]
     write("\n" + "".join(f"\n{line}" for line in lines) + ("\n" if lines else ""))
     return {"sources": list(sources.values()), **done}

@@ -166,8 +166,11 @@ def fill(database: Database, rows: int) -> None:
     )
 
 
-@pytest.mark.parametrize(("rows", "files"), [(512, 1), (513, 256), (65_536, 256), (65_537, 4096)])
-def test_more_rows_are_split_over_more_files(household: Household, databases: Databases, rows: int, files: int) -> None:
+@pytest.mark.parametrize(("rows", "files"), [(512, 1), (513, 256), (20_000, 256), (20_001, 4096)])
+def test_more_rows_are_split_over_more_files(
+    household: Household, databases: Databases, monkeypatch: pytest.MonkeyPatch, rows: int, files: int
+) -> None:
+    monkeypatch.setattr(postgres.rows, "THREE_DIGITS_FROM", 20_000)
     source, target = databases.create(), databases.create()
     source.execute("CREATE TABLE hashes (hash bytea PRIMARY KEY)")
     source.execute(f"INSERT INTO hashes SELECT sha256(n::text::bytea) FROM generate_series(1, {rows}) AS n")
@@ -210,14 +213,15 @@ def test_new_numbers_only_add_files(staged: Household, databases: Databases) -> 
     assert target.execute("INSERT INTO numbered (hash) VALUES ('') RETURNING number") == [(2021,)]
 
 
-def test_one_percent_changed_rewrites_its_files_alone(staged: Household) -> None:
+def test_one_percent_changed_rewrites_its_files_alone(staged: Household, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postgres.rows, "THREE_DIGITS_FROM", 20_000)
     database = Database(dict(staged.context.contract.database))
-    fill(database, 70_000)
+    fill(database, 30_000)
     stage(staged)
     folder = staged.folder / "postgres"
     before = {path: path.stat() for path in folder.rglob("*") if path.is_file()}
     hashes = database.execute(
-        "UPDATE passages SET vector = '\\x00' WHERE hash IN (SELECT hash FROM passages ORDER BY random() LIMIT 700)"
+        "UPDATE passages SET vector = '\\x00' WHERE hash IN (SELECT hash FROM passages ORDER BY random() LIMIT 300)"
         " RETURNING encode(hash, 'hex')"
     )
     stage(staged)

@@ -7,7 +7,7 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
@@ -22,7 +22,21 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.staticfiles import StaticFiles
 
-from tars_app.answers.schemas import Citation, Done, Failure, SourceEntry, Sources, Token
+from tars_app.answers.check import NOTES, sentences_of
+from tars_app.answers.figures import Kind
+from tars_app.answers.grounding import Reason
+from tars_app.answers.schemas import (
+    Citation,
+    Done,
+    Failure,
+    Sentence,
+    SourceEntry,
+    Sources,
+    Support,
+    Token,
+    UnsupportedPart,
+)
+from tars_app.answers.service import NOT_IN_DOCUMENTS
 from tars_app.backups.schemas import Backups
 from tars_app.documents.schemas import Document, Documents, Source
 from tars_app.kit.middleware import RequestGuard
@@ -70,6 +84,41 @@ SOURCES = [
     _source(2, "house/inspection-2026.md", None, "In March the chimney sweep saw everything; the filter was new."),
     _source(3, LONG, 12, "Invoice of 2 March for two filters, " + "x" * 120),
 ]
+
+
+INVENTED = (
+    "🔧 Clean the filter every six months.\n\n- The filter was last cleaned in **September 2022** by Kowalski.\n"
+    "- The pressure must stay between 1.5 and 2.0 bar.\n- Two filters cost 20 + 20 = 50 EUR.\n"
+)
+
+
+def _invented() -> Iterator[BaseModel]:
+    """An answer of which two sentences are not in the documents."""
+    sentences = _sentences(
+        INVENTED.strip(),
+        {
+            2: [_part(INVENTED, "September 2022", "date"), _part(INVENTED, "Kowalski", "name")],
+            4: [_part(INVENTED, "50 EUR", "amount", "calculation")],
+        },
+    )
+    for word in INVENTED.split(" "):
+        yield Token(text=f"{word} ")
+    yield from sentences
+    citations = [
+        Citation(source=1, quote=QUOTE, page=3, sentences=[1, 2]),
+        Citation(source=1, quote="The brine pressure must stay between 1.5 and 2.0 bar.", page=3, sentences=[3]),
+    ]
+    yield _done(INVENTED.strip(), citations, "partly_supported", sentences)
+
+
+def _whole(question: str) -> list[BaseModel]:
+    """The events after the sources, where they come at once; none for other questions."""
+    if "nothing" in question:
+        return [_done("Nothing in the documents answers this question.", [], "no_evidence")]
+    if "silent" in question:
+        nearest = Citation(source=1, quote=QUOTE, page=3)
+        return [_done(NOT_IN_DOCUMENTS.format("a date for this"), [nearest], "not_in_documents")]
+    return list(_invented()) if "invented" in question else []
 
 
 class Script:
@@ -139,11 +188,11 @@ class Script:
         return EventSourceResponse(events())
 
     async def answer(self, question: str) -> AsyncIterator[BaseModel]:
-        if "nothing" in question:
-            yield Sources(sources=[])
-            yield _done("Nothing in the documents answers this question.", [])
+        yield Sources(sources=[] if "nothing" in question else SOURCES)
+        if events := _whole(question):
+            for event in events:
+                yield event
             return
-        yield Sources(sources=SOURCES)
         if "endless" in question:
             while True:
                 yield Token(text="more and more ")
@@ -163,13 +212,41 @@ class Script:
         yield _done(answer, [Citation(source=1, quote=QUOTE, page=3)])
 
 
-_NAMES: dict[type[BaseModel], str] = {Sources: "sources", Token: "token", Done: "done", Failure: "error"}
+_NAMES: dict[type[BaseModel], str] = {
+    Sources: "sources",
+    Token: "token",
+    Sentence: "sentence",
+    Done: "done",
+    Failure: "error",
+}
 
 
-def _done(answer: str, citations: list[Citation]) -> Done:
+def _done(
+    answer: str, citations: list[Citation], support: Support = "supported", sentences: Sequence[Sentence] = ()
+) -> Done:
     return Done(
-        answer=answer, citations=citations, model="smollm2:135m", prompt_tokens=400, answer_tokens=20, duration_s=4.2
+        answer=answer,
+        support=support,
+        note=NOTES.get(support),
+        sentences=list(sentences),
+        citations=citations,
+        model="smollm2:135m",
+        prompt_tokens=400,
+        answer_tokens=20,
+        duration_s=4.2,
     )
+
+
+def _sentences(answer: str, unsupported: Mapping[int, Sequence[UnsupportedPart]]) -> list[Sentence]:
+    return [
+        Sentence(number=number, start=start, end=end, unsupported=list(unsupported.get(number, ())))
+        for number, (start, end) in enumerate(sentences_of(answer), 1)
+    ]
+
+
+def _part(answer: str, text: str, kind: Kind, reason: Reason = "absent") -> UnsupportedPart:
+    start = answer.index(text)
+    return UnsupportedPart(text=text, start=start, end=start + len(text), kind=kind, reason=reason)
 
 
 def _json(model: BaseModel) -> Response:

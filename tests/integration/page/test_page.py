@@ -9,6 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from tars_app.answers.check import NOTES
 from tars_app.documents.schemas import Source
 
 from .conftest import OpenPage
@@ -90,6 +91,48 @@ def test_marker_in_the_answer_opens_its_passage(open_page: OpenPage) -> None:
     page = asked(open_page())
     page.get_by_role("button", name="Passage 1, heating.pdf").click()
     expect(page.get_by_role("dialog").locator("mark")).to_have_text(QUOTE)
+
+
+def test_invented_parts_are_marked_with_words(open_page: OpenPage) -> None:
+    page = open_page()
+    ask(page, "invented")
+    expect(page.locator(".made")).to_contain_text("4.2 s")
+    answer = page.locator(".answer")
+    expect(answer.locator(".unsupported")).to_have_text(["September 2022", "Kowalski", "50 EUR"])
+    expect(answer.locator("strong .unsupported")).to_have_attribute(
+        "title", "“September 2022” is in none of the passages that were read."
+    )
+    expect(answer.locator("li")).to_have_text(
+        [
+            "The filter was last cleaned in September 2022 by Kowalski. not in the documents",
+            "The pressure must stay between 1.5 and 2.0 bar. 1",
+            "Two filters cost 20 + 20 = 50 EUR. does not add up",
+        ]
+    )
+    expect(page.locator(".note")).to_have_text(NOTES["partly_supported"])
+    doubtful = "".join(answer.locator(".doubtful").all_text_contents())
+    assert "last cleaned in" in doubtful and "pressure" not in doubtful and "six months" not in doubtful
+    assert not re.search(r"[\ue000-\ue004]", answer.text_content() or "")
+
+
+def test_each_sentence_opens_its_own_quote(open_page: OpenPage) -> None:
+    page = open_page()
+    ask(page, "invented")
+    markers = page.locator(".answer").get_by_role("button")
+    expect(markers).to_have_text(["1", "1"])
+    for marker, quote in ((0, QUOTE), (1, "The brine pressure must stay between 1.5 and 2.0 bar.")):
+        markers.nth(marker).click()
+        expect(page.locator("#passage mark")).to_have_text(quote)
+        page.keyboard.press("Escape")
+
+
+def test_documents_that_do_not_say_offer_the_nearest(open_page: OpenPage) -> None:
+    page = open_page()
+    ask(page, "silent")
+    expect(page.locator(".answer")).to_contain_text("The documents do not say")
+    expect(page.get_by_role("heading", name="Nearest in the documents")).to_be_visible()
+    expect(page.locator(".evidence").get_by_role("button")).to_contain_text(QUOTE)
+    expect(page.locator(".note")).to_be_hidden()
 
 
 def test_passages_that_are_not_cited_can_be_opened_and_may_be_gone(open_page: OpenPage) -> None:
@@ -258,6 +301,8 @@ def test_accessible(open_page: OpenPage, server: Server, dark: bool, width: int)
     page.get_by_text("2 more passages were read").click()
     ask(page, "away")
     expect(page.get_by_role("alert")).to_be_visible()
+    ask(page, "invented")
+    expect(page.locator(".note").last).to_be_visible()
     ask(page, "nothing")
     expect(page.get_by_role("button", name="Show the documents")).to_be_visible()
     check(page)

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tars_app.answers.quotes import LONGEST_QUOTE, MOST_CITATIONS, Quotable, Quote
+from tars_app.answers.sources import Source
 
 HEATING = (
     "The boiler is serviced every September by Brandt. "
@@ -16,7 +17,8 @@ GARDEN = "The apple tree is pruned in February. Water the roses every evening in
 
 
 def find_quotes(question: str, answer: str, texts: list[str], scores: list[float]) -> list[Quote]:
-    return Quotable(texts, scores).find(question, answer)
+    sources = [Source(number, "", text) for number, text in enumerate(texts, 1)]
+    return Quotable(sources, scores).find(question, answer)
 
 
 def test_the_sentence_that_holds_the_answer_is_quoted() -> None:

@@ -80,3 +80,16 @@ def test_isolated_ends_by_its_limit_and_keeps_no_files_open(tmp_path: Path) -> N
 def test_isolated_child_that_ends_without_a_result() -> None:
     with pytest.raises(BackupError, match="ended without a result"):
         processes.isolated(lambda: os._exit(1), subject="x", deadline_s=5)
+
+
+def test_isolated_is_slow_only_while_its_folder_answers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(processes, "ANSWER_S", 0.2)
+
+    def slow() -> int:
+        time.sleep(1)
+        return 1
+
+    assert processes.isolated(slow, subject="x", deadline_s=10, folder=tmp_path) == 1
+    assert processes.isolated(slow, subject="x", deadline_s=10) == 1
+    with pytest.raises(DestinationError, match="No such file or directory"):
+        processes.isolated(slow, subject="x", deadline_s=10, folder=tmp_path / "gone")

@@ -298,6 +298,15 @@ def test_an_answer_is_shown_as_it_comes_and_then_its_citations() -> None:
     assert answer["citations"] == quotes
 
 
+def test_what_the_documents_do_not_support_is_shown() -> None:
+    shown: list[str] = []
+    part = {"text": "September 2022", "start": 12, "end": 26, "kind": "date", "reason": "absent"}
+    sentence = {"number": 1, "start": 0, "end": 27, "unsupported": [part]}
+    done = {"answer": "Serviced in September 2022.", "citations": [], "sentences": [sentence], "note": "Not in them."}
+    client.show([("token", {"text": done["answer"]}), ("sentence", sentence), ("done", done)], shown.append)
+    assert "".join(shown[1:]) == '\n\n! "September 2022" is in no passage that was read\nNot in them.\n'
+
+
 def test_an_honest_answer_without_evidence_is_shown() -> None:
     shown: list[str] = []
     client.show(

@@ -26,7 +26,10 @@ FEW_ROWS = 512
 NUMBERS = 256
 """Numbers of the rows of one file."""
 
-_THREE_DIGITS_FROM = 65_536
+THREE_DIGITS_FROM = 262_144
+"""Rows of a table over which a file has the rows of three hex digits instead of two. With few rows in each, thousands
+of files take longer than their rows."""
+
 _BLOCK = 1 << 20
 
 
@@ -83,7 +86,7 @@ def splitter(table: Table, rows: int) -> Callable[[bytes], str] | None:
         return None
     if table.split == "numbers":
         return number_range
-    return partial(beginning, digits=3 if rows > _THREE_DIGITS_FROM else 2)
+    return partial(beginning, digits=3 if rows > THREE_DIGITS_FROM else 2)
 
 
 def number_range(line: bytes) -> str:

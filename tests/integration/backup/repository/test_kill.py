@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SIGKILL at the boundaries of steps: listed backups are good, and the next run converges without hands."""
+"""SIGKILL at the boundaries of steps: listed backups are good, and the next run converges without hands.
+
+Few steps by default, many with the marker `steps`, all of them in tests.bench.kill.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,8 @@ from .killing import assert_converges, change, drive, kill_after
 pytestmark = pytest.mark.integration
 
 
-def test_run_killed_between_steps(desktop: Desktop) -> None:
+@pytest.mark.parametrize("stride", [25, pytest.param(2, marks=pytest.mark.steps)])
+def test_run_killed_between_steps(desktop: Desktop, stride: int) -> None:
     desktop.write_settings(retention={"last": 99})
     desktop.run()
     change(desktop)
@@ -26,7 +30,7 @@ def test_run_killed_between_steps(desktop: Desktop) -> None:
     assert outcome
     assert outcome["code"] == 0
     assert outcome["steps"] > 30
-    for step in range(1, outcome["steps"] + 1, 5):
+    for step in range(1, outcome["steps"] + 1, stride):
         good = {mark.id for mark in desktop.listing().backups}
         change(desktop)
         assert drive(desktop, "run", step) is None
@@ -34,7 +38,8 @@ def test_run_killed_between_steps(desktop: Desktop) -> None:
     assert desktop.verify(every=True, data=True).backups
 
 
-def test_prune_killed_between_steps(desktop: Desktop) -> None:
+@pytest.mark.parametrize("stride", [40, pytest.param(3, marks=pytest.mark.steps)])
+def test_prune_killed_between_steps(desktop: Desktop, stride: int) -> None:
     """Backups that the rules keep stay, and none that was removed half is listed or missing."""
     desktop.write_settings(retention={"last": 3})
 
@@ -49,7 +54,7 @@ def test_prune_killed_between_steps(desktop: Desktop) -> None:
     outcome = drive(desktop, "prune")
     assert outcome
     assert len(outcome["result"]["removed"]) == 2
-    for step in range(2, outcome["steps"] + 1, 8):
+    for step in range(2, outcome["steps"] + 1, stride):
         fill()
         newest = {mark.id for mark in desktop.listing().backups[-2:]}
         assert drive(desktop, "prune", step) is None
@@ -57,7 +62,9 @@ def test_prune_killed_between_steps(desktop: Desktop) -> None:
         assert len(desktop.listing().backups) == 3
 
 
-@pytest.mark.parametrize("delay_s", [0.3, 0.6, 0.9, 1.3])
+@pytest.mark.parametrize(
+    "delay_s", [0.6, *(pytest.param(delay_s, marks=pytest.mark.steps) for delay_s in (0.3, 0.9, 1.3))]
+)
 def test_run_and_its_restic_killed_at_any_time(desktop: Desktop, delay_s: float) -> None:
     """restic dies with the program: nothing of a killed run writes to the repository any more."""
     first = desktop.run()

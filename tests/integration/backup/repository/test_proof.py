@@ -99,6 +99,13 @@ def test_other_manifest(desktop: Desktop) -> None:
     assert_next_run_is_good(desktop, real)
 
 
+def test_share_that_fails_while_the_manifest_is_read_back(desktop: Desktop) -> None:
+    real = wrap(desktop, "dump", run=False, after="echo stale file handle >&2; exit 1")
+    with pytest.raises(DestinationError, match="stale file handle"):
+        desktop.run()
+    assert_next_run_is_good(desktop, real)
+
+
 def test_restic_without_a_snapshot(desktop: Desktop) -> None:
     real = wrap(desktop, "backup", run=False)
     with pytest.raises(BackupError, match="no snapshot in its output"):

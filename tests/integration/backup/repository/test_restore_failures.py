@@ -28,8 +28,8 @@ from .household import Household
 from .stack import SERVICES, ProcessServices
 
 
-def at_step(monkeypatch: pytest.MonkeyPatch, number: int, action: Callable[[str], None]) -> None:
-    """Call `action` before the step of this number, from 1, of those that change something."""
+def at_step(monkeypatch: pytest.MonkeyPatch, number: int, action: Callable[[str], None]) -> Callable[[], int]:
+    """Call `action` before the step of this number, from 1, of those that change something; return their counter."""
     steps = 0
 
     def wrap(owner: Any, name: str) -> None:
@@ -54,6 +54,7 @@ def at_step(monkeypatch: pytest.MonkeyPatch, number: int, action: Callable[[str]
         (folders, "flush"),
     ):
         wrap(owner, name)
+    return lambda: steps
 
 
 @pytest.mark.steps

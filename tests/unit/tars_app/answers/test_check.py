@@ -11,6 +11,7 @@ from tars_app.answers.check import AnswerCheck, quotes_of, sentences_of
 from tars_app.answers.grounding import Evidence
 from tars_app.answers.quotes import LONGEST_QUOTE, Place, Quotable
 from tars_app.answers.schemas import Support
+from tars_app.answers.sources import Source
 
 HEATING = (
     "The boiler was installed in October 2019 by Brandt Heating.\n\n"
@@ -114,7 +115,7 @@ def test_each_sentence_is_quoted_with_its_figures() -> None:
     question = "How is the boiler looked after?"
     answer = "The pressure is 1.2 to 1.8 bar. The contract number is BH-20417."
     check = checked(question, answer)
-    quotes = quotes_of(question, check.checked, Quotable([HEATING], [1]))
+    quotes = quotes_of(question, check.checked, Quotable(check.evidence.sources, [1]))
     assert [(quote.text, numbers) for quote, numbers in quotes] == [
         ("The gauge should show between 1.2 and 1.8 bar while the system is cold.", [1]),
         ("The contract number is BH-20417.", [2]),
@@ -124,14 +125,14 @@ def test_each_sentence_is_quoted_with_its_figures() -> None:
 def test_the_quote_of_an_amount_is_not_the_heading_without_it() -> None:
     question = "What is the amount of invoice RE-2024-00815?"
     check = checked(question, "The amount of invoice RE-2024-00815 is 1,284.20 EUR.", INVOICES)
-    [(quote, numbers)] = quotes_of(question, check.checked, Quotable([text for _, text in INVOICES], [1, 1]))
+    [(quote, numbers)] = quotes_of(question, check.checked, Quotable(check.evidence.sources, [1, 1]))
     assert quote.source == 1 and "RE-2024-00815" in quote.text and "1.284,20 EUR" in quote.text and numbers == [1]
 
 
 def test_an_unsupported_sentence_is_given_what_fits_the_question() -> None:
     question = "When was the boiler last serviced?"
     check = checked(question, "The boiler was last serviced in September 2022.")
-    [(quote, _), *_] = quotes_of(question, check.checked, Quotable([HEATING], [1]))
+    [(quote, _), *_] = quotes_of(question, check.checked, Quotable(check.evidence.sources, [1]))
     assert "services the boiler every September" in quote.text
 
 
@@ -153,7 +154,7 @@ def test_quotes_hold_every_place_that_fits(text: str, data: st.DataObject) -> No
     needed = [
         [Place(1, start, start + 1)] for start in data.draw(st.lists(st.sampled_from(words), min_size=1, max_size=3))
     ]
-    quotes = Quotable([text], [1.0]).find("a", "b", needed)
+    quotes = Quotable([Source(1, "", text)], [1.0]).find("a", "b", needed)
     assert all(quote.text == text[quote.start : quote.start + len(quote.text)] for quote in quotes)
     assert all(0 < len(quote.text) <= LONGEST_QUOTE for quote in quotes)
     held = [place for [place] in needed if any(quote.holds(place) for quote in quotes)]

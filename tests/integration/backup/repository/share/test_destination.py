@@ -15,8 +15,8 @@ import pytest
 
 from tars_backup import destination, processes, restic
 
-from .desktop import Desktop, child_environment, command
-from .namespace import Namespace, finished
+from ..desktop import Desktop, child_environment, command
+from ..namespace import Namespace, finished
 
 pytestmark = pytest.mark.integration
 
@@ -197,7 +197,9 @@ def test_share_that_takes_no_more_during_a_run(namespace: Namespace, bare: Deskt
     assert namespace.call(bare, "verify").code == 0
 
 
-@pytest.mark.parametrize("verb", ["run", "listing", "verify", "prune", "init"])
+@pytest.mark.parametrize(
+    "verb", ["run", *(pytest.param(verb, marks=pytest.mark.steps) for verb in ("listing", "verify", "prune", "init"))]
+)
 def test_share_that_does_not_answer(namespace: Namespace, bare: Desktop, template: Path, verb: str) -> None:
     control = namespace.mount_faulty(bare)
     use_in(namespace, bare, template)

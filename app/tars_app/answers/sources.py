@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A passage with its figures and words, read once for all that is looked up in it."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from decimal import Decimal
+from functools import cached_property
+
+from tars_app.answers.figures import Figure, digit_parts, figures
+from tars_app.answers.units import dimensions
+from tars_app.kit.language import fold, language
+from tars_app.kit.sentences import Span, sentences
+
+ENDINGS = ("", "s", "es", "n", "en")
+"""Endings of inflection that names take in English and German."""
+_SHORTEST_STEM = 3
+_HEADING = re.compile(r"#+ .*|[^\n]{1,60}[^\n.!?:;,]")
+_BLANK_LINE = re.compile(r"\n[ \t]*\n")
+
+
+class Source:
+    """A passage: `number` from 1, the title (or path) of its document, and its text."""
+
+    def __init__(self, number: int, title: str, text: str) -> None:
+        self.number, self.title, self.text = number, title, text
+        self.spoken = language(text)
+        self.figures = figures(text, self.spoken)
+        self.of_title = figures(re.sub(r"[_\-.]+", " ", title), self.spoken)
+
+    def like(self, figure: Figure) -> list[Figure]:
+        """Return the figures that may support this one, in order."""
+        if figure.kind == "telephone":
+            return [other for other in self.figures if other.kind in ("telephone", "number")]
+        if figure.key:
+            return [other for other in self.figures if other.key == figure.key]
+        similar = {id(other): other for value in figure.values for other in self._by_value.get(value, ())}
+        if figure.unit:
+            factor = figure.unit.factor
+            similar |= {id(other): other for value in figure.values for other in self._by_size.get(value * factor, ())}
+        if figure.dates:
+            similar |= {id(other): other for other in self.figures if other.dates}
+        return sorted(similar.values(), key=lambda other: other.start)
+
+    @cached_property
+    def _by_value(self) -> dict[Decimal, list[Figure]]:
+        """Figures by the numbers that they may be, and these without a sign."""
+        result = defaultdict(list)
+        for figure in self.figures:
+            for value in figure.values | {abs(value) for value in figure.values}:
+                result[value].append(figure)
+        return result
+
+    @cached_property
+    def _by_size(self) -> dict[Decimal, list[Figure]]:
+        """Figures with units by their size in the basic unit."""
+        result = defaultdict(list)
+        for figure in self.figures:
+            if figure.unit:
+                for value in figure.values | {abs(value) for value in figure.values}:
+                    result[value * figure.unit.factor].append(figure)
+        return result
+
+    @cached_property
+    def words(self) -> list[tuple[str, int, int]]:
+        """The words, without case and accents, and where they are."""
+        return [(fold(match[0]), match.start(), match.end()) for match in re.finditer(r"[^\W_]+", self.text)]
+
+    @cached_property
+    def _numbers_of_words(self) -> dict[str, list[int]]:
+        result = defaultdict(list)
+        for number, (word, _, _) in enumerate(self.words):
+            result[word].append(number)
+        return result
+
+    @cached_property
+    def words_of_title(self) -> frozenset[str]:
+        """The words of the title."""
+        return frozenset(re.findall(r"[^\W_]+", fold(self.title)))
+
+    def find_words(self, wanted: list[str]) -> list[tuple[int, int]]:
+        """Return where these words follow one another, each with any ending."""
+        starts = self._numbers(wanted[0])
+        for offset, word in enumerate(wanted[1:], 1):
+            starts &= {number - offset for number in self._numbers(word)}
+        return [(self.words[start][1], self.words[start + len(wanted) - 1][2]) for start in sorted(starts)]
+
+    def _numbers(self, word: str) -> set[int]:
+        return {number for form in forms(word) for number in self._numbers_of_words.get(form, ())}
+
+    def has_word(self, word: str) -> bool:
+        """Return whether the passage or its title has a word, with any ending."""
+        return any(form in self._numbers_of_words or form in self.words_of_title for form in forms(word))
+
+    def has_near(self, wanted: list[str]) -> bool:
+        """Return whether one sentence of the passage, with the title, has all these words."""
+        for span in self.spans:
+            near = {word for word, start, _ in self.words if span.start <= start < span.end}
+            if all(any(form in near or form in self.words_of_title for form in forms(word)) for word in wanted):
+                return True
+        return False
+
+    @cached_property
+    def dimensions(self) -> frozenset[str]:
+        """Dimensions of all units that the passage names."""
+        return dimensions(self.text) | {figure.unit.dimension for figure in self.figures if figure.unit}
+
+    @cached_property
+    def years(self) -> frozenset[int]:
+        """Years that the passage or its title names."""
+        return frozenset(date.year for figure in (*self.figures, *self.of_title) for date in figure.dates if date.year)
+
+    @cached_property
+    def parts(self) -> frozenset[str]:
+        """Runs of digits, with which a code can be named in part."""
+        return digit_parts(self.text) | digit_parts(self.title)
+
+    @cached_property
+    def spans(self) -> list[Span]:
+        """The sentences."""
+        return sentences(self.text)
+
+    @cached_property
+    def sections(self) -> list[tuple[int, int]]:
+        """Where the sections begin and end: paragraphs up to the next heading."""
+        starts = [0]
+        for match in _BLANK_LINE.finditer(self.text):
+            line = self.text[match.end() :].lstrip().split("\n", 1)[0]
+            if _HEADING.fullmatch(line.strip()):
+                starts.append(match.end())
+        return list(zip(starts, [*starts[1:], len(self.text)], strict=True))
+
+    def figures_in(self, start: int, end: int) -> list[Figure]:
+        """Return the figures that begin within a part of the text."""
+        return [figure for figure in self.figures if start <= figure.start < end]
+
+    def line_of(self, position: int) -> tuple[int, int]:
+        """Return where the line around a position begins and ends."""
+        end = self.text.find("\n", position)
+        return self.text.rfind("\n", 0, position) + 1, len(self.text) if end < 0 else end
+
+
+def forms(word: str) -> frozenset[str]:
+    """Return the forms of inflection that a name may have, of which this word is one."""
+    stems = {
+        word[: len(word) - len(ending)]
+        for ending in ENDINGS
+        if word.endswith(ending) and (not ending or len(word) - len(ending) >= _SHORTEST_STEM)
+    }
+    return frozenset(stem + ending for stem in stems for ending in ENDINGS)
