@@ -146,7 +146,7 @@ def kind_is_missing(question: Question, sources: Sequence[Source]) -> bool:
     if question.asked == "secret":
         label = _LABELS.search(question.text)
         return not (label and any(_labelled(label[0], source) for source in sources))
-    read = [_sections(question, source) for source in sources]
+    read = [_sections(question, of_document) for of_document in _by_document(sources)]
     shared = any(section.overlap for of_text in read for section in of_text)
     event = question.asked == "date" and question.past
 
@@ -172,13 +172,21 @@ class _Section:
     scheduled: bool
 
 
-def _sections(question: Question, source: Source) -> list[_Section]:
+def _by_document(sources: Sequence[Source]) -> list[list[Source]]:
+    """Return the passages of each document together: a section may go on in the next passage."""
+    return [
+        [source for source in sources if source.title == title] for title in dict.fromkeys(s.title for s in sources)
+    ]
+
+
+def _sections(question: Question, of_document: Sequence[Source]) -> list[_Section]:
     wanted, result = stems(question.text), []
-    for start, end in source.sections:
-        within = source.figures_in(start, end)
-        holds = any(_answers(question, source, span) for span in source.spans if start <= span.start < end)
-        shared = overlap(wanted, f"{source.title} {source.text[start:end]}")
-        result.append(_Section(shared, holds, any(figure.recurring for figure in within)))
+    for source in of_document:
+        for start, end in source.sections:
+            within = source.figures_in(start, end)
+            holds = any(_answers(question, source, span) for span in source.spans if start <= span.start < end)
+            shared = overlap(wanted, f"{source.title} {source.text[start:end]}")
+            result.append(_Section(shared, holds, any(figure.recurring for figure in within)))
     if question.asked == "date" and question.past:
         # The section that fits the question best may have a schedule ("every September") instead of an event.
         best = max(section.overlap for section in result)

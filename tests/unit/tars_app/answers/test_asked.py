@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a question asks for, and whether passages contain any of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tars_app.answers.asked import kind_is_missing, read_question
+from tars_app.answers.sources import Source
+
+CASES: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("asked.yml").read_text())
+SAMPLES = Path(__file__).parents[4] / "library/tars_provision/assistant/samples"
+KINDS = [(question, kind) for kind, questions in CASES["kinds"].items() for question in questions]
+RECEIPT = "Receipt\n\nDishwasher, 12 May 2021, 649.00 EUR"
+MANUAL = "Manual\n\nWhen you buy the dishwasher, check that nothing is damaged."
+
+
+def missing(question: str, *passages: tuple[str, str]) -> bool:
+    sources = [Source(number, title, text) for number, (title, text) in enumerate(passages, 1)]
+    return kind_is_missing(read_question(question), sources)
+
+
+def of_demo(case: dict[str, Any]) -> bool:
+    return missing(case["question"], *((name, (SAMPLES / name).read_text()) for name in case["documents"]))
+
+
+@pytest.mark.parametrize(("question", "kind"), KINDS)
+def test_what_a_question_asks_for(question: str, kind: str) -> None:
+    assert read_question(question).asked == (None if kind == "none" else kind)
+
+
+@pytest.mark.parametrize("case", CASES["missing"], ids=lambda case: case["question"])
+def test_the_documents_do_not_say(case: dict[str, Any]) -> None:
+    assert of_demo(case)
+
+
+@pytest.mark.parametrize("case", CASES["present"], ids=lambda case: case["question"])
+def test_the_documents_may_say(case: dict[str, Any]) -> None:
+    assert not of_demo(case)
+
+
+def test_a_document_that_shares_fewer_words_may_have_the_date() -> None:
+    assert not missing("When did we buy the dishwasher?", ("manual.txt", MANUAL), ("receipt.txt", RECEIPT))
+
+
+def test_a_document_about_something_else_does_not_have_it() -> None:
+    other = ("car.txt", "The car was registered on 9 February 2016.")
+    assert missing("When did we buy the dishwasher?", ("manual.txt", MANUAL), other)
+
+
+def test_a_schedule_in_one_passage_of_a_document_is_no_event_of_another() -> None:
+    first, second = (SAMPLES / "heating.md").read_text().split("## Water pressure")
+    question = "When was the boiler last serviced?"
+    assert missing(question, ("heating.md", second), ("heating.md", first))
+    assert not missing(question, ("heating.md", second), ("log.md", "12 Sep 2023: boiler serviced, filter changed"))
+
+
+@given(st.text(max_size=80), st.lists(st.text(max_size=120), max_size=3))
+def test_any_question_and_any_passages(question: str, texts: list[str]) -> None:
+    assert missing(question, *(("", text) for text in texts)) in (True, False)
