@@ -21,7 +21,7 @@ from tars_provision.controller import vault
 
 from ..conftest import BIN, INVENTORY, environment, tars
 from .conftest import ADDRESSES, AUTHORITY, eventually, host, playbook
-from .test_story import ask, get, on_nas, put, states
+from .test_story import ask, get, put, states
 from .test_story_nas import dsm, on
 
 __all__ = ["dsm"]
@@ -108,7 +108,7 @@ def test_the_snapshot_of_the_nas_brings_back_what_an_attacker_destroyed(site: Pa
     assert cited() == sources
     print(f"recovered in {time.monotonic() - began:.0f} s")
     # The history goes on in the recovered share.
-    on_nas("echo 'The rain barrel was cleaned in May, according to note RB-7001.' > barrel.txt")
+    put("barrel.txt", b"The rain barrel was cleaned in May, according to note RB-7001.\n")
     eventually(lambda: states().get("barrel.txt") == "indexed", seconds=120)
     again = json.loads(tars("backup", "run", "-i", str(site), "--json").stdout)
     assert again["changed"] and not again["warnings"], again
