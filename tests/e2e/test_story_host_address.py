@@ -233,10 +233,10 @@ def test_other_network_managers_are_configured_and_foreign_files_stay(manager: N
     assert "changed=0" in output and "failed=0" in output, output
 
 
+# More by `python -m tests.bench.cut`.
 CUTS = [
     Case("address", "wrong", "applied", "module", deadline_s=8),
     Case("address", "right", "back", "module", deadline_s=60),
-    Case("address", "right", "begun", "none", deadline_s=60),
 ]
 
 
