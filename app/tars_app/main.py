@@ -17,14 +17,14 @@ from tars_app.answers.routes import make_router as answers_router
 from tars_app.backups.routes import make_router as backups_router
 from tars_app.dependencies import make_dependencies
 from tars_app.documents.routes import make_router as documents_router
-from tars_app.documents.visible import NoHistoryError
 from tars_app.health.routes import make_router as health_router
-from tars_app.kit.errors import UnavailableError
+from tars_app.kit.errors import RefusedError, UnavailableError
 from tars_app.kit.instants import WrongTimeError
 from tars_app.kit.metrics import Metrics
 from tars_app.kit.middleware import RequestGuard
 from tars_app.retrieval.routes import make_router as retrieval_router
 from tars_app.settings import Settings
+from tars_app.timeline.routes import make_router as timeline_router
 from tars_app.trust.routes import make_router as trust_router
 
 UNEXPECTED = {
@@ -65,17 +65,10 @@ def create_app(settings: Settings) -> FastAPI:
     def wrong_time(_: Request, error: WrongTimeError) -> JSONResponse:
         return JSONResponse({"message": str(error), "next_step": "Ask with another time."}, 422)
 
-    @app.exception_handler(NoHistoryError)
-    def no_history(_: Request, error: NoHistoryError) -> JSONResponse:
-        return JSONResponse(
-            {
-                "code": "no_history",
-                "message": str(error),
-                "next_step": "Ask about a later time.",
-                "history_begins": error.begins and error.begins.isoformat(),
-            },
-            404,
-        )
+    @app.exception_handler(RefusedError)
+    def refused(_: Request, error: RefusedError) -> JSONResponse:
+        body = {"code": error.code, "message": str(error), "next_step": error.next_step, **error.details}
+        return JSONResponse(body, error.status)
 
     @app.exception_handler(RequestValidationError)
     def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
@@ -89,6 +82,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(answers_router(dependencies, metrics))
     app.include_router(retrieval_router(dependencies))
     app.include_router(documents_router(dependencies))
+    app.include_router(timeline_router(dependencies))
     app.include_router(health_router(dependencies, metrics))
     app.include_router(backups_router(settings, metrics))
     app.include_router(trust_router(settings))

@@ -15,11 +15,13 @@ from tars_provision import __version__, project
 from tars_provision.group import Commands
 from tars_provision.options import (
     NamedPath,
+    document_of,
     inventory_option,
     json_option,
     limit_option,
     question_of,
     since_of,
+    time_of,
     verbose_option,
 )
 
@@ -160,14 +162,52 @@ def logs(context: click.Context, /, inventory: Path, service: str, as_json: bool
 @main.command()
 @inventory_option
 @json_option
+@click.option("--as-of", metavar="TIME", callback=time_of, help="Answer from the documents as they were then.")
 @click.argument("question", callback=question_of)
 @click.pass_context
-def ask(context: click.Context, inventory: Path, question: str, as_json: bool) -> None:
-    """Ask a question and print the answer with its citations."""
+def ask(context: click.Context, inventory: Path, question: str, as_of: str | None, as_json: bool) -> None:
+    """Ask a question and print the answer with its citations.
+
+    TIME is a day (2023-05-04), a month (2023-05), a year (2023), or a time (2023-05-04T18:00).
+    """
     from tars_provision.commands import ask as command
     from tars_provision.commands.outcome import console_of, finish
 
-    context.exit(finish(command.ask(inventory, question, console_of(as_json)), as_json=as_json))
+    context.exit(finish(command.ask(inventory, question, console_of(as_json), as_of), as_json=as_json))
+
+
+@main.command()
+@inventory_option
+@json_option
+@click.argument("document", callback=document_of)
+@click.pass_context
+def history(context: click.Context, inventory: Path, document: str, as_json: bool) -> None:
+    """List the versions of a document: when each was observed, its dates, and whether its text is on record.
+
+    DOCUMENT is a path below a share, now or in the past, or the name of a file.
+    """
+    from tars_provision.commands import history as command
+    from tars_provision.commands.outcome import finish
+
+    context.exit(finish(command.history(inventory, document), as_json=as_json))
+
+
+@main.command()
+@inventory_option
+@json_option
+@click.option("--since", metavar="TIME", required=True, callback=time_of, help="The earlier time, at its end.")
+@click.option("--until", metavar="TIME", callback=time_of, help="The later time, at its end.  [default: now]")
+@click.argument("document", callback=document_of)
+@click.pass_context
+def diff(context: click.Context, inventory: Path, document: str, since: str, until: str | None, as_json: bool) -> None:
+    """Show what changed in a document between two times, with the sentences of both versions.
+
+    TIME is a day (2023-05-04), a month (2023-05), a year (2023), or a time (2023-05-04T18:00).
+    """
+    from tars_provision.commands import history as command
+    from tars_provision.commands.outcome import finish
+
+    context.exit(finish(command.diff(inventory, document, since, until), as_json=as_json))
 
 
 @main.command()

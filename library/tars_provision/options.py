@@ -57,6 +57,24 @@ def question_of(_context: click.Context, _option: click.Parameter, value: str | 
     return value
 
 
+def document_of(_context: click.Context, _option: click.Parameter, value: str) -> str:
+    """Return the name of a document, which is not empty."""
+    if not value.strip():
+        raise click.BadParameter("found an empty text; expected the path or name of a document")
+    return value
+
+
+TIME = re.compile(r"\d{4}(-\d\d(-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?)?)?\Z", re.ASCII)
+
+
+def time_of(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    """Return a day, month, year or time as the application takes it; it has the household's time zone."""
+    if value is not None and not TIME.match(value):
+        expected = "a day (2023-05-04), a month (2023-05), a year (2023), or a time (2023-05-04T18:00)"
+        raise click.BadParameter(f"found {value!r}; expected {expected}")
+    return value
+
+
 SINCE = re.compile(r"(\d+)([smhd])\Z")
 
 

@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from tars_app.adapters.postgres import Pool
+from tars_app.kit.errors import RefusedError
 
 # A document of a restored database may have been deleted since the backup.
 CONFIRMED = """(EXISTS (SELECT FROM volatile.scans s WHERE s.source = d.source)
@@ -33,16 +34,19 @@ FROM (SELECT coalesce((SELECT language FROM passages LIMIT 1), %(language)s::reg
 """
 
 
-class NoHistoryError(Exception):
+class NoHistoryError(RefusedError):
     """Nothing had been observed yet at the time asked for. `begins` is when the history begins, None without one."""
 
-    def __init__(self, asked: datetime, begins: datetime | None, of: str = "") -> None:
-        self.asked, self.begins = asked, begins
-        subject = f" of {of}" if of else ""
+    code = "no_history"
+
+    def __init__(self, begins: datetime | None) -> None:
+        self.begins = begins
+        moment = begins and begins.isoformat()
         if begins is None:
-            super().__init__(f"There is no history{subject} yet: no document has been read.")
+            message = "There is no history yet: no document has been read."
         else:
-            super().__init__(f"There is no history{subject} before {begins:%Y-%m-%d %H:%M} UTC.")
+            message = f"There is no history before {begins.astimezone(UTC):%Y-%m-%d %H:%M} UTC."
+        super().__init__(message, "Ask about a later time.", history_begins=moment)
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ def visible_versions(pool: Pool, at: datetime | None) -> Visible:
     if at is None:
         return Visible(row["ids"] or b"", None)
     if row["begins"] is None or at < row["begins"]:
-        raise NoHistoryError(at, row["begins"])
+        raise NoHistoryError(row["begins"])
     return Visible(row["ids"] or b"", TimeAsked(at, row["begins"], row["unread"]))
 
 

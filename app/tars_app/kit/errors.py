@@ -16,6 +16,18 @@ class UnavailableError(Exception):
         self.next_step = next_step
 
 
+class RefusedError(Exception):
+    """A request that cannot be answered as it stands: `status` of HTTP, a `code` for programs, and further details."""
+
+    status = 404
+    code = "refused"
+
+    def __init__(self, message: str, next_step: str, **details: object) -> None:
+        super().__init__(message)
+        self.next_step = next_step
+        self.details = details
+
+
 def summarize(error: BaseException) -> str:
     """Return an unexpected exception as one line: its type and its message."""
     message = " ".join(storable(str(error)).split())

@@ -25,6 +25,19 @@ class AskError(ProvisionError):
     """The application cannot be reached, or did not answer a question."""
 
 
+class RefusedError(AskError):
+    """The application refuses a request; `body` is what it answered, with a code for programs."""
+
+    def __init__(self, text: str, body: dict[str, Any]) -> None:
+        super().__init__(text)
+        self.body = body
+
+    def as_data(self) -> dict[str, Any]:
+        """Return the message, and the details that the application gave."""
+        details = {name: value for name, value in self.body.items() if name not in ("message", "next_step")}
+        return {**super().as_data(), **details}
+
+
 @dataclass(frozen=True)
 class Endpoint:
     """Where the application answers: connect to `address`, expect a certificate of `name` signed by `authority`."""
@@ -77,15 +90,42 @@ def get(to: Endpoint, path: str) -> Any:
         raise unreachable(to, error) from error
 
 
-def ask(to: Endpoint, question: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def query(to: Endpoint, path: str, **parameters: str | None) -> dict[str, Any]:
+    """Return the JSON object of the response to a GET. Parameters that are None are left out.
+
+    Raises:
+        RefusedError: the application answered with an error.
+        AskError: it cannot be reached.
+    """
+    given = {name: value for name, value in parameters.items() if value is not None}
+    try:
+        with client(to) as http:
+            response = http.get(path, params=given, extensions={"sni_hostname": to.name})
+        body: dict[str, Any] = response.json()
+    except (httpx.HTTPError, ValueError) as error:
+        raise unreachable(to, error) from error
+    if response.is_error:
+        raise RefusedError(_sentences(body) or f"{to.url}: {refusal(response)}", body)
+    return body
+
+
+def _sentences(body: dict[str, Any]) -> str:
+    return " ".join(
+        text if text.endswith(".") else f"{text}." for text in (body.get("message"), body.get("next_step")) if text
+    )
+
+
+def ask(to: Endpoint, question: str, as_of: str | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
     """Ask a question and yield the answer's events as they come: sources, token (many), done.
+
+    `as_of` is the past time to answer for, None for now.
 
     A stream that ends, or is cut, without a single event is requested once more. Raises :class:`AskError` if the
     application reports an error, cannot be reached, or ends without an answer.
     """
     last = ""
     for _ in range(2):
-        for last, data in _stream(to, question):
+        for last, data in _stream(to, question, as_of):
             yield last, data
         if last:
             break
@@ -94,9 +134,9 @@ def ask(to: Endpoint, question: str) -> Iterator[tuple[str, dict[str, Any]]]:
         raise AskError(message(to.url, found=actual, expected="a whole answer", next_step="Ask again"))
 
 
-def _stream(to: Endpoint, question: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _stream(to: Endpoint, question: str, as_of: str | None) -> Iterator[tuple[str, dict[str, Any]]]:
     """Send a question and yield the events of the response."""
-    body = {"question": question}
+    body = {"question": question} | ({"as_of": as_of} if as_of is not None else {})
     received = False
     try:
         with (
@@ -168,7 +208,16 @@ def citation(number: int, cited: dict[str, Any], sources: dict[int, dict[str, An
     source = sources.get(int(cited["source"]), {})
     place = "/".join(filter(None, (source.get("source"), source.get("path")))) or f"source {cited['source']}"
     page = f", page {cited['page']}" if cited.get("page") else ""
+    page += superseded(source.get("superseded"))
     return f'[{number}] {place}{page}: "{" ".join(str(cited["quote"]).split())}"'
+
+
+def superseded(later: dict[str, Any] | None) -> str:
+    """Return what became of a cited passage as the end of its place: `, changed on 2024-05-04`."""
+    if not later:
+        return ""
+    words = {"changed": "changed", "deleted": "deleted"}.get(later["state"], "file changed, not readable since")
+    return f", {words} on {str(later['at'])[:10]}"
 
 
 def doubt(part: dict[str, Any]) -> str:

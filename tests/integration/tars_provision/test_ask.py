@@ -76,7 +76,8 @@ silences: list[str] = []
 
 
 async def answer(request: Request) -> Response:
-    question = (await request.json())["question"]
+    body = await request.json()
+    question = body["question"]
     if question == "too long":
         return JSONResponse({"detail": "question: at most 2000 characters"}, 422)
 
@@ -86,7 +87,8 @@ async def answer(request: Request) -> Response:
             if question.startswith("broken"):
                 raise ConnectionAbortedError("the server cuts the connection, and its log has this")
             return
-        source = {"id": 1, "source": "LLM_docs", "path": "boiler.txt"}
+        later = {"state": "changed", "at": "2024-05-04T10:00:00Z"} if body.get("as_of") == "2023" else None
+        source = {"id": 1, "source": "LLM_docs", "path": "boiler.txt", "superseded": later}
         yield event("sources", sources=[source])
         yield ": still here\r\n\r\n"
         yield event("token", text=f"{request.headers['host']} was asked: ")
@@ -99,6 +101,13 @@ async def answer(request: Request) -> Response:
         yield event("done", answer=question, citations=[{"source": 1, "quote": "ü", "page": None}])
 
     return StreamingResponse(stream(), media_type="text/event-stream")
+
+
+async def history(request: Request) -> Response:
+    if (name := request.query_params["document"]) == "lease & co.txt":
+        return JSONResponse({"path": name})
+    body = {"code": "no_document", "message": f"document {name!r}: found none", "next_step": "Name its path."}
+    return JSONResponse(body, 404)
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +128,7 @@ def port(folder: Path) -> Iterator[int]:
     """A server that answers as the application does."""
     routes = [
         Route("/api/ask", answer, methods=["POST"]),
+        Route("/api/history", history),
         Route("/ready", lambda _: JSONResponse({"ready": False}, 503)),
     ]
     config = uvicorn.Config(
@@ -148,6 +158,20 @@ def test_an_answer_comes_in_events(folder: Path, port: int) -> None:
     assert shown[:2] == [f"{NAME} was asked: ", "What?"]
     assert shown[-1] == '\n\n[1] LLM_docs/boiler.txt: "ü"\n'
     assert answer["answer"] == "What?"
+
+
+def test_a_citation_of_the_past_states_what_became_of_it(folder: Path, port: int) -> None:
+    shown: list[str] = []
+    client.show(client.ask(endpoint(folder, port), "What?", "2023"), shown.append)
+    assert shown[-1] == '\n\n[1] LLM_docs/boiler.txt, changed on 2024-05-04: "ü"\n'
+
+
+def test_a_query_returns_an_object_or_the_refusal_for_people_and_programs(folder: Path, port: int) -> None:
+    to = endpoint(folder, port)
+    assert client.query(to, "/api/history", document="lease & co.txt", until=None) == {"path": "lease & co.txt"}
+    with pytest.raises(client.RefusedError, match=r"document 'x': found none\. Name its path\.") as caught:
+        client.query(to, "/api/history", document="x")
+    assert caught.value.as_data() == {"error": str(caught.value), "code": "no_document"}
 
 
 def test_get_returns_the_content_of_any_status(folder: Path, port: int) -> None:
