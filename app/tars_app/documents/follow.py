@@ -75,16 +75,21 @@ def _write(dependencies: Dependencies, hashes: Sequence[bytes]) -> None:
 
 
 def embed_missing(dependencies: Dependencies, progress: Callable[[], None]) -> bool:
-    """Compute the vectors of searchable passages that have none, as after a change of the model.
+    """Compute the vectors of passages that have none, as after a change of the model: first of the searchable ones.
 
-    A passage on which the embedding model fails is left without a vector. Returns False where some are left to compute
-    after `EMBED_SLICE_S`.
+    Those of superseded passages are needed by questions about the past. A passage on which the embedding model fails is
+    left without a vector. Returns False where some are left to compute after `EMBED_SLICE_S`.
 
     Raises:
         UnavailableError: a store or the embedding model cannot be used. What was computed before is kept.
     """
-    model, last, ends = dependencies.settings.embedding_model, b"", time.monotonic() + EMBED_SLICE_S
-    while rows := _without_vector(dependencies.pool, model, last):
+    ends = time.monotonic() + EMBED_SLICE_S
+    return all(_embed_missing(dependencies, searchable, progress, ends) for searchable in (True, False))
+
+
+def _embed_missing(dependencies: Dependencies, searchable: bool, progress: Callable[[], None], ends: float) -> bool:
+    model, last = dependencies.settings.embedding_model, b""
+    while rows := _without_vector(dependencies.pool, model, searchable, last):
         last = rows[-1][0]
         vectors = embed_passages(dependencies.embedder, model, [text for _, text in rows])
         usable = {value: vector for (value, _), vector in zip(rows, vectors, strict=True) if vector is not None}
@@ -98,12 +103,12 @@ def embed_missing(dependencies: Dependencies, progress: Callable[[], None]) -> b
     return True
 
 
-def _without_vector(pool: Pool, model: str, after: bytes) -> list[tuple[bytes, str]]:
+def _without_vector(pool: Pool, model: str, searchable: bool, after: bytes) -> list[tuple[bytes, str]]:
     with pool.connection() as connection:
         rows = connection.execute(
-            """SELECT p.hash, p.text FROM passages p WHERE p.searchable AND p.hash > %s
+            f"""SELECT p.hash, p.text FROM passages p WHERE {"" if searchable else "NOT"} p.searchable AND p.hash > %s
                    AND NOT EXISTS (SELECT FROM vectors v WHERE v.hash = p.hash AND v.model = %s)
-               ORDER BY p.hash LIMIT %s""",
+               ORDER BY p.hash LIMIT %s""",  # noqa: S608  a constant, so that the planner uses the partial index
             (after, model, EMBED_BATCH),
         ).fetchall()
     return [(row["hash"], row["text"]) for row in rows]

@@ -268,6 +268,7 @@ def stack(site: Site, name: str, desktop: Desktop) -> roles.Stack:
         },
         "stack_scan_interval_s": site.stack.scan_interval_s,
         "stack_names": site.names_of(name),
+        "stack_time_zone": site.stack.zone or (site.backup.zone if site.backup else "UTC"),
         "stack_addresses": [str(desktop.address)],
         "stack_chat_model": chat.name,
         "stack_context_tokens": chat.context_tokens,

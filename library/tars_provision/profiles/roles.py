@@ -123,6 +123,7 @@ class Stack(TypedDict):
     stack_context_tokens: int
     stack_answer_tokens: int
     stack_embedding_model: str
+    stack_time_zone: str
 
 
 class BackupMount(TypedDict):

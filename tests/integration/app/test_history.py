@@ -20,7 +20,7 @@ from tars_app.adapters.mounts import FileStatus
 from tars_app.adapters.postgres import Pool, migrate
 from tars_app.dependencies import Dependencies, make_dependencies
 from tars_app.documents import repository
-from tars_app.documents.follow import _BATCH, compare, follow_changes, in_line
+from tars_app.documents.follow import _BATCH, compare, embed_missing, follow_changes, in_line
 from tars_app.documents.index import start_task, swap
 from tars_app.documents.model import NO_PAGE, FileObservation, Page
 from tars_app.documents.passages import PlacedPassage, join_pages, place_passages
@@ -29,6 +29,7 @@ from tars_app.documents.vectors import without_vector
 from .conftest import Server, start_chroma
 from .databases import connect, empty_database
 from .helpers import INVARIANTS
+from .past import WordEmbedder
 
 pytestmark = pytest.mark.integration
 
@@ -219,6 +220,20 @@ def test_vectors_of_two_models_stand_beside_each_other(dependencies: Dependencie
         write(other, "b.txt", [Page(NO_PAGE, SENTENCES[0])])
     with connect(options) as connection:
         assert connection.execute("SELECT count(*), count(DISTINCT model) FROM vectors").fetchall() == [(2, 2)]
+
+
+def test_a_new_model_gets_the_vectors_of_superseded_passages_too(dependencies: Dependencies) -> None:
+    """A question about the past compares them; Chroma holds those of today alone."""
+    for sentence in SENTENCES[:3]:
+        write(dependencies, "a.txt", [Page(NO_PAGE, sentence)])
+    options = dependencies.settings.model_copy(update={"embedding_model": f"other-{uuid4()}"})
+    other = replace(make_dependencies(options), embedder=WordEmbedder())  # type: ignore[arg-type]  # all that is used
+    with other.pool:
+        assert embed_missing(other, lambda: None)
+        with connect(options) as connection:
+            vectors = "SELECT count(*) FROM vectors WHERE model = %s"
+            assert connection.execute(vectors, (options.embedding_model,)).fetchall() == [(3,)]
+        assert set(other.vectors.ids()) == searchable(other.pool)
 
 
 def test_documents_that_share_passages_may_change_at_the_same_time(dependencies: Dependencies) -> None:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from tars_provision.spec.model.base import Image, ModelName, Section, Url
+from tars_provision.spec.model.base import Image, ModelName, Section, TimeZone, Url
 
 
 class ChatModel(Section):
@@ -87,3 +87,5 @@ class Stack(Section):
     """Container images by exact version."""
     scan_interval_s: int = Field(default=60, ge=1, le=86_400)
     """Seconds between two scans of the documents on the NAS."""
+    zone: TimeZone | None = Field(default=None, examples=["Europe/Amsterdam"])
+    """Time zone of the days in questions about the past. Default: the zone of `backup`, else UTC."""

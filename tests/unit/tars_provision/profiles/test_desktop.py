@@ -130,3 +130,13 @@ def test_firewall_sources_become_addresses_and_networks(make_site: MakeSite) -> 
         ["10.77.0.30", "10.77.0.10", "10.0.0.0/8"],
         ["10.77.0.0/22", "link6"],
     ]
+
+
+def test_days_are_those_of_the_stack_else_of_the_backups(make_site: MakeSite) -> None:
+    def zone(**changes: object) -> object:
+        return role_variables(make_site(**changes), "xps8950")["stack_time_zone"]
+
+    backup = {**SPEC["backup"], "zone": "Europe/Berlin"}
+    assert zone(backup=None) == "UTC"
+    assert zone(backup=backup) == "Europe/Berlin"
+    assert zone(backup=backup, stack={**SPEC["stack"], "zone": "Europe/Amsterdam"}) == "Europe/Amsterdam"
