@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from tars_app.answers.figures import Figure
@@ -109,7 +109,7 @@ def answers_kind(question: Question, sentence: str, entries: Sequence[Figure]) -
         case "quantity":
             return bool(entries)
         case "person":
-            return "name" in kinds or bool(_AGENT.search(sentence))
+            return "name" in kinds
         case "telephone":
             return "telephone" in kinds or (
                 bool(_TELEPHONE.search(sentence))
@@ -184,7 +184,8 @@ def _sections(question: Question, of_document: Sequence[Source]) -> list[_Sectio
     for source in of_document:
         for start, end in source.sections:
             within = source.figures_in(start, end)
-            holds = any(_answers(question, source, span) for span in source.spans if start <= span.start < end)
+            spans = [span for span in source.spans if start <= span.start < end]
+            holds = any(_has_answer(question, source, span) for span in spans)
             shared = overlap(wanted, f"{source.title} {source.text[start:end]}")
             result.append(_Section(shared, holds, any(figure.recurring for figure in within)))
     if question.asked == "date" and question.past:
@@ -196,11 +197,22 @@ def _sections(question: Question, of_document: Sequence[Source]) -> list[_Sectio
     return result
 
 
-def _answers(question: Question, source: Source, span: Span) -> bool:
-    """Return whether a sentence of a passage contains what the question asks for."""
+def _has_answer(question: Question, source: Source, span: Span) -> bool:
+    if question.asked == "person" and _AGENT.search(source.text, span.start, span.end):
+        return True  # "by the chimney sweep" names nobody, but answers who
+    return bool(figures_that_answer(question, source, span))
+
+
+def figures_that_answer(question: Question, source: Source, span: Span) -> list[Figure]:
+    """Return the figures and names of a sentence of a passage that are of the kind that the question asks for."""
+    if question.asked is None or question.asked == "secret":
+        return []
     piece = source.text[span.start : span.end]
-    persons = names(piece, source.spoken) if question.asked == "person" else []
-    return answers_kind(question, piece, [*source.figures_in(span.start, span.end), *persons])
+    entries = source.figures_in(span.start, span.end)
+    if question.asked == "person":
+        own = names(piece, source.spoken)
+        entries = [replace(name, start=name.start + span.start, end=name.end + span.start) for name in own]
+    return [figure for figure in entries if answers_kind(question, piece, [figure])]
 
 
 def stems(text: str) -> set[str]:

@@ -14,6 +14,7 @@ from tars_app.kit.sentences import sentences
 
 MOST_QUOTES = 6
 """Quotes of an answer of several sentences."""
+_MOST_NEAREST = 2
 _MARKERS = re.compile(r"\[\d{1,2}\]")
 _END = re.compile(r"[.!?…:)\]\"'\u201d\u2019»*]\s+\S|\n")
 NOTES: dict[Support, str] = {
@@ -102,14 +103,14 @@ def sentences_of(answer: str) -> list[tuple[int, int]]:
     return spans
 
 
-def quotes_of(question: str, checked: Sequence[Checked], quotable: Quotable) -> list[tuple[Quote, list[int]]]:
+def quotes_of(question: str, check: AnswerCheck, quotable: Quotable) -> list[tuple[Quote, list[int]]]:
     """Return the quotes for an answer, each with the numbers of its sentences; at least one if there is a passage.
 
-    The figures of a sentence stand in its quotes. A sentence that is not supported is given those that fit the
-    question best.
+    The figures of a sentence stand in its quotes. A sentence that is not supported is given what the passages have of
+    the kind that the question asks for, and what fits the question best.
     """
     chosen: dict[tuple[int, str], tuple[Quote, list[int]]] = {}
-    for quote, number in _all_quotes(question, checked, quotable):
+    for quote, number in _all_quotes(question, check, quotable):
         if len(chosen) < MOST_QUOTES or (quote.source, quote.text) in chosen:
             chosen.setdefault((quote.source, quote.text), (quote, []))[1].append(number)
     if not chosen:
@@ -117,17 +118,37 @@ def quotes_of(question: str, checked: Sequence[Checked], quotable: Quotable) -> 
     return list(chosen.values())
 
 
-def _all_quotes(question: str, checked: Sequence[Checked], quotable: Quotable) -> Iterator[tuple[Quote, int]]:
-    for sentence in checked:
+def _all_quotes(question: str, check: AnswerCheck, quotable: Quotable) -> Iterator[tuple[Quote, int]]:
+    for sentence in check.checked:
         grounded = sentence.grounded
         needed = [places for _, places in grounded.supported if places]
         if needed:
-            quotes = quotable.find(question, grounded.text, needed)
-        elif grounded.unsupported:
-            quotes = quotable.find(question, "")
-        elif sentence.number == 1:
-            quotes = quotable.find(question, grounded.text)
+            codes = check.evidence.places_of_codes({place.source for places in needed for place in places})
+            quotes = quotable.find(question, grounded.text, [*needed, *codes])
+        elif not grounded.unsupported:
+            quotes = quotable.find(question, grounded.text)[: MOST_QUOTES if sentence.number == 1 else 1]
         else:
-            quotes = quotable.find(question, grounded.text)[:1]
+            quotes = []
+        if grounded.unsupported and not grounded.answers_question:
+            quotes = _apart([*quotes, *_nearest(question, check.evidence, quotable)])
+        elif not quotes:
+            quotes = quotable.find(question, "")
         for quote in quotes:
             yield quote, sentence.number
+
+
+def _nearest(question: str, evidence: Evidence, quotable: Quotable) -> list[Quote]:
+    """Return what the passages have of the kind that is asked for, and what fits the question best."""
+    needed = evidence.nearest()
+    quotes = quotable.find(question, "", needed)[:_MOST_NEAREST] if needed else []
+    best = quotable.find(question, "")[:1]
+    return sorted(_apart([*quotes, *best]), key=lambda quote: -quote.fit)
+
+
+def _apart(quotes: Sequence[Quote]) -> list[Quote]:
+    """Return the quotes without those that overlap with an earlier one."""
+    kept: list[Quote] = []
+    for quote in quotes:
+        if not any(map(quote.overlaps, kept)):
+            kept.append(quote)
+    return kept

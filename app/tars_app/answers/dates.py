@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from calendar import monthrange
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from tars_app.kit.dates import MONTH, MONTHS
@@ -16,18 +16,26 @@ _WEEKDAYS = {
     name: number
     for number, names in enumerate(
         (
-            "monday mondays montag montags",
-            "tuesday tuesdays dienstag dienstags",
-            "wednesday wednesdays mittwoch mittwochs",
-            "thursday thursdays donnerstag donnerstags",
-            "friday fridays freitag freitags",
-            "saturday saturdays samstag samstags sonnabend",
-            "sunday sundays sonntag sonntags",
+            "monday mondays montag montags mon",
+            "tuesday tuesdays dienstag dienstags tue tues",
+            "wednesday wednesdays mittwoch mittwochs wed",
+            "thursday thursdays donnerstag donnerstags thu thur thurs",
+            "friday fridays freitag freitags fri",
+            "saturday saturdays samstag samstags sonnabend sat",
+            "sunday sundays sonntag sonntags sun",
         )
     )
     for name in words(names)
 }
-DATE_WORDS = frozenset({*MONTHS, *_WEEKDAYS, *words("end ende beginning start anfang first ersten erster")})
+_GERMAN_WEEKDAYS = dict(zip(words("Mo Di Mi Do Fr Sa So"), range(7), strict=True))
+DATE_WORDS = frozenset(
+    {
+        *MONTHS,
+        *_WEEKDAYS,
+        *map(str.lower, _GERMAN_WEEKDAYS),
+        *words("end ende beginning start anfang first ersten erster"),
+    }
+)
 """Words with which a date may begin."""
 _EARLIEST, _LATEST = 1500, 2199
 
@@ -71,9 +79,12 @@ _PATTERNS = tuple(
         rf"(?P<edge>end|ende|beginning|start|anfang)\s+(?:of\s+|des\s+)?{_MONTH}(?:,?\s+{_YEAR})?",
         rf"{_MONTH}(?:\s+of|,)?\s+{_YEAR}",
         r"(?P<month>0?[1-9]|1[0-2])[/.](?P<year>(?:19|20)\d\d)(?![\w/]|[-.,]\d)",
-        rf"(?P<weekday>{'|'.join(_WEEKDAYS)})(?![^\W_])",
     )
 )
+_WEEKDAY = re.compile(rf"(?P<name>{'|'.join(sorted(_WEEKDAYS, key=len, reverse=True))})(?![^\W_])", re.IGNORECASE)
+# "Mo-Fr", "Sa 9:30", but not "So ist es".
+_SHORT_WEEKDAY = re.compile(rf"(?P<name>{'|'.join(_GERMAN_WEEKDAYS)})(?=[.:]|\s?[-\u2013\d])")
+_AFTER_WEEKDAY = re.compile(r"\.?,?\s+(?:the\s+|dem\s+|den\s+)?(?=\d|[A-Z])", re.IGNORECASE)
 _MONTH_ALONE = re.compile(r"[A-ZÄ][a-zä]{2,}")
 _DAY_AND_MONTH = re.compile(r"(?P<day>\d{1,2})\.\s?(?P<month>\d{1,2})\.(?!\d)")
 _BEFORE_DAY = re.compile(r"(?:am|vom|zum|ab|seit|den|dem)\s+\Z")
@@ -94,11 +105,27 @@ def date_at(text: str, start: int) -> tuple[tuple[Date, ...], int] | None:
 
     A year alone is a number, see `year`.
     """
+    if weekday := _weekday_at(text, start):
+        day, end = weekday
+        joint = _AFTER_WEEKDAY.match(text, end)
+        rest = date_at(text, joint.end()) if joint else None
+        if rest and all(date.month and date.day and date.weekday is None for date in rest[0]):
+            return tuple(replace(date, weekday=day) for date in rest[0]), rest[1]
+        return (Date(weekday=day),), end
     for pattern in _PATTERNS:
         if (match := pattern.match(text, start)) and (dates := tuple(_dates(match.groupdict()))):
             end = match.end() - 1 if match[0].endswith((".", ",")) else match.end()
             return dates, end
     return _short_date(text, start)
+
+
+def _weekday_at(text: str, start: int) -> tuple[int, int] | None:
+    """Return the day of the week that begins at `start`, 0 for Monday, and where it ends."""
+    match = _WEEKDAY.match(text, start)
+    if match and (len(match[0]) > 5 or match[0].istitle()):
+        return _WEEKDAYS[match[0].lower()], match.end()
+    short = _SHORT_WEEKDAY.match(text, start)
+    return (_GERMAN_WEEKDAYS[short[0]], short.end()) if short else None
 
 
 def _short_date(text: str, start: int) -> tuple[tuple[Date, ...], int] | None:
@@ -121,9 +148,6 @@ def _short_date(text: str, start: int) -> tuple[tuple[Date, ...], int] | None:
 
 
 def _dates(parts: dict[str, str | None]) -> Iterator[Date]:
-    if weekday := parts.get("weekday"):
-        yield Date(weekday=_WEEKDAYS[weekday.lower()])
-        return
     year = _full_year(parts["year"]) if parts.get("year") else None
     if first := parts.get("first"):
         second = int(parts["second"] or 0)

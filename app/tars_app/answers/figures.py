@@ -25,8 +25,9 @@ class Figure:
     """A figure and what it may mean. `text` stands from character `start` up to `end` of the text.
 
     `values` are the numbers that it may be, in `unit`; `dates` the dates; `key` is a code, or digits of a telephone
-    number, without separators. A `weak` one ("a month") supports others, and needs no support. `recurring` marks a
-    date without a year that comes again ("every September"), a `label` the number of a section, page or step.
+    number, without separators. A `weak` one ("a month", "step 1") supports others, and needs no support. `recurring`
+    marks a date without a year that comes again ("every September"), `label` the number of a section or page, `field`
+    a number that stands alone, as in a table, whose unit may be elsewhere.
     """
 
     kind: Kind
@@ -40,6 +41,7 @@ class Figure:
     weak: bool = False
     recurring: bool = False
     label: bool = False
+    field: bool = False
 
 
 _HALVES = {"half": "0.5", "halbe": "0.5", "halben": "0.5", "halber": "0.5", "halbes": "0.5", "quarter": "0.25"}
@@ -75,13 +77,22 @@ _FACTORS = {"thousand": 3, "tausend": 3, "tsd": 3, "k": 3, "million": 6, "millio
 _DOZEN = re.compile(r"(?:a\s+|ein\s+)?(?:dozen|dutzend)(?![^\W_])", re.IGNORECASE)
 _ARTICLE_GAP = re.compile(r"\s+(?:half\s+an?\s+|single\s+)?")
 _LABEL = re.compile(
-    r"(?:§|(?<![^\W_])(?:sections?|chapter|pages?|steps?|part|figure|table|seite|kapitel|abschnitt|schritt|punkt|teil))\s*\Z",
+    r"(?:§|(?<![^\W_])(?:sections?|chapter|pages?|part|figure|table|seite|kapitel|abschnitt|punkt|teil))\s*\Z",
     re.IGNORECASE,
 )
+_FIELD = re.compile(r"[ \t]*(?:[|;,.)\n]|\Z|(?:for|each|per|a|an|pro|je|jeweils|für)(?![^\W_]))")
+# An answer's own numbers: "passage 2", "step 1", "two steps".
+_COUNTED = (
+    "(?:passage|document|source|step|option|point|reason|thing|way|sentence)s?"
+    "|textstellen?|dokumente?|quellen?|schritte?"
+)
+_REFERENCE = re.compile(rf"(?<![^\W_])(?:{_COUNTED})\s*\Z", re.IGNORECASE)
+_COUNT = re.compile(rf"\s+(?:{_COUNTED})(?![^\W_])", re.IGNORECASE)
 _ITEM = re.compile(rf"(?:(?<=\n)|(?<![\s\S]))[ \t]*(?:\d{{1,2}}[.)](?!\s*(?i:{MONTH}))|#+)[ \t]+")
 _MARKER = re.compile(r"\[\d{1,2}\]")
 _RECURRING = re.compile(
-    r"(?<![^\W_])(?:every|each|yearly|annual(?:ly)?|jede[nrsm]?|j(?:ä|ae)hrlich\w*|allj(?:ä|ae)hrlich\w*|jeweils)(?![^\W_])[^.;\n]{0,40}\Z",
+    r"(?<![^\W_])(?:every|each|yearly|annual(?:ly)?|jede[nrsm]?|(?:all)?j(?:ä|ae)hrlich\w*|jeweils)"
+    r"(?![^\W_])[^.;\n]{0,40}\Z",
     re.IGNORECASE,
 )
 
@@ -295,8 +306,23 @@ def _make(
     weak: bool = False,
     recurring: bool = False,
 ) -> Figure:
-    label = kind == "number" and unit is None and bool(_LABEL.search(text[max(0, start - 12) : start]))
-    return Figure(kind, text[start:end], start, end, values, unit, dates, key, weak, recurring, label)
+    bare, before = kind == "number" and unit is None, text[max(0, start - 14) : start]
+    label = bare and bool(_LABEL.search(before))
+    weak = weak or (bare and bool(_REFERENCE.search(before) or _COUNT.match(text, end)))
+    return Figure(
+        kind,
+        text[start:end],
+        start,
+        end,
+        values,
+        unit,
+        dates,
+        key,
+        weak,
+        recurring,
+        label,
+        bool(_FIELD.match(text, end)),
+    )
 
 
 def digit_parts(text: str) -> frozenset[str]:

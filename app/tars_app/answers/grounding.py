@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from tars_app.answers.arithmetic import MOST_OPERANDS, follows, written_results
-from tars_app.answers.asked import Question, answers_kind, overlap, read_question, stems
+from tars_app.answers.asked import Question, answers_kind, figures_that_answer, overlap, read_question, stems
 from tars_app.answers.dates import Date
 from tars_app.answers.figures import Figure, figures
 from tars_app.answers.names import names, words_of
@@ -121,20 +121,36 @@ class Evidence:
 
     def _places_of_name(self, name: Figure, sentence: str) -> tuple[list[Place], bool]:
         """Return where the passages have a name, and whether it is known from them, their titles or the question."""
-        words = words_of(name)
-        asked = [word for word in words if self._asked_words.intersection(forms(word))]
-        if len(asked) == len(words):
+        words = [word for word in words_of(name) if self._asked_words.isdisjoint(forms(word))]
+        if not words:
             return [], True
         places = [Place(source.number, *position) for source in self.sources for position in source.find_words(words)]
         if places:
             return places, True
-        for source in self.sources:
-            left = [word for word in words if word not in asked]
-            if all(map(source.has_word, left)):
-                return [], len(words) == 1 or source.has_near(words)
+        # Capitals in a title ("Household Insurance") make no name of words that a passage has without them.
+        rare = [word for word in words if all(source.common_words.isdisjoint(forms(word)) for source in self.sources)]
+        if any(all(map(source.has_word, rare)) and (len(rare) < 2 or source.has_near(rare)) for source in self.sources):
+            return [], True
         # A noun that opens a sentence has a capital too; another form of it will do.
         opens = not sentence[: name.start].strip(" *_\"'\u201e\u201c(") and len(words) == 1
         return [], opens and any(overlap(stems(words[0]), source.text) for source in self.sources)
+
+    def nearest(self) -> list[list[Place]]:
+        """Return the places of what the question asks for, and those of each code that it names, if there are any."""
+        answering = [
+            Place(source.number, figure.start, figure.end)
+            for source in self.sources
+            for span in source.spans
+            for figure in figures_that_answer(self.question, source, span)
+            if self._rivals.allow(source, figure, (figure.start, figure.end))
+        ]
+        return [answering, *self.places_of_codes({place.source for place in answering})] if answering else []
+
+    def places_of_codes(self, numbers: Collection[int]) -> list[list[Place]]:
+        """Return the places of each code that the question names, in the passages with these numbers."""
+        places = [self._places(figure)[0] for figure in self._asked if figure.kind == "code"]
+        within = [[place for place in of_code if place.source in numbers] for of_code in places]
+        return [of_code for of_code in within if of_code]
 
 
 def _without(sentence: str, own: Sequence[Figure]) -> str:
@@ -161,7 +177,7 @@ class _Rivals:
         """Return whether a figure at a position belongs to what the question names, or to nothing in particular."""
         if figure.kind == "code":
             return True
-        if self._names and self._is_of_another_name(source, figure, position):
+        if figure.kind == "telephone" and self._names and self._is_of_another_name(source, figure, position):
             return False
         if not self._own or not self._known or figure.key in self._own:
             return True
@@ -245,7 +261,7 @@ def _same_number(figure: Figure, other: Figure, attested: frozenset[str]) -> boo
             return False
         scaled = {value * other.unit.factor for value in values}
         return any(value * figure.unit.factor in scaled for value in figure.values)
-    if figure.unit and (other.dates or figure.unit.dimension not in attested):
+    if figure.unit and (other.dates or not other.field or figure.unit.dimension not in attested):
         return False
     return bool(figure.values & values)
 

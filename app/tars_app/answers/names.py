@@ -46,8 +46,9 @@ _NOT_NAMES = frozenset(
 _NUMBERED = frozenset(
     words(
         """
-        annex appendix article chapter clause code error fault figure item number page paragraph part section step table
-        type abschnitt anhang artikel fehler kapitel nummer paragraf punkt seite teil typ
+        annex appendix article chapter clause code document error fault figure item number page paragraph part passage
+        section source step table type abschnitt anhang dokument quelle textstelle artikel fehler kapitel nummer
+        paragraf punkt seite teil typ
         """
     )
 )

@@ -22,6 +22,7 @@ _RIVAL = 0.75
 MOST_CITATIONS = 3
 _TWO_SENTENCES = 0.9
 """Two sentences are quoted only if they score clearly higher than either alone."""
+_SHORT_LINE = 40
 _NEEDED_WORD = 100.0
 """Weight of a word that a quote of a long sentence has to keep."""
 
@@ -47,6 +48,11 @@ class Quote:
     def holds(self, place: Place) -> bool:
         """Return whether the quote contains a place."""
         return place.source == self.source and self.start <= place.start and place.end <= self.start + len(self.text)
+
+    def overlaps(self, other: Quote) -> bool:
+        """Return whether two quotes have a piece of a passage in common."""
+        first, second = sorted((self, other), key=lambda quote: quote.start)
+        return first.source == second.source and second.start < first.start + len(first.text)
 
 
 class Quotable:
@@ -157,16 +163,24 @@ def _pairs(spans: Sequence[Span]) -> set[tuple[int, int]]:
 
 
 def _stretches(spans: Sequence[Span], places: Sequence[Place]) -> set[tuple[int, int]]:
-    """Return the stretches of several sentences that begin and end with a place and fit into a quote."""
+    """Return the stretches of several sentences that begin and end with a place and fit into a quote.
+
+    A short line is joined to the one before, which may be its label.
+    """
     held = sorted(
         {(span.start, span.end) for span in spans for place in places if span.start <= place.start < span.end}
     )
-    return {
+    stretches = {
         (first[0], last[1])
         for number, first in enumerate(held)
         for last in held[number + 1 :]
         if last[1] - first[0] <= LONGEST_QUOTE
     }
+    for before, line in pairwise(spans):
+        short = line.end - line.start <= _SHORT_LINE and line.end - before.start <= LONGEST_QUOTE
+        if short and (line.start, line.end) in held:
+            stretches.add((before.start, line.end))
+    return stretches
 
 
 def cut(sentence: str, weights: Mapping[str, float], kept: Sequence[tuple[int, int]] = ()) -> tuple[str, int]:

@@ -128,7 +128,7 @@ async def _answer(
     _check_truncation(prompt, usage, settings.context_tokens, metrics)
     for sentence in check.finish():
         yield sentence.event()
-    citations = await run_sync(verified, dependencies.pool, quotes_of(question, check.checked, quotable), used)
+    citations = await run_sync(verified, dependencies.pool, quotes_of(question, check, quotable), used)
     yield _done(settings.chat_model, check.text or NO_ANSWER, check.support, citations, started, usage, check)
 
 

@@ -79,6 +79,11 @@ class Source:
         """The words of the title."""
         return frozenset(re.findall(r"[^\W_]+", fold(self.title)))
 
+    @cached_property
+    def common_words(self) -> frozenset[str]:
+        """The words that the passage also has without a capital."""
+        return frozenset(fold(word) for word in re.findall(r"(?<![^\W_])[^\W\d_]+", self.text) if word.islower())
+
     def find_words(self, wanted: list[str]) -> list[tuple[int, int]]:
         """Return where these words follow one another, each with any ending."""
         starts = self._numbers(wanted[0])

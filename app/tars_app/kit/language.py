@@ -23,7 +23,7 @@ _ENGLISH = frozenset(
 _GERMAN = frozenset(
     words(
         """
-        auf aus bei beim bis das dass dem den der des durch ein eine einem einen einer er es für gibt hat ich im ist
+        auf aus bei beim bis das dass dem den der des die durch ein eine einem einen einer er es für gibt hat ich im ist
         jeden jeder jedes kann mit muss nach nicht oder seit sich sie sind über um und unter vom von vor wann war welche
         welcher welches wenn wer werden wie wir wird wo wurde wurden zu zum zur zwischen
         """

@@ -53,7 +53,7 @@ AFTER = "\n\nIf the display shows F.22, the pressure is too low: fill up the cir
 LONG = "Rechnungen_und_Verträge/Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft.pdf"
 
 
-def _id(number: int) -> UUID:
+def make_id(number: int) -> UUID:
     return UUID(int=number)
 
 
@@ -62,8 +62,8 @@ def _source(
 ) -> SourceEntry:
     return SourceEntry(
         id=number,
-        chunk_id=str(_id(number)),
-        document_id=_id(100 + number),
+        chunk_id=str(make_id(number)),
+        document_id=make_id(100 + number),
         source="LLM_docs",
         path=path,
         title=path.rsplit("/", 1)[-1],
@@ -127,15 +127,15 @@ class Script:
     def __init__(self) -> None:
         self.documents = [
             Document(
-                document_id=_id(101), source="LLM_docs", path="house/heating.pdf", state="indexed", error=None,
+                document_id=make_id(101), source="LLM_docs", path="house/heating.pdf", state="indexed", error=None,
                 modified=MODIFIED, observed=MODIFIED, dated=None, dated_by=None, pages=12, chunks=31,
             ),
             Document(
-                document_id=_id(102), source="LLM_docs", path="house/inspection-2026.md", state="indexed", error=None,
-                modified=MODIFIED, observed=MODIFIED, dated=None, dated_by=None, pages=None, chunks=2,
+                document_id=make_id(102), source="LLM_docs", path="house/inspection-2026.md", state="indexed",
+                error=None, modified=MODIFIED, observed=MODIFIED, dated=None, dated_by=None, pages=None, chunks=2,
             ),
             Document(
-                document_id=_id(103), source="LLM_docs", path="scans/old.pdf", state="failed",
+                document_id=make_id(103), source="LLM_docs", path="scans/old.pdf", state="failed",
                 error="The PDF has no text, only pictures. Scan it again with text recognition.",
                 modified=MODIFIED, observed=MODIFIED, dated=None, dated_by=None, pages=None, chunks=None,
             ),
@@ -256,8 +256,8 @@ def _json(model: BaseModel) -> Response:
 class Server:
     """The script on a free loopback port, in a thread of its own."""
 
-    def __init__(self, authority: Path) -> None:
-        self.script = Script()
+    def __init__(self, authority: Path, script: Script | None = None) -> None:
+        self.script = script or Script()
         self.authority = authority
         self._socket = socket.socket()
         self._socket.bind(("127.0.0.1", 0))

@@ -115,7 +115,7 @@ def test_each_sentence_is_quoted_with_its_figures() -> None:
     question = "How is the boiler looked after?"
     answer = "The pressure is 1.2 to 1.8 bar. The contract number is BH-20417."
     check = checked(question, answer)
-    quotes = quotes_of(question, check.checked, Quotable(check.evidence.sources, [1]))
+    quotes = quotes_of(question, check, Quotable(check.evidence.sources, [1]))
     assert [(quote.text, numbers) for quote, numbers in quotes] == [
         ("The gauge should show between 1.2 and 1.8 bar while the system is cold.", [1]),
         ("The contract number is BH-20417.", [2]),
@@ -125,15 +125,33 @@ def test_each_sentence_is_quoted_with_its_figures() -> None:
 def test_the_quote_of_an_amount_is_not_the_heading_without_it() -> None:
     question = "What is the amount of invoice RE-2024-00815?"
     check = checked(question, "The amount of invoice RE-2024-00815 is 1,284.20 EUR.", INVOICES)
-    [(quote, numbers)] = quotes_of(question, check.checked, Quotable(check.evidence.sources, [1, 1]))
+    [(quote, numbers)] = quotes_of(question, check, Quotable(check.evidence.sources, [1, 1]))
     assert quote.source == 1 and "RE-2024-00815" in quote.text and "1.284,20 EUR" in quote.text and numbers == [1]
 
 
 def test_an_unsupported_sentence_is_given_what_fits_the_question() -> None:
     question = "When was the boiler last serviced?"
     check = checked(question, "The boiler was last serviced in September 2022.")
-    [(quote, _), *_] = quotes_of(question, check.checked, Quotable(check.evidence.sources, [1]))
+    [(quote, _), *_] = quotes_of(question, check, Quotable(check.evidence.sources, [1]))
     assert "services the boiler every September" in quote.text
+
+
+def test_every_one_of_fifteen_invoices_is_quoted_with_its_amount() -> None:
+    """Number and amount stand on separate short lines, as on a form."""
+    numbers = {f"RE-2024-{1000 + i}": f"{100 + 13 * i}.{10 + i} EUR" for i in range(15)}
+    passages = [
+        (f"{number}.txt", f"Invoice\n{number}\nTotal\n{amount}\nThank you") for number, amount in numbers.items()
+    ]
+    for number, amount in numbers.items():
+        question = f"What is the total of invoice {number}?"
+        for answer in (
+            f"The total is {amount}.",
+            f"The total of invoice {number} is {amount}.",
+            "The total is 1.23 EUR.",
+        ):
+            check = checked(question, answer, passages)
+            quotes = quotes_of(question, check, Quotable(check.evidence.sources, [1] * len(passages)))
+            assert amount in quotes[0][0].text and number in quotes[0][0].text + answer, (answer, quotes)
 
 
 @given(st.text(st.sampled_from('ab12 .!?\n[]"-*#:BÄ'), max_size=200), st.integers(1, 9))
