@@ -102,6 +102,8 @@ def parser() -> argparse.ArgumentParser:
     verb.add_argument(
         "--repair", action="store_true", help="with --sheet: write its files where the repository's differ"
     )
+    verb.add_argument("--new", metavar="FILE", help="let the password of this file open the repository too")
+    verb.add_argument("--alone", action="store_true", help="with --new: use that password, and remove all other keys")
     verb = add_verb(verbs, "site", _site, "Write the site folder of the controller out of a backup, as a tar archive")
     _add_backup(verb)
     verb.add_argument("--output", type=Path, default=Path("site.tar"), help="file (default: %(default)s)")
@@ -261,16 +263,27 @@ def _status(options: argparse.Namespace) -> output.Result:
 
 
 def _key(options: argparse.Namespace) -> output.Result:
+    from .actions import rotate
     from .actions.key import read_key, try_sheet
     from .repository import sheet
 
     configuration = load(options.configuration)
-    if not options.sheet:
-        if options.repair:
-            raise UsageError("--repair", found="no --sheet", expected="the sheet whose files are written")
-        return read_key(configuration)
-    text = sys.stdin.read() if options.sheet == "-" else Path(options.sheet).read_text()
-    return try_sheet(configuration, sheet.parse(text), repair=options.repair)
+    if options.repair and not options.sheet:
+        raise UsageError("--repair", found="no --sheet", expected="the sheet whose files are written")
+    if options.alone and not options.new:
+        raise UsageError("--alone", found="no --new", expected="the new password")
+    if options.new and options.sheet:
+        raise UsageError("--new", found="a sheet", expected="no other option than --alone")
+    if options.new:
+        return rotate.rotate(configuration, rotate.parse(_read_input(options.new)), alone=options.alone)
+    if options.sheet:
+        return try_sheet(configuration, sheet.parse(_read_input(options.sheet)), repair=options.repair)
+    return read_key(configuration)
+
+
+def _read_input(name: str) -> str:
+    """Return the text of a file; - is the standard input."""
+    return sys.stdin.read() if name == "-" else Path(name).read_text()
 
 
 @contextlib.contextmanager
@@ -279,7 +292,7 @@ def _with_sheet(options: argparse.Namespace, configuration: Configuration) -> It
     from .repository import sheet
 
     if options.sheet:
-        with sheet.opened(configuration, sheet.parse(Path(options.sheet).read_text())) as readable:
+        with sheet.opened(configuration, sheet.parse(_read_input(options.sheet))) as readable:
             yield readable
     else:
         yield configuration

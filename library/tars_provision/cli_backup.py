@@ -202,15 +202,40 @@ def backup_key_verify(
     context.exit(finish(answer, as_json=as_json))
 
 
-@backup.command("sheet")
-@inventory_option
-@click.option(
+output_option = click.option(
     "-o",
     "--output",
     type=NamedPath(path_type=Path, dir_okay=False),
-    help="File to write.  [default: recovery-sheet-DATE.html]",
+    help="File of the sheet.  [default: recovery-sheet-DATE.html]",
 )
-@click.option("--pdf", is_flag=True, help="Write a PDF instead of HTML.")
+pdf_option = click.option("--pdf", is_flag=True, help="Write a PDF instead of HTML.")
+
+
+@backup_key.command("rotate")
+@inventory_option
+@output_option
+@pdf_option
+@verbose_option
+@json_option
+@click.pass_context
+def backup_key_rotate(
+    context: click.Context, /, inventory: Path, output: Path | None, pdf: bool, verbosity: int, as_json: bool
+) -> None:
+    """Exchange the key of the backups in all places, and write a new recovery sheet. The old key opens nothing then.
+
+    Repeat the command if it fails, or when a disk is connected that was not: it goes on where it ended.
+    """
+    from tars_provision.commands import backup_rotate as command
+    from tars_provision.commands.outcome import console_of, finish
+
+    rotated = command.rotate(inventory, console_of(as_json), output, as_pdf=pdf, verbosity=verbosity)
+    context.exit(finish(rotated, as_json=as_json))
+
+
+@backup.command("sheet")
+@inventory_option
+@output_option
+@pdf_option
 @verbose_option
 @json_option
 @click.pass_context

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -92,7 +93,8 @@ def read_key(configuration: Configuration) -> RepositoryKey:
     identifier = restic.repository_id()
     contents = sheets.read(configuration, restic.key_name())
     config, key = (base64.b64encode(content).decode() for content in contents.values())
-    return RepositoryKey(identifier, config, key, restic.program_sha256())
+    program = hashlib.sha256(configuration.restic.read_bytes()).hexdigest()
+    return RepositoryKey(identifier, config, key, program)
 
 
 def try_sheet(configuration: Configuration, sheet: Sheet, *, repair: bool) -> Proven:

@@ -21,7 +21,7 @@ NAME = "status.json"
 LAST_GOOD = "last-good.json"
 """Name of the file beside the repository by which other computers see the age of the backups."""
 
-SUBJECTS = ("run", "last_good", "history", "verified", "share", "drill", "sheet", "watch", "alarms")
+SUBJECTS = ("run", "last_good", "history", "key", "verified", "share", "drill", "sheet", "watch", "alarms")
 
 
 def facts_of(configuration: Configuration) -> dict[str, dict[str, Any]]:

@@ -65,7 +65,7 @@ def find(configuration: Configuration, facts: Mapping[str, Mapping[str, Any]], n
         *_space(configuration, facts["run"]),
         *_failed_hooks(limits, facts["alarms"], zone),
         *_old_drill(limits, facts, now, zone),
-        *_new_history(facts, zone),
+        *_new_sheet(facts, zone),
         *_sheet(limits, facts, now, zone),
         *_copies(facts.get("copies", {}), now, zone),
     ]
@@ -158,13 +158,18 @@ def _old_drill(
         yield Problem("drill_age", since, message, "Run ./tars drill")
 
 
-def _new_history(facts: Mapping[str, Mapping[str, Any]], zone: zoneinfo.ZoneInfo) -> Iterator[Problem]:
-    """Yield a reminder if the backups began again in a new repository, until a recovery sheet was tried on it."""
+def _new_sheet(facts: Mapping[str, Mapping[str, Any]], zone: zoneinfo.ZoneInfo) -> Iterator[Problem]:
+    """Yield reminders if the key was exchanged, or backups began in a new repository, until a new sheet was tried."""
     began: str | None = facts["history"].get("began")
-    if began and facts["sheet"].get("checked_at", "") < began:
+    changed: str | None = facts["key"].get("changed_at")
+    checked = facts["sheet"].get("checked_at", "")
+    step = "Print a new recovery sheet with ./tars backup sheet, and try it with ./tars backup key verify"
+    if changed and checked < changed:
+        message = f"The key of the backups was exchanged on {_local(changed, zone)}: older sheets open nothing."
+        yield Problem("key", changed, message, step, urgent=False)
+    if began and checked < began:
         ended = _local(facts["history"]["ended"], zone)
         message = f"The backups began again on {_local(began, zone)}; those until {ended} are in another repository."
-        step = "Print a new recovery sheet with ./tars backup sheet, and try it with ./tars backup key verify"
         yield Problem("history", began, message, step, urgent=False)
 
 

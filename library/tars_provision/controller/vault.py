@@ -69,14 +69,19 @@ def ensure(inventory_dir: Path, given: Mapping[str, str] | None = None) -> dict[
     missing = {name: (given or {}).get(name) or random.token_urlsafe(24) for name in NAMES if name not in known}
     if missing:
         known |= missing
-        text = StringIO()
-        YAML().dump({"tars_secrets": known}, text)
-        path = secrets_file(inventory_dir)
-        # One password opens the vaults of all sites of this computer.
-        vaults = [path, *(secrets_file(site) for site in (home_inventory(), lab_inventory()))]
-        encrypted = _vault(ensure_vault_password(*vaults)).encrypt(text.getvalue().encode())
-        write_atomic(path, encrypted, 0o600)
+        write(inventory_dir, known)
     return known
+
+
+def write(inventory_dir: Path, secrets: Mapping[str, str]) -> None:
+    """Replace the secrets of a site, in one step. Raises VaultError."""
+    text = StringIO()
+    YAML().dump({"tars_secrets": dict(secrets)}, text)
+    path = secrets_file(inventory_dir)
+    # One password opens the vaults of all sites of this computer.
+    vaults = [path, *(secrets_file(site) for site in (home_inventory(), lab_inventory()))]
+    encrypted = _vault(ensure_vault_password(*vaults)).encrypt(text.getvalue().encode())
+    write_atomic(path, encrypted, 0o600)
 
 
 def read(inventory_dir: Path) -> dict[str, str]:

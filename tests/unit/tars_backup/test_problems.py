@@ -44,6 +44,7 @@ GOOD: dict[str, dict[str, Any]] = {
     },
     "last_good": {"confirmed_at": "2026-11-30T11:31:00Z"},
     "history": {},
+    "key": {},
     "verified": {"at": "2026-11-03T10:00:00Z", "ok": True, "problems": []},
     "share": {"at": "2026-11-30T02:31:00Z", "problems": []},
     "drill": {"at": "2026-11-03T10:00:00Z", "ok": True, "backup": "x"},
@@ -170,7 +171,9 @@ def test_copies(record: dict[str, Any], urgent: bool | None) -> None:
 @pytest.mark.parametrize(("checked_at", "shown"), [("2026-08-01T10:00:00Z", True), ("2026-11-02T08:00:00Z", False)])
 def test_new_history_is_shown_until_a_sheet_of_it_was_tried(checked_at: str, shown: bool) -> None:
     history = {"began": "2026-11-02T07:30:00Z", "ended": "2026-10-30T11:31:00Z"}
-    problem = found(history=history, sheet={"checked_at": checked_at}).get("history")
-    assert (problem is not None) == shown
+    reminders = found(history=history, key={"changed_at": "2026-11-01T08:00:00Z"}, sheet={"checked_at": checked_at})
+    problem = reminders.get("history")
+    assert (problem is not None) == ("key" in reminders) == shown
+    assert not any(reminder.urgent for reminder in reminders.values())
     if problem:
-        assert not problem.urgent and "until 30 October 2026, 12:31 are in another repository" in problem.message
+        assert "until 30 October 2026, 12:31 are in another repository" in problem.message

@@ -20,6 +20,13 @@ from cryptography.hazmat.primitives.poly1305 import Poly1305
 
 def replace_key(repository: Path, password: str, master_key: bytes) -> None:
     """Replace the key files of a repository by one that wraps the same master key."""
+    for path in (repository / "keys").iterdir():
+        path.unlink()
+    add_key(repository, password, master_key)
+
+
+def add_key(repository: Path, password: str, master_key: bytes) -> None:
+    """Add a key file with which another password opens a repository."""
     salt = os.urandom(64)
     derived = hashlib.scrypt(password.encode(), salt=salt, n=2, r=1, p=1, dklen=64)
     encryption, mac_key, mac_secret = derived[:32], derived[32:48], derived[48:]
@@ -39,6 +46,4 @@ def replace_key(repository: Path, password: str, master_key: bytes) -> None:
         "data": base64.b64encode(nonce + sealed + tag).decode(),
     }
     content = json.dumps(document).encode()
-    for path in (repository / "keys").iterdir():
-        path.unlink()
     (repository / "keys" / hashlib.sha256(content).hexdigest()).write_bytes(content)
