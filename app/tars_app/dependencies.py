@@ -17,10 +17,17 @@ from tars_app.adapters.ollama import make_async_client, make_client
 from tars_app.adapters.passage_index import PassageIndex
 from tars_app.adapters.postgres import Pool, make_pool
 from tars_app.adapters.redis import make_client as make_redis_client
-from tars_app.kit.instants import EXPECTED, end_of
+from tars_app.kit.instants import EXPECTED, TimeRequest, WrongTimeError, end_of, start_of
 from tars_app.settings import Settings
 
 AsOf = Annotated[str | None, Query(max_length=64, description=f"The past time to ask about: {EXPECTED}")]
+
+SINCE = f"With this, also the versions that were replaced between this time and as_of: {EXPECTED}"
+LATEST = "Prefer the latest of the documents that fit about equally"
+INTERPRET = "Without as_of, since and latest, take the time from the words of the question"
+Since = Annotated[str | None, Query(max_length=64, description=SINCE)]
+Latest = Annotated[bool, Query(description=LATEST)]
+Interpret = Annotated[bool, Query(description=INTERPRET)]
 
 
 @dataclass(frozen=True)
@@ -41,7 +48,27 @@ class Dependencies:
         Raises:
             WrongTimeError: it is not a time, or it lies in the future.
         """
-        return None if text is None else end_of(text, ZoneInfo(self.settings.time_zone), datetime.now(UTC))
+        return None if text is None else end_of(text, self.zone, datetime.now(UTC))
+
+    def time_request(self, as_of: str | None, since: str | None, latest: bool, interpret: bool) -> TimeRequest:
+        """Return the time that a request is about.
+
+        Raises:
+            WrongTimeError: a time is not one, lies in the future, or `since` is later than `as_of` (None: now).
+        """
+        now = datetime.now(UTC)
+        at = end_of(as_of, self.zone, now) if as_of is not None else None
+        if since is None:
+            return TimeRequest(at, None, latest, interpret)
+        begin, end = start_of(since, self.zone, now), at or now
+        if begin > end:
+            raise WrongTimeError(f"invalid time: found since {since!r}, which is later than {end.isoformat()}")
+        return TimeRequest(end, begin, latest, interpret)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone of the household's days."""
+        return ZoneInfo(self.settings.time_zone)
 
 
 def make_dependencies(settings: Settings) -> Dependencies:

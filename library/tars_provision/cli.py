@@ -163,17 +163,25 @@ def logs(context: click.Context, /, inventory: Path, service: str, as_json: bool
 @inventory_option
 @json_option
 @click.option("--as-of", metavar="TIME", callback=time_of, help="Answer from the documents as they were then.")
+@click.option("--since", metavar="TIME", callback=time_of, help="And as they were at any time since then.")
+@click.option("--latest", is_flag=True, help="Prefer the latest of the documents that fit about equally.")
+@click.option("--literal", is_flag=True, help="Take a time in the question as words alone.")
 @click.argument("question", callback=question_of)
 @click.pass_context
-def ask(context: click.Context, inventory: Path, question: str, as_of: str | None, as_json: bool) -> None:
+def ask(
+    context: click.Context, /, inventory: Path, question: str, as_json: bool, literal: bool, **time: str | bool | None
+) -> None:
     """Ask a question and print the answer with its citations.
 
-    TIME is a day (2023-05-04), a month (2023-05), a year (2023), or a time (2023-05-04T18:00).
+    TIME is a day (2023-05-04), a month (2023-05), a year (2023), or a time (2023-05-04T18:00). Without it, a time that
+    the question names is used.
     """
     from tars_provision.commands import ask as command
     from tars_provision.commands.outcome import console_of, finish
 
-    context.exit(finish(command.ask(inventory, question, console_of(as_json), as_of), as_json=as_json))
+    context.exit(
+        finish(command.ask(inventory, question, console_of(as_json), interpret=not literal, **time), as_json=as_json)
+    )
 
 
 @main.command()

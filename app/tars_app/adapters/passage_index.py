@@ -12,7 +12,7 @@ the past is that of a store that has never held anything else.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -27,7 +27,7 @@ _VERSIONS_PER_QUERY, _PASSAGES_PER_QUERY = 1000, 10_000
 _VIEWS = 8
 _GATHER_BELOW = 0.25
 """Below this share of all vectors, copying those searched is faster than multiplying all of them."""
-_DIGITS = 5
+_DIGITS = 6
 """Scores that differ by less are equal: the order of additions, which depends on the other passages, changes them."""
 _K1, _B = 1.2, 0.75
 
@@ -121,8 +121,13 @@ class PassageIndex:
         rows = np.concatenate(parts) if parts else np.zeros(0, np.intp)
         return View(versions, np.cumsum(lengths)[:-1], rows, np.unique(rows))
 
-    def lexical(self, view: View, words: Iterable[str], limit: int) -> list[TextHit]:
-        """Return the passages of a view that match the words best, best first."""
+    def lexical(
+        self, view: View, words: Iterable[str], limit: int, optional: Collection[str] = frozenset()
+    ) -> list[TextHit]:
+        """Return the passages of a view that match the words best, best first.
+
+        A word that is `optional` and in none of them does not lower the coverage.
+        """
         with self._lock:
             mask = self._mask(view)
             scores, covered = np.zeros(len(mask)), np.zeros(len(mask))
@@ -130,6 +135,8 @@ class PassageIndex:
             total = 0.0
             for word in sorted(set(words)):
                 rows, times = self._occurrences(word, mask)
+                if word in optional and not len(rows):
+                    continue
                 idf = float(np.log(1 + (len(view.unique) - len(rows) + 0.5) / (len(rows) + 0.5)))
                 total += idf
                 relative_size = self._sizes[rows] / usual_size

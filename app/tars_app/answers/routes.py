@@ -39,11 +39,13 @@ def make_router(dependencies: Dependencies, metrics: Metrics) -> APIRouter:
         """Answer a question from the documents, with citations whose quotes occur in them.
 
         With `as_of`, from the versions that existed at that time; each source states what took its place since.
+        `understood` is the time that was read from the words of the question.
         """
-        at = dependencies.instant(question.as_of)
+        times = (question.as_of, question.since, question.latest, question.interpret)
+        time = dependencies.time_request(*times)
 
         async def events() -> AsyncIterator[ServerSentEvent]:
-            async for event in ask(dependencies, metrics, question.question.strip(), question.limit, at):
+            async for event in ask(dependencies, metrics, question.question.strip(), question.limit, time):
                 yield ServerSentEvent(event=_NAMES[type(event)], data=event.model_dump_json())
 
         return EventSourceResponse(events())

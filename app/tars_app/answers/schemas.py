@@ -10,9 +10,10 @@ from pydantic import BaseModel, Field
 
 from tars_app.answers.figures import Kind
 from tars_app.answers.grounding import Reason
+from tars_app.dependencies import INTERPRET, LATEST, SINCE
 from tars_app.documents.schemas import Past
 from tars_app.kit.instants import EXPECTED
-from tars_app.retrieval.schemas import FoundPassage, PlainText
+from tars_app.retrieval.schemas import FoundPassage, PlainText, Understood
 
 
 class Question(BaseModel):
@@ -21,6 +22,9 @@ class Question(BaseModel):
     question: PlainText = Field(min_length=1, max_length=2000, pattern=r"\S")
     limit: int | None = Field(None, ge=1, le=20, description="Most passages to answer from")
     as_of: str | None = Field(None, max_length=64, description=f"The past time to answer for: {EXPECTED}")
+    since: str | None = Field(None, max_length=64, description=SINCE)
+    latest: bool = Field(False, description=LATEST)
+    interpret: bool = Field(True, description=INTERPRET)
 
 
 class SourceEntry(FoundPassage):
@@ -32,6 +36,7 @@ class Sources(BaseModel):
 
     sources: list[SourceEntry]
     as_of: Past | None = Field(None, description="The time that is answered for; null: now")
+    understood: Understood | None = Field(None, description="null: no time was read from the question")
 
 
 class Token(BaseModel):

@@ -6,7 +6,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import AsyncIterator, Sequence
-from datetime import datetime
 
 from anyio.to_thread import run_sync
 
@@ -23,6 +22,7 @@ from tars_app.documents.model import NO_PAGE
 from tars_app.documents.schemas import Past
 from tars_app.documents.visible import NoHistoryError
 from tars_app.kit.errors import UnavailableError
+from tars_app.kit.instants import ANY_TIME, TimeRequest
 from tars_app.kit.metrics import Metrics
 from tars_app.retrieval.places import Passage, place, unconfirmed_sources
 from tars_app.retrieval.service import excerpt, past_of, search
@@ -55,13 +55,13 @@ _NO_USAGE = Usage(0, 0)
 
 
 async def ask(
-    dependencies: Dependencies, metrics: Metrics, question: str, limit: int | None, at: datetime | None = None
+    dependencies: Dependencies, metrics: Metrics, question: str, limit: int | None, time_asked: TimeRequest = ANY_TIME
 ) -> AsyncIterator[Event]:
     """Yield sources, the pieces of the answer, and the end: either `Done` with its citations, or `Failure`."""
     started = time.monotonic()
     outcome = "stopped"
     try:
-        async for event in _answer(dependencies, metrics, question, limit, at, started):
+        async for event in _answer(dependencies, metrics, question, limit, time_asked, started):
             yield event
         outcome = "done"
     except QuestionTooLongError:
@@ -84,20 +84,20 @@ async def _answer(
     metrics: Metrics,
     question: str,
     limit: int | None,
-    at: datetime | None,
+    time_asked: TimeRequest,
     started: float,
 ) -> AsyncIterator[Event]:
     settings = dependencies.settings
     try:
-        results = await run_sync(search, dependencies, question, limit or settings.sources_per_answer, at)
+        results = await run_sync(search, dependencies, question, limit or settings.sources_per_answer, time_asked)
     except NoHistoryError as error:
-        yield Sources(sources=[])
+        yield Sources(sources=[], understood=error.understood)
         done = _done(settings.chat_model, str(error), "no_evidence", [], started)
         yield done.model_copy(update={"history_begins": error.begins})
         return
-    passages, past = results.passages, past_of(results)
+    passages, past, understood = results.passages, past_of(results), results.understood
     if not passages:
-        yield Sources(sources=[], as_of=past)
+        yield Sources(sources=[], as_of=past, understood=understood)
         answer = no_past_evidence(past) if past else await run_sync(no_evidence, dependencies.pool)
         yield _done(settings.chat_model, answer, "no_evidence", [], started)
         return
@@ -105,7 +105,9 @@ async def _answer(
     relevant = [passage for passage in passages if passage.score >= enough]
     prompt = build_prompt(question, relevant, settings.context_tokens - settings.answer_tokens)
     used = prompt.passages
-    yield Sources(sources=[_entry(number, passage) for number, passage in enumerate(used, 1)], as_of=past)
+    yield Sources(
+        sources=[_entry(number, passage) for number, passage in enumerate(used, 1)], as_of=past, understood=understood
+    )
     evidence = Evidence(question, [(passage.path, passage.text) for passage in used])
     quotable = Quotable(evidence.sources, [passage.score for passage in used])
     if (asked := evidence.question.asked) and kind_is_missing(evidence.question, evidence.sources):

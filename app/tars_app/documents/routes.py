@@ -42,7 +42,7 @@ def make_router(dependencies: Dependencies) -> APIRouter:
         with dependencies.pool.connection() as connection:
             return {
                 "as_of": past and Past.model_validate(past, from_attributes=True),
-                "documents": connection.execute(_PAST if at else _DOCUMENTS, {"at": at}).fetchall(),
+                "documents": connection.execute(_PAST if at else _DOCUMENTS, {"at": at, "since": at}).fetchall(),
                 "sources": connection.execute(_SOURCES).fetchall(),
             }
 

@@ -39,8 +39,9 @@ class Source(BaseModel):
 
 
 class Past(BaseModel):
-    """The time that is asked about."""
+    """The versions that are asked about: those that existed at `at`, or at some time from `since` to `at`."""
 
+    since: datetime = Field(description="The same as `at`, unless a period is asked about")
     at: datetime
     history_begins: datetime = Field(description="When the first document was observed")
     unread: int = Field(description="Versions of that time whose text is not on record")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from tars_app.adapters.postgres import Pool
 from tars_app.kit.errors import RefusedError
@@ -16,8 +17,8 @@ _CURRENT = f"""
 SELECT string_agg(uuid_send(v.id), ''::bytea ORDER BY v.id) AS ids, NULL::timestamptz AS begins, 0 AS unread
 FROM documents d JOIN versions v ON v.id = d.answered_from WHERE {CONFIRMED}
 """  # noqa: S608  constants
-AT = f"""v.seen_from <= %(at)s AND (v.seen_to > %(at)s OR v.seen_to IS NULL AND {CONFIRMED})"""
-"""Whether version v of document d existed at a time."""
+AT = f"""v.seen_from <= %(at)s AND (v.seen_to > %(since)s OR v.seen_to IS NULL AND {CONFIRMED})"""
+"""Whether version v of document d existed at some time from `since` to `at`, which may be the same."""
 PATH_AT = """coalesce((SELECT h.path FROM document_paths h WHERE h.document_id = d.id AND h.seen_from <= {at}
                    ORDER BY h.seen_from DESC LIMIT 1), d.path) AS path"""
 """The path of document d at a time."""
@@ -41,6 +42,7 @@ class NoHistoryError(RefusedError):
 
     def __init__(self, begins: datetime | None) -> None:
         self.begins = begins
+        self.understood: Any = None  # the time that was read from the question, where it was
         moment = begins and begins.isoformat()
         if begins is None:
             message = "There is no history yet: no document has been read."
@@ -51,11 +53,14 @@ class NoHistoryError(RefusedError):
 
 @dataclass(frozen=True)
 class TimeAsked:
-    """A time that is asked about, when the history begins, and how many versions of that time have no text on record.
+    """Times that are asked about, when the history begins, and how many versions of then have no text on record.
+
+    The versions are those that existed at some time from `since` to `at`, which are mostly the same.
 
     A version has none if it could not be read, was replaced before it was read, or before histories were kept.
     """
 
+    since: datetime
     at: datetime
     history_begins: datetime
     unread: int
@@ -69,19 +74,21 @@ class Visible:
     past: TimeAsked | None
 
 
-def visible_versions(pool: Pool, at: datetime | None) -> Visible:
+def visible_versions(pool: Pool, at: datetime | None, since: datetime | None = None) -> Visible:
     """Return the versions that documents are answered from now, or that existed at a time and have text on record.
+
+    With `since`, those that existed at some time between the two.
 
     Raises:
         NoHistoryError: nothing had been observed at that time.
     """
     with pool.connection() as connection, connection.cursor(binary=True) as cursor:
-        [row] = cursor.execute(_CURRENT if at is None else _PAST, {"at": at}).fetchall()
+        [row] = cursor.execute(_CURRENT if at is None else _PAST, {"at": at, "since": since or at}).fetchall()
     if at is None:
         return Visible(row["ids"] or b"", None)
     if row["begins"] is None or at < row["begins"]:
         raise NoHistoryError(row["begins"])
-    return Visible(row["ids"] or b"", TimeAsked(at, row["begins"], row["unread"]))
+    return Visible(row["ids"] or b"", TimeAsked(since or at, at, row["begins"], row["unread"]))
 
 
 def words_of(pool: Pool, question: str, language: str) -> tuple[list[str], str]:

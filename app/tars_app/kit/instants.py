@@ -3,10 +3,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
 from tars_app.kit.dates import first_day, iso_date, last_day
 
+
+@dataclass(frozen=True)
+class TimeRequest:
+    """The time that a question is about: the versions at `at` (None: now), or of all times from `since` to `at`.
+
+    `latest`: the latest of the documents that fit about equally are preferred. `interpret`: without any of these, the
+    time is the one that the question names.
+    """
+
+    at: datetime | None = None
+    since: datetime | None = None
+    latest: bool = False
+    interpret: bool = True
+
+
+ANY_TIME = TimeRequest()
+"""Now, unless the question names a time."""
 EXPECTED = "a day (2023-05-04), a month (2023-05), a year (2023), or a time (2023-05-04T18:00)"
 _MOST_AHEAD = timedelta(days=1)
 """The day that is today somewhere on Earth may be tomorrow in the household's time zone."""

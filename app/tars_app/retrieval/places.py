@@ -35,7 +35,7 @@ JOIN version_texts t ON t.version_id = w.version_id
 JOIN versions v ON v.id = w.version_id
 JOIN documents d ON d.id = v.document_id
 WHERE %(phrase)s::text IS NULL OR p.terms @@ websearch_to_tsquery(p.language, %(phrase)s)
-ORDER BY v.modified DESC, d.source, path
+ORDER BY v.modified DESC, d.source, path, v.seen_from DESC
 """  # noqa: S608  constants
 # A version that was replaced has the last path of its time.
 _OPENED = f"""
@@ -133,7 +133,9 @@ def load_passages(
     for row in rows:
         if first := passages.get(row["hash"]):
             other = OtherPlace.model_validate({name: row[name] for name in OtherPlace.model_fields})
-            passages[row["hash"]] = replace(first, also_in=(*first.also_in, other))
+            # Of a period, several versions of one document may contain it.
+            if other.document_id not in {first.document_id, *(place.document_id for place in first.also_in)}:
+                passages[row["hash"]] = replace(first, also_in=(*first.also_in, other))
         else:
             passages[row["hash"]] = Passage(**row, score=scores[row["hash"]])
     return passages

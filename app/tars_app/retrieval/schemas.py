@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, Field
 
 from tars_app.documents.schemas import DATED, DATED_BY, Past
+from tars_app.retrieval.times import Kind
 
 EXCERPT_CHARACTERS = 300
 
@@ -70,11 +71,24 @@ class SearchResult(FoundPassage):
     text: str
 
 
+class Understood(BaseModel):
+    """The time that was read from the words of a question. `interpret=false` or another time overrides it."""
+
+    kind: Kind = Field(
+        description="as_of: the versions at the end of the days; between: the versions of all these days; period: "
+        "documents of these days are preferred; latest: the latest documents are preferred"
+    )
+    text: str = Field(description="The words that name it")
+    first: date | None = Field(description="First day; null for latest")
+    last: date | None = Field(description="Last day, at most today")
+
+
 class SearchResults(BaseModel):
     """Best first."""
 
     query: str
     as_of: Past | None = Field(None, description="null: now")
+    understood: Understood | None = Field(None, description="null: no time was read from the query")
     results: list[SearchResult]
 
 

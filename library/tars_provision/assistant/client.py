@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import ssl
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,17 +115,17 @@ def _sentences(body: dict[str, Any]) -> str:
     )
 
 
-def ask(to: Endpoint, question: str, as_of: str | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
+def ask(to: Endpoint, question: str, **time: str | bool | None) -> Iterator[tuple[str, dict[str, Any]]]:
     """Ask a question and yield the answer's events as they come: sources, token (many), done.
 
-    `as_of` is the past time to answer for, None for now.
+    `time` are fields of the request: `as_of`, `since`, `latest` and `interpret`. Those that are None are left out.
 
     A stream that ends, or is cut, without a single event is requested once more. Raises :class:`AskError` if the
     application reports an error, cannot be reached, or ends without an answer.
     """
     last = ""
     for _ in range(2):
-        for last, data in _stream(to, question, as_of):
+        for last, data in _stream(to, question, time):
             yield last, data
         if last:
             break
@@ -134,9 +134,9 @@ def ask(to: Endpoint, question: str, as_of: str | None = None) -> Iterator[tuple
         raise AskError(message(to.url, found=actual, expected="a whole answer", next_step="Ask again"))
 
 
-def _stream(to: Endpoint, question: str, as_of: str | None) -> Iterator[tuple[str, dict[str, Any]]]:
+def _stream(to: Endpoint, question: str, time: Mapping[str, str | bool | None]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Send a question and yield the events of the response."""
-    body = {"question": question} | ({"as_of": as_of} if as_of is not None else {})
+    body = {"question": question} | {name: value for name, value in time.items() if value is not None}
     received = False
     try:
         with (
@@ -212,6 +212,20 @@ def citation(number: int, cited: dict[str, Any], sources: dict[int, dict[str, An
     return f'[{number}] {place}{page}: "{" ".join(str(cited["quote"]).split())}"'
 
 
+def understood(time: dict[str, Any] | None) -> str:
+    """Return the time that was read from the question as a line, empty for none."""
+    if not time:
+        return ""
+    days = f"{time['first']} to {time['last']}" if time["first"] != time["last"] else time["first"]
+    meaning = {
+        "as_of": f"the documents as they were at the end of {time['last']}",
+        "between": f"the documents of all times from {days}",
+        "period": f"documents of {days} first",
+        "latest": "the latest documents first",
+    }[time["kind"]]
+    return f'"{time["text"]}" is understood as: {meaning}; --literal takes it as words'
+
+
 def superseded(later: dict[str, Any] | None) -> str:
     """Return what became of a cited passage as the end of its place: `, changed on 2024-05-04`."""
     if not later:
@@ -231,11 +245,13 @@ def show(answer: Iterable[tuple[str, dict[str, Any]]], write: Callable[[str], No
     `write` prints a text at once, without adding a line end.
     """
     sources: dict[int, dict[str, Any]] = {}
+    time: dict[str, Any] = {}
     done: dict[str, Any] = {}
     shown = ""
     for name, data in answer:
         if name == "sources":
             sources = {int(source["id"]): source for source in data["sources"]}
+            time = {name: data.get(name) for name in ("as_of", "understood")}
         elif name == "token":
             shown += data["text"]
             write(data["text"])
@@ -243,8 +259,9 @@ def show(answer: Iterable[tuple[str, dict[str, Any]]], write: Callable[[str], No
             done = data
     if not shown.strip():
         write(str(done.get("answer", "")))
-    lines = [doubt(part) for sentence in done.get("sentences", []) for part in sentence["unsupported"]]
+    lines = [line for line in [understood(time.get("understood"))] if line]
+    lines += [doubt(part) for sentence in done.get("sentences", []) for part in sentence["unsupported"]]
     lines += [done["note"]] if done.get("note") else []
     lines += [citation(number, cited, sources) for number, cited in enumerate(done.get("citations", []), 1)]
     write("\n" + "".join(f"\n{line}" for line in lines) + ("\n" if lines else ""))
-    return {"sources": list(sources.values()), **done}
+    return {"sources": list(sources.values()), **time, **done}

@@ -33,14 +33,14 @@ class Answer:
         """Print nothing more: the answer was printed as it came."""
 
 
-def ask(inventory: Path, question: str, console: Console, as_of: str | None = None) -> Answer:
+def ask(inventory: Path, question: str, console: Console, **time: str | bool | None) -> Answer:
     """Ask a question; print the answer as it comes unless the console is for progress alone.
 
-    `as_of` is the past time to answer for, None for now.
+    `time` is the past time to answer for, as `client.ask` takes it.
     """
     endpoint = client.endpoint(load(inventory / SPEC), inventory)
     write: Callable[[str], None] = (lambda _: None) if console.stderr else (lambda text: click.echo(text, nl=False))
-    return Answer(client.show(_awaited(client.ask(endpoint, question, as_of), console), write))
+    return Answer(client.show(_awaited(client.ask(endpoint, question, **time), console), write))
 
 
 def _awaited(events: Iterator[tuple[str, dict[str, Any]]], console: Console) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -63,7 +63,7 @@ def test_the_cited_passage_opens_with_what_stands_around_it(heating: Stack) -> N
 def test_a_question_that_the_documents_do_not_answer_has_no_citation(heating: Stack) -> None:
     events = ask(heating, "Who won the football championship in Brazil?")
     assert [name for name, _ in events] == ["sources", "done"]
-    assert events[0][1] == {"sources": [], "as_of": None}
+    assert events[0][1] == {"sources": [], "as_of": None, "understood": None}
     assert events[1][1]["answer"].startswith("Nothing in the documents") and events[1][1]["citations"] == []
 
 

@@ -8,9 +8,10 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,8 +19,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tars_app.documents.visible import NoHistoryError, visible_versions, words_of
+from tars_app.kit.instants import TimeRequest
 from tars_app.retrieval.places import Passage, open_passage
-from tars_app.retrieval.service import search
+from tars_app.retrieval.service import Results, search
 
 from .conftest import Server
 from .past import Store, open_store, remember, vector_of
@@ -156,8 +158,8 @@ def test_the_past_is_what_a_store_of_that_time_has(
 
 def compare_rankings(past: Store, fresh: Store, question: str, moment: datetime) -> None:
     now = datetime.now(UTC)
-    expected = search(fresh.dependencies, question, 50, now).passages
-    results = search(past.dependencies, question, 50, moment).passages
+    expected = search(fresh.dependencies, question, 50, TimeRequest(now)).passages
+    results = search(past.dependencies, question, 50, TimeRequest(moment)).passages
     assert list(map(essence, results)) == list(map(essence, expected))
     words, _ = words_of(past.pool, question, "english")
     index, view = past.dependencies.passages, past.view(moment)
@@ -191,7 +193,7 @@ def bm25(words: list[str], texts: set[str]) -> list[float]:
         )
         if present:
             share = sum(idf[word] for word in present) / sum(idf.values())
-            ranked.append((round(score, 5), sha256(text.encode()).digest(), share))
+            ranked.append((round(score, 6), sha256(text.encode()).digest(), share))
     return [share for _, _, share in sorted(ranked, key=lambda entry: (-entry[0], entry[1]))]
 
 
@@ -209,12 +211,12 @@ def test_nothing_is_visible_before_the_first_observation(stores: tuple[Store, St
     store, _ = stores
     store.clear()
     with pytest.raises(NoHistoryError, match="no history yet"):
-        search(store.dependencies, "rent", 5, BEGIN)
+        search(store.dependencies, "rent", 5, TimeRequest(BEGIN))
     store.observe("lease.txt", remember("The rent is 800 euros."), BEGIN)
     with pytest.raises(NoHistoryError, match="no history before 2024-01-01 12:00 UTC") as caught:
-        search(store.dependencies, "rent", 5, BEGIN - timedelta(microseconds=1))
+        search(store.dependencies, "rent", 5, TimeRequest(BEGIN - timedelta(microseconds=1)))
     assert caught.value.begins == BEGIN
-    [passage] = search(store.dependencies, "rent", 5, BEGIN).passages
+    [passage] = search(store.dependencies, "rent", 5, TimeRequest(BEGIN)).passages
     assert passage.text == "The rent is 800 euros." and passage.superseded is None
 
 
@@ -228,7 +230,7 @@ def test_a_superseded_passage_names_what_took_its_place(stores: tuple[Store, Sto
     ]
     for day, text in enumerate(rents):
         store.observe("lease.txt", remember(text), BEGIN + timedelta(days=day))
-    passages = search(store.dependencies, "the rent of the flat in euros a month", 5, BEGIN).passages
+    passages = search(store.dependencies, "the rent of the flat in euros a month", 5, TimeRequest(BEGIN)).passages
     rent = next(passage for passage in passages if "8 euros" in passage.text)
     assert rent.superseded and rent.superseded.chunk_id and rent.superseded.state == "changed"
     assert rent.superseded.at == BEGIN + timedelta(days=1)
@@ -236,7 +238,7 @@ def test_a_superseded_passage_names_what_took_its_place(stores: tuple[Store, Sto
     assert opened and "9 euros" in opened[0].text and opened[0].superseded
     last = open_passage(store.pool, opened[0].superseded.chunk_id or "")
     assert last and "10 euros" in last[0].text and last[0].superseded is None
-    sofa = search(store.dependencies, "shoes on the sofa", 5, BEGIN).passages[0]
+    sofa = search(store.dependencies, "shoes on the sofa", 5, TimeRequest(BEGIN)).passages[0]
     assert "sofa" in sofa.text and sofa.superseded is None and sofa.version_id == rent.version_id
 
     store.observe("lease.txt", None, BEGIN + timedelta(days=3))
@@ -260,7 +262,7 @@ def test_the_filter_of_the_time_precedes_every_other(stores: tuple[Store, Store]
     store.delete("insurance.txt", BEGIN + timedelta(days=2))
 
     def answers(question: str, days: float) -> list[tuple[str, str]]:
-        results = search(store.dependencies, question, 5, BEGIN + timedelta(days=days)).passages
+        results = search(store.dependencies, question, 5, TimeRequest(BEGIN + timedelta(days=days))).passages
         return [(passage.path, passage.text) for passage in results]
 
     assert answers("rent", 0.5) == [("old lease.txt", "The rent is 800 euros.")]
@@ -268,3 +270,74 @@ def test_the_filter_of_the_time_precedes_every_other(stores: tuple[Store, Store]
     assert answers("rent", 2.5) == [("lease.txt", "The rent is 900 euros.")]
     assert answers('"800 euros"', 1.5) and not answers('"800 euros"', 2.5)
     assert answers("insurance", 1.5) and not answers("insurance", 2.5)
+
+
+def observe_bills(store: Store) -> None:
+    store.clear()
+    for year in (2019, 2024, 2022):
+        store.observe(f"gas-bill-{year}.txt", remember(f"The gas bill of the flat: {year - 1600} euros."), BEGIN)
+    store.observe("boiler.txt", remember("Date: 1 May 2026\n\nThe boiler burns gas."), BEGIN)
+
+
+@pytest.mark.parametrize(
+    ("question", "first"),
+    [
+        ("the latest gas bill of the flat", "gas-bill-2024.txt"),
+        ("What was the last gas bill?", "gas-bill-2024.txt"),
+        ("the gas bill of the flat in 2022", "gas-bill-2022.txt"),
+        ("the gas bill of the flat between 2018 and 2020", "gas-bill-2019.txt"),
+    ],
+)
+def test_the_time_that_a_question_names_decides_among_equals(
+    stores: tuple[Store, Store], question: str, first: str
+) -> None:
+    store, _ = stores
+    observe_bills(store)
+    results = ask_store(store, question)
+    assert results.passages[0].path == first and results.understood
+    assert results.passages[-1].path == "boiler.txt" or "boiler.txt" not in [p.path for p in results.passages]
+
+
+def ask_store(store: Store, question: str) -> Results:
+    """Search the versions of today, by words alone: there is no Chroma."""
+    nearest = SimpleNamespace(nearest=lambda vector, limit: [])
+    return search(replace(store.dependencies, vectors=nearest), question, 5)  # type: ignore[arg-type]  # see above
+
+
+def test_a_question_about_the_contents_then_gets_the_versions_of_then(stores: tuple[Store, Store]) -> None:
+    store, _ = stores
+    store.clear()
+    now = datetime.now(UTC)
+    for days, rent in ((800, 800), (500, 850), (100, 900)):
+        store.observe("lease.txt", remember(f"The rent of the flat is {rent} euros."), now - timedelta(days=days))
+    year = (now - timedelta(days=500)).year
+    results = search(store.dependencies, f"What did the lease say about the rent of the flat in {year}?", 5)
+    assert results.understood and (results.understood.kind, results.understood.text) == ("as_of", f"{year}")
+    assert results.past and results.past.at.year in (year, year + 1) and len(results.passages) == 1
+    assert "850" in results.passages[0].text and results.passages[0].superseded
+    between = search(store.dependencies, f"What did the lease say of rent between {year - 1} and {now.year}?", 5)
+    assert between.understood and between.understood.kind == "between"
+    assert {passage.text.split()[-2] for passage in between.passages} >= {"850", "900"}
+    since = TimeRequest(now - timedelta(days=400), now - timedelta(days=600))
+    texts = [
+        passage.text.split()[-2] for passage in search(store.dependencies, "the rent of the flat", 5, since).passages
+    ]
+    assert sorted(texts) == ["800", "850"]
+    with pytest.raises(NoHistoryError) as caught:
+        search(store.dependencies, "What did the lease say in 1999?", 5)
+    assert caught.value.understood.text == "1999"
+
+
+def test_the_interpretation_is_overridden(stores: tuple[Store, Store]) -> None:
+    store, _ = stores
+    observe_bills(store)
+    question = "What did the gas bill of the flat say in 1999?"
+    nearest = SimpleNamespace(nearest=lambda vector, limit: [])
+    dependencies = replace(store.dependencies, vectors=nearest)  # type: ignore[arg-type]  # there is no Chroma
+    literal = search(dependencies, question, 5, TimeRequest(interpret=False))
+    assert literal.understood is None and literal.past is None
+    explicit = search(dependencies, question, 5, TimeRequest(store.latest_record()))
+    assert explicit.understood is None and explicit.past
+    latest = search(dependencies, "gas bill of the flat", 5, TimeRequest(latest=True))
+    assert latest.passages[0].path == "gas-bill-2024.txt" and latest.understood is None
+    assert search(dependencies, '"gas bill" -1999 latest', 5).understood is None, "search syntax is taken literally"

@@ -215,3 +215,19 @@ def test_what_is_not_a_past_time_is_refused(lease: tuple[Stack, datetime, dateti
     stack, _, _ = lease
     status, body = refusal(stack, "/api/search", q="rent", as_of=as_of)
     assert status == 422 and repr(as_of) in body["message"] and "expected a day" in body["message"]
+
+
+def test_the_time_in_a_question_is_understood_and_overridden(lease: tuple[Stack, datetime, datetime]) -> None:
+    stack, _, _ = lease
+    question = "What did the lease say about the rent of the cabin in 2001?"
+    status, body = refusal(stack, "/api/search", q=question)
+    assert (status, body["code"]) == (404, "no_history")
+    [(_, sources), (_, done)] = ask(stack, question)
+    assert sources["understood"] == {"kind": "as_of", "text": "2001", "first": "2001-01-01", "last": "2001-12-31"}
+    assert done["history_begins"]
+    literal = stack.get("/api/search", q=question, interpret="false")
+    assert literal["understood"] is None and literal["as_of"] is None
+    latest = stack.get("/api/search", q="the latest rent of the cabin by the lake")
+    assert latest["understood"]["kind"] == "latest" and "345" in latest["results"][0]["text"]
+    everything = stack.get("/api/search", q="rent of the cabin by the lake", since="2001")
+    assert {"310", "345"} <= {word for r in everything["results"] for word in r["text"].split()}

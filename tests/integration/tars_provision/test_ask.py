@@ -89,7 +89,8 @@ async def answer(request: Request) -> Response:
             return
         later = {"state": "changed", "at": "2024-05-04T10:00:00Z"} if body.get("as_of") == "2023" else None
         source = {"id": 1, "source": "LLM_docs", "path": "boiler.txt", "superseded": later}
-        yield event("sources", sources=[source])
+        named = {"kind": "period", "text": "2023", "first": "2023-01-01", "last": "2023-12-31"}
+        yield event("sources", sources=[source], as_of=None, understood=named if "2023" in question else None)
         yield ": still here\r\n\r\n"
         yield event("token", text=f"{request.headers['host']} was asked: ")
         if question == "cut":
@@ -162,8 +163,16 @@ def test_an_answer_comes_in_events(folder: Path, port: int) -> None:
 
 def test_a_citation_of_the_past_states_what_became_of_it(folder: Path, port: int) -> None:
     shown: list[str] = []
-    client.show(client.ask(endpoint(folder, port), "What?", "2023"), shown.append)
+    client.show(client.ask(endpoint(folder, port), "What?", as_of="2023"), shown.append)
     assert shown[-1] == '\n\n[1] LLM_docs/boiler.txt, changed on 2024-05-04: "ü"\n'
+
+
+def test_the_time_that_was_read_from_the_question_is_shown(folder: Path, port: int) -> None:
+    shown: list[str] = []
+    answer = client.show(client.ask(endpoint(folder, port), "What in 2023?", interpret=True), shown.append)
+    line = '"2023" is understood as: documents of 2023-01-01 to 2023-12-31 first; --literal takes it as words'
+    assert shown[-1].splitlines()[2] == line and answer["understood"]["kind"] == "period"
+    assert answer["as_of"] is None
 
 
 def test_a_query_returns_an_object_or_the_refusal_for_people_and_programs(folder: Path, port: int) -> None:

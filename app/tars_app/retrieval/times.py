@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The time that a question names, in English and German, by fixed rules.
+
+A time that a question names is mostly that of what it asks for: "the gas bill of 2022" is in a document of today. Only
+where the question is about what a document contained then ("what did the lease say last spring", "as of 2023", "before
+it was raised") are the versions of that time meant.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Literal
+
+from tars_app.kit.dates import MONTH, MONTHS, find_dates, first_day, iso_date, last_day
+
+Kind = Literal["as_of", "between", "period", "latest"]
+
+
+@dataclass(frozen=True)
+class TimeInQuestion:
+    """A time that a question names with the words `text`.
+
+    `kind`: as_of: the versions at the end of the days `first` to `last`; between: those of all these days; period:
+    documents of these days are preferred; latest: the latest documents are preferred, and there are no days.
+    """
+
+    kind: Kind
+    text: str
+    first: date | None = None
+    last: date | None = None
+
+
+@dataclass(frozen=True)
+class _Span:
+    start: int
+    end: int
+    first: date
+    last: date
+
+
+_SEASONS = {
+    name: month
+    for month, names in {
+        3: ("spring", "frühling", "frühjahr"),
+        6: ("summer", "sommer"),
+        9: ("autumn", "herbst"),
+        12: ("winter",),
+    }.items()
+    for name in names
+}
+"""The first month of each season, which lasts three."""
+_SEASON = "|".join(_SEASONS)
+_LAST = r"(?:last|previous|letzte[nrsm]?|vorige[nrsm]?|vergangene[nrsm]?)"
+_THIS = r"(?:this|diese[nrsm]?)"
+_UNITS = {"day": "day", "tag": "day", "week": "week", "woche": "week", "month": "month", "monat": "month"}
+_UNITS |= {"year": "year", "jahr": "year"}
+_UNIT = r"(?P<unit>day|week|month|year|tag|woche|monat|jahr)(?:s|en|e|n)?"
+_NUMBERS = {"a": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "ten": 10, "einem": 1, "einer": 1}
+_NUMBERS |= {"zwei": 2, "drei": 3, "vier": 4, "fünf": 5, "sechs": 6, "zehn": 10}
+_NUMBER = rf"(?P<number>\d{{1,3}}|{'|'.join(_NUMBERS)})"
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w)(?:{text})(?!\w)", re.IGNORECASE)
+
+
+_SEASON_OF_YEAR = _pattern(rf"(?P<season>{_SEASON})(?: of)? (?P<year>(?:19|20)\d\d)(?:/\d\d(?:\d\d)?)?")
+_LAST_SEASON = _pattern(rf"(?P<which>{_LAST}|{_THIS}) (?P<season>{_SEASON})")
+_LAST_MONTH = _pattern(rf"(?P<which>{_LAST}|{_THIS}) (?P<month>{MONTH})")
+_LAST_UNIT = _pattern(rf"(?P<which>{_LAST}|{_THIS}) {_UNIT}")
+_AGO = _pattern(rf"{_NUMBER} {_UNIT} ago")
+_VOR = _pattern(rf"vor {_NUMBER} {_UNIT}")
+_DAYS = {"today": 0, "yesterday": 1, "heute": 0, "gestern": 1, "vorgestern": 2}
+_DAY = _pattern(rf"(?P<day>{'|'.join(_DAYS)})")
+
+_RANGE = re.compile(r"\s*(?:and|to|until|till|und|bis|-|\u2013)\s*\Z", re.IGNORECASE)
+_RANGE_BEGINS = re.compile(r"(?:\A|\W)(?:between|from|zwischen|vom|von)\s*(?:the\s*)?\Z", re.IGNORECASE)
+_AS_OF_BEFORE = re.compile(
+    r"(?:\A|\W)(?:as (?:of|at)|as (?:it|they) (?:was|were|stood|read) (?:on|in|at)|stand(?: vom)?|nach dem stand vom)"
+    r"\s*(?:the end of\s*|ende\s*|end of\s*)?\Z",
+    re.IGNORECASE,
+)
+_CONTENT_THEN = re.compile(
+    r"\bdid\b.*\b(?:say|state|read|specify|contain|mention|require|stipulate|promise|list)\b"
+    r"|\bused to (?:say|state|read|be|cost)\b|\bbefore (?:it|they|the \w+|that) (?:was|were) \w+(?:ed|en)\b"
+    r"|\bwas (?:stand|sagte|besagte|schrieb)\b|\bwie lautete\w*\b|\bbevor (?:er|sie|es|der|die|das)\b",
+    re.IGNORECASE,
+)
+_LATEST = re.compile(
+    r"\b(?:latest|newest|most recent|current(?:ly)?|up[- ]to[- ]date|neueste\w*|aktuell\w*|jüngste\w*|derzeit\w*"
+    r"|(?:last|letzte[nrs]?)(?= (?:\w+ )?(?:bill|invoice|letter|statement|receipt|report|version|contract|lease|policy"
+    r"|payslip|reading|notice|rechnung|brief|abrechnung|bescheid|bericht|vertrag|kontoauszug|police|ablesung)s?\b))\b",
+    re.IGNORECASE,
+)
+
+
+def time_in(question: str, today: date) -> TimeInQuestion | None:
+    """Return the time that a question names, None where it names none, or only the future."""
+    spans = [span for span in _spans(question, today) if span.first <= today]
+    if spans:
+        joined = _join(question, spans)
+        text, first, last = question[joined.start : joined.end], joined.first, min(joined.last, today)
+        then = _AS_OF_BEFORE.search(question[: joined.start]) or _CONTENT_THEN.search(question)
+        if not then:
+            return TimeInQuestion("period", text, first, last)
+        return TimeInQuestion("between" if joined != spans[0] else "as_of", text, first, last)
+    if match := _LATEST.search(question):
+        return TimeInQuestion("latest", match[0])
+    return None
+
+
+def without_time(question: str, time: TimeInQuestion) -> str:
+    """Return the question without the words that name its time, for a search: no document contains "last spring".
+
+    Dates and years of a period are kept, which documents do contain.
+    """
+    if time.kind == "period" and any(character.isdigit() for character in time.text):
+        return question
+    rest = question.replace(time.text, " ", 1)
+    return rest if re.search(r"\w", rest) else question
+
+
+def _join(question: str, spans: list[_Span]) -> _Span:
+    """Return the first span; with the second one where they are the ends of a range: "between 2021 and May 2023"."""
+    first = spans[0]
+    if len(spans) > 1 and spans[1].last >= first.first:
+        between = question[first.end : spans[1].start]
+        begins = _RANGE_BEGINS.search(question[: first.start])
+        if _RANGE.match(between) and begins:
+            return _Span(first.start, spans[1].end, first.first, spans[1].last)
+    return first
+
+
+def _spans(question: str, today: date) -> list[_Span]:
+    """Return the days, months, years, seasons and relative times of a question, in order and without overlap."""
+    spans = [
+        _Span(match.start(), match.end(), *days)
+        for pattern, read in (
+            (_SEASON_OF_YEAR, _season_of_year),
+            (_LAST_SEASON, _last_season),
+            (_LAST_MONTH, _last_month),
+            (_LAST_UNIT, _last_unit),
+            (_AGO, _ago),
+            (_VOR, _ago),
+            (_DAY, _day),
+        )
+        for match in pattern.finditer(question)
+        if (days := read(match, today))
+    ]
+    for entry in find_dates(question, years=True):
+        spans.append(_Span(entry.start, entry.end, first_day(entry.date), last_day(entry.date)))
+    result: list[_Span] = []
+    for span in sorted(spans, key=lambda span: (span.start, -span.end)):
+        if not result or span.start >= result[-1].end:
+            result.append(span)
+    return result
+
+
+Days = tuple[date, date]
+
+
+def _season_of_year(match: re.Match[str], _: date) -> Days:
+    return _season(int(match["year"]), match["season"])
+
+
+def _season(year: int, name: str) -> Days:
+    month = _SEASONS[name.lower()]
+    end = date(year, month + 3, 1) if month < 10 else date(year + 1, 3, 1)
+    return date(year, month, 1), end - timedelta(days=1)
+
+
+def _last_season(match: re.Match[str], today: date) -> Days:
+    """Return the season that has begun last ("this"), or the last one that is over ("last")."""
+    over = re.match(_LAST, match["which"], re.IGNORECASE)
+    seasons = (_season(year, match["season"]) for year in (today.year, today.year - 1, today.year - 2))
+    return next(days for days in seasons if (days[1] < today if over else days[0] <= today))
+
+
+def _last_month(match: re.Match[str], today: date) -> Days | None:
+    over = re.match(_LAST, match["which"], re.IGNORECASE)
+    number = MONTHS[match["month"].lower()]
+    months = (iso_date(year, number) or "" for year in (today.year, today.year - 1, today.year - 2))
+    return next((first_day(m), last_day(m)) for m in months if (last_day(m) < today if over else first_day(m) <= today))
+
+
+def _last_unit(match: re.Match[str], today: date) -> Days:
+    back = 1 if re.match(_LAST, match["which"], re.IGNORECASE) else 0
+    return _back(back, match["unit"], today)
+
+
+def _ago(match: re.Match[str], today: date) -> Days:
+    number = match["number"]
+    return _back(int(number) if number.isdigit() else _NUMBERS[number.lower()], match["unit"], today)
+
+
+def _back(count: int, name: str, today: date) -> Days:
+    """Return the day, calendar week, month or year that many of them before the one of today."""
+    unit = _UNITS[name.lower()]
+    if unit == "day":
+        day = today - timedelta(days=count)
+        return day, day
+    if unit == "week":
+        monday = today - timedelta(days=today.weekday() + 7 * count)
+        return monday, monday + timedelta(days=6)
+    if unit == "month":
+        months = 12 * today.year + today.month - 1 - count
+        value = f"{months // 12:04}-{months % 12 + 1:02}"
+    else:
+        value = f"{today.year - count:04}"
+    return first_day(value), last_day(value)
+
+
+def _day(match: re.Match[str], today: date) -> Days:
+    day = today - timedelta(days=_DAYS[match["day"].lower()])
+    return day, day
