@@ -11,14 +11,18 @@ from .. import catalog, files, instants, manifest, media, processes, program_loc
 from ..catalog import Catalog
 from ..configuration import Configuration
 from ..context import Progress
+from ..deadline import Deadline
 from ..errors import BackupError, InterruptionError, NotConnectedError
-from ..repository import retention
+from ..repository import packs, retention, verification
 from ..state import State
 from . import prune
 from .transfer import Place, open_to_write, origin_files, read, refuse, transfer
 
 _PROGRAMS = ("RECOVERY.md", "restic", "tars-backup")
 """Files beside the first repository, with which a copy is readable without any of the machines."""
+
+
+_READ_S = 6 * 3600.0
 
 
 @dataclass(frozen=True)
@@ -127,6 +131,9 @@ def _copy(configuration: Configuration, copied: Configuration, *, dry_run: bool,
         refuse(configuration, damaged)
         removed: tuple[str, ...] = ()
         if not copied.server:
+            # As often as the first repository, also for a disk that is connected once a week.
+            limit = Deadline(_READ_S)
+            verification.read_daily_share(copied, instants.now(), limit, at_most=packs.SHARES)
             removed = prune.carry_out(copied, target.restic, backups, progress, now=False).removed
         return Outcome(copied.name, tuple(names), removed, len(backups.good) - len(removed))
 

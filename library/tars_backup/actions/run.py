@@ -8,7 +8,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +26,6 @@ from ..restoring import issuer, journal, switch
 from ..state import State
 from ..watching import condition
 from . import prune
-
-SHARE_EVERY = timedelta(hours=20)
-"""Time between two readings of a part of the repository: the daily one may come a little early."""
 
 _ATTEMPTS = 50
 
@@ -177,7 +174,7 @@ class _Run:
         self.state.write("last_good", {**record, "repository": self.configuration.repository_id})
         self._write_last_good(newest, made_at)
         self._note_kept(backups)
-        self._read_share(made_at)
+        verification.read_daily_share(self.configuration, made_at, self.context.deadline)
         progress = self.context.progress
         removed = prune.carry_out(self.configuration, self.restic, backups, progress, now=False).removed
         self._note_kept(backups, removed)
@@ -392,25 +389,3 @@ class _Run:
             raise
         except BackupError:
             return b""
-
-    def _read_share(self, moment: datetime) -> None:
-        """Once a day, read one part of the repository, so that every byte is read within 30 days.
-
-        Raises:
-            VerificationError: a file is damaged.
-        """
-        last = {"at": "1970-01-01T00:00:00Z", "position": -1, "problems": [], **self.state.read("share")}
-        recent = timedelta(0) <= moment - instants.from_text(last["at"]) < SHARE_EVERY
-        if recent and not last["problems"]:
-            return
-        # After a failure, the same part again.
-        position = last["position"] if last["problems"] else (last["position"] + 1) % packs.SHARES
-        problems = verification.read_share(self.configuration, position, self.context.deadline)
-        self.state.write("share", {"at": instants.to_text(moment), "position": position, "problems": problems})
-        if problems:
-            raise VerificationError(
-                self.configuration.repository,
-                found="; ".join(problems),
-                expected="files with the bytes that were saved",
-                next_step="Run tars-backup verify --all --data to see which backups are affected",
-            )

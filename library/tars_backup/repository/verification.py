@@ -6,17 +6,22 @@ from __future__ import annotations
 import hashlib
 import tarfile
 from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import IO, cast
 
-from .. import catalog, manifest
+from .. import catalog, instants, manifest
 from ..configuration import Configuration
 from ..deadline import Deadline
-from ..errors import BackupError, DestinationError
+from ..errors import BackupError, DestinationError, VerificationError
 from ..manifest import Manifest, Mark
 from ..restic import Restic, Snapshot
+from ..state import State
 from . import packs
 
 _BLOCK = 1 << 20
+_DAY = timedelta(days=1)
+_EVERY = timedelta(hours=20)
+"""Time between two readings of a part of the repository: the daily one may come a little early."""
 
 
 def differences(restic: Restic, snapshot: Snapshot, mark: Mark, *, deadline_s: float) -> list[str]:
@@ -77,8 +82,32 @@ def saved_files(restic: Restic, snapshot: Snapshot, *, deadline_s: float) -> Ite
         output.finish()
 
 
-def read_share(configuration: Configuration, position: int, deadline: Deadline) -> list[str]:
-    """Read one of the parts of the repository back, and return what is damaged."""
+def read_daily_share(configuration: Configuration, moment: datetime, deadline: Deadline, *, at_most: int = 1) -> None:
+    """Once a day, read one of the SHARES parts of the repository, so that every byte is read within 30 days.
+
+    A repository that was not connected for some days gets `at_most` so many parts at once.
+
+    Raises:
+        VerificationError: a file is damaged. The same parts are read again by the next call.
+    """
+    state = State(configuration.state)
+    last = {"at": None, "position": -1, "count": 1, "problems": [], **state.read("share")}
+    passed = moment - instants.from_text(last["at"]) if last["at"] else _DAY
+    if timedelta(0) <= passed < _EVERY and not last["problems"]:
+        return
+    position, count = last["position"], last["count"]
+    if not last["problems"]:
+        count = max(1, min(at_most, round(passed / _DAY)))
+        position = (position + count) % packs.SHARES
     sizes = packs.sizes(configuration.repository)
-    chosen = packs.share(sizes, position)
-    return packs.damaged(configuration.repository, {name: sizes[name] for name in chosen}, deadline)
+    chosen = [name for number in range(count) for name in packs.share(sizes, position - number)]
+    problems = packs.damaged(configuration.repository, {name: sizes[name] for name in chosen}, deadline)
+    record = {"at": instants.to_text(moment), "position": position, "count": count, "problems": problems}
+    state.write("share", record)
+    if problems:
+        raise VerificationError(
+            configuration.repository,
+            found="; ".join(problems),
+            expected="files with the bytes that were saved",
+            next_step="Run tars-backup verify --all --data to see which backups are affected",
+        )

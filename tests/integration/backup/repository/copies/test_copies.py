@@ -7,11 +7,12 @@ import json
 import os
 import shutil
 import subprocess
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from tars_backup import program_lock
+from tars_backup import instants, program_lock
 from tars_backup.actions.copies import copy
 from tars_backup.actions.init import init
 from tars_backup.actions.prune import prune
@@ -26,6 +27,7 @@ from tars_backup.errors import (
 )
 from tars_backup.repository import marks
 from tars_backup.restic import Restic
+from tars_backup.state import State
 
 from ..desktop import Desktop, mount_of
 from ..test_proof import LARGEST, wrap
@@ -318,3 +320,31 @@ def test_the_programs_of_the_share_are_beside_the_copy(pair: Pair) -> None:
     (pair.desktop.share / "RECOVERY.md").write_text("other steps")
     pair.copy()
     assert (pair.folder / "RECOVERY.md").read_text() == "other steps"
+
+
+def test_parts_of_a_copy_are_read_back_each_day(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Damage that happens on the disk later is found within 30 days, and nothing is removed from the copy then."""
+    pair.change("one")
+    (pair.desktop.documents / "photo").write_bytes(os.urandom(100_000))
+    pair.change("two")
+    pair.copy()
+    state = State(pair.copied.state)
+    first = state.read("share")
+    assert (first["position"], first["count"], first["problems"]) == (0, 1, [])
+    pack = max((pair.copied.repository / "data").rglob("*"), key=lambda path: path.stat().st_size)
+    content = pack.read_bytes()
+    pack.chmod(0o600)
+    pack.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    pair.copy()  # the same day: nothing is read
+    now = instants.now()
+    # A disk that was not connected for a week gets the parts of seven days.
+    position = (int(pack.name[:8], 16) + 23) % 30
+    state.write("share", {**first, "position": position})
+    monkeypatch.setattr(instants, "now", lambda: now + timedelta(days=7))
+    for _ in range(2):
+        with pytest.raises(VerificationError, match=f"{pack.name}: its bytes do not have"):
+            pair.copy()
+    assert state.read("share")["count"] == 7 and state.read("copy")["code"] == 30
+    pack.write_bytes(content)
+    pair.copy()
+    assert (state.read("share")["problems"], state.read("copy")["ok"]) == ([], True)
