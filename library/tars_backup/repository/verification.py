@@ -72,12 +72,17 @@ def saved_files(restic: Restic, snapshot: Snapshot, *, deadline_s: float) -> Ite
         BackupError, tarfile.TarError: a file cannot be read.
     """
     with restic.archive(snapshot.id, deadline_s=deadline_s) as output:
-        with tarfile.open(fileobj=cast("IO[bytes]", output), mode="r|", bufsize=_BLOCK) as archive:
-            for entry in archive:
-                stream = archive.extractfile(entry) if entry.isfile() else None
-                if stream is not None:
-                    component, separator, path = entry.name.strip("/").partition("/")
-                    yield component if separator else "", path or component, entry.size, stream
+        try:
+            with tarfile.open(fileobj=cast("IO[bytes]", output), mode="r|", bufsize=_BLOCK) as archive:
+                for entry in archive:
+                    stream = archive.extractfile(entry) if entry.isfile() else None
+                    if stream is not None:
+                        component, separator, path = entry.name.strip("/").partition("/")
+                        yield component if separator else "", path or component, entry.size, stream
+        except tarfile.TarError:
+            output.read()
+            output.finish()  # the reason of restic, if it has one
+            raise
         output.read()
         output.finish()
 

@@ -250,3 +250,23 @@ def test_components_of_a_backup() -> None:
         "models",
     ]
     assert [component.name for component in components if component.derived] == ["redis", "chroma"]
+
+
+def test_folder_that_is_removed_while_it_is_walked(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    walk = file_tree._walk(tmp_path)
+    assert [next(walk), next(walk)] == [tmp_path, tmp_path / "folder"]
+    (tmp_path / "folder").rmdir()
+    assert list(walk) == []
+
+
+def test_folder_with_another_mode_keeps_its_content(household: Household, opt: Path, tmp_path: Path) -> None:
+    stage(household)
+    root = tmp_path / "root"
+    (root / str(opt.parent).lstrip("/")).mkdir(parents=True)
+    file_tree.restore(household.folder / "configuration", root)
+    secrets = next(root.rglob("secrets"))
+    secrets.chmod(0o755)
+    (secrets / "added").write_text("stays")
+    assert file_tree.restore(household.folder / "configuration", root) == [secrets]
+    assert secrets.stat().st_mode & 0o777 == 0o700 and (secrets / "added").read_text() == "stays"

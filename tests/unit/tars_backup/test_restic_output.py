@@ -81,3 +81,10 @@ def test_time_limit_and_probe(monkeypatch: pytest.MonkeyPatch) -> None:
             output = restic.Output(process, errors, "restic x", Deadline(limit_s), check)
             with pytest.raises(BackupError, match=message):
                 output.finish()
+
+
+def test_as_many_bytes_as_asked_for() -> None:
+    with tempfile.TemporaryFile() as errors, processes.started(["printf", "abcdef"], stderr=errors) as process:
+        output = restic.Output(process, errors, "restic x", Deadline(60), lambda: None)
+        assert (output.read(4), output.read(4), output.read(4)) == (b"abcd", b"ef", b"")
+        output.finish()

@@ -14,7 +14,8 @@ import pytest
 
 from tars_backup.actions.unlock import Unlocked, unlock
 from tars_backup.errors import LockedError
-from tars_backup.repository import locks
+from tars_backup.repository import locks, marks
+from tars_backup.state import State
 
 from .desktop import Desktop
 
@@ -125,7 +126,8 @@ def test_unlock(desktop: Desktop) -> None:
     assert [name[:12] for name in outcome.left] == [other.name[:12]]
     assert outcome.changed
     assert any("--all removes it" in line for line in outcome.lines())
-    assert unlock(configuration, everything=True).left == ()
+    forced = unlock(configuration, everything=True)
+    assert forced.left == () and list(forced.lines()) == [f"removed lock {name}" for name in outcome.left]
     assert list((desktop.repository / "locks").iterdir()) == []
     assert list(unlock(configuration, everything=True).lines()) == ["no locks"]
 
@@ -152,3 +154,25 @@ def test_lock_of_a_restic_that_runs_stays(desktop: Desktop) -> None:
         reader.kill()
         reader.wait()
     assert desktop.prune().code == 0
+
+
+def test_unfinished_snapshot_stays_while_another_computer_uses_the_repository(desktop: Desktop) -> None:
+    """The new backup is made all the same; that nothing can be removed is an error."""
+    first = desktop.run()
+    change(desktop)
+    unfinished = desktop.run()
+    marks.remove(desktop.configuration.good, [unfinished.id])
+    state = State(desktop.configuration.state)
+    state.write("last_good", {})
+    state.write("attempts", {"ids": [unfinished.id]})
+    leave_lock(desktop, "backup", ".", host="elsewhere")
+    change(desktop)
+    with pytest.raises(LockedError, match="of elsewhere"):
+        desktop.run()
+    listing = desktop.listing()
+    assert [mark.id for mark in listing.backups][:1] == [first.id] and len(listing.backups) == 2
+    assert listing.unfinished == (unfinished.id,)
+    unlock(desktop.configuration, everything=True)
+    change(desktop)
+    desktop.run()
+    assert desktop.listing().unfinished == ()

@@ -124,6 +124,16 @@ def test_unfinished_snapshot_of_a_run_is_removed(desktop: Desktop, clock: Clock)
     assert [snapshot.backup for snapshot in desktop.restic.snapshots()] == names[:1]
 
 
+def test_mark_of_a_removed_snapshot_is_removed_by_the_next_prune(desktop: Desktop, clock: Clock) -> None:
+    """A prune was killed between the two."""
+    names = make(desktop, clock, 4)
+    State(desktop.configuration.state).write("pruned", {"ids": names[:1]})
+    snapshot = next(snapshot.id for snapshot in desktop.restic.snapshots() if snapshot.backup == names[0])
+    desktop.stock_restic("forget", snapshot)
+    assert desktop.prune().removed == ()
+    assert set(marks.read(desktop.configuration.good)[0]) == set(names[1:])
+
+
 def test_marks_are_lost_with_the_share_s_folder_and_the_desktop(desktop: Desktop, clock: Clock) -> None:
     """The newest manifest lists the backups before it; they stay good without marks."""
     names = make(desktop, clock, 3)

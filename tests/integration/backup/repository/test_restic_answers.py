@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from tars_backup.errors import BackupError, DestinationError, LockedError, WrongKeyError
+from tars_backup.errors import BackupError, DestinationError, LockedError, VerificationError, WrongKeyError
 
 from .desktop import Desktop
 from .test_proof import wrap
@@ -34,9 +34,11 @@ def test_a_result_that_restic_does_not_print_is_an_error(bare: Desktop) -> None:
     with pytest.raises(BackupError, match="restic backup: found no snapshot in its output"):
         bare.run()
     bare.write_settings(restic=real)
-    wrap(bare, "key list", before="echo '[]'", run=False)
-    with pytest.raises(BackupError, match="restic key list: found no current key"):
-        bare.restic.key_name()
+    for answer in ("[]", '[{"id": "beef"}]', '[{"id": "beef", "current": true}]'):
+        wrap(bare, "key list", before=f"echo '{answer}'", run=False)
+        with pytest.raises(BackupError, match="restic key list: found no current key"):
+            bare.restic.key_name()
+        bare.write_settings(restic=real)
 
 
 @pytest.mark.parametrize(
@@ -54,3 +56,21 @@ def test_a_check_that_cannot_be_made_is_not_a_damaged_repository(
     if kind is not LockedError:
         with pytest.raises(kind):
             desktop.restic.lock("abc")
+
+
+@pytest.mark.parametrize("command", ["/manifest.json", "--archive"])
+def test_a_share_that_fails_for_one_file_is_a_failed_verification(desktop: Desktop, command: str) -> None:
+    made = desktop.run()
+    real = wrap(desktop, command, before="echo stale file handle >&2; exit 1", run=False)
+    with pytest.raises(VerificationError, match="stale file handle"):
+        desktop.verify()
+    desktop.write_settings(restic=real)
+    wrap(desktop, "--archive", before="head -c 600 /dev/zero | tr '\\0' x", run=False)
+    with pytest.raises(VerificationError, match=f"{made.id}: "):
+        desktop.verify()
+    desktop.write_settings(restic=real)
+    wrap(desktop, "check", before="echo locked >&2; exit 11", run=False)
+    with pytest.raises(LockedError):
+        desktop.verify()
+    desktop.write_settings(restic=real)
+    assert desktop.verify().backups == (made.id,)

@@ -93,6 +93,7 @@ def test_every_failure_is_a_failure_everywhere(
     home.execute("INSERT INTO documents (name) VALUES ('saved at last')")
     made = home.run()
     assert made.changed and len(made.removed) == 2
+    assert f"removed {made.removed[0]} by the retention rules" in list(made.lines())
     watch(home.configuration)
     assert [document["event"] for document in receiver.documents()] == ["problem", "resolved"]
 
