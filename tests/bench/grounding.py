@@ -34,13 +34,14 @@ _PIECE = 4
 
 def answers() -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
     """Yield a question, an answer of several sentences, and passages of ordinary length."""
-    cases = load("supported")
+    cases = [*load("supported"), *load("invented")]
     texts = list({text: path for case in cases for path, text in case.passages}.items())
     chance = random.Random(1)
     for _ in range(ANSWERS):
         case: Case = chance.choice(cases)
         passages = [*case.passages, *((path, text) for text, path in chance.sample(texts, len(texts)))][:_PASSAGES]
-        answer = " ".join(other.sentence for other in chance.sample(cases, _SENTENCES))
+        of_passages = [other.sentence for other in cases if other.passages == case.passages]
+        answer = " ".join(chance.sample(of_passages, _SENTENCES))
         yield case.question, answer, [(path, _of_length(text)) for path, text in passages]
 
 

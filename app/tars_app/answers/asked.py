@@ -156,6 +156,12 @@ def kind_is_missing(question: Question, sources: Sequence[Source]) -> bool:
     return not any(section.holds and relevant(section, of_text) for of_text in read for section in of_text)
 
 
+def are_about(question: Question, sources: Sequence[Source]) -> bool:
+    """Return whether a passage, or its title, has any word of the question."""
+    wanted = stems(question.text)
+    return any(overlap(wanted, f"{source.title} {source.text}") for source in sources)
+
+
 def _labelled(label: str, source: Source) -> bool:
     """Return whether a passage has the label, as a word, and a figure."""
     return bool(_any_of(re.escape(label)).search(f"{source.title} {source.text}")) and (

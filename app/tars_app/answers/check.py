@@ -119,6 +119,7 @@ def quotes_of(question: str, check: AnswerCheck, quotable: Quotable) -> list[tup
 
 
 def _all_quotes(question: str, check: AnswerCheck, quotable: Quotable) -> Iterator[tuple[Quote, int]]:
+    nearest: list[Quote] | None = None
     for sentence in check.checked:
         grounded = sentence.grounded
         needed = [places for _, places in grounded.supported if places]
@@ -130,7 +131,8 @@ def _all_quotes(question: str, check: AnswerCheck, quotable: Quotable) -> Iterat
         else:
             quotes = []
         if grounded.unsupported and not grounded.answers_question:
-            quotes = _apart([*quotes, *_nearest(question, check.evidence, quotable)])
+            nearest = _nearest(question, check.evidence, quotable) if nearest is None else nearest
+            quotes = _apart([*quotes, *nearest])
         elif not quotes:
             quotes = quotable.find(question, "")
         for quote in quotes:

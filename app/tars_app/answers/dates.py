@@ -85,8 +85,12 @@ _WEEKDAY = re.compile(rf"(?P<name>{'|'.join(sorted(_WEEKDAYS, key=len, reverse=T
 # "Mo-Fr", "Sa 9:30", but not "So ist es".
 _SHORT_WEEKDAY = re.compile(rf"(?P<name>{'|'.join(_GERMAN_WEEKDAYS)})(?=[.:]|\s?[-\u2013\d])")
 _AFTER_WEEKDAY = re.compile(r"\.?,?\s+(?:the\s+|dem\s+|den\s+)?(?=\d|[A-Z])", re.IGNORECASE)
+# What every date and time of day in digits begins with: most numbers are neither.
+_DATE_HINT = re.compile(rf"\d{{1,4}}(?:[-/.]\s?\d|(?:st|nd|rd|th|\.)?(?:\s+of)?[\s-]*(?:{MONTH}))", re.IGNORECASE)
+_CLOCK_HINT = re.compile(r"\d{1,2}(?:[:.]\d\d|\s?[apuo])", re.IGNORECASE)
 _MONTH_ALONE = re.compile(r"[A-ZÄ][a-zä]{2,}")
 _DAY_AND_MONTH = re.compile(r"(?P<day>\d{1,2})\.\s?(?P<month>\d{1,2})\.(?!\d)")
+_FULL_DAY_AND_MONTH = len("04.11.")
 _BEFORE_DAY = re.compile(r"(?:am|vom|zum|ab|seit|den|dem)\s+\Z")
 _BEFORE_MAY = re.compile(
     r"(?:in|im|of|by|bis|since|seit|until|every|each|last|next|ab|from|before|after|and|early|late|jeden|jedes|ende|anfang|mid)\s+\Z",
@@ -105,7 +109,10 @@ def date_at(text: str, start: int) -> tuple[tuple[Date, ...], int] | None:
 
     A year alone is a number, see `year`.
     """
-    if weekday := _weekday_at(text, start):
+    if text[start].isdecimal():
+        if not _DATE_HINT.match(text, start):
+            return None
+    elif weekday := _weekday_at(text, start):
         day, end = weekday
         joint = _AFTER_WEEKDAY.match(text, end)
         rest = date_at(text, joint.end()) if joint else None
@@ -141,7 +148,7 @@ def _short_date(text: str, start: int) -> tuple[tuple[Date, ...], int] | None:
             return (Date(month=MONTHS[name]),), match.end()
         return None
     match = _DAY_AND_MONTH.match(text, start)
-    if match and _BEFORE_DAY.search(before):
+    if match and (_BEFORE_DAY.search(before) or len(match[0]) == _FULL_DAY_AND_MONTH):
         dates = tuple(_valid(None, int(match["month"]), int(match["day"])))
         return (dates, match.end()) if dates else None
     return None
@@ -183,7 +190,7 @@ def year(digits: str) -> Date | None:
 
 def clock_at(text: str, start: int) -> tuple[int, int] | None:
     """Return the time of day that begins at `start`, in minutes after midnight, and where it ends."""
-    for pattern in _CLOCK:
+    for pattern in _CLOCK if _CLOCK_HINT.match(text, start) else ():
         if match := pattern.match(text, start):
             hour, half = int(match["hour"]), match["half"].lower().replace(".", "")
             if half in ("am", "pm") and hour <= 12:

@@ -76,6 +76,7 @@ _MULTIPLIER = re.compile(
 _FACTORS = {"thousand": 3, "tausend": 3, "tsd": 3, "k": 3, "million": 6, "millionen": 6, "mio": 6}
 _DOZEN = re.compile(r"(?:a\s+|ein\s+)?(?:dozen|dutzend)(?![^\W_])", re.IGNORECASE)
 _ARTICLE_GAP = re.compile(r"\s+(?:half\s+an?\s+|single\s+)?")
+_DAY_OR_NUMBER = re.compile(r"\d\d\.\d\d\.")
 _LABEL = re.compile(
     r"(?:§|(?<![^\W_])(?:sections?|chapter|pages?|part|figure|table|seite|kapitel|abschnitt|punkt|teil))\s*\Z",
     re.IGNORECASE,
@@ -198,7 +199,10 @@ def _spelled(text: str, start: int, lower: str, end: int) -> Figure | None:
 
 def _date(text: str, start: int, dates: tuple[Date, ...], end: int) -> Figure:
     recurring = all(date.year is None for date in dates) and bool(_RECURRING.search(text[max(0, start - 60) : start]))
-    return _make("date", text, start, end, dates=dates, recurring=recurring)
+    # "10.12." may be the tenth of December, and at the end of a sentence 10.12.
+    either = _DAY_OR_NUMBER.fullmatch(text, start, end)
+    values = frozenset({Decimal(text[start : end - 1])}) if either else frozenset()
+    return _make("date", text, start, end, dates=dates, values=values, recurring=recurring)
 
 
 def _telephone(text: str, start: int) -> Figure | None:
@@ -306,9 +310,12 @@ def _make(
     weak: bool = False,
     recurring: bool = False,
 ) -> Figure:
-    bare, before = kind == "number" and unit is None, text[max(0, start - 14) : start]
-    label = bare and bool(_LABEL.search(before))
-    weak = weak or (bare and bool(_REFERENCE.search(before) or _COUNT.match(text, end)))
+    bare, label = kind == "number" and unit is None, False
+    if bare and start > 1 and (text[start - 2].isalpha() or text[start - 2] == "§"):
+        before = text[max(0, start - 14) : start]
+        label = bool(_LABEL.search(before))
+        weak = weak or bool(_REFERENCE.search(before))
+    weak = weak or (bare and bool(_COUNT.match(text, end)))
     return Figure(
         kind,
         text[start:end],

@@ -28,7 +28,8 @@ _VERB = re.compile(
 _TITLES = frozenset(
     words(
         """
-        mr mrs ms miss dr prof sir herr herrn frau familie firma company doctor professor street strasse
+        mr mrs ms miss dr prof sir herr herrn frau familie firma company doctor professor street strasse aunt uncle
+        mother father grandmother grandfather tante onkel mutter vater grossmutter grossvater oma opa
         """
     )
 )
@@ -58,19 +59,19 @@ _PREPOSITIONS = frozenset(words("von bei durch an"))
 _OPENERS = frozenset(
     words(
         """
-        a about according additionally after all also although an and another any answer are as at based because before
-        both but by can could did do documents document does during each either every finally first for from further
-        furthermore given has have he her here his how however i if in instead is it its last later many may more
-        moreover most my neither no nobody none not note nothing of on once one only or other our per please second
-        several she should since so some such than that the their then there therefore these they this those though
-        three thus to together total two under unfortunately unless until upon use was we were what when where whether
-        which while who why will with within without would yes yet you your aber alle allerdings als am an auch auf
-        aufgrund aus bei bis bitte da dabei daher damit danach dann das dass dazu dem den der des die dies diese dieser
-        dieses ein eine einen er es für fuer gemäß gemaess hier ich ihr im in ist ja jede jeden jeder jedes keine kein
-        laut leider man mit nach nein nicht nichts nur ob oder ohne sie sind so somit sowie über ueber um und unter vom
-        von vor wann war was weil wenn wer wie wir wird wo zu zudem zum zur zusätzlich zwei zwischen ask bring buy call
-        cancel check clean close contact email find keep open pay phone press read remember renew replace report ring
-        see send take turn visit write fragen rufen zahlen
+        a about according additionally after all also although an and another any answer are as at based because
+        before both but by can could did do documents document does during each either every finally first for from
+        further furthermore given has have he her here his how however i if in instead is it its last later many may
+        more moreover most my neither no nobody none not note nothing of on once one only or other our per please
+        second several she should since so some such than that the their then there therefore these they this those
+        though three thus to together total two under unfortunately unless until upon use was we were what when where
+        whether which while who why will with within without would yes yet you your aber alle allerdings als am an
+        auch auf aufgrund aus bei bis bitte da dabei daher damit danach dann das dass dazu dem den der des die dies
+        diese dieser dieses ein eine einen er es für fuer gemäß gemaess hier ich ihr im in ist ja jede jeden jeder
+        jedes keine kein laut leider man mit nach nein nicht nichts nur ob oder ohne sie sind so somit sowie über
+        ueber um und unter vom von vor wann war was weil wenn wer wie wir wird wo zu zudem zum zur zusätzlich zwei
+        zwischen ask bring buy call cancel check clean close contact email find keep open pay phone press read
+        remember renew replace report ring see send take turn visit write fragen rufen zahlen
         """
     )
 )
@@ -169,22 +170,22 @@ def _english(run: list[_Token], text: str, persons: bool) -> list[_Token]:
     first = run[0]
     if not first.opens:
         return run
-    if fold(first.text) in _OPENERS:
-        return run[1:]
     if _labels(run, text):
         return []
+    if fold(first.text) in _OPENERS:
+        return run[1:]
     return run if len(run) > 1 or _opens_with_name(first, text, persons) else []
 
 
 def _german(run: list[_Token], before: _Token | None, text: str, persons: bool) -> list[_Token]:
     first = run[0]
+    if _labels(run, text):
+        return []
     if first.opens and fold(first.text) in _OPENERS:
         run, before = run[1:], first
         if not run:
             return []
         first = run[0]
-    if _labels(run, text):
-        return []
     if len(run) > 1 or _STREET.fullmatch(f"{first.text}{text[first.end : first.end + 2]}"):
         return run
     if before and first.joined and _announces(before, persons):

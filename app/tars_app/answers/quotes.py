@@ -65,7 +65,8 @@ class Quotable:
             for source in sources
             for span in source.spans
         }
-        self._frequency = Counter(word for words in self._words.values() for word in set(words))
+        self._distinct = {place: frozenset(words) for place, words in self._words.items()}
+        self._frequency = Counter(word for distinct in self._distinct.values() for word in distinct)
 
     def find(self, question: str, answer: str, needed: Sequence[Sequence[Place]] = ()) -> list[Quote]:
         """Return the best sentence, or two neighbours, of each passage that supports the answer, the best first.
@@ -99,26 +100,25 @@ class Quotable:
         self, weights: Mapping[str, float], marked: set[int], needed: Sequence[Sequence[Place]]
     ) -> list[Quote]:
         """Return as few quotes as possible that together contain a place of each figure."""
-        places = [place for of_figure in needed for place in of_figure]
         candidates = [
-            quote
+            (frozenset(number for number, of_figure in enumerate(needed) if any(map(quote.holds, of_figure))), quote)
             for source in self._sources
-            for quote in self._candidates(source, weights, [place for place in places if place.source == source.number])
-            if any(map(quote.holds, places))
+            if (places := [place for of_figure in needed for place in of_figure if place.source == source.number])
+            for quote in self._candidates(source, weights, places)
         ]
         quotes: list[Quote] = []
-        left = list(needed)
+        left = frozenset(range(len(needed)))
 
-        def value(quote: Quote) -> tuple[int, bool, float]:
-            return sum(any(map(quote.holds, of_figure)) for of_figure in left), quote.source in marked, quote.fit
+        def value(candidate: tuple[frozenset[int], Quote]) -> tuple[int, bool, float]:
+            held, quote = candidate
+            return len(held & left), quote.source in marked, quote.fit
 
         while left and candidates and len(quotes) < MOST_CITATIONS:
-            quote = max(candidates, key=value)
-            still = [of_figure for of_figure in left if not any(map(quote.holds, of_figure))]
-            if len(still) == len(left):
+            held, quote = max(candidates, key=value)
+            if not held & left:
                 break
             quotes.append(quote)
-            left = still
+            left -= held
         return quotes
 
     def _candidates(
@@ -132,7 +132,7 @@ class Quotable:
             if within or places is None:
                 kept = [(place.start - span.start, place.end - span.start) for place in within]
                 piece, offset = cut(text[span.start : span.end], weights, kept)
-                fit = score * _fit(self._words[source.number, span.start], weights)
+                fit = score * self._fit(source, (span.start,), weights)
                 quotes.append(Quote(source.number, piece, fit, span.start + offset))
         stretches = _pairs(spans)
         if places is not None:
@@ -140,10 +140,16 @@ class Quotable:
             stretches = near | _stretches(spans, places)
         for start, end in sorted(stretches):
             within_stretch = [span.start for span in spans if start <= span.start < end]
-            words = [word for begin in within_stretch for word in self._words[source.number, begin]]
-            fit = score * _fit(words, weights) * _TWO_SENTENCES
+            fit = score * self._fit(source, within_stretch, weights) * _TWO_SENTENCES
             quotes.append(Quote(source.number, text[start:end], fit, start))
         return quotes
+
+    def _fit(self, source: Source, starts: Sequence[int], weights: Mapping[str, float]) -> float:
+        """Return the weights of the words of the sentences that begin at these positions, less for longer ones."""
+        length = sum(len(self._words[source.number, start]) for start in starts)
+        distinct = [self._distinct[source.number, start] for start in starts]
+        known = (weight for word, weight in weights.items() if any(word in words for words in distinct))
+        return sum(known) / sqrt(length + 6)
 
     def _weights(self, question: str, answer: str) -> dict[str, float]:
         """Return the rarity, among all sentences, of each word of question or answer; double for words of both."""
@@ -231,8 +237,3 @@ def _stem(word: str) -> str:
 def _words(text: str) -> list[str]:
     """Return the stems of a text without words of two letters, which are rare among few sentences by chance."""
     return [_stem(word) for word in _WORD.findall(_MARKER.sub(" ", text)) if len(word) > 2 or not word.isalpha()]
-
-
-def _fit(words: Sequence[str], weights: Mapping[str, float]) -> float:
-    distinct = set(words)
-    return sum(weight for word, weight in weights.items() if word in distinct) / sqrt(len(words) + 6)

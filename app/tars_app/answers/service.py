@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from anyio.to_thread import run_sync
 
 from tars_app.adapters.postgres import Pool
-from tars_app.answers.asked import Asked, kind_is_missing
+from tars_app.answers.asked import Asked, are_about, kind_is_missing
 from tars_app.answers.check import NOTES, AnswerCheck, quotes_of
 from tars_app.answers.generate import Usage, generate
 from tars_app.answers.grounding import Evidence
@@ -26,6 +26,7 @@ from tars_app.kit.instants import ANY_TIME, TimeRequest
 from tars_app.kit.metrics import Metrics
 from tars_app.retrieval.places import Passage, place, unconfirmed_sources
 from tars_app.retrieval.service import excerpt, past_of, search
+from tars_app.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +63,8 @@ async def ask(
     outcome = "stopped"
     try:
         async for event in _answer(dependencies, metrics, question, limit, time_asked, started):
+            if isinstance(event, Done):
+                metrics.answers.labels(event.support).inc()
             yield event
         outcome = "done"
     except QuestionTooLongError:
@@ -95,22 +98,20 @@ async def _answer(
         done = _done(settings.chat_model, str(error), "no_evidence", [], started)
         yield done.model_copy(update={"history_begins": error.begins})
         return
-    passages, past, understood = results.passages, past_of(results), results.understood
-    if not passages:
+    past, understood = past_of(results), results.understood
+    given = _given(settings, question, results.passages)
+    if given is None:
         yield Sources(sources=[], as_of=past, understood=understood)
         answer = no_past_evidence(past) if past else await run_sync(no_evidence, dependencies.pool)
         yield _done(settings.chat_model, answer, "no_evidence", [], started)
         return
-    enough = settings.relevant_share * passages[0].score
-    relevant = [passage for passage in passages if passage.score >= enough]
-    prompt = build_prompt(question, relevant, settings.context_tokens - settings.answer_tokens)
+    prompt, evidence, missing = given
     used = prompt.passages
     yield Sources(
         sources=[_entry(number, passage) for number, passage in enumerate(used, 1)], as_of=past, understood=understood
     )
-    evidence = Evidence(question, [(passage.path, passage.text) for passage in used])
     quotable = Quotable(evidence.sources, [passage.score for passage in used])
-    if (asked := evidence.question.asked) and kind_is_missing(evidence.question, evidence.sources):
+    if missing and (asked := evidence.question.asked):
         nearest = [(quote, list[int]()) for quote in quotable.find(question, "")]
         citations = await run_sync(verified, dependencies.pool, nearest, used)
         answer = NOT_IN_DOCUMENTS.format(_MISSING[asked])
@@ -132,6 +133,26 @@ async def _answer(
         yield sentence.event()
     citations = await run_sync(verified, dependencies.pool, quotes_of(question, check, quotable), used)
     yield _done(settings.chat_model, check.text or NO_ANSWER, check.support, citations, started, usage, check)
+
+
+def _given(settings: Settings, question: str, passages: Sequence[Passage]) -> tuple[Prompt, Evidence, bool] | None:
+    """Return the prompt, its passages as evidence, and whether they lack what is asked for; None without evidence.
+
+    A passage that is near by meaning alone, and has neither a word of the question nor what it asks for, is not.
+
+    Raises:
+        QuestionTooLongError: no passage fits into the prompt.
+    """
+    if not passages:
+        return None
+    enough = settings.relevant_share * passages[0].score
+    relevant = [passage for passage in passages if passage.score >= enough]
+    prompt = build_prompt(question, relevant, settings.context_tokens - settings.answer_tokens)
+    evidence = Evidence(question, [(passage.path, passage.text) for passage in prompt.passages])
+    missing = kind_is_missing(evidence.question, evidence.sources)
+    if missing and not are_about(evidence.question, evidence.sources):
+        return None
+    return prompt, evidence, missing
 
 
 def _entry(number: int, passage: Passage) -> SourceEntry:

@@ -99,12 +99,13 @@ class Source:
         return any(form in self._numbers_of_words or form in self.words_of_title for form in forms(word))
 
     def has_near(self, wanted: list[str]) -> bool:
-        """Return whether one sentence of the passage, with the title, has all these words."""
-        for span in self.spans:
-            near = {word for word, start, _ in self.words if span.start <= start < span.end}
-            if all(any(form in near or form in self.words_of_title for form in forms(word)) for word in wanted):
-                return True
-        return False
+        """Return whether the passage has these words, but for those of its title, side by side in any order."""
+        rest = [word for word in wanted if self.words_of_title.isdisjoint(forms(word))]
+        numbers = [self._numbers(word) for word in rest]
+        return not rest or any(
+            all(any(abs(number - first) <= len(rest) for number in of_word) for of_word in numbers)
+            for first in numbers[0]
+        )
 
     @cached_property
     def dimensions(self) -> frozenset[str]:

@@ -26,6 +26,12 @@ class Metrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
+        self.answers = Counter(
+            "tars_answers",
+            "Answers by how far the passages support them",
+            ["support"],
+            registry=self.registry,
+        )
         self.truncations_suspected = Counter(
             "tars_prompt_truncations_suspected",
             "Answers whose model may not have seen the whole prompt",

@@ -11,7 +11,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tars_app.answers.asked import kind_is_missing, read_question
+from tars_app.answers.asked import are_about, kind_is_missing, read_question
 from tars_app.answers.sources import Source
 
 CASES: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("asked.yml").read_text())
@@ -59,6 +59,12 @@ def test_a_schedule_in_one_passage_of_a_document_is_no_event_of_another() -> Non
     question = "When was the boiler last serviced?"
     assert missing(question, ("heating.md", second), ("heating.md", first))
     assert not missing(question, ("heating.md", second), ("log.md", "12 Sep 2023: boiler serviced, filter changed"))
+
+
+def test_passages_without_a_word_of_the_question_are_not_about_it() -> None:
+    question = read_question("What is the PIN of the bank card?")
+    assert not are_about(question, [Source(1, "receipt.txt", RECEIPT)])
+    assert are_about(question, [Source(1, "receipt.txt", RECEIPT), Source(2, "bank/letter.txt", "Dear customer")])
 
 
 @given(st.text(max_size=80), st.lists(st.text(max_size=120), max_size=3))

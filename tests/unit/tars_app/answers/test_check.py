@@ -129,6 +129,14 @@ def test_the_quote_of_an_amount_is_not_the_heading_without_it() -> None:
     assert quote.source == 1 and "RE-2024-00815" in quote.text and "1.284,20 EUR" in quote.text and numbers == [1]
 
 
+def test_the_quote_of_a_long_row_keeps_the_figure() -> None:
+    row = "gas bill of the house " + "; ".join(f"meter reading number {i} of the house" for i in range(12))
+    passages = [("row.txt", f"{row}; balance 84,20 EUR paid")]
+    check = checked("What is the gas bill of the house?", "The gas bill of the house is 84,20 EUR.", passages)
+    [(quote, _)] = quotes_of("What is the gas bill of the house?", check, Quotable(check.evidence.sources, [1]))
+    assert "84,20 EUR" in quote.text and len(quote.text) <= LONGEST_QUOTE
+
+
 def test_an_unsupported_sentence_is_given_what_fits_the_question() -> None:
     question = "When was the boiler last serviced?"
     check = checked(question, "The boiler was last serviced in September 2022.")
