@@ -45,13 +45,34 @@ class Figure:
 
 
 _HALVES = {"half": "0.5", "halbe": "0.5", "halben": "0.5", "halber": "0.5", "halbes": "0.5", "quarter": "0.25"}
+# "The second floor" supports "2nd", and needs no support: "first" and "second" have other meanings too.
+_ORDINALS = {
+    name: Decimal(number)
+    for number, names in enumerate(
+        (
+            "first ersten erste erster erstes",
+            "second zweiten zweite zweiter zweites",
+            "third dritten dritte dritter drittes",
+            "fourth vierten vierte vierter viertes",
+            "fifth fünften fünfte fünfter fünftes",
+            "sixth sechsten sechste",
+            "seventh siebten siebte",
+            "eighth achten achte",
+            "ninth neunten neunte",
+            "tenth zehnten zehnte",
+        ),
+        1,
+    )
+    for name in words(names)
+}
 _ARTICLES = frozenset(words("a an one ein eine einen einem einer eines per pro"))
+_WORDS = "|".join((*DATE_WORDS, *_HALVES, *_ORDINALS, *_ARTICLES, "dozen", "dutzend"))
 # Where a figure may begin: a sign or digit, a word that has a digit or leads to one, or a word of a date or number.
 _TOKEN = re.compile(
     r"(?<![^\W_])(?:[€£$¥]\s?(?=\d)|[+(](?=[\d(])|(?:(?<=\s)|(?<=\()|(?<![\s\S]))[-\u2212](?=\d)|\d"
     r"|(?=[^\W\d_]+(?:[-/._:][^\W_]*)*\d|[A-ZÄÖÜ]{1,4}[ \u00a0]\d|[A-ZÄÖÜ]{1,3}-[A-Z]{1,2} \d"
     r"|[\w.+-]+@|www\.|https?:)[^\W\d_]"
-    rf"|(?i:{NUMBER_START}|(?:{'|'.join((*DATE_WORDS, *_HALVES, *_ARTICLES, 'dozen', 'dutzend'))})(?![^\W_])))"
+    rf"|(?i:{NUMBER_START}|(?:{_WORDS})(?![^\W_])))"
 )
 _WORD = re.compile(r"[^\W\d_]+")
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+|(?:https?://|www\.)[^\s<>()\"]+[\w/]", re.IGNORECASE)
@@ -183,6 +204,8 @@ def _spelled(text: str, start: int, lower: str, end: int) -> Figure | None:
             unit=unit[0] if unit else None,
             weak=not unit,
         )
+    if lower in _ORDINALS:
+        return _make("number", text, start, end, values=frozenset({_ORDINALS[lower]}), weak=True)
     spelled = number_word(text, start)
     if spelled and not (lower in _ARTICLES and spelled[0] == 1):
         value, stop = spelled

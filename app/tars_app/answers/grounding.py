@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -18,6 +19,7 @@ from tars_app.answers.sources import Source, forms
 from tars_app.kit.language import fold, language
 
 Reason = Literal["absent", "other", "calculation"]
+_COUNTING = re.compile(r"\b(?:there (?:are|were)|es (?:gibt|sind))\s*\Z", re.IGNORECASE)
 _LABEL = re.compile(r"([^\W\d_]{3,})[\s.:#]*(?:(?:no|nr|number|nummer)\b[\s.:#]*)?\Z", re.IGNORECASE)
 
 
@@ -79,7 +81,8 @@ class Evidence:
         operands = [*self._operands, *(figure for figure, _ in supported)]
         for entry in missing:
             computed = entry.figure in results and entry is missing[0]
-            if entry.reason == "absent" and (computed or follows(entry.figure, operands, sentence)):
+            counted = _counts(entry.figure, [figure for figure, _ in supported], sentence)
+            if entry.reason == "absent" and (computed or counted or follows(entry.figure, operands, sentence)):
                 supported.append((entry.figure, []))
             else:
                 unsupported.append(entry)
@@ -151,6 +154,13 @@ class Evidence:
         places = [self._places(figure)[0] for figure in self._asked if figure.kind == "code"]
         within = [[place for place in of_code if place.source in numbers] for of_code in places]
         return [of_code for of_code in within if of_code]
+
+
+def _counts(figure: Figure, listed: Sequence[Figure], sentence: str) -> bool:
+    """Return whether a sentence ("There are two: K1 and K2") lists as many codes or dates as a number states."""
+    kinds = Counter(other.kind for other in listed if other.start > figure.end)
+    counts = figure.kind == "number" and figure.unit is None and _COUNTING.search(sentence, 0, figure.start)
+    return bool(counts) and any(count in figure.values for count in kinds.values())
 
 
 def _without(sentence: str, own: Sequence[Figure]) -> str:

@@ -71,7 +71,9 @@ _OPENERS = frozenset(
         jedes keine kein laut leider man mit nach nein nicht nichts nur ob oder ohne sie sind so somit sowie über
         ueber um und unter vom von vor wann war was weil wenn wer wie wir wird wo zu zudem zum zur zusätzlich zwei
         zwischen ask bring buy call cancel check clean close contact email find keep open pay phone press read
-        remember renew replace report ring see send take turn visit write fragen rufen zahlen
+        remember renew replace report ring see send take turn visit write fragen rufen zahlen sein seine seinen seiner
+        seinem ihre ihren ihrem ihrer mein meine meiner meinem meinen unser unsere unserer unseren dein deine deinen
+        beide beiden viele einige mehrere weitere folgende andere neue alte letzte nächste erste gesamte
         """
     )
 )

@@ -73,7 +73,12 @@ _NAMES = "|".join(map(re.escape, sorted(_UNITS, key=len, reverse=True)))
 _EXACT = "|".join(
     re.escape(name) for name in sorted(_UNITS, key=len, reverse=True) if len(name) == 1 or not name.islower()
 )
-_AFTER = re.compile(rf"[\s\u00a0\u202f-]?(?:(?P<exact>{_EXACT})|(?P<name>(?i:{_NAMES}))\.?)(?![\w²³])")
+# "30 working days" and "30 Urlaubstage" are days.
+_KIND_OF = (
+    r"(?:(?:working|calendar|business|full|further|consecutive|more|weitere[nr]?|volle[nr]?)\s+"
+    r"|[A-ZÄÖÜ][a-zäöüß]+(?=(?:tage|tagen|stunden|wochen|monate|jahre)(?![^\W_])))?"
+)
+_AFTER = re.compile(rf"[\s\u00a0\u202f-]?{_KIND_OF}(?:(?P<exact>{_EXACT})|(?P<name>(?i:{_NAMES}))\.?)(?![\w²³])")
 _BEFORE = re.compile(r"(?P<sign>[€£$¥]|(?:EUR|GBP|USD|CHF|JPY)(?![A-Za-z]))[\s\u00a0\u202f]?")
 _WORD = re.compile(r"[€£$¥%]|°C|[^\W\d_]{2,}")
 _DEGREES = re.compile(r"\s+(?i:celsius|c\b)")
