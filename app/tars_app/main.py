@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ from tars_app.kit.instants import WrongTimeError
 from tars_app.kit.metrics import Metrics
 from tars_app.kit.middleware import RequestGuard
 from tars_app.retrieval.routes import make_router as retrieval_router
+from tars_app.retrieval.service import load_current
 from tars_app.settings import Settings
 from tars_app.timeline.routes import make_router as timeline_router
 from tars_app.trust.routes import make_router as trust_router
@@ -42,6 +44,7 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         dependencies.pool.open(wait=False)
+        threading.Thread(target=load_current, args=(dependencies,), daemon=True).start()
         try:
             yield
         finally:

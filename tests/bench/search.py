@@ -186,8 +186,10 @@ def measure(dependencies: Dependencies, passages: Sequence[str], with_chroma: bo
     }
 
     def words(question: str, at: datetime | None = None) -> object:
-        asked, language = words_of(pool, question, "english")
-        return index.lexical(index.view(visible_versions(pool, at).ids, language), asked, 40)
+        with pool.connection() as connection:
+            asked, language = words_of(connection, question, "english")
+            visible = visible_versions(connection, at)
+        return index.lexical(index.view(visible.ids, language), asked, 40)
 
     result["load of words, s"] = seconds(lambda: words(questions.asked[0]))
     result["words"] = timed(words, questions.asked)
@@ -217,8 +219,8 @@ def recall(pool: Pool, index: PassageIndex, questions: Questions) -> float:
             {"at": PAST},
         ).fetchall()
     matrix = np.array([np.frombuffer(row["embedding"], "<f2") for row in rows], np.float64)
-    _, language = words_of(pool, "", "english")
-    view = index.view(visible_versions(pool, PAST).ids, language)
+    with pool.connection() as connection:
+        view = index.view(visible_versions(connection, PAST).ids, "english")
     shares = []
     for question in questions.asked[:SLOW_QUESTIONS]:
         order = np.argsort(-(matrix @ np.array(questions.vector(question))))[:40]

@@ -14,6 +14,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -142,7 +143,8 @@ class PassageIndex:
                 relative_size = self._sizes[rows] / usual_size
                 scores[rows] += idf * times * (_K1 + 1) / (times + _K1 * (1 - _B + _B * relative_size))
                 covered[rows] += idf
-            best = self._best(scores, np.flatnonzero(covered), limit)
+            matching = np.flatnonzero(covered)
+            best = matching[self._best(scores[matching], matching, limit)]
             return [TextHit(self._hashes[row], float(covered[row]) / total) for row in best]
 
     def _occurrences(self, word: str, mask: npt.NDArray[np.bool_]) -> tuple[Rows, npt.NDArray[np.float64]]:
@@ -159,23 +161,24 @@ class PassageIndex:
             query = np.asarray(vector, np.float32)
             query /= max(float(np.linalg.norm(query)), 1e-12)
             rows = view.unique[self._has_vector[view.unique]]
-            similarities = np.full(len(self._hashes), -2.0, np.float64)
             if self._vectors.shape[1] != len(query):
                 return []
             if len(rows) < _GATHER_BELOW * len(self._hashes):
-                similarities[rows] = self._vectors[rows] @ query
+                similarities = self._vectors[rows] @ query
             else:
-                similarities[rows] = (self._vectors[: len(self._hashes)] @ query)[rows]
-            return [(self._hashes[row], float(similarities[row])) for row in self._best(similarities, rows, limit)]
+                similarities = (self._vectors[: len(self._hashes)] @ query)[rows]
+            best = self._best(similarities, rows, limit)
+            return [(self._hashes[rows[number]], float(similarities[number])) for number in best]
 
-    def _best(self, scores: npt.NDArray[np.float64], rows: Rows, limit: int) -> list[int]:
-        """Return the rows with the highest scores, highest first; equal ones in the order of their hashes."""
-        values = np.round(scores[rows], _DIGITS)
+    def _best(self, scores: npt.NDArray[np.floating[Any]], rows: Rows, limit: int) -> list[int]:
+        """Return the places of the highest scores of rows, highest first; equal ones in the order of their hashes."""
+        places = np.arange(len(rows))
         if len(rows) > limit:
-            least = np.partition(values, len(values) - limit)[len(values) - limit]
-            rows, values = rows[values >= least], values[values >= least]
-        order = sorted(zip(-values, (self._hashes[row] for row in rows), rows.tolist(), strict=True))
-        return [row for _, _, row in order[:limit]]
+            least = np.partition(scores, len(scores) - limit)[len(scores) - limit]
+            places = np.flatnonzero(scores >= least - 10.0**-_DIGITS)
+        values = np.round(scores[places].astype(np.float64), _DIGITS)
+        order = sorted(zip(-values, (self._hashes[row] for row in rows[places]), places.tolist(), strict=True))
+        return [place for _, _, place in order[:limit]]
 
     def places(self, view: View, hashes: Iterable[bytes]) -> dict[bytes, list[tuple[UUID, int]]]:
         """Return where passages stand in the versions of a view: version and number, from 1, at its first place.

@@ -38,8 +38,8 @@ def make_router(dependencies: Dependencies) -> APIRouter:
         documents of that time under the paths that they had, with the state in which those versions are now.
         """
         at = dependencies.instant(as_of)
-        past = visible_versions(dependencies.pool, at).past if at else None
         with dependencies.pool.connection() as connection:
+            past = visible_versions(connection, at).past if at else None
             return {
                 "as_of": past and Past.model_validate(past, from_attributes=True),
                 "documents": connection.execute(_PAST if at else _DOCUMENTS, {"at": at, "since": at}).fetchall(),

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from tars_app.adapters.postgres import Pool
+from psycopg import Connection
+
 from tars_app.kit.errors import RefusedError
 
 # A document of a restored database may have been deleted since the backup.
 CONFIRMED = """(EXISTS (SELECT FROM volatile.scans s WHERE s.source = d.source)
     OR v.seen_from >= (SELECT created_at FROM volatile.origin))"""
 _CURRENT = f"""
-SELECT string_agg(uuid_send(v.id), ''::bytea ORDER BY v.id) AS ids, NULL::timestamptz AS begins, 0 AS unread
+SELECT string_agg(uuid_send(v.id), ''::bytea) AS ids, NULL::timestamptz AS begins, 0 AS unread
 FROM documents d JOIN versions v ON v.id = d.answered_from WHERE {CONFIRMED}
 """  # noqa: S608  constants
 AT = f"""v.seen_from <= %(at)s AND (v.seen_to > %(since)s OR v.seen_to IS NULL AND {CONFIRMED})"""
@@ -23,7 +24,7 @@ PATH_AT = """coalesce((SELECT h.path FROM document_paths h WHERE h.document_id =
                    ORDER BY h.seen_from DESC LIMIT 1), d.path) AS path"""
 """The path of document d at a time."""
 _PAST = f"""
-SELECT string_agg(uuid_send(v.id), ''::bytea ORDER BY v.id) FILTER (WHERE t.version_id IS NOT NULL) AS ids,
+SELECT string_agg(uuid_send(v.id), ''::bytea) FILTER (WHERE t.version_id IS NOT NULL) AS ids,
        (SELECT min(seen_from) FROM versions) AS begins, count(*) FILTER (WHERE t.version_id IS NULL) AS unread
 FROM versions v JOIN documents d ON d.id = v.document_id LEFT JOIN version_texts t ON t.version_id = v.id
 WHERE {AT}
@@ -74,7 +75,9 @@ class Visible:
     past: TimeAsked | None
 
 
-def visible_versions(pool: Pool, at: datetime | None, since: datetime | None = None) -> Visible:
+def visible_versions(
+    connection: Connection[dict[str, Any]], at: datetime | None, since: datetime | None = None
+) -> Visible:
     """Return the versions that documents are answered from now, or that existed at a time and have text on record.
 
     With `since`, those that existed at some time between the two.
@@ -82,7 +85,7 @@ def visible_versions(pool: Pool, at: datetime | None, since: datetime | None = N
     Raises:
         NoHistoryError: nothing had been observed at that time.
     """
-    with pool.connection() as connection, connection.cursor(binary=True) as cursor:
+    with connection.cursor(binary=True) as cursor:
         [row] = cursor.execute(_CURRENT if at is None else _PAST, {"at": at, "since": since or at}).fetchall()
     if at is None:
         return Visible(row["ids"] or b"", None)
@@ -91,11 +94,10 @@ def visible_versions(pool: Pool, at: datetime | None, since: datetime | None = N
     return Visible(row["ids"] or b"", TimeAsked(since or at, at, row["begins"], row["unread"]))
 
 
-def words_of(pool: Pool, question: str, language: str) -> tuple[list[str], str]:
+def words_of(connection: Connection[dict[str, Any]], question: str, language: str) -> tuple[list[str], str]:
     """Return the words of a question, stemmed, and the text search configuration that the passages have.
 
     `language` is used where there are no passages.
     """
-    with pool.connection() as connection:
-        [row] = connection.execute(_WORDS, {"question": question, "language": language}).fetchall()
+    [row] = connection.execute(_WORDS, {"question": question, "language": language}).fetchall()
     return row["words"], row["language"]

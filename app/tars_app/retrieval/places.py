@@ -107,7 +107,7 @@ class Passage:
 
 
 def load_passages(
-    pool: Pool,
+    connection: Connection[dict[str, Any]],
     places: Mapping[bytes, Sequence[tuple[UUID, int]]],
     scores: Mapping[bytes, float],
     phrase: str | None = None,
@@ -127,8 +127,7 @@ def load_passages(
         "at": at,
         "no_page": NO_PAGE,
     }
-    with pool.connection() as connection:
-        rows = connection.execute(_FOUND, parameters).fetchall()
+    rows = connection.execute(_FOUND, parameters).fetchall()
     passages: dict[bytes, Passage] = {}
     for row in rows:
         if first := passages.get(row["hash"]):
@@ -141,10 +140,9 @@ def load_passages(
     return passages
 
 
-def note_superseded(pool: Pool, passages: Sequence[Passage]) -> list[Passage]:
+def note_superseded(connection: Connection[dict[str, Any]], passages: Sequence[Passage]) -> list[Passage]:
     """Return the passages, each with what took its place where its document does not contain it any more."""
-    with pool.connection() as connection:
-        later = superseded(connection, [(p.hash, p.version_id, p.ordinal) for p in passages])
+    later = superseded(connection, [(p.hash, p.version_id, p.ordinal) for p in passages])
     return [replace(passage, superseded=later.get(index)) for index, passage in enumerate(passages)]
 
 
@@ -160,7 +158,7 @@ def open_passage(pool: Pool, chunk_id: str) -> tuple[Passage, str, str] | None:
         if row is None:
             return None
         before, after = _context(connection, version, int(ordinal))
-    [passage] = note_superseded(pool, [Passage(**row, score=1.0)])
+        [passage] = note_superseded(connection, [Passage(**row, score=1.0)])
     return passage, before, after
 
 

@@ -52,6 +52,11 @@ def found_paths(stack: Stack, query: str) -> list[str]:
     return [result["path"] for result in stack.get("/api/search", q=query)["results"]]
 
 
+def found_text(stack: Stack, query: str) -> str:
+    """The texts that are found, without ids and times, which have any digits."""
+    return "\n".join(result["text"] for result in stack.get("/api/search", q=query)["results"])
+
+
 def readiness(stack: Stack) -> tuple[int, dict[str, bool]]:
     answer = httpx.get(f"{stack.url}/ready", timeout=30, trust_env=False)
     return answer.status_code, {name: check["ok"] for name, check in answer.json()["checks"].items()}

@@ -118,8 +118,17 @@ class Store:
         return latest
 
     def view(self, at: datetime | None) -> View:
-        _, language = words_of(self.pool, "", "english")
-        return self.dependencies.passages.view(visible_versions(self.pool, at).ids, language)
+        with self.pool.connection() as connection:
+            _, language = words_of(connection, "", "english")
+            visible = visible_versions(connection, at)
+        return self.dependencies.passages.view(visible.ids, language)
+
+    def unread(self, at: datetime) -> int:
+        """How many versions of a time have no text on record."""
+        with self.pool.connection() as connection:
+            past = visible_versions(connection, at).past
+        assert past
+        return past.unread
 
     def places(self, at: datetime | None) -> set[Place]:
         """Every passage that is visible at a time, with the path that its document had."""

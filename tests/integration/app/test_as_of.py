@@ -18,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from tars_app.adapters import passage_index
 from tars_app.documents.visible import NoHistoryError, visible_versions, words_of
 from tars_app.kit.instants import TimeRequest
 from tars_app.retrieval.places import Passage, open_passage
@@ -150,7 +151,7 @@ def test_the_past_is_what_a_store_of_that_time_has(
     for moment, corpus in history[int(at * len(history)) :][:3]:
         build(fresh, corpus)
         unread = sum(not (content.text and content.indexed) for content in corpus.values())
-        assert (seen := visible_versions(past.pool, moment).past) and seen.unread == unread
+        assert past.unread(moment) == unread
         assert past.places(moment) == fresh.places(None)
         if unread < len(corpus):
             compare_rankings(past, fresh, question, moment)
@@ -161,7 +162,8 @@ def compare_rankings(past: Store, fresh: Store, question: str, moment: datetime)
     expected = search(fresh.dependencies, question, 50, TimeRequest(now)).passages
     results = search(past.dependencies, question, 50, TimeRequest(moment)).passages
     assert list(map(essence, results)) == list(map(essence, expected))
-    words, _ = words_of(past.pool, question, "english")
+    with past.pool.connection() as connection:
+        words, _ = words_of(connection, question, "english")
     index, view = past.dependencies.passages, past.view(moment)
     texts = {place.text for place in past.places(moment)}
     hits = index.lexical(view, words, 100)
@@ -341,3 +343,50 @@ def test_the_interpretation_is_overridden(stores: tuple[Store, Store]) -> None:
     latest = search(dependencies, "gas bill of the flat", 5, TimeRequest(latest=True))
     assert latest.passages[0].path == "gas-bill-2024.txt" and latest.understood is None
     assert search(dependencies, '"gas bill" -1999 latest', 5).understood is None, "search syntax is taken literally"
+
+
+def test_the_index_is_the_same_however_it_was_loaded(
+    stores: tuple[Store, Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In pieces, in one piece, and question by question."""
+    store, _ = stores
+    store.clear()
+    for number in range(12):
+        text = "\n\n".join(f"The {WORDS[(number + part) % len(WORDS)]} of flat {part}. " * 40 for part in range(3))
+        store.observe(f"{number % 5}.txt", remember(f"{text}{number}"), BEGIN + number * timedelta(days=1))
+        store.view(None)
+    moments = [BEGIN + number * timedelta(days=1) for number in (3, 7, 11)]
+
+    def rankings() -> list[Any]:
+        index = store.dependencies.passages
+        views = [store.view(moment) for moment in moments]
+        return [
+            (index.lexical(view, ["water", "bus", "flat"], 7), index.nearest(view, vector_of("water bus"), 7))
+            for view in views
+        ]
+
+    grown = rankings()
+    store.forget_index()
+    assert rankings() == grown
+    monkeypatch.setattr(passage_index, "_VERSIONS_PER_QUERY", 2)
+    monkeypatch.setattr(passage_index, "_PASSAGES_PER_QUERY", 3)
+    store.forget_index()
+    assert rankings() == grown
+
+
+def test_the_words_follow_a_change_of_the_language(stores: tuple[Store, Store]) -> None:
+    store, _ = stores
+    store.clear()
+    store.observe("garten.txt", remember("Die Apfelbäume im Garten werden geschnitten."), BEGIN)
+
+    def covered() -> float:
+        with store.pool.connection() as connection:
+            words, language = words_of(connection, "Apfelbaum", "english")
+            view = store.dependencies.passages.view(visible_versions(connection, None).ids, language)
+        return sum(hit.coverage for hit in store.dependencies.passages.lexical(view, words, 1))
+
+    assert covered() == 0
+    for language in ("german", "english", "german"):
+        with store.pool.connection() as connection:
+            connection.execute("UPDATE passages SET language = %s::regconfig", (language,))
+        assert covered() == (language == "german")

@@ -15,6 +15,7 @@ from .helpers import (
     assert_stores_agree,
     document,
     found_paths,
+    found_text,
     wait_for_state,
     wait_until_gone,
     write_pdf,
@@ -38,7 +39,7 @@ def test_a_changed_file_is_answered_as_it_is_now(stack: Stack) -> None:
     file.write_text("The alarm code of the workshop is 4711.")
     first = wait_for_state(stack, "alarm.txt", "indexed")
     file.write_text("The alarm code of the workshop is 9932 since the summer.")
-    wait_for(lambda: "9932" in str(stack.get("/api/search", q="alarm code workshop")), "the new content", 60)
+    wait_for(lambda: "9932" in found_text(stack, "alarm code workshop"), "the new content", 60)
     results = stack.get("/api/search", q="alarm code workshop 4711")["results"]
     assert results and not any("4711" in result["text"] for result in results)
     assert existing(stack, "alarm.txt")["document_id"] == first["document_id"]
@@ -53,7 +54,7 @@ def test_the_text_of_every_version_is_kept(stack: Stack) -> None:
     file = stack.share / "rent.txt"
     for rent in (800, 850, 900):
         file.write_text(f"The rent is {rent} euros.\n")
-        wait_for(lambda r=rent: str(r) in str(stack.get("/api/search", q="rent euros")), f"{rent}", 60)  # type: ignore[misc]  # mypy cannot infer the default
+        wait_for(lambda r=rent: str(r) in found_text(stack, "rent euros"), f"{rent}", 60)  # type: ignore[misc]  # mypy cannot infer the default
     (stack.share / "rent.txt").rename(stack.share / "lease.txt")
     document_id = wait_for_state(stack, "lease.txt", "indexed")["document_id"]
     (stack.share / "lease.txt").unlink()
@@ -77,7 +78,7 @@ def test_only_the_changed_passages_of_a_document_are_embedded(stack: Stack) -> N
     assert first["chunks"] >= 10
     chapters[4] = "Chapter 4. The heating of flat 4 was replaced."
     file.write_text("\n\n".join(chapters))
-    wait_for(lambda: "replaced" in str(stack.get("/api/search", q="heating of flat 4")), "the change", 60)
+    wait_for(lambda: "replaced" in found_text(stack, "heating of flat 4"), "the change", 60)
     entries = [json.loads(line) for line in stack.worker.log.read_text().splitlines()]
     [(version,)] = stack.sql("SELECT answered_from FROM documents WHERE path = 'manual.txt'")
     [indexed] = [entry for entry in entries if entry["message"] == "Indexed" and entry["version"] == str(version)]
@@ -107,7 +108,7 @@ def test_a_change_that_keeps_size_and_time_of_day_is_seen_by_its_time(stack: Sta
     file.write_text("The spare key hangs beside the boiler.")
     wait_for_state(stack, "same-size.txt", "indexed")
     file.write_text("The spare key hangs beside the cellar.")
-    wait_for(lambda: "cellar" in str(stack.get("/api/search", q="spare key hangs")), "the new content", 60)
+    wait_for(lambda: "cellar" in found_text(stack, "spare key hangs"), "the new content", 60)
     assert_stores_agree(stack)
 
 

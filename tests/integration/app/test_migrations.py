@@ -156,14 +156,15 @@ def test_the_documents_are_found_by_their_words(upgraded: tuple[Settings, Any, A
     with make_pool(settings) as pool:
         repository.note_scan(pool, "LLM_docs")
         index = PassageIndex(pool, settings.embedding_model)
-        words, language = words_of(pool, "the boiler in the cellar", "english")
-        view = index.view(visible_versions(pool, None).ids, language)
-        hits = index.lexical(view, words, 5)
-        [passage] = load_passages(pool, index.places(view, [hits[0].hash]), {hits[0].hash: 1.0}).values()
+        with pool.connection() as connection:
+            words, language = words_of(connection, "the boiler in the cellar", "english")
+            view = index.view(visible_versions(connection, None).ids, language)
+            hits = index.lexical(view, words, 5)
+            [passage] = load_passages(connection, index.places(view, [hits[0].hash]), {hits[0].hash: 1.0}).values()
+            shared = hashlib.sha256(SHARED.encode()).digest()
+            [rules] = load_passages(connection, index.places(view, [shared]), {shared: 1.0}).values()
         assert (passage.path, passage.page) == ("house/heating.pdf", 1)
         assert open_passage(pool, passage.chunk_id) == (passage, "\n ", " \n")
-        shared = hashlib.sha256(SHARED.encode()).digest()
-        [rules] = load_passages(pool, index.places(view, [shared]), {shared: 1.0}).values()
         assert [rules.path, *(place.path for place in rules.also_in)] == ["copy of rules.txt", "rules.txt"]
 
 

@@ -23,7 +23,7 @@ from tars_app.timeline.service import NoTextError, WrongOrderError, difference
 from tars_provision.commands import history as commands
 
 from .conftest import Server, Stack
-from .helpers import ask, wait_for_state
+from .helpers import ask, wait_for_state, wait_until_gone
 from .past import Store, open_store, remember
 
 pytestmark = pytest.mark.integration
@@ -136,7 +136,7 @@ def test_the_difference_turns_one_version_into_the_other(database: Store, old: l
 
 
 @pytest.fixture(scope="module")
-def lease(stack: Stack) -> tuple[Stack, datetime, datetime]:
+def lease(stack: Stack) -> Iterator[tuple[Stack, datetime, datetime]]:
     """A lease whose rent was raised; the times of its two versions."""
     file = stack.share / "cabin lease.txt"
     file.write_text("The rent of the cabin by the lake is 310 euros a month.\n")
@@ -146,7 +146,9 @@ def lease(stack: Stack) -> tuple[Stack, datetime, datetime]:
     file.write_text("The rent of the cabin by the lake is 345 euros a month.\n")
     while (second := wait_for_state(stack, "cabin lease.txt", "indexed"))["observed"] == first["observed"]:
         time.sleep(0.1)
-    return stack, between, datetime.fromisoformat(second["observed"])
+    yield stack, between, datetime.fromisoformat(second["observed"])
+    file.unlink()
+    wait_until_gone(stack, "cabin lease.txt")
 
 
 def refusal(stack: Stack, path: str, **query: Any) -> tuple[int, dict[str, Any]]:

@@ -23,7 +23,7 @@ from tars_app.settings import Settings
 
 from .conftest import Server, Stack
 from .databases import connect, empty_database
-from .helpers import ask, wait_for_state, write_pdf
+from .helpers import ask, wait_for_state, wait_until_gone, write_pdf
 
 pytestmark = pytest.mark.integration
 
@@ -48,13 +48,17 @@ def test_documents_results_and_sources_have_three_dates(stack: Stack) -> None:
         assert {name: place[name] for name in ("dated", "dated_by", "modified", "observed")} == {
             name: entry[name] for name in ("dated", "dated_by", "modified", "observed")
         }
+    file.unlink()
+    wait_until_gone(stack, "gas-bill-2022.txt")
 
 
 def test_the_metadata_of_a_pdf_are_read(stack: Stack) -> None:
-    write_pdf(stack.share / "boiler warranty.pdf", ["The warranty of the boiler covers the pump."])
-    entry = wait_for_state(stack, "boiler warranty.pdf", "indexed")
+    write_pdf(stack.share / "turbine.pdf", ["The turbine has a flange of brass."])
+    entry = wait_for_state(stack, "turbine.pdf", "indexed")
     assert entry["dated_by"] == "PDF metadata"
     assert abs(datetime.fromisoformat(entry["dated"]) - datetime.fromtimestamp(time.time())) < timedelta(days=2)
+    (stack.share / "turbine.pdf").unlink()
+    wait_until_gone(stack, "turbine.pdf")
 
 
 @pytest.fixture
