@@ -11,6 +11,7 @@ without questions and the restore (`--backups-only`) two.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import platform
@@ -43,7 +44,7 @@ TARGETS = {
 }
 """The largest value of each measurement that is good enough."""
 
-_IDLE_QUESTIONS = 150
+_QUESTIONS = 50
 _FILL_S = 900
 _TIMER = ("nice", "--adjustment=10", "chrt", "--batch", "0", "ionice", "--class", "idle")
 """Priorities of the timer's unit, which the role tars.home.backup writes."""
@@ -95,10 +96,10 @@ def restic_alone(household: Household) -> float:
     return seconds
 
 
-def ask(household: Household, documents: Documents) -> float:
+def ask(household: Household, question: str) -> float:
     """Ask a question; return the seconds that the answer took."""
     began = time.monotonic()
-    household.get("/api/search", q=documents.question()).raise_for_status()
+    household.get("/api/search", q=question).raise_for_status()
     return time.monotonic() - began
 
 
@@ -109,23 +110,26 @@ def summary(seconds: list[float]) -> dict[str, float]:
     return {"questions": len(seconds), **{name: round(value, 1) for name, value in shown.items()}}
 
 
-def ask_during_backup(household: Household, documents: Documents) -> tuple[list[float], float]:
+def ask_during_backup(household: Household, asked: list[str]) -> tuple[list[float], float]:
     """Return the times of the questions while a timer's backup runs, and its time, in seconds."""
     process = start_step(household, "run", *_TIMER)
     times = []
-    while process.poll() is None:
-        times.append(ask(household, documents))
+    for question in itertools.cycle(asked):
+        if process.poll() is not None:
+            break
+        times.append(ask(household, question))
     return times, result_of(process)["seconds"]
 
 
 def questions(household: Household, documents: Documents) -> dict[str, Any]:
-    """Return the times of questions, one after the other, while nothing else runs and during backups."""
-    for _ in range(20):
-        ask(household, documents)
-    idle = [ask(household, documents) for _ in range(_IDLE_QUESTIONS)]
-    unchanged = [ask_during_backup(household, documents) for _ in range(3)]
+    """Return the times of the same questions, one after the other, while nothing else runs and during backups."""
+    asked = documents.questions(_QUESTIONS)
+    for question in asked:
+        ask(household, question)
+    idle = [ask(household, question) for question in asked * 3]
+    unchanged = [ask_during_backup(household, asked) for _ in range(3)]
     household.forget_backups()
-    first, first_s = ask_during_backup(household, documents)
+    first, first_s = ask_during_backup(household, asked)
     return {
         "idle": summary(idle),
         "during_unchanged": summary([seconds for times, _ in unchanged for seconds in times]),

@@ -96,9 +96,10 @@ class Documents:
             for document, version, hashes in documents:
                 self._new_version(connection, document, version, hashes)
 
-    def question(self) -> str:
-        """Return a few words, some of which are in many passages."""
-        return " ".join(self.random.choices(self.words, k=6))
+    def questions(self, count: int) -> list[str]:
+        """Return questions of words that are each in about a hundredth of the passages, or fewer."""
+        words = [word for word in self.words if len(word) > 5]
+        return [" ".join(self.random.choices(words, k=6)) for _ in range(count)]
 
     def _new_version(
         self, connection: psycopg.Connection[Any], document: UUID, version: UUID, hashes: list[bytes]
