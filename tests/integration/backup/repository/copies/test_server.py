@@ -22,6 +22,7 @@ from tars_backup.actions.copies import copy
 from tars_backup.actions.init import init
 from tars_backup.actions.list import list_backups
 from tars_backup.actions.prune import prune
+from tars_backup.actions.rotate import Passwords, rotate
 from tars_backup.actions.verify import verify
 from tars_backup.configuration import Configuration
 from tars_backup.errors import BackupError, RepositoryAbsentError, UsageError
@@ -150,3 +151,13 @@ def test_a_share_is_brought_back_from_a_server(away: Desktop, survivor: str) -> 
     assert [mark.id for mark in away.listing().backups] == names
     assert away.restic.repository_id() == identity
     assert away.verify(every=True, data=True).backups == tuple(names)
+
+
+def test_a_key_is_exchanged_but_the_server_keeps_the_former_one(away: Desktop) -> None:
+    change(away, "one")
+    copy(away.configuration, NAME, dry_run=False, progress=quiet)
+    rotated = rotate(away.configuration, Passwords("another key of the household", None), alone=True)
+    assert (rotated.places, rotated.kept) == (("NAS", NAME), (NAME,))
+    assert f"{NAME}: remove the former key on the server, with restic key remove" in list(rotated.lines())
+    change(away, "two")
+    assert len(copy(away.configuration, NAME, dry_run=False, progress=quiet).copies[0].copied) == 1
