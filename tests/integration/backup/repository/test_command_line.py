@@ -15,7 +15,7 @@ import pytest
 
 from tars_backup import cli
 
-from .desktop import Desktop
+from .desktop import PASSWORD, Desktop
 from .stack import Ports, document
 
 pytestmark = pytest.mark.integration
@@ -93,6 +93,27 @@ def test_verbs_that_need_the_services(command: Command, desktop: Desktop) -> Non
     for words in (("restore",), ("restore", "--preview")):
         assert "expected parts of" in command(*words, code=2)["error"]["message"]
     assert command("restore", "--rollback", "--with-redis", code=2)["error"]["subject"] == "--rollback"
+
+
+def test_verbs_of_copies_keys_and_drills(command: Command, desktop: Desktop, tmp_path: Path) -> None:
+    desktop.run()
+    (desktop.folder / "contract.json").write_text(json.dumps(document(desktop.folder, Ports(1, 2, 3))))
+    assert command("copy")["copies"] == []
+    assert command("copy", "attic", code=2)["error"]["found"]
+    assert command("copy", "--from", "attic", code=2)["error"]["found"]
+    assert command("copy", "attic", "--from", "cellar", code=2)["error"]["subject"] == "--from"
+    assert command("drill", code=1)["error"]["expected"]
+    assert command("drill", "--clean", code=1)["error"]["expected"]
+    key = command("key")
+    sheet = tmp_path / "sheet"
+    sheet.write_text(json.dumps({"password": PASSWORD, "config": key["config"], "key": key["key"]}))
+    assert command("key", "--sheet", str(sheet))["whole"]
+    assert command("list", "--sheet", str(sheet))["backups"]
+    new = tmp_path / "new"
+    new.write_text(json.dumps({"password": PASSWORD}))
+    assert command("key", "--new", str(new))["places"] == ["NAS"]
+    for words in (("--repair",), ("--alone",), ("--new", str(new), "--sheet", str(sheet))):
+        assert command("key", *words, code=2)["error"]["subject"] == words[0]
 
 
 def test_module(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,9 +20,10 @@ from tars_backup.components.postgres import Postgres
 from tars_backup.components.redis import Redis
 from tars_backup.components.staging import Staging
 from tars_backup.context import Context
-from tars_backup.errors import BackupError, VerificationError
+from tars_backup.errors import BackupError, InterruptionError, VerificationError
 from tars_backup.restic import Restic
 from tars_backup.restoring import checks, database, folders, journal, switch
+from tars_backup.services import Scratch, Stack
 
 from .household import Household
 from .stack import SERVICES, ProcessServices
@@ -226,15 +227,25 @@ def test_an_interrupted_check_that_fails_is_undone(home: Household, monkeypatch:
     def vanish(context: Context, record: journal.Journal) -> None:
         raise Gone
 
-    with monkeypatch.context() as patch:
-        patch.setattr(journal, "finish", vanish)
-        patch.setattr(journal, "undo", vanish)
-        with pytest.raises(Gone):
-            home.restore()
+    def interrupt() -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(journal, "finish", vanish)
+            patch.setattr(journal, "undo", vanish)
+            with pytest.raises(Gone):
+                home.restore()
+
+    interrupt()
     (home.folder / "run/app.broken").write_text("0")
     assert "was undone" in journal.recover(home.context())
     (home.folder / "run/app.broken").unlink()
     assert_untouched(home)
+    assert killed_at_step(home, monkeypatch, 6)
+    assert "was undone" in journal.recover(home.context())
+    assert_untouched(home)
+    interrupt()
+    assert "is complete" in journal.recover(home.context())
+    home.wait()
+    assert home.documents_now == {"boiler"}
 
 
 def test_kept_folders_are_removed_by_a_backup_after_their_time(
@@ -262,3 +273,36 @@ def test_a_way_back_that_fails_is_tried_again_by_the_next_command(
     assert home.running() == []
     assert "was undone" in home.run().warnings[0]
     assert_untouched(home)
+
+
+def test_an_interruption_ends_what_waits_for_a_database(home: Household, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second database has not started, or the living one is compared, when the signal comes."""
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise InterruptionError("run", found="signal SIGTERM", expected="no interruption")
+
+    for name, preview in (("rows", True), ("identity", False)):
+        with monkeypatch.context() as patch:
+            patch.setattr(database, name, interrupted)
+            with pytest.raises(InterruptionError):
+                home.restore(preview=preview)
+    assert_untouched(home)
+    original = ProcessServices.start_scratch
+
+    def start(self: ProcessServices, service: str, scratch: Scratch) -> Stack:
+        started = original(self, service, scratch)
+        self.stop_scratch(service, deadline_s=60)
+        return started
+
+    monkeypatch.setattr(ProcessServices, "start_scratch", start)
+    with pytest.raises(BackupError, match=r"empty database: found .*expected a server that starts"):
+        home.restore()
+    assert_untouched(home)
+
+
+def test_a_component_of_a_backup_that_this_program_does_not_know(
+    home: Household, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A newer program made the backup: its files are compared with the manifest."""
+    monkeypatch.setattr(Household, "components", (Postgres(),))
+    assert home.restore().changed and home.documents_now == {"boiler"}

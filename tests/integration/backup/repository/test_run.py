@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import hashlib
 import json
 import os
@@ -220,6 +221,14 @@ def test_every_failing_component_is_named(desktop: Desktop) -> None:
 
     with pytest.raises(BackupError, match="found half of it"):
         run(desktop.configuration, [Wrong(desktop.documents)], desktop.context, dry_run=False)
+
+    @dataclasses.dataclass(frozen=True)
+    class Full(Copied):
+        def stage(self, context: Context, staging: Staging) -> dict[str, int]:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(staging.folder))
+
+    with pytest.raises(BackupError, match="staging/files: found No space left on device; expected a staged file"):
+        run(desktop.configuration, [Full(desktop.documents)], desktop.context, dry_run=False)
     assert desktop.restic.snapshots() == []
 
 

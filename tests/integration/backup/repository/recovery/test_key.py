@@ -24,6 +24,7 @@ from tars_backup.repository.sheet import Sheet, parse
 from tars_backup.state import State
 
 from ..desktop import PASSWORD, Desktop
+from ..test_proof import wrap
 
 
 def sheet_of(desktop: Desktop, *, password: str = PASSWORD, files: bool = True) -> Sheet:
@@ -115,3 +116,6 @@ def test_the_site_folder_is_read_out_of_a_backup(desktop: Desktop, monkeypatch: 
     written = write_site(desktop.configuration, made.id, output)
     assert output.read_bytes() == (site / "site.tar").read_bytes() and output.stat().st_mode & 0o777 == 0o600
     assert (written.id, written.bytes) == (made.id, output.stat().st_size) and str(output) in "".join(written.lines())
+    wrap(desktop, "/site/tree/site.tar", before="echo another", run=False)
+    with pytest.raises(VerificationError, match=r"site\.tar: found SHA-256"):
+        write_site(desktop.configuration, made.id, output)

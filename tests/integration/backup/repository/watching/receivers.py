@@ -67,6 +67,7 @@ class MailReceiver:
         self.encrypted: list[bool] = []
         self.login: tuple[str, str] | None = None
         self.silent = False
+        self.refused: tuple[str, ...] = ()
         self.code = 250
         self.context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH) if certificate else None
         if self.context and certificate:
@@ -137,7 +138,11 @@ class _Session:
         return True
 
     def on_rcpt(self, rest: str) -> bool:
-        self.recipients.append(rest.removeprefix("TO:").strip("<>"))
+        recipient = rest.removeprefix("TO:").strip("<>")
+        if recipient in self.receiver.refused:
+            self.say("550 no such mailbox")
+            return True
+        self.recipients.append(recipient)
         self.say("250 yes")
         return True
 

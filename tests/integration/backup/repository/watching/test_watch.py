@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
+import smtplib
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -17,6 +19,7 @@ import pytest
 from tars_backup import cli, instants, program_lock
 from tars_backup.actions.status import status
 from tars_backup.actions.watch import INTERVAL_S, LOCK, Watched, watch
+from tars_backup.configuration import Hook
 from tars_backup.errors import BackupError, LockedError
 from tars_backup.state import State
 from tars_backup.watching import hooks
@@ -310,3 +313,23 @@ def test_state_for_the_page_is_written_by_the_watch(household: Household) -> Non
     assert cli.main(["watch", "--configuration", str(household.desktop.file)]) == 0
     assert json.loads(file.read_text())["written_at"] == instants.to_text(before)
     assert stat.S_IMODE(os.stat(file).st_mode) == 0o644
+
+
+def test_mail_without_encryption_and_login_and_with_a_refused_recipient() -> None:
+    receiver = MailReceiver()
+    receiver.refused = ("gone@example.org",)
+    try:
+        hook = Hook("mail", to=("a@example.org",), sender="t@example.org", server="localhost", port=receiver.port)
+        plain = dataclasses.replace(hook, encryption="none")
+        message = hooks.Message("test", "subject", "text", {})
+        hooks._mail(plain, message, "")
+        assert receiver.encrypted == [False]
+        with pytest.raises(smtplib.SMTPRecipientsRefused):
+            hooks._mail(dataclasses.replace(plain, to=("a@example.org", "gone@example.org")), message, "")
+    finally:
+        receiver.stop()
+
+
+def test_an_address_that_its_secret_makes_a_file_is_refused() -> None:
+    with pytest.raises(ValueError, match="not an address of HTTP"):
+        hooks._post(Hook("webhook", url="{secret}"), b"", {}, "file:///etc/passwd")
