@@ -20,6 +20,7 @@ class Unit:
 # dimension, factor, names. Names in capitals, or of one letter, are matched as they are written.
 _TABLE: tuple[tuple[str, str, str], ...] = (
     ("EUR", "1", "€ EUR euro euros"),
+    ("EUR", "0.01", "cent cents ct"),
     ("GBP", "1", "£ GBP pound pounds pfund"),
     ("USD", "1", "$ USD dollar dollars"),
     ("CHF", "1", "CHF franc francs franken"),
