@@ -14,7 +14,7 @@ from tars_app.answers.dates import DATE_WORDS, Date, clock_at, date_at, year
 from tars_app.answers.units import Unit, currency_before, unit_after
 from tars_app.kit.dates import MONTH
 from tars_app.kit.language import Language, language
-from tars_app.kit.numerals import NUMBER_START, number_word
+from tars_app.kit.numerals import GERMAN_BEGINNINGS, NUMBER_WORDS, number_word
 from tars_app.kit.text import words
 
 Kind = Literal["number", "amount", "date", "time", "code", "telephone", "name"]
@@ -65,14 +65,15 @@ _ORDINALS = {
     )
     for name in words(names)
 }
+_CURRENCIES = frozenset(words("eur gbp usd chf jpy"))
 _ARTICLES = frozenset(words("a an one ein eine einen einem einer eines per pro"))
-_WORDS = "|".join((*DATE_WORDS, *_HALVES, *_ORDINALS, *_ARTICLES, "dozen", "dutzend"))
-# Where a figure may begin: a sign or digit, a word that has a digit or leads to one, or a word of a date or number.
+_WORDS = frozenset({*NUMBER_WORDS, *DATE_WORDS, *_HALVES, *_ORDINALS, *_ARTICLES, "dozen", "dutzend"})
+# Where a figure may begin: a sign or digit, a word that has a digit or leads to one, or any other word (see _WORDS).
 _TOKEN = re.compile(
     r"(?<![^\W_])(?:[€£$¥]\s?(?=\d)|[+(](?=[\d(])|(?:(?<=\s)|(?<=\()|(?<![\s\S]))[-\u2212](?=\d)|\d"
-    r"|(?=[^\W\d_]+(?:[-/._:][^\W_]*)*\d|[A-ZÄÖÜ]{1,4}[ \u00a0]\d|[A-ZÄÖÜ]{1,3}-[A-Z]{1,2} \d"
-    r"|[\w.+-]+@|www\.|https?:)[^\W\d_]"
-    rf"|(?i:{NUMBER_START}|(?:{_WORDS})(?![^\W_])))"
+    r"|(?=[^\W\d_]++(?:[-/._:][^\W\d_]*+)*+\d|[A-ZÄÖÜ]{1,4}[ \u00a0]\d|[A-ZÄÖÜ]{1,3}-[A-Z]{1,2} \d"
+    r"|[\w.+-]++@|www\.|https?:)[^\W\d_]"
+    r"|(?P<word>[^\W\d_]++))"
 )
 _WORD = re.compile(r"[^\W\d_]+")
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+|(?:https?://|www\.)[^\s<>()\"]+[\w/]", re.IGNORECASE)
@@ -89,6 +90,7 @@ _NUMBER = re.compile(
     r"|\d+(?:[.,]\d+)?)(?:,(?:-|\u2013)+)?"
 )
 _RANGE_GAP = re.compile(r"\s*(?:and|to|or|und|bis|oder|[-\u2013])\s*")
+_GOES_ON = re.compile(r"[\w@]|[-/._: ]\w")
 _ORDINAL = re.compile(r"(?:st|nd|rd|th|er|ern)(?![^\W_])")
 _MULTIPLIER = re.compile(
     r"[\s\u00a0]?(?P<name>thousand|million|billion|tausend|millionen|milliarden|milliarde|mio|mrd|tsd|k)\.?(?![^\W_])",
@@ -142,15 +144,17 @@ def _with_unit_of(figure: Figure, following: Figure | None, text: str) -> Figure
 
 def _scan(text: str, spoken: Language) -> Iterator[Figure]:
     position = 0
-    while match := _TOKEN.search(text, position):
-        start = match.start()
-        figure = _figure_at(text, start, spoken)
-        if figure:
+    for match in _TOKEN.finditer(text):
+        if match.start() < position or ((word := match["word"]) and not _may_begin(word.lower())):
+            continue
+        if figure := _figure_at(text, match.start(), spoken):
             yield figure
             position = figure.end
-        else:
-            word = _WORD.match(text, start)
-            position = word.end() if word else start + 1
+
+
+def _may_begin(word: str) -> bool:
+    """Return whether a word without digits may begin a date, a number or a unit's article, or is a currency."""
+    return word in _WORDS or word.startswith(GERMAN_BEGINNINGS) or (len(word) == len("EUR") and word in _CURRENCIES)
 
 
 def _figure_at(text: str, start: int, spoken: Language) -> Figure | None:
@@ -286,10 +290,10 @@ def _number(text: str, start: int, spoken: Language, unit: Unit | None = None) -
     after = unit_after(text, end)
     if unit is None and after:
         unit, end = after
-    elif unit is None and (code := _code(text, start)) and code.end > end and not _ORDINAL.match(text, end):
-        return code
     elif ordinal := _ORDINAL.match(text, end):
         end = ordinal.end()
+    elif unit is None and _GOES_ON.match(text, end) and (code := _code(text, start)) and code.end > end:
+        return code
     single = year(match["digits"]) if unit is None and not match["sign"] and not multiplier else None
     kind: Kind = "date" if single else "amount" if unit and unit.money else "number"
     return _make(kind, text, start, end, values=values, unit=unit, dates=(single,) if single else ())

@@ -45,10 +45,6 @@ class Quote:
     fit: float
     start: int = 0
 
-    def holds(self, place: Place) -> bool:
-        """Return whether the quote contains a place."""
-        return place.source == self.source and self.start <= place.start and place.end <= self.start + len(self.text)
-
     def overlaps(self, other: Quote) -> bool:
         """Return whether two quotes have a piece of a passage in common."""
         first, second = sorted((self, other), key=lambda quote: quote.start)
@@ -100,12 +96,21 @@ class Quotable:
         self, weights: Mapping[str, float], marked: set[int], needed: Sequence[Sequence[Place]]
     ) -> list[Quote]:
         """Return as few quotes as possible that together contain a place of each figure."""
-        candidates = [
-            (frozenset(number for number, of_figure in enumerate(needed) if any(map(quote.holds, of_figure))), quote)
-            for source in self._sources
-            if (places := [place for of_figure in needed for place in of_figure if place.source == source.number])
-            for quote in self._candidates(source, weights, places)
-        ]
+        candidates: list[tuple[frozenset[int], Quote]] = []
+        for source in self._sources:
+            within = {
+                number: places
+                for number, of_figure in enumerate(needed)
+                if (places := [place for place in of_figure if place.source == source.number])
+            }
+            for quote in self._candidates(source, weights, [place for places in within.values() for place in places]):
+                end = quote.start + len(quote.text)
+                numbers = (
+                    number
+                    for number, places in within.items()
+                    if any(quote.start <= place.start and place.end <= end for place in places)
+                )
+                candidates.append((frozenset(numbers), quote))
         quotes: list[Quote] = []
         left = frozenset(range(len(needed)))
 
@@ -147,9 +152,8 @@ class Quotable:
     def _fit(self, source: Source, starts: Sequence[int], weights: Mapping[str, float]) -> float:
         """Return the weights of the words of the sentences that begin at these positions, less for longer ones."""
         length = sum(len(self._words[source.number, start]) for start in starts)
-        distinct = [self._distinct[source.number, start] for start in starts]
-        known = (weight for word, weight in weights.items() if any(word in words for words in distinct))
-        return sum(known) / sqrt(length + 6)
+        distinct = frozenset[str]().union(*(self._distinct[source.number, start] for start in starts))
+        return sum(weights[word] for word in weights.keys() & distinct) / sqrt(length + 6)
 
     def _weights(self, question: str, answer: str) -> dict[str, float]:
         """Return the rarity, among all sentences, of each word of question or answer; double for words of both."""

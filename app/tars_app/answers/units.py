@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 
+from tars_app.kit.text import words
+
 
 @dataclass(frozen=True)
 class Unit:
@@ -68,34 +70,35 @@ _MONEY = frozenset({"EUR", "GBP", "USD", "CHF", "JPY"})
 _UNITS = {
     name: Unit(dimension, Decimal(factor), dimension in _MONEY)
     for dimension, factor, names in _TABLE
-    for name in names.split()
+    for name in words(names)
 }
-_NAMES = "|".join(map(re.escape, sorted(_UNITS, key=len, reverse=True)))
-_EXACT = "|".join(
-    re.escape(name) for name in sorted(_UNITS, key=len, reverse=True) if len(name) == 1 or not name.islower()
-)
+_AFTER = re.compile(r"[\s\u00a0\u202f-]?(?P<name>km/h|m[23²³]|°[CF]?|[€£$¥%]|[^\W\d_]+)(?![\w²³])")
 # "30 working days" and "30 Urlaubstage" are days.
-_KIND_OF = (
-    r"(?:(?:working|calendar|business|full|further|consecutive|more|weitere[nr]?|volle[nr]?)\s+"
-    r"|[A-ZÄÖÜ][a-zäöüß]+(?=(?:tage|tagen|stunden|wochen|monate|jahre)(?![^\W_])))?"
+_KINDS = frozenset(
+    words("working calendar business full further consecutive more weitere weiteren weiterer volle vollen")
 )
-_AFTER = re.compile(rf"[\s\u00a0\u202f-]?{_KIND_OF}(?:(?P<exact>{_EXACT})|(?P<name>(?i:{_NAMES}))\.?)(?![\w²³])")
+_COMPOUND = re.compile(r"[A-ZÄÖÜ][a-zäöüß]+?(?P<name>tage|tagen|stunden|wochen|monate|jahre)")
 _BEFORE = re.compile(r"(?P<sign>[€£$¥]|(?:EUR|GBP|USD|CHF|JPY)(?![A-Za-z]))[\s\u00a0\u202f]?")
 _WORD = re.compile(r"[€£$¥%]|°C|[^\W\d_]{2,}")
+_SHORTEST_COMPOUND = 6
 _DEGREES = re.compile(r"\s+(?i:celsius|c\b)")
 
 
 def unit_after(text: str, start: int) -> tuple[Unit, int] | None:
     """Return the unit that follows a number which ends at `start`, and where the unit ends."""
     match = _AFTER.match(text, start)
+    if match and match["name"] in _KINDS:
+        match = _AFTER.match(text, match.end())
     if not match:
         return None
-    unit = _lookup(match["exact"] or match["name"])
+    name = match["name"]
+    compound = _COMPOUND.fullmatch(name) if len(name) > _SHORTEST_COMPOUND else None
+    unit = _lookup(compound["name"] if compound else name)
     if unit is None:
         return None
     if unit.dimension == "degree" and (celsius := _DEGREES.match(text, match.end())):
         return _UNITS["°C"], celsius.end()
-    return unit, match.end("exact") if match["exact"] else match.end("name")
+    return unit, match.end()
 
 
 def currency_before(text: str, start: int) -> tuple[Unit, int] | None:

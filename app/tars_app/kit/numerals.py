@@ -152,10 +152,7 @@ def _below_hundred(spelled: Sequence[str], start: int) -> tuple[int, int] | None
     return (_ENGLISH_TENS[word] + unit, start + 2) if 0 < unit < 10 else (_ENGLISH_TENS[word], start + 1)
 
 
-NUMBER_START = "|".join(
-    (
-        rf"(?:{'|'.join((*_ENGLISH_UNITS, *_ENGLISH_TENS, 'a'))})(?![^\W_])",
-        rf"(?:{'|'.join((*_GERMAN_SMALL, *_GERMAN_TENS, 'dreissig', 'hundert', 'tausend'))})[^\W\d_]*",
-    )
-)
-"""Pattern of the words with which a number may begin, without regard to case."""
+NUMBER_WORDS = frozenset({*_ENGLISH_UNITS, *_ENGLISH_TENS, "a"})
+"""Words with which a number in English may begin."""
+GERMAN_BEGINNINGS = (*_GERMAN_SMALL, *_GERMAN_TENS, "dreissig", "hundert", "tausend")
+"""Letters with which the word of a number in German may begin."""

@@ -15,8 +15,8 @@ _NO_END = "".join(
     for word in words("Mr Mrs Ms Dr Prof Hr Fr Nr Str St Tel ca approx max min incl inkl zzgl Abs Ziff vgl")
 )
 _SENTENCE = re.compile(
-    rf"(?<=[^\W\d_]{{2}}[.!?…]){_NO_END}[\"'\u201d\u2019»)\]]*\s+(?=[^\sa-zäöü])"
-    r"|(?<=[\d)\]\"\u201d][.!?…])(?<!\s\d\.)(?<!\s\d\d\.)\s+(?=[A-ZÄÖÜ\"\u201c\u201e])"
+    rf"[.!?…](?:(?<=[^\W\d_]{{2}}[.!?…]){_NO_END}[\"'\u201d\u2019»)\]]*\s+(?=[^\sa-zäöü])"
+    r"|(?<=[\d)\]\"\u201d][.!?…])(?<!\s\d\.)(?<!\s\d\d\.)\s+(?=[A-ZÄÖÜ\"\u201c\u201e]))"
 )
 _LIST_ITEM = re.compile(r"\n(?=[ \t]*(?:[-*+•·#|>]|\d+[.)])[ \t]*\S)")
 # A short line that the next one does not continue is a heading, or a field of a form.
