@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Literal
 
-from tars_app.kit.dates import MONTH, MONTHS, find_dates, first_day, iso_date, last_day
+from tars_app.kit.dates import EARLIEST_YEAR, MONTH, MONTHS, find_dates, first_day, iso_date, last_day
 
 Kind = Literal["as_of", "between", "period", "latest"]
 
@@ -75,6 +75,11 @@ _VOR = _pattern(rf"vor {_NUMBER} {_UNIT}")
 _DAYS = {"today": 0, "yesterday": 1, "heute": 0, "gestern": 1, "vorgestern": 2}
 _DAY = _pattern(rf"(?P<day>{'|'.join(_DAYS)})")
 
+EARLIEST = date(EARLIEST_YEAR, 1, 1)
+_BOUND = re.compile(
+    r"(?:\A|\W)(?P<word>since|after|before|until|till|up to|seit|ab|nach|vor|bis)\s+(?:the\s+|dem\s+|der\s+|zum\s+)?\Z",
+    re.IGNORECASE,
+)
 _RANGE = re.compile(r"\s*(?:and|to|until|till|und|bis|-|\u2013)\s*\Z", re.IGNORECASE)
 _RANGE_BEGINS = re.compile(r"(?:\A|\W)(?:between|from|zwischen|vom|von)\s*(?:the\s*)?\Z", re.IGNORECASE)
 _AS_OF_BEFORE = re.compile(
@@ -101,11 +106,15 @@ def time_in(question: str, today: date) -> TimeInQuestion | None:
     spans = [span for span in _spans(question, today) if span.first <= today]
     if spans:
         joined = _join(question, spans)
-        text, first, last = question[joined.start : joined.end], joined.first, min(joined.last, today)
         then = _AS_OF_BEFORE.search(question[: joined.start]) or _CONTENT_THEN.search(question)
+        span = joined if joined != spans[0] else _bounded(question, joined, today)
+        text, first, last = question[span.start : span.end], span.first, min(span.last, today)
+        if first > last:  # "after" a time that has not ended
+            return None
         if not then:
             return TimeInQuestion("period", text, first, last)
-        return TimeInQuestion("between" if joined != spans[0] else "as_of", text, first, last)
+        several = joined != spans[0] or span.last > joined.last
+        return TimeInQuestion("between" if several else "as_of", text, first, last)
     if match := _LATEST.search(question):
         return TimeInQuestion("latest", match[0])
     return None
@@ -131,6 +140,23 @@ def _join(question: str, spans: list[_Span]) -> _Span:
         if _RANGE.match(between) and begins:
             return _Span(first.start, spans[1].end, first.first, spans[1].last)
     return first
+
+
+def _bounded(question: str, span: _Span, today: date) -> _Span:
+    """Return the span with the word before it that makes it a bound: "since 2020", "before May 2023"."""
+    match = _BOUND.search(question[: span.start])
+    if not match:
+        return span
+    word = match["word"].lower()
+    if word in ("since", "seit", "ab"):
+        first, last = span.first, max(span.last, today)
+    elif word in ("after", "nach"):
+        first, last = span.last + timedelta(days=1), max(span.last, today) + timedelta(days=1)
+    elif word in ("before", "vor"):
+        first, last = EARLIEST, span.first - timedelta(days=1)
+    else:
+        first, last = EARLIEST, span.last
+    return _Span(match.start("word"), span.end, first, last)
 
 
 def _spans(question: str, today: date) -> list[_Span]:

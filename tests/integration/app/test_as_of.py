@@ -153,6 +153,10 @@ def test_the_past_is_what_a_store_of_that_time_has(
         unread = sum(not (content.text and content.indexed) for content in corpus.values())
         assert past.unread(moment) == unread
         assert past.places(moment) == fresh.places(None)
+        if earlier := [before for recorded, before in history if recorded < moment]:
+            build(fresh, earlier[-1])
+            assert past.places(moment - timedelta(microseconds=1)) == fresh.places(None), "until the last moment"
+            build(fresh, corpus)
         if unread < len(corpus):
             compare_rankings(past, fresh, question, moment)
 

@@ -48,6 +48,12 @@ def days(question: str) -> tuple[str, str, str] | None:
         ("between 2021 and May 2023", "2021 and May 2023", "2021-01-01", "2023-05-31"),
         ("zwischen März 2021 und 2022", "März 2021 und 2022", "2021-03-01", "2022-12-31"),
         ("from 1 May 2024 to yesterday", "1 May 2024 to yesterday", "2024-05-01", "2026-05-19"),
+        ("all letters since 2024", "since 2024", "2024-01-01", "2026-05-20"),
+        ("alle Briefe seit Mai 2024", "seit Mai 2024", "2024-05-01", "2026-05-20"),
+        ("bills after 2024", "after 2024", "2025-01-01", "2026-05-20"),
+        ("bills before May 2023", "before May 2023", "1900-01-01", "2023-04-30"),
+        ("Rechnungen vor 2023", "vor 2023", "1900-01-01", "2022-12-31"),
+        ("bis zum 4.5.2023", "bis zum 4.5.2023", "1900-01-01", "2023-05-04"),
         ("in 2021 and in 2023", "2021", "2021-01-01", "2021-12-31"),
     ],
 )
@@ -65,6 +71,8 @@ def test_times_are_days(question: str, text: str, first: str, last: str) -> None
         ("Stand 4. Mai 2023: wie hoch ist die Miete?", "as_of"),
         ("Wie lautete der Vertrag im Frühjahr 2024?", "as_of"),
         ("What did the lease say between 2021 and 2023?", "between"),
+        ("What did the lease say before 2023?", "as_of"),
+        ("What did the lease say since 2023?", "between"),
         ("What was the gas bill in 2022?", "period"),
         ("When was the boiler serviced last year?", "period"),
         ("the latest gas bill", "latest"),
@@ -89,6 +97,7 @@ def test_the_kind_depends_on_what_is_asked(question: str, kind: str) -> None:
         "What happens in 2031?",
         "Which spring holds the lid of the oven?",
         "the last page",
+        "letters after this year",
         "",
     ],
 )
@@ -97,7 +106,8 @@ def test_a_question_without_a_past_time_names_none(question: str) -> None:
 
 
 WORDS = (
-    "last this spring may 2023 vor 3 years Jahren ago between and did say 4. Mai winter week latest as of until - 999"
+    "since before after vor last this spring may 2023 3 years Jahren ago between and did say 4. Mai winter week latest"
+    " as of until - 999"
 )
 
 
