@@ -16,14 +16,18 @@ import pytest
 
 from tars_backup import processes
 from tars_backup.actions import drill
+from tars_backup.components.postgres.session import Session
 from tars_backup.configuration import Configuration, Question
+from tars_backup.context import Context
 from tars_backup.contract import Contract, Service
-from tars_backup.drilling import questions, report
-from tars_backup.drilling.fence import DockerFence, contract_of, secrets_of
+from tars_backup.deadline import Deadline
+from tars_backup.drilling import questions, report, scratch
+from tars_backup.drilling.fence import DockerFence, Fence, contract_of, secrets_of
 from tars_backup.drilling.outcome import Check, Outcome, Step
 from tars_backup.drilling.questions import Asked
-from tars_backup.errors import BackupError
+from tars_backup.errors import BackupError, InterruptionError
 from tars_backup.instants import UTC
+from tars_backup.processes import Finished
 from tars_backup.services import Health, Stack
 
 
@@ -260,3 +264,54 @@ class TestReport:
         (tmp_path / "2.json").write_text('{"at": "2026"}')
         (tmp_path / "3.json").write_text(json.dumps(outcome().document()))
         assert [entry["recovery_s"] for entry in report._earlier(tmp_path)] == [75.5]
+
+
+class TestWaiting:
+    """A service that is not ready yet is asked again; its reason is shown once."""
+
+    def test_a_condition(self, living: Contract, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(scratch, "_PAUSE_S", 0)
+        lines: list[str] = []
+        context = cast(
+            Context,
+            SimpleNamespace(configuration=SimpleNamespace(drill=tmp_path), deadline=None, progress=lines.append),
+        )
+        fence = cast(Fence, SimpleNamespace(health=lambda _service: Health(True, True, 0, "")))
+        rehearsal = scratch.Rehearsal(context, living, fence, Outcome(datetime(2026, 11, 30, tzinfo=UTC), "NAS"))
+        answers: list[object] = [None, "starting", "starting", 5]
+
+        def condition() -> int | None:
+            answer = answers.pop(0)
+            if isinstance(answer, str):
+                raise BackupError("postgres", found=answer, expected="an answer")
+            return cast("int | None", answer)
+
+        assert rehearsal._wait(condition, ["postgres"]) == 5
+        assert lines == ["waiting for postgres: postgres: found starting; expected an answer"]
+
+        def interrupted() -> None:
+            raise InterruptionError("run", found="signal SIGTERM", expected="no interruption")
+
+        with pytest.raises(InterruptionError):
+            rehearsal._wait(interrupted, ["postgres"])
+
+    def test_the_application(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(questions, "_PAUSE_S", 0)
+        answers = [Finished(1, b"", "not yet"), Finished(0, b"[]", "")]
+        services = cast(
+            Stack,
+            SimpleNamespace(exec=lambda *_, **__: answers.pop(0), health=lambda _service: Health(True, True, 0, "")),
+        )
+        assert questions.ask(services, "app", [], 0, Deadline(60)) == []
+        assert answers == []
+
+
+def test_one_question_of_a_document_and_none_without_a_sentence() -> None:
+    sentence = "The boiler was serviced by the plumber in the month of March."
+    rows = [
+        {"path": "a.txt", "text": sentence},
+        {"path": "a.txt", "text": sentence},
+        {"path": "b.txt", "text": "Too short."},
+    ]
+    session = cast(Session, SimpleNamespace(query=lambda text: rows if "LATERAL" in text else [{"count": 1}]))
+    assert [question.path for question in questions.generate(session, "seed")] == ["a.txt"]

@@ -40,7 +40,9 @@ def replace(path: Path, content: bytes | None) -> None:
         path.write_bytes(content)
 
 
-@pytest.mark.parametrize("mutation", [flip, halve, delete])
+@pytest.mark.parametrize(
+    "mutation", [flip, *(pytest.param(mutation, marks=pytest.mark.steps) for mutation in (halve, delete))]
+)
 def test_verify_fails_whenever_reading_back_does(desktop: Desktop, mutation: Callable[[bytes], bytes | None]) -> None:
     (desktop.documents / "photo").write_bytes(os.urandom(3000))
     backups = [desktop.run().id]

@@ -15,6 +15,8 @@ import pytest
 
 from tars_backup import program_lock
 from tars_backup.actions.drill import clean, drill
+from tars_backup.components.postgres import Identity
+from tars_backup.drilling import scratch
 from tars_backup.drilling.fence import contract_of
 from tars_backup.errors import BackupError, LockedError, NotConnectedError, VerificationError
 from tars_backup.repository import packs
@@ -110,8 +112,14 @@ def test_a_question_without_its_document_fails_the_third_drill_which_reads_a_cop
     assistant.write_settings(copies={"attic": copy}, copy_ids={"attic": assistant.settings["repository_id"]})
     State(assistant.configuration.state).write("drill", {"number": 2})
     assistant.write_settings(questions=[{"question": "Where is the <canoe>?", "path": "canoe.txt"}])
-    with pytest.raises(VerificationError, match="'Where is the <canoe>\\?': the expected document is not among"):
-        assistant.drill()
+    # The household's database is stopped: there is nothing that the drill could be taken for.
+    assistant.services.stop(["postgres"], deadline_s=60)
+    try:
+        with pytest.raises(VerificationError, match="'Where is the <canoe>\\?': the expected document is not among"):
+            assistant.drill()
+    finally:
+        assistant.services.start(["postgres"], deadline_s=60)
+        assistant.wait()
     assert assistant.left() == []
     (report,) = assistant.reports()
     assert not report["ok"] and report["recovery_s"] > 0
@@ -188,3 +196,33 @@ def test_a_drill_of_altered_rows_fails(assistant: Assistant) -> None:
     assert any("last drill" in line and "failed: " in line for line in assistant.listing().lines())
     (report,) = assistant.reports()
     assert not report["ok"] and "postgres: files that differ" in report["message"]
+
+
+def test_a_drill_that_can_neither_go_on_nor_write_its_report(
+    assistant: Assistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first reason counts. What lies in the place of its folders is removed."""
+    state = State(assistant.configuration.state)
+    last_good = state.read("last_good")
+    state.write("last_good", {})
+    assistant.configuration.reports.write_text("a file")
+    (assistant.configuration.drill / "litter").mkdir(parents=True)
+    same = Identity("15.1", 150001, "7", None)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(scratch, "identity", lambda *_, **__: same)
+            with pytest.raises(BackupError, match="database of the drill: found the household's"):
+                assistant.drill()
+        with monkeypatch.context() as patch:
+            patch.setattr(ProcessFence, "open", lambda _self: shutil.rmtree(assistant.configuration.drill))
+            with pytest.raises(BackupError, match="drill: found No such file or directory"):
+                assistant.drill()
+        assistant.configuration.drill.write_text("a file")
+        with pytest.raises(BackupError, match="drill: found Not a directory"):
+            assistant.drill()
+    finally:
+        assistant.configuration.drill.unlink(missing_ok=True)
+        assistant.configuration.reports.unlink()
+        state.write("last_good", last_good)
+    assert assistant.left() == []
+    assert state.read("drill")["report"] == "" and not state.read("drill")["ok"]

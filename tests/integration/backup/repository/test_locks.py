@@ -87,7 +87,7 @@ def test_shared_lock_of_another_computer_does_not_stop_a_run(desktop: Desktop) -
         desktop.prune()
 
 
-@pytest.mark.parametrize("kind", ["exclusive", "unreadable"])
+@pytest.mark.parametrize("kind", ["unreadable", pytest.param("exclusive", marks=pytest.mark.steps)])
 def test_blocking_lock_is_named_and_removed_when_it_stays_unchanged(
     desktop: Desktop, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:

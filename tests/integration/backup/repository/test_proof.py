@@ -137,7 +137,7 @@ def test_removal_that_did_not_happen(desktop: Desktop) -> None:
     assert not desktop.listing().missing
 
 
-@pytest.mark.parametrize("command", ["forget", "prune"])
+@pytest.mark.parametrize("command", ["prune", pytest.param("forget", marks=pytest.mark.steps)])
 def test_failure_while_pruning_is_a_failed_run(desktop: Desktop, command: str) -> None:
     """The backup of the run is good and listed; the alarm is its exit code and the record of the last run."""
     desktop.write_settings(retention={"last": 9})

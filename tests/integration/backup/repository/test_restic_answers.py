@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from tars_backup import restic
 from tars_backup.errors import BackupError, DestinationError, LockedError, VerificationError, WrongKeyError
 
 from .desktop import Desktop
@@ -74,3 +75,16 @@ def test_a_share_that_fails_for_one_file_is_a_failed_verification(desktop: Deskt
         desktop.verify()
     desktop.write_settings(restic=real)
     assert desktop.verify().backups == (made.id,)
+
+
+def test_a_slow_restic_whose_share_answers_goes_on(desktop: Desktop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(restic, "PROBE_S", 0.3)
+    wrap(desktop, "snapshots", before="sleep 2")
+    assert desktop.restic.snapshots() == []
+
+
+def test_marks_alone_are_a_failed_verification(desktop: Desktop) -> None:
+    desktop.configuration.good.mkdir()
+    (desktop.configuration.good / "damaged.json").write_text("{")
+    with pytest.raises(VerificationError, match=r"good/damaged\.json: not a valid mark"):
+        desktop.verify()
