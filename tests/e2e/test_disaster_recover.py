@@ -28,13 +28,14 @@ SITE = INVENTORY.parent
 
 @pytest.fixture
 def lost(tmp_path: Path, provisioned: None) -> Iterator[Path]:
-    """Yield the folder to which the test moves the controller's files; put them back if it fails."""
+    """Yield the folder to which the test moves the controller's files; put back what it leaves there."""
     kept = tmp_path / "lost"
     kept.mkdir()
     yield kept
     for path in sorted(kept.iterdir()):
-        if not (SITE / path.name).exists():
-            shutil.move(path, SITE / path.name)
+        if (SITE / path.name).exists():
+            shutil.rmtree(SITE / path.name)
+        shutil.move(path, SITE / path.name)
 
 
 @pytest.fixture
@@ -88,3 +89,5 @@ def test_the_sheet_brings_back_a_lost_controller_and_desktop(
     assert "10.77.0.20" not in host("xps8950").run("ip route show").stdout, "the route of the recovery was left"
     run = playbook("verify")
     assert run.code == 0, run.output
+    for path in lost.iterdir():
+        shutil.rmtree(path)
