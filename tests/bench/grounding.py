@@ -18,6 +18,7 @@ from collections.abc import Iterator
 
 from tars_app.answers.asked import kind_is_missing
 from tars_app.answers.check import AnswerCheck, quotes_of
+from tars_app.answers.figures import figures
 from tars_app.answers.grounding import Evidence
 from tars_app.answers.quotes import Quotable
 
@@ -77,8 +78,10 @@ def measure() -> dict[str, float]:
         check(question, answer, passages)
         spent.append((time.process_time() - started) * 1000)
     spent.sort()
+    texts = [text for _, _, passages in answers() for _, text in passages]
     return {
         "answers": ANSWERS,
+        "figures_of_a_passage": round(sum(len(figures(text)) for text in texts) / len(texts), 1),
         "median_ms": round(statistics.median(spent), 2),
         "p95_ms": round(spent[int(0.95 * len(spent))], 2),
         "max_ms": round(spent[-1], 2),
