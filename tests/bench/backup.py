@@ -16,6 +16,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -261,6 +262,7 @@ def main() -> None:
     parser.add_argument("--backups-only", action="store_true", help="measure neither questions nor a restore")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="tars-bench-"))
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))  # the services must not stay
     try:
         print(json.dumps(measure(folder, options.passages, backups_only=options.backups_only), indent=1))
     finally:
