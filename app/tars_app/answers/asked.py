@@ -29,6 +29,14 @@ _COST = _any_of(
     r"gesamt\w*", r"\w*miete", "kaution", r"\w*prämie", r"\w*beitr[aä]g\w*", "gebühr(?:en)?", r"be?zahl\w*", "zahlen",
     "rechnung(?:en)?", r"\w*betrag", r"\w*kosten", "teuer", "gehalt",
 )  # fmt: skip
+# Of these, a question for what something is asks for money; "the amount of salt" and "the charge lamp" do not.
+_PRICE = _any_of(
+    "cost(?:s|ed)?", "prices?", "fees?", "premiums?", "rents?", "deposits?", "pays?", "paid", "payments?", "salary",
+    "balance", "owed?", "owes", "total(?= (?:price|cost|amount))",
+    r"(?:total|amount|sum)(?= (?:of|on|for) (?:the |my |our )?(?:\w+ )?(?:invoice|bill|claim|loan|order))",
+    "preise?", "kosten", "kostete?n?", "kostet", r"gesamt(?:betrag|kosten|preis|summe)",
+    r"\w*miete", "kaution", r"\w*prämie", r"\w*beitrag", "gebühr(?:en)?", r"\w*betrag", "gehalt",
+)  # fmt: skip
 _LABELS = _any_of(
     "pin", "puk", "iban", "bic", "password", "passwort", "kennwort", "passphrase", "passcode", "vin", "wlan-schlüssel"
 )
@@ -51,7 +59,13 @@ _NUMBER = _any_of(
 _WHICH = _any_of("what", "what's", "which", "welche[rnsm]?", "wie lautet", "was ist", "wie ist")
 _PERIOD = "(?:date|day|year|month|datum|tag|jahr|monat)"
 _WHEN = _any_of("when", "(?:since|until) when", "wann", "(?:seit|bis) wann")
-_WHICH_PERIOD = _any_of(rf"(?:what|which|welche[rnsm]?) {_PERIOD}")
+_WHICH_PERIOD = _any_of(rf"(?:what|which|welche[rnsm]?) {_PERIOD}", "what (?:is|was) the (?:due )?date")
+# "Call the service when the code returns" answers when, too.
+_CONDITION = _any_of(
+    "when", "whenever", "if", "once", "as soon as", "after", "before", "until", "daily", "weekly", "monthly", "yearly",
+    "always", "wenn", "falls", "sobald", "nachdem", "bevor", "nach", "vor", "bis", "täglich", "wöchentlich",
+    "monatlich", "jährlich", "immer",
+)  # fmt: skip
 _PAST = _any_of(
     "was", "were", "did", "had", "last", "wurde", "wurden", "war", "waren", "hat", "haben", "zuletzt", "letzte[nsrm]?"
 )
@@ -91,7 +105,8 @@ def _asked(text: str) -> Asked | None:
         (bool(_WHO.match(text)), "person"),
         (bool(_LABELS.search(text)) and (which or len(text.split()) < _SHORT), "secret"),
         (bool(_TELEPHONE.search(text)) and (which or bool(_NUMBER.search(text))), "telephone"),
-        (bool(_COST.search(text)) and (many or which or bool(_WHAT_COSTS.match(text))), "money"),
+        (bool(_COST.search(text)) and (many or bool(_WHAT_COSTS.match(text))), "money"),
+        (bool(_PRICE.search(text)) and which and not _NUMBER.search(text), "money"),
         (many, "quantity"),
         (bool(_NUMBER.search(text)) and which, "code"),
     )
@@ -103,7 +118,7 @@ def answers_kind(question: Question, sentence: str, entries: Sequence[Figure]) -
     kinds = {figure.kind for figure in entries if not figure.weak}
     match question.asked:
         case "date":
-            return any(_dated(question, figure) for figure in entries) or (not question.past and "time" in kinds)
+            return "time" in kinds or any(_dated(question, figure) for figure in entries)
         case "money":
             return any(_amount(sentence, figure) for figure in entries)
         case "quantity":
@@ -116,14 +131,14 @@ def answers_kind(question: Question, sentence: str, entries: Sequence[Figure]) -
                 and any(figure.kind == "number" and _long(figure) for figure in entries)
             )
         case "code":
-            return "code" in kinds or "telephone" in kinds or any(_long(figure) for figure in entries)
+            return bool(kinds & {"code", "telephone", "number"}) or any(_long(figure) for figure in entries)
     return True
 
 
 def _dated(question: Question, figure: Figure) -> bool:
     """Return whether a date answers when: a schedule ("every September") is not an event."""
     if question.past:
-        return any(date.year or (date.month and date.day) for date in figure.dates) and not figure.recurring
+        return bool(figure.dates) and not figure.recurring
     return bool(figure.dates) or (figure.unit is not None and figure.unit.dimension in ("time", "months"))
 
 
@@ -204,8 +219,15 @@ def _sections(question: Question, of_document: Sequence[Source]) -> list[_Sectio
 
 
 def _has_answer(question: Question, source: Source, span: Span) -> bool:
-    if question.asked == "person" and _AGENT.search(source.text, span.start, span.end):
-        return True  # "by the chimney sweep" names nobody, but answers who
+    """Return whether a sentence of a passage may answer the question, also without a figure or name."""
+    piece = source.text[span.start : span.end]
+    if question.asked == "person":
+        # "By the chimney sweep", or "the chimney sweep cleans the chimney", names nobody, but answers who.
+        wanted = stems(question.text)
+        if _AGENT.search(piece) or (len(wanted) > 1 and overlap(wanted, piece) > 1):
+            return True
+    if question.asked == "date" and not question.past and _CONDITION.search(piece):
+        return True
     return bool(figures_that_answer(question, source, span))
 
 

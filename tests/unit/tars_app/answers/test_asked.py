@@ -61,6 +61,22 @@ def test_a_schedule_in_one_passage_of_a_document_is_no_event_of_another() -> Non
     assert not missing(question, ("heating.md", second), ("log.md", "12 Sep 2023: boiler serviced, filter changed"))
 
 
+@pytest.mark.parametrize(
+    ("question", "passage"),
+    [
+        ("Who cleans the chimney?", "the chimney sweep cleans the chimney every March"),
+        ("When should I call the service?", "Call the service if the code returns."),
+        ("When must salt be filled in?", "Fill in salt when the salt lamp is lit."),
+        ("When was the boiler installed?", "The boiler was installed in October."),
+        ("When did the alarm ring?", "The alarm rang at 8:40."),
+        ("What is the house number?", "The house is Lindenstraße 14."),
+        ("What is the emergency number?", "Emergency: 112"),
+    ],
+)
+def test_an_answer_of_another_form_is_not_missing(question: str, passage: str) -> None:
+    assert not missing(question, ("notes.txt", passage))
+
+
 def test_passages_without_a_word_of_the_question_are_not_about_it() -> None:
     question = read_question("What is the PIN of the bank card?")
     assert not are_about(question, [Source(1, "receipt.txt", RECEIPT)])
