@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tests run every line and branch of tars_backup; pyproject.toml has the limit, and the reasons of exceptions."""
+"""Tests run the lines and branches of tars_backup; pyproject.toml has the limit in per cent."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TESTS = ["tests/unit/tars_backup", "tests/integration/backup", "-q", "-m", "not 
 
 
 @pytest.mark.coverage
-def test_every_line_and_branch_of_tars_backup(tmp_path: Path) -> None:
+def test_lines_and_branches_of_tars_backup(tmp_path: Path) -> None:
     environment = {**os.environ, "COVERAGE_FILE": str(tmp_path / "coverage")}
 
     def coverage(*words: str) -> subprocess.CompletedProcess[str]:

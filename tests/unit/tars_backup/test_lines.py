@@ -95,6 +95,15 @@ DRILLED = Drilled(AT, "one", "NAS", "", 12.4, 3600, 5, Path("/report.html"))
                 "report: /report.html",
             ],
         ),
+        (
+            DRILLED,
+            0,
+            [
+                "one from the NAS was restored and has answered 5 questions",
+                "recovery: 12 s; age of the data: 3600 s",
+                "report: /report.html",
+            ],
+        ),
         (replace(DRILLED, cleaned=True), 0, ["nothing is left of a drill"]),
         (
             replace(RESTORED, changed=False, recovered="An earlier one was undone", left_out="expired"),

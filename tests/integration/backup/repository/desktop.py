@@ -187,7 +187,12 @@ def command(*words: str | Path) -> list[str]:
 
 def child_environment() -> dict[str, str]:
     """Return the environment in which the program's package is found."""
-    return {"PYTHONPATH": str(Path(instants.__file__).parents[1]), "PATH": "/usr/bin:/bin:/usr/sbin:/sbin"}
+    return {
+        "PYTHONPATH": str(Path(instants.__file__).parents[1]),
+        "PATH": "/usr/bin:/bin:/usr/sbin:/sbin",
+        # Set where the lines that tests run are measured.
+        **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")},
+    }
 
 
 CONTRACT: dict[str, Any] = {
