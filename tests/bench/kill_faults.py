@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 import psutil
 
+from tars_backup.restoring import folders
+
 from ..integration.backup.repository import faulty_share
 from ..integration.backup.repository.desktop import Desktop
 from ..integration.backup.repository.killing import processes_of
@@ -52,7 +54,8 @@ def mount_faulty(desktop: Desktop) -> None:
 
 
 def mount_spaces(desktop: Desktop) -> None:
-    """Do the same for a desktop that has backups already."""
+    """Do the same for a desktop that has backups already, and that restores them with little free disk space."""
+    folders._RESERVE_MIB = 1
     share, own, kept = desktop.folder / "share", desktop.folder / "backup", desktop.folder / "kept"
     kept.mkdir()
     for folder in (share, own):

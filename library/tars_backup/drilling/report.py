@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from .. import files, instants, processes
+from .. import destination, files, instants, processes
 from ..configuration import Configuration
 from .outcome import Outcome
 
@@ -39,6 +39,7 @@ def write(configuration: Configuration, outcome: Outcome) -> Path:
     Raises:
         DestinationError: the share cannot be written.
     """
+    destination.check_mount(configuration)  # not into the folder of a share that is gone
     folder = configuration.reports
     document = outcome.document()
 

@@ -162,6 +162,7 @@ def test_without_the_share_a_drill_fails_and_is_recorded(assistant: Assistant) -
     with pytest.raises(BackupError, match="expected another:/share"):
         assistant.drill()
     assert not State(assistant.configuration.state).read("drill")["ok"] and assistant.left() == []
+    assert assistant.reports() == [], "a report was written below another mount"
 
 
 def test_a_damaged_file_of_the_repository_fails(assistant: Assistant) -> None:
