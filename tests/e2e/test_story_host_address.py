@@ -237,6 +237,8 @@ def test_other_network_managers_are_configured_and_foreign_files_stay(manager: N
 CUTS = [
     Case("address", "wrong", "applied", "module", deadline_s=8),
     Case("address", "right", "back", "module", deadline_s=60),
+    # Uninterrupted, back to the address of the spec.
+    Case("address", "right", "begun", "none", deadline_s=60),
 ]
 
 
