@@ -17,6 +17,7 @@ TESTS = ["tests/unit/tars_backup", "tests/integration/backup", "-q", "-m", "not 
 
 
 @pytest.mark.coverage
+@pytest.mark.timeout(5400)
 def test_lines_and_branches_of_tars_backup(tmp_path: Path) -> None:
     environment = {**os.environ, "COVERAGE_FILE": str(tmp_path / "coverage")}
 

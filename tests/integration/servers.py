@@ -29,13 +29,25 @@ START_S = 90
 REDIS_PASSWORD = "test-secret"
 
 
+_given: set[int] = set()
+
+
 def free_port() -> int:
-    """A port below those that the kernel gives to clients, one of which could take it before its server starts."""
+    """A port that no other test gets, in this process or in another one of the same run.
+
+    It lies below those that the kernel gives to clients, one of which could take it before its server starts. A server
+    that a test stops finds its port free again.
+    """
     first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    process = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 4
     while True:
+        # Not from the common generator, which Hypothesis sets to the same state again and again.
+        port = 4 * random.SystemRandom().randrange(min(20000, first - 5000) // 4, first // 4) + process
         with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", random.randrange(min(20000, first - 5000), first)))
-            return int(probe.getsockname()[1])
+            probe.bind(("127.0.0.1", port))
+            if port not in _given:
+                _given.add(port)
+                return port
 
 
 def wait_for(condition: Callable[[], Any], what: str, seconds: float = START_S) -> Any:
@@ -48,7 +60,7 @@ def wait_for(condition: Callable[[], Any], what: str, seconds: float = START_S) 
                 return value
         except (OSError, httpx.HTTPError, psycopg.Error, redis.RedisError, AssertionError) as error:
             last = error
-        time.sleep(0.2)
+        time.sleep(0.05)
     pytest.fail(f"waited {seconds} s for {what}; last: {last!r}")
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from tars_backup.deadline import Deadline
 from tars_backup.restoring import folders
 from tars_backup.restoring.outcome import Restored
 
-from ...servers import free_port
+from ...servers import free_port, wait_for
 from .desktop import Desktop
 from .stack import PASSWORD, SERVICES, Ports, ProcessServices, document
 
@@ -74,15 +74,13 @@ class Household(Desktop):
     def wait(self) -> None:
         """Wait until the services that run answer."""
         for service in self.running():
-            while not self.services.health(service).healthy:
-                time.sleep(0.02)
+            wait_for(partial(self.is_healthy, service), service)
         if "redis" in self.running():
-            while True:
-                try:
-                    self.queue.ping()
-                    return
-                except redis.ConnectionError:
-                    time.sleep(0.02)
+            wait_for(self.queue.ping, "redis")
+
+    def is_healthy(self, service: str) -> bool:
+        """Return whether a service answers."""
+        return self.services.health(service).healthy
 
     def running(self) -> list[str]:
         """Return the services that run."""
