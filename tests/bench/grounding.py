@@ -10,6 +10,7 @@ answers are those of tests/eval/grounding.yml.
 
 from __future__ import annotations
 
+import argparse
 import json
 import random
 import statistics
@@ -91,4 +92,7 @@ def measure() -> dict[str, float]:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(
+        prog="python -m tests.bench.grounding", description=(__doc__ or "").splitlines()[0]
+    ).parse_args()
     print(json.dumps(measure(), indent=2))

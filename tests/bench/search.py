@@ -238,7 +238,7 @@ def seconds(action: Callable[[], object]) -> float:
 
 def main() -> None:
     """Fill a database, measure, and print the result."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.search", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--passages", type=int, default=100_000)
     parser.add_argument("--chroma", action="store_true", help="measure today's search as a whole too")
     parser.add_argument("--text", type=Path, default=Path(sysconfig.get_path("purelib")), help="folder of text files")

@@ -2,6 +2,7 @@
 """The benchmarks start as their own docstrings say, from the top folder of a checkout."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -16,12 +17,12 @@ SCRIPTS = [path for path in sorted((ROOT / "tests/bench").glob("*.py")) if "__ma
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
 def test_starts_with_help_as_documented(script: Path) -> None:
     docstring = ast.get_docstring(ast.parse(script.read_text())) or ""
-    commands = re.findall(r"^ *\.venv/bin/python (-m [\w.]+)", docstring, flags=re.MULTILINE)
+    commands = re.findall(r"^ *(?:PYTHONPATH=(\w+) )?\.venv/bin/python (-m [\w.]+)", docstring, flags=re.MULTILINE)
     assert commands, f"{script} does not say how it is started"
-    for command in set(commands):
-        finished = subprocess.run(
-            [sys.executable, *command.split(), "--help"], cwd=ROOT, capture_output=True, text=True, timeout=60
-        )
+    for folder, command in set(commands):
+        words = [sys.executable, *command.split(), "--help"]
+        environment = {**os.environ, "PYTHONPATH": folder}
+        finished = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
         assert finished.returncode == 0, finished.stderr
         assert f"usage: python {command}" in finished.stdout
 
