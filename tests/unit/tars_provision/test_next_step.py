@@ -21,13 +21,20 @@ FUNCTIONS = {"next_step.command", "next_step.line"}
 MODULES = sorted(path for path in LIBRARY.rglob("*.py") if "next_step" in path.read_text())
 
 
+VALUES = {"--since": "2026"}
+"""Values of options that do not take every text."""
+
+
 def printed() -> Iterator[tuple[str, list[str]]]:
-    """Yield the arguments of every command of this program in a message; values that vary are `x`."""
+    """Yield the arguments of every command of this program in a message; what varies is `x` or in VALUES."""
     for path in MODULES:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in FUNCTIONS and path.name != "next_step.py":
-                words = [part.value if isinstance(part, ast.Constant) else "x" for part in node.args]
-                yield f"{path.name}:{node.lineno}:{node.col_offset}", [str(word) for word in words]
+                words: list[str] = []
+                for part in node.args:
+                    varies = VALUES.get(words[-1], "x") if words else "x"
+                    words.append(str(part.value) if isinstance(part, ast.Constant) else varies)
+                yield f"{path.name}:{node.lineno}:{node.col_offset}", words
 
 
 COMMANDS = dict(printed())
