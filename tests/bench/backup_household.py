@@ -118,7 +118,8 @@ class Household(BenchDesktop):
     def forget_backups(self) -> None:
         """Remove the repository and all that the program knows of it, and create an empty one."""
         for folder in (self.folder / "backup", self.repository, self.configuration.good):
-            shutil.rmtree(folder, ignore_errors=True)
+            if folder.exists():
+                shutil.rmtree(folder)
         self.write_settings(repository_id=None)
         self.init()
 

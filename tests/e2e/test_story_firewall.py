@@ -139,6 +139,8 @@ def test_rules_that_would_lock_the_controller_out_are_rejected(tmp_path: Path) -
 
 # More by `python -m tests.bench.cut`.
 CASES = [
+    Case("firewall", "wrong", "begun", "none", deadline_s=5),
+    Case("firewall", "wrong", "loaded", "module", deadline_s=5),
     Case("firewall", "wrong", "loaded", "link", deadline_s=5, link_s=5),
     Case("firewall", "right", "back", "module", deadline_s=60),
     Case("firewall", "wrong", "loaded", "reboot", deadline_s=5),

@@ -107,7 +107,7 @@ def test_the_old_key_opens_nothing_and_the_new_one_everything(pair: Pair) -> Non
     assert sheet.files.keys() != sheet_of(desktop, password=NEW).files.keys()
 
 
-def test_a_copy_that_was_not_connected_is_done_later(pair: Pair) -> None:  # noqa: F811
+def test_a_copy_that_was_not_connected_is_done_later(pair: Pair) -> None:  # noqa: F811  a fixture
     desktop = pair.desktop
     pair.change("one")
     pair.copy()
