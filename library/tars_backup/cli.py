@@ -24,6 +24,9 @@ exit codes:
   30 verification failed; 31 no such backup; 130 interrupted
 """
 
+WAIT_FOR_OTHERS_S = 120.0
+"""How long `run` waits for another command: one by hand and that of the timer often meet, and take seconds."""
+
 Action = Callable[[argparse.Namespace], output.Result]
 
 
@@ -154,6 +157,7 @@ def _run(options: argparse.Namespace) -> output.Result:
         all_components(),
         lambda: context.opened(configuration, progress),
         dry_run=options.dry_run,
+        wait_s=WAIT_FOR_OTHERS_S,
     )
 
 

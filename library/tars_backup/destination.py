@@ -223,11 +223,11 @@ def open_for_writing(configuration: Configuration, restic: RepositoryReader) -> 
             expected="the id that init printed",
             next_step="Run the site playbook, which creates the repository and records its id",
         )
-    check_id(configuration, _known_id(configuration, restic))
+    check_id(configuration, known_id(configuration, restic))
     return space
 
 
-def _known_id(configuration: Configuration, restic: RepositoryReader) -> str:
+def known_id(configuration: Configuration, restic: RepositoryReader) -> str:
     """Return the id of the repository, as its file config contains it.
 
     restic is asked only if the file is another one than the last time: it derives the key again for each answer. That

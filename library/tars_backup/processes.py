@@ -8,6 +8,7 @@ a process is abandoned, so that this program ends and reports it.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import functools
 import os
 import pickle
@@ -32,6 +33,10 @@ ANSWER_S = 20.0
 KILL_S = 5.0
 """Seconds for a killed process to end before it is abandoned."""
 
+_F_SETPIPE_SZ = 1031  # fcntl.F_SETPIPE_SZ since Python 3.10
+_PIPE_BYTES = 1 << 20
+"""With the usual 64 KiB, a program that writes rows and this one, which hashes them, wait for each other."""
+
 
 class Finished(NamedTuple):
     """What a program returned: exit status (negative: the signal that ended it), standard output and error output."""
@@ -51,7 +56,6 @@ def started(
     command: Sequence[str | Path],
     *,
     stdin: int | IO[bytes] = subprocess.DEVNULL,
-    stdout: int | IO[bytes] = subprocess.PIPE,
     stderr: int | IO[bytes] = subprocess.PIPE,
     extra: Mapping[str, str] | None = None,
     folder: Path | None = None,
@@ -64,10 +68,19 @@ def started(
     words = [str(word) for word in command]
     try:
         process = subprocess.Popen(
-            words, stdin=stdin, stdout=stdout, stderr=stderr, env=environment(extra), cwd=folder, start_new_session=True
+            words,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            env=environment(extra),
+            cwd=folder,
+            start_new_session=True,
         )
     except OSError as error:
         raise BackupError(words[0], found=error.strerror, expected="a program that can be started") from error
+    assert process.stdout is not None  # noqa: S101  for the type checker
+    with contextlib.suppress(OSError):  # a smaller one is only slower
+        fcntl.fcntl(process.stdout, _F_SETPIPE_SZ, _PIPE_BYTES)
     try:
         yield process
     finally:
@@ -142,25 +155,48 @@ def isolated(
             of the file system.
         Exception: another error that the function raised.
     """
+    with alongside(function, subject=subject, deadline_s=deadline_s, folder=folder) as result:
+        return result()
+
+
+@contextlib.contextmanager
+def alongside(
+    function: Callable[[], Result], *, subject: object, deadline_s: float | None = None, folder: Path | None = None
+) -> Iterator[Callable[[], Result]]:
+    """Run a function in a child process, as isolated() does, while the block runs, which calls for the result once.
+
+    The time limit begins with this call. Without it, the child is killed at the end of the block.
+    """
     read_end, write_end = os.pipe()
     child = os.fork()
     if child == 0:
         _answer(function, write_end)
     os.close(write_end)
-    try:
+    received = False
+
+    def result() -> Result:
+        nonlocal received
         data = _received(read_end, subject, ANSWER_S if deadline_s is None else deadline_s, folder)
-    except BaseException:
-        os.kill(child, signal.SIGKILL)
-        raise
+        received = True
+        value: Result = _value(data, subject)
+        return value
+
+    try:
+        yield result
     finally:
+        if not received:
+            os.kill(child, signal.SIGKILL)
         os.close(read_end)
         _reap(child)
+
+
+def _value(data: bytes, subject: object) -> Any:
+    """Return the result that a child has sent, or raise its error."""
     if not data:
         raise BackupError(subject, found="the child process ended without a result", expected="a result")
     good, value = pickle.loads(data)  # noqa: S301  the bytes come from our own child process
     if good:
-        result: Result = value
-        return result
+        return value
     if isinstance(value, OSError):
         raise DestinationError(
             value.filename or subject,

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run restic with deadlines, and turn its exit codes and messages into errors.
 
-restic retries most errors of the file system for 15 minutes. This ends it when an operation has failed for RETRY_S
-seconds, and when the destination has stopped answering. restic dies with this program: one that outlived a killed run
-would hold its lock.
+restic retries most errors of the file system for 15 minutes. This ends it when one operation has failed for RETRY_S
+seconds, although others succeed, and when the destination has stopped answering. restic dies with this program: one
+that outlived a killed run would hold its lock.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import select
 import subprocess
 import tempfile
@@ -21,7 +22,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
-from . import destination, instants, processes
+from . import destination, instants, priority, processes
 from .configuration import Configuration, Server
 from .deadline import Deadline
 from .errors import BackupError, DestinationError, LockedError, RepositoryAbsentError, VerificationError, WrongKeyError
@@ -38,6 +39,9 @@ _CODES: dict[int, tuple[type[BackupError], str, str]] = {
     12: (WrongKeyError, "the key of this repository", "Put the key of the recovery sheet into the key file"),
 }
 
+# Such as "Save(<data/1a2b>) returned error, retrying after 1s: …". After "Save(…) failed: …" restic does not try again
+# and should end, but 0.18 then sometimes waits for its own writers for ever.
+_EVENT = re.compile(r"(.+?) (returned error, retrying after|operation successful after|failed:) ")
 _DESTINATION = ("no space left", "disk quota exceeded", "read-only file system", "stale", "input/output error")
 
 
@@ -248,6 +252,8 @@ class Restic:
             *words,
         )
         extra = {"RESTIC_PROGRESS_FPS": "0.2", "TMPDIR": str(configuration.cache), **_credentials(server)}
+        if priority.is_low():
+            extra["GOMAXPROCS"] = str(priority.processors())
 
         def probe() -> None:
             for place in (configuration, *([also] if also else [])):
@@ -296,7 +302,7 @@ class Output:
         self._deadline = deadline
         self._probe = probe
         self._checked = self._probed = time.monotonic()
-        self._failing_since: float | None = None
+        self._failing_since: dict[str, float] = {}
         self._position = 0
 
     def read(self, size: int = -1) -> bytes:
@@ -339,11 +345,14 @@ class Output:
         self._checked = now
         self._deadline.remaining_s(self._subject)
         for line in self._new_lines():
-            if "retrying after" in line:
-                self._failing_since = self._failing_since or now
-            elif "operation successful after" in line:
-                self._failing_since = None
-        if self._failing_since and now - self._failing_since > RETRY_S:
+            if not (event := _EVENT.match(line)):
+                continue
+            operation, kind = event.groups()
+            if kind.startswith("returned error") or (kind == "failed:" and operation.startswith("Save(")):
+                self._failing_since.setdefault(operation, now)
+            else:
+                self._failing_since.pop(operation, None)
+        if self._failing_since and now - min(self._failing_since.values()) > RETRY_S:
             raise DestinationError(
                 self._subject,
                 found=self._detail(),

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
-from . import processes
+from . import priority, processes
 from .contract import Contract
 from .errors import BackupError
 from .processes import Finished
@@ -134,7 +134,7 @@ class Services(abc.ABC):
             BackupError: it cannot be started, or has not ended after `deadline_s` seconds.
         """
         extra = dict(environment or {})
-        words = self.command(service, command, extra, deadline_s)
+        words = self.command(service, priority.lowered(command), extra, deadline_s)
         return processes.attempt(words, deadline_s=deadline_s, stdin=stdin, extra=extra)
 
     def output(
@@ -167,11 +167,10 @@ class Services(abc.ABC):
     ) -> Iterator[Stream]:
         """Run a program in a service and yield its pipes. What still runs when the block is left is killed."""
         extra = dict(environment or {})
-        words = self.command(service, command, extra, deadline_s)
-        pipe = subprocess.PIPE
+        words = self.command(service, priority.lowered(command), extra, deadline_s)
         with (
             tempfile.TemporaryFile() as errors,
-            processes.started(words, stdin=pipe, stdout=pipe, stderr=errors, extra=extra) as process,
+            processes.started(words, stdin=subprocess.PIPE, stderr=errors, extra=extra) as process,
         ):
             stream = Stream(process, errors, f"{command[0]} in {service}", deadline_s)
             try:

@@ -16,8 +16,8 @@ from . import files
 class State:
     """The folder of the state files.
 
-    Subjects: run, history, repository, last_good, attempts, verified, share, pruned, freed, copy, drill, sheet, key,
-    watch, alarms.
+    Subjects: run, history, repository, snapshots, last_good, attempts, verified, share, pruned, freed, copy, drill,
+    sheet, key, watch, alarms.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -15,6 +15,7 @@ import itertools
 import json
 import os
 import platform
+import resource
 import shutil
 import signal
 import statistics
@@ -47,8 +48,9 @@ TARGETS = {
 
 _QUESTIONS = 50
 _FILL_S = 900
-_TIMER = ("nice", "--adjustment=10", "chrt", "--batch", "0", "ionice", "--class", "idle")
-"""Priorities of the timer's unit, which the role tars.home.backup writes."""
+_TIMER = ("chrt", "--idle", "0", "ionice", "--class", "idle")
+"""Priorities of the timer's unit, which the role tars.home.backup writes. (The unit has a weight besides: with the
+policy alone, a run would hardly get on while other programs use all processors.)"""
 
 
 def start_step(household: Household, verb: str, *prefix: str) -> subprocess.Popen[bytes]:
@@ -73,9 +75,10 @@ def result_of(process: subprocess.Popen[bytes]) -> dict[str, Any]:
 
 def backup(household: Household) -> dict[str, Any]:
     """Make a backup; return its time, memory and the growth of the repository."""
-    before = size(household.repository)
+    before, used = size(household.repository), processor_s()
     result = result_of(start_step(household, "run"))
-    return {**result, "growth": size(household.repository) - before}
+    used = round(processor_s() - used, 2)
+    return {**result, "processor_s": used, "growth": size(household.repository) - before}
 
 
 def size(folder: Path) -> int:
@@ -83,18 +86,24 @@ def size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def restic_alone(household: Household) -> float:
-    """Return the seconds that restic takes for the staged files, into a new repository."""
+def restic_alone(household: Household) -> tuple[float, float]:
+    """Return the seconds that restic takes for the staged files, into a new repository, and its processor time in s."""
     folder = household.folder
     words = [household.settings["restic"], "--repo", folder / "alone", "--password-file", folder / "key"]
     words += ["--cache-dir", folder / "alone-cache"]
     subprocess.run([*words, "init"], check=True, stdout=subprocess.DEVNULL)
-    began = time.monotonic()
+    used, began = processor_s(), time.monotonic()
     subprocess.run([*words, "backup", "."], cwd=household.configuration.staging, check=True, stdout=subprocess.DEVNULL)
-    seconds = round(time.monotonic() - began, 2)
+    seconds, used = round(time.monotonic() - began, 2), round(processor_s() - used, 2)
     shutil.rmtree(folder / "alone")
     shutil.rmtree(folder / "alone-cache")
-    return seconds
+    return seconds, used
+
+
+def processor_s() -> float:
+    """Return the processor time of the programs that this process started and that have ended, in seconds."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def ask(household: Household, question: str) -> float:
@@ -127,13 +136,18 @@ def questions(household: Household, documents: Documents) -> dict[str, Any]:
     asked = documents.questions(_QUESTIONS)
     for question in asked:
         ask(household, question)
-    idle = [ask(household, question) for question in asked * 3]
-    unchanged = [ask_during_backup(household, asked) for _ in range(3)]
+    idle, unchanged, unchanged_s = [], [], []
+    for _ in range(3):  # in turn, as the computer itself is now faster and now slower
+        idle += [ask(household, question) for question in asked]
+        times, seconds = ask_during_backup(household, asked)
+        unchanged += times
+        unchanged_s.append(seconds)
     household.forget_backups()
     first, first_s = ask_during_backup(household, asked)
+    idle += [ask(household, question) for question in asked]
     return {
         "idle": summary(idle),
-        "during_unchanged": summary([seconds for times, _ in unchanged for seconds in times]),
+        "during_unchanged": {**summary(unchanged), "backup_s": max(unchanged_s)},
         "during_first": {**summary(first), "backup_s": first_s},
     }
 
@@ -214,7 +228,8 @@ def measure(folder: Path, passages: int, *, backups_only: bool) -> dict[str, Any
 
 def backups(household: Household, documents: Documents, one_percent: int) -> dict[str, Any]:
     """Return the measurements of a first backup, and of others after changes."""
-    results: dict[str, Any] = {"first": backup(household), "restic_alone_s": restic_alone(household)}
+    results: dict[str, Any] = {"first": backup(household)}
+    results["restic_alone_s"], results["restic_alone_processor_s"] = restic_alone(household)
     results["unchanged"] = backup(household)
     documents.execute("INSERT INTO volatile.scans (source) VALUES ('docs')")
     results["heartbeats"] = backup(household)

@@ -22,7 +22,7 @@ from typing import IO, cast
 from .. import catalog, destination, files
 from ..configuration import Configuration
 from ..context import Progress
-from ..errors import BackupError, VerificationError
+from ..errors import BackupError, UsageError, VerificationError
 from ..repository import verification
 from ..restic import Restic
 from . import recovery_guide
@@ -90,8 +90,12 @@ def export(configuration: Configuration, name: str, output: Path, *, progress: P
 
     Raises:
         BackupNotFoundError: there is no such backup.
+        UsageError: the name of the file is that of another format.
         VerificationError: the backup cannot be read back whole; no archive is left.
     """
+    if not output.is_dir() and output.suffixes[-2:] != [".tar", ".gz"]:
+        # tar and people take the format from the name.
+        raise UsageError(output, found="another name", expected="a folder, or a name that ends in .tar.gz")
     restic = Restic(configuration)
     destination.open_for_reading(configuration, restic)
     backups = catalog.read(configuration, restic)

@@ -56,7 +56,8 @@ def init(configuration: Configuration, like: Configuration | None = None) -> Ini
         processes.isolated(lambda: clear(configuration), subject=repository)
         if like:
             destination.open_for_reading(like, Restic(like))
-        return Initialized(restic.init(like), changed=True)
+        restic.init(like)
+        return Initialized(destination.known_id(configuration, restic), changed=True)
 
 
 def clear(configuration: Configuration) -> None:

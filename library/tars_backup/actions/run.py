@@ -4,18 +4,16 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-from .. import catalog, destination, files, instants, manifest, program_lock
+from .. import catalog, destination, files, instants, manifest, processes, program_lock
 from ..catalog import Catalog
 from ..components import Component
-from ..components.staging import Staging
+from ..components.staged_backup import StagedBackup
 from ..configuration import Configuration
 from ..context import Context
 from ..errors import BackupError, DestinationError, InterruptionError, LockedError, VerificationError
@@ -72,15 +70,17 @@ def run(
     open_context: Callable[[], Context],
     *,
     dry_run: bool,
+    wait_s: float = 0,
 ) -> Made:
     """Make a backup unless the content equals the newest good one's; the outcome is recorded for the alarm of silence.
 
-    A dry run stages the components and compares them, and does not write to the destination.
+    A dry run stages the components and compares them, and does not write to the destination. It waits `wait_s`
+    seconds for another command that is running.
 
     Raises:
         BackupError: no backup was made, or it could not be proven; the message has the first reason.
     """
-    with program_lock.held(configuration.state, "run"):
+    with program_lock.held(configuration.state, "run", wait_s=wait_s):
         state = State(configuration.state)
         noted: dict[str, Any] = {}
         try:
@@ -131,14 +131,13 @@ class _Run:
         noted: dict[str, Any],
     ) -> None:
         self.configuration = configuration
-        self.components = components
         self.context = context
         self.dry_run = dry_run
         self.noted = noted
         self.restic = Restic(configuration)
         self.state = State(configuration.state)
         self.warnings: list[str] = []
-        self.staged: list[Staging] = []
+        self.staged = StagedBackup(context, components)
 
     def make(self) -> Made:
         """Carry out the run."""
@@ -148,33 +147,41 @@ class _Run:
             space = destination.open_for_writing(self.configuration, self.restic)
             self.noted["space"] = {**space._asdict(), "at": instants.to_text(instants.now())}
             self.warnings += locks.heal(self.configuration, self.restic, self.state, exclusive=False)
-        backups = catalog.read(self.configuration, self.restic)
+        moment = instants.now()
+        # restic derives the key for each of its answers; meanwhile, the components are staged.
+        with processes.alongside(
+            lambda: catalog.read(self.configuration, self.restic, quick=True),
+            subject=self.configuration.repository,
+            deadline_s=self.context.deadline.remaining_s("list of the backups"),
+        ) as read:
+            self.staged.stage()
+            backups = read()
         self._warn(backups)
         self._note_kept(backups)
         if not self.dry_run:
             self._note_history()
             backups = self._remove_unfinished(backups)
-        made_at = self._moment(backups)
-        parts = self._stage(backups.newest.components if backups.newest else {})
+        parts = self.staged.checked(backups.newest.components if backups.newest else {})
         content = manifest.content_of(parts)
         newest = next(reversed(catalog.by_age(backups.good.values())), None)
         changed = newest is None or newest.content != content
         if self.dry_run:
-            return self._made(newest.id if newest else "", made_at, content, parts, changed=changed)
+            return self._made(newest.id if newest else "", moment, content, parts, changed=changed)
         saved = Saved("", 0, 0, 0)
         if newest is None or changed:
-            newest, saved = self._save(made_at, parts, content, backups)
+            newest, saved = self._save(self._free_moment(moment, backups), parts, content, backups)
+            moment = newest.made_at
             snapshot = Snapshot(saved.snapshot, "", (TAG, f"id={newest.id}"), HOST)
             backups = dataclasses.replace(
                 backups,
                 good={**backups.good, newest.id: newest},
                 snapshots={**backups.snapshots, newest.id: snapshot},
             )
-        record = {**manifest.mark_document(newest), "confirmed_at": instants.to_text(made_at)}
+        record = {**manifest.mark_document(newest), "confirmed_at": instants.to_text(moment)}
         self.state.write("last_good", {**record, "repository": self.configuration.repository_id})
-        self._write_last_good(newest, made_at)
+        self._write_last_good(newest, moment)
         self._note_kept(backups)
-        verification.read_daily_share(self.configuration, made_at, self.context.deadline)
+        verification.read_daily_share(self.configuration, moment, self.context.deadline)
         progress = self.context.progress
         removed = prune.carry_out(self.configuration, self.restic, backups, progress, now=False).removed
         self._note_kept(backups, removed)
@@ -205,13 +212,14 @@ class _Run:
             removed=removed,
         )
 
-    def _moment(self, backups: Catalog) -> datetime:
-        """Return the current second; wait for the next one if a backup has this one, so that their order is known."""
+    def _free_moment(self, moment: datetime, backups: Catalog) -> datetime:
+        """Return a moment; if a backup has its second, wait for the next one, so that their order is known."""
         taken = {mark.made_at for mark in backups.good.values()}
         end = time.monotonic() + 1
-        while instants.now() in taken and time.monotonic() < end:
+        while moment in taken and time.monotonic() < end:
             time.sleep(0.05)
-        return instants.now()
+            moment = instants.now()
+        return moment
 
     def _remove_unfinished(self, backups: Catalog) -> Catalog:
         """Remove the snapshots of runs that failed: what they stored may be damaged, and restic would use it again."""
@@ -249,6 +257,7 @@ class _Run:
             "at": instants.to_text(instants.now()),
             "count": len(dates),
             "oldest": instants.to_text(min(dates)) if dates else None,
+            "made": [instants.to_text(date) for date in sorted(dates)],
             "missing": len(backups.missing),
         }
 
@@ -258,52 +267,6 @@ class _Run:
             condition.write_last_good(self.configuration, newest, confirmed_at)
         except BackupError as error:
             self.warnings.append(str(error))
-
-    def _stage(self, proven: Mapping[str, Part]) -> dict[str, Part]:
-        """Stage all components; return their entries of the manifest. `proven` are those of the newest backup.
-
-        Raises:
-            BackupError: a component cannot be saved; all are tried, so that the message names each that fails.
-        """
-        staging = self.configuration.staging
-        staging.mkdir(parents=True, exist_ok=True, mode=0o700)
-        staging.chmod(0o700)
-        self._clear(staging)
-        parts: dict[str, Part] = {}
-        problems: list[BackupError] = []
-        for component in self.components:
-            self.context.progress(f"staging {component.name}")
-            folder = staging / component.name
-            try:
-                staged = Staging(folder)
-                counts = component.stage(self.context, staged)
-                staged.finish()
-                part = manifest.part_of(folder, staged.digests, staged.size, counts, derived=component.derived)
-                # The same files with the same counts passed this check before.
-                wrong = [] if part == proven.get(component.name) else component.check(folder, counts)
-                if wrong:
-                    raise BackupError(component.name, found="; ".join(wrong), expected="a component that is whole")
-                parts[component.name] = part
-                self.staged.append(staged)
-            except BackupError as error:
-                problems.append(error)
-            except OSError as error:
-                problems.append(BackupError(error.filename or folder, found=error.strerror, expected="a staged file"))
-        if len(problems) > 1:
-            raise BackupError("components", found="; ".join(map(str, problems)), expected="all components staged")
-        if problems:
-            raise problems[0]
-        return parts
-
-    def _clear(self, staging: Path) -> None:
-        """Remove what does not belong to a component, such as the files of a run that was killed."""
-        names = {component.name for component in self.components}
-        for path in staging.iterdir():
-            if path.is_dir() and not path.is_symlink():
-                if path.name not in names:
-                    shutil.rmtree(path)
-            else:
-                path.unlink()
 
     def _save(self, made_at: datetime, parts: Mapping[str, Part], content: str, backups: Catalog) -> tuple[Mark, Saved]:
         """Make a snapshot, prove it, and mark it as good."""
@@ -342,7 +305,7 @@ class _Run:
                 next_step=_ALONE,
             )
         # restic's numbers leave out links, and other bytes of the same number.
-        altered = [str(staged.folder / name) for staged in self.staged for name in staged.altered()]
+        altered = self.staged.altered()
         if altered:
             raise BackupError(
                 "staging",
@@ -363,12 +326,18 @@ class _Run:
         Raises:
             VerificationError: something differs.
         """
-        with self.restic.checking(deadline_s=self.context.deadline.remaining_s("restic check")):
+        limit_s = self.context.deadline.remaining_s("restic check")
+        with (
+            self.restic.checking(deadline_s=limit_s),
+            processes.alongside(
+                lambda: self._stored_manifest(saved.snapshot), subject=manifest.NAME, deadline_s=limit_s
+            ) as stored_manifest,
+        ):
             after = packs.sizes(self.configuration.repository)
             unproven = packs.unproven(self.configuration.repository, self.configuration.good)
             added = {name: size for name, size in after.items() if name not in before or name in unproven}
             problems = packs.damaged(self.configuration.repository, added, self.context.deadline)
-            stored = b"" if problems else self._stored_manifest(saved.snapshot)
+            stored = b"" if problems else stored_manifest()
         if f"snapshots/{saved.snapshot}" not in added:
             problems.append(f"snapshots/{saved.snapshot}: not in the repository")
         elif not problems and stored != encoded:

@@ -16,6 +16,7 @@ import json
 import os
 import shutil
 import stat
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
@@ -86,7 +87,7 @@ class StagedFile:
 
 
 class Staging:
-    """One component's folder. What a run does not write is removed by `finish`.
+    """One component's folder. What a run does not write is removed by `finish`. Threads may write different files.
 
     Attributes:
         folder: the component's folder.
@@ -100,6 +101,7 @@ class Staging:
         self._folders = {PurePosixPath(".")}
         self.digests: dict[str, str] = {}
         self.size = 0
+        self._lock = threading.Lock()
         _make_folder(folder)
 
     @contextmanager
@@ -114,9 +116,10 @@ class Staging:
         except BaseException:
             file.discard()
             raise
-        self.digests[name] = digest
-        self._states[name] = state
-        self.size += file.size
+        with self._lock:
+            self.digests[name] = digest
+            self._states[name] = state
+            self.size += file.size
 
     def write(self, name: str, content: bytes) -> None:
         """Write a whole file."""
@@ -160,10 +163,11 @@ class Staging:
         relative = PurePosixPath(name)
         if relative.is_absolute() or ".." in relative.parts or str(relative) != name or name in self.digests:
             raise ValueError(f"staged file {name!r}: expected a new relative path")
-        for parent in reversed(relative.parents):
-            if parent not in self._folders:
-                _make_folder(self.folder / parent)
-                self._folders.add(parent)
+        with self._lock:
+            for parent in reversed(relative.parents):
+                if parent not in self._folders:
+                    _make_folder(self.folder / parent)
+                    self._folders.add(parent)
         path = self.folder / relative
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)

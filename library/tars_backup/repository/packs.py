@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from .. import processes
+from ..configuration import Configuration
 from ..deadline import Deadline
 
 SHARES = 30
@@ -43,6 +44,18 @@ def sizes(repository: Path) -> dict[str, int]:
         }
 
     return processes.isolated(scan, subject=repository, deadline_s=_SCAN_S, folder=repository)
+
+
+def snapshots(configuration: Configuration) -> list[str] | None:
+    """Return the names of the files of the snapshots, which are their ids; None of a repository on a server.
+
+    Raises:
+        DestinationError: the file system does not answer.
+    """
+    folder = configuration.repository / "snapshots"
+    if configuration.server:
+        return None
+    return processes.isolated(lambda: sorted(path.name for path in folder.iterdir()), subject=folder)
 
 
 def unproven(repository: Path, good: Path) -> list[str]:

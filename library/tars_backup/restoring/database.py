@@ -22,6 +22,7 @@ _START_S = 900.0
 _STOP_S = 900.0
 _QUERY_S = 600.0
 _LOAD_S = 4 * 3600.0
+_PAUSE_S = 0.5
 
 
 def build(context: Context, saved: Path, part: Part, target: Path, *, living: str = "") -> None:
@@ -103,4 +104,4 @@ def _wait(services: Stack, database: Mapping[str, Any], service: str) -> Identit
                     "empty database", found=health.detail, expected="a server that starts in a new data folder"
                 ) from error
         deadline.remaining_s("start of an empty database")
-        time.sleep(0.5)
+        time.sleep(_PAUSE_S)

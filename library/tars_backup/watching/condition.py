@@ -50,6 +50,7 @@ def document(configuration: Configuration, now: datetime) -> dict[str, Any]:
             name: _only(copy, "last_ok", "failed_since", "absent_since") for name, copy in facts["copies"].items()
         },
         "kept": run.get("kept"),
+        "retention": dict(configuration.retention),
         "space": run.get("space"),
         "problems": [vars(problem) for problem in problems.find(configuration, facts, now)],
     }

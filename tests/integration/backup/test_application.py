@@ -23,7 +23,7 @@ INSERT INTO versions (document_id, sha256, size, modified, state)
     SELECT id, 'ab', 3, 'infinity', 'indexed' FROM documents;
 UPDATE documents SET answered_from = versions.id FROM versions;
 INSERT INTO passages (hash, text, language, searchable) VALUES (sha256('a'), E'the bill\\r\\n', 'english', true);
-INSERT INTO version_texts SELECT id, ARRAY[sha256('a')], ARRAY[0], ARRAY[''], ARRAY[''] FROM versions;
+INSERT INTO version_texts SELECT id, ARRAY[sha256('a')], ARRAY[0], ARRAY[''], ARRAY[''], ARRAY[''] FROM versions;
 INSERT INTO vectors VALUES (sha256('a'), 'all-minilm', '\\x00ff3c00');
 INSERT INTO document_passages SELECT id, sha256('a') FROM documents;
 INSERT INTO document_paths SELECT id, now(), path FROM documents;

@@ -25,7 +25,7 @@ COMPONENT = Chroma()
 @pytest.fixture
 def collections(chroma: Server) -> Iterator[httpx.Client]:
     path = "/api/v2/tenants/default_tenant/databases/default_database"
-    client = httpx.Client(base_url=chroma.environment["CHROMA_URL"] + path, trust_env=False)
+    client = httpx.Client(base_url=chroma.environment["CHROMA_URL"] + path, trust_env=False, timeout=60)
 
     def remove_all() -> None:
         for collection in client.get("/collections").json():

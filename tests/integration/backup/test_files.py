@@ -123,7 +123,9 @@ def test_written_again_is_no_change(household: Household, opt: Path) -> None:
     assert path.read_bytes() != before
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(
     names=st.lists(
         st.text(st.characters(codec="utf-8", exclude_characters="\x00/"), min_size=1, max_size=20).filter(

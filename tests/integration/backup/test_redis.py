@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +14,7 @@ import redis
 from tars_backup.components.redis import Redis, write_append_only
 from tars_backup.errors import BackupError
 
-from ..servers import REDIS_PASSWORD, Server, free_port
+from ..servers import REDIS_PASSWORD, Server, free_port, wait_for
 from .conftest import Household
 from .staged import stage_component
 
@@ -51,14 +50,7 @@ def server(data: Path, *options: str) -> Iterator[redis.Redis]:
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
         client = redis.Redis(port=port)
-        deadline = time.monotonic() + 10
-        while process.poll() is None:
-            try:
-                client.ping()
-                break
-            except redis.ConnectionError:
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
+        wait_for(lambda: process.poll() is not None or client.ping(), "redis-server")
         yield client
     finally:
         process.terminate()

@@ -13,6 +13,7 @@ from tars_backup.actions.bring_back import BroughtBack
 from tars_backup.actions.copies import Copied, Outcome
 from tars_backup.actions.drill import Drilled
 from tars_backup.actions.key import Proven, RepositoryKey
+from tars_backup.actions.list import Listing
 from tars_backup.actions.rotate import Rotated
 from tars_backup.instants import UTC
 from tars_backup.output import Result
@@ -140,6 +141,18 @@ DRILLED = Drilled(AT, "one", "NAS", "", 12.4, 3600, 5, Path("/report.html"))
 def test_lines_and_exit_code(result: Result, code: int, lines: list[str]) -> None:
     assert list(result.lines()) == lines
     assert result.code == code
+
+
+def test_a_listing_names_unfinished_backups_and_how_the_copies_are() -> None:
+    good = {"at": "2026-11-30T12:00:00Z", "ok": True, "backups": 3, "last_ok": None}
+    copies = {"attic": good, "cellar": {**good, "ok": False, "message": "no share"}, "office": {}}
+    listing = Listing((), ("half",), (), (), (), None, None, {}, {}, copies)
+    assert list(listing.lines())[-4:] == [
+        "copy attic: 3 backups, up to date never",
+        "copy cellar: 3 backups, up to date never; failed at 2026-11-30T12:00:00Z: no share",
+        "copy office: never made",
+        "unfinished: half",
+    ]
 
 
 def test_a_sheet_changes_what_it_repairs() -> None:

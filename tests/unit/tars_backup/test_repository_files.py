@@ -7,10 +7,13 @@ import datetime
 import hashlib
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
-from tars_backup import files
+from tars_backup import destination, files
+from tars_backup.configuration import Configuration
 from tars_backup.deadline import Deadline
 from tars_backup.errors import DestinationError
 from tars_backup.instants import UTC
@@ -82,3 +85,6 @@ def test_share_that_returns_other_bytes_than_those_written(tmp_path: Path, monke
     monkeypatch.setattr(files, "write", lambda path, content: original(path, content[:-1]))
     with pytest.raises(DestinationError, match="other bytes than those written"):
         marks.write(tmp_path / "good", MARK)
+    configuration = SimpleNamespace(server=None, repository=tmp_path / "repository", free_mib=1)
+    with pytest.raises(DestinationError, match="other bytes than those written"):
+        destination.check_writable(cast(Configuration, configuration))

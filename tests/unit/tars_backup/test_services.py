@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,6 +14,8 @@ from tars_backup.contract import Contract, Service
 from tars_backup.errors import BackupError
 from tars_backup.processes import Finished
 from tars_backup.services import DockerServices, Health, Scratch, Services
+
+from ...waiting import runs, wait_for
 
 
 class LocalServices(Services):
@@ -34,15 +35,15 @@ def shell(script: str) -> list[str]:
 
 
 def test_exec_and_output() -> None:
-    done = SERVICES.exec("a", shell("cat; echo $NAME; exit 3"), stdin=b"1\n", deadline_s=10, environment={"NAME": "2"})
+    done = SERVICES.exec("a", shell("cat; echo $NAME; exit 3"), stdin=b"1\n", deadline_s=60, environment={"NAME": "2"})
     assert (done.status, done.output) == (3, b"1\n2\n")
-    assert SERVICES.output("a", ["cat"], stdin=b"x", deadline_s=10) == b"x"
+    assert SERVICES.output("a", ["cat"], stdin=b"x", deadline_s=60) == b"x"
     with pytest.raises(BackupError, match="sh in a: found exit status 3: broken; expected exit status 0"):
-        SERVICES.output("a", shell("echo broken >&2; exit 3"), deadline_s=10)
+        SERVICES.output("a", shell("echo broken >&2; exit 3"), deadline_s=60)
 
 
 def test_stream() -> None:
-    with SERVICES.stream("a", ["cat"], deadline_s=10) as stream:
+    with SERVICES.stream("a", ["cat"], deadline_s=60) as stream:
         stream.send(b"1\n")
         assert stream.stdout.readline() == b"1\n"
         stream.send(b"2\n")
@@ -52,14 +53,14 @@ def test_stream() -> None:
 def test_stream_fails_after_its_output() -> None:
     with (
         pytest.raises(BackupError, match="sh in a: found exit status 1: broken"),
-        SERVICES.stream("a", shell("echo plausible; echo broken >&2; exit 1"), deadline_s=10) as stream,
+        SERVICES.stream("a", shell("echo plausible; echo broken >&2; exit 1"), deadline_s=60) as stream,
     ):
         assert stream.stdout.read() == b"plausible\n"
         stream.finish()
 
 
 def test_input_is_not_read() -> None:
-    with SERVICES.stream("a", shell("echo broken >&2; exit 2"), deadline_s=10) as stream:
+    with SERVICES.stream("a", shell("echo broken >&2; exit 2"), deadline_s=60) as stream:
         stream.stdout.read()
         with pytest.raises(BackupError, match="sh in a: found exit status 2: broken"):
             for _ in range(1000):
@@ -67,34 +68,30 @@ def test_input_is_not_read() -> None:
 
 
 def test_much_error_output_does_not_block() -> None:
-    with SERVICES.stream("a", shell("head -c 1000000 /dev/zero >&2; echo done"), deadline_s=10) as stream:
+    with SERVICES.stream("a", shell("head -c 1000000 /dev/zero >&2; echo done"), deadline_s=60) as stream:
         assert stream.stdout.read() == b"done\n"
         stream.finish()
 
 
 def test_time_limit() -> None:
-    began = time.monotonic()
-    with SERVICES.stream("a", shell("echo 1; sleep 60"), deadline_s=0.5) as stream:
+    with SERVICES.stream("a", shell("echo 1; sleep 3600"), deadline_s=3) as stream:
         assert stream.stdout.read() == b"1\n"
-        with pytest.raises(BackupError, match="sh in a: found no end after 0 s; expected an end before the time limit"):
+        with pytest.raises(BackupError, match="sh in a: found no end after 3 s; expected an end before the time limit"):
             stream.finish()
-    assert time.monotonic() - began < 5
 
 
-def test_killed_when_the_block_is_left(tmp_path: Path) -> None:
-    mark = tmp_path / "mark"
+def test_killed_when_the_block_is_left() -> None:
     with (
         pytest.raises(RuntimeError),
-        SERVICES.stream("a", shell(f"echo 1; sleep 1; touch {mark}"), deadline_s=10) as stream,
+        SERVICES.stream("a", shell("echo $$; sleep 3600; true"), deadline_s=60) as stream,
     ):
-        stream.stdout.readline()
+        process = int(stream.stdout.readline())
         raise RuntimeError
-    time.sleep(1.5)
-    assert not mark.exists()
+    wait_for(lambda: not runs(process), "its end")
 
 
 def test_early_end() -> None:
-    with SERVICES.stream("a", ["true"], deadline_s=10) as stream:
+    with SERVICES.stream("a", ["true"], deadline_s=60) as stream:
         assert str(stream.failure()) == "true in a: found an early end of its output; expected all of its output"
 
 

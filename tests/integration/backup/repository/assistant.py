@@ -56,7 +56,7 @@ class Assistant(Household):
                 SELECT id, 'ab', 3, now(), 'indexed' FROM documents WHERE path = '{path}';
             UPDATE documents SET answered_from = versions.id FROM versions WHERE document_id = documents.id;
             INSERT INTO passages (hash, text, language, searchable) VALUES ({key}, '{text}', 'english', true);
-            INSERT INTO version_texts SELECT answered_from, ARRAY[{key}], ARRAY[0], ARRAY[''], ARRAY['']
+            INSERT INTO version_texts SELECT answered_from, ARRAY[{key}], ARRAY[0], ARRAY[''], ARRAY[''], ARRAY['']
                 FROM documents WHERE path = '{path}';
             INSERT INTO vectors VALUES ({key}, '{EMBEDDING_MODEL}', '\\x{vector.hex()}');
             INSERT INTO document_passages SELECT id, {key} FROM documents WHERE path = '{path}';

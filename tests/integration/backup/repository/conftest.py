@@ -6,11 +6,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tars_backup.restoring import checks, database
 
 from .desktop import PASSWORD, Desktop
 from .household import Household
@@ -52,13 +55,11 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, workspace: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def home(
-    workspace: Path, restic: Path, template: Path, cluster: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Household]:
-    """Return a household with a backup of one document, to which another one was added since."""
-    folder = Path(tempfile.mkdtemp(prefix="home-", dir=workspace))
-    folder.chmod(0o755)
+@pytest.fixture(scope="session")
+def prepared_home(workspace: Path, restic: Path, template: Path, cluster: Path) -> Path:
+    """Return the folder of a stopped household with a backup of one document, to which another one was added since."""
+    folder = workspace / "prepared-home"
+    folder.mkdir()
     household = Household(folder, restic, template, cluster)
     household.execute("CREATE TABLE documents (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), name text NOT NULL)")
     household.execute("INSERT INTO documents (name) VALUES ('boiler')")
@@ -67,7 +68,28 @@ def home(
     household.run()
     household.execute("INSERT INTO documents (name) VALUES ('roof')")
     household.queue.set("task", "read the roof")
+    household.services.stop(SERVICES, deadline_s=60)
+    return folder
+
+
+@pytest.fixture
+def home(
+    workspace: Path,
+    restic: Path,
+    template: Path,
+    cluster: Path,
+    prepared_home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Household]:
+    """Return a household like the prepared one, with services of its own."""
+    folder = Path(tempfile.mkdtemp(prefix="home-", dir=workspace))
+    subprocess.run(["cp", "-a", f"{prepared_home}/.", folder], check=True)
+    settings = folder / "backup.json"
+    settings.write_text(settings.read_text().replace(str(prepared_home), str(folder)))
+    household = Household(folder, restic, template, cluster)
     monkeypatch.setattr(os, "sync", lambda: None)  # it waits for every disk of this computer
+    for module in (checks, database):
+        monkeypatch.setattr(module, "_PAUSE_S", 0.05)
     yield household
     household.services.stop(SERVICES, deadline_s=60)
     for service in SERVICES:

@@ -4,7 +4,8 @@
 python -m tests.integration.backup.repository.faulty_share FOLDER MOUNT_POINT CONTROL SOURCE
 
 The control file has two words, for calls that read and calls that write: `ok`, `hang`, or the name of an error such as
-EROFS. A third one can name a call with an error of its own: `chmod=EOPNOTSUPP`.
+EROFS. A third one can name a call with an error of its own, `chmod=EOPNOTSUPP`, or the number of bytes that are written
+before any of this begins, `after=1000000`.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ class Share(mfusepy.Operations):  # type: ignore[misc]  # mfusepy carries no ann
     def __init__(self, folder: Path, control: Path) -> None:
         self._folder = folder
         self._control = control
+        self._written = 0
 
     def __getattribute__(self, name: str) -> Any:
         """Return a method, which for a call on files first waits or fails as the control file states."""
@@ -47,8 +49,10 @@ class Share(mfusepy.Operations):  # type: ignore[misc]  # mfusepy carries no ann
 
     def _word(self, name: str) -> str:
         words = self._control.read_text().split()
-        own = [word.partition("=")[2] for word in words[2:] if word.startswith(f"{name}=")]
-        return own[0] if own else words[name in _WRITES]
+        options = dict(word.split("=") for word in words[2:])
+        if self._written < int(options.get("after", 0)):
+            return "ok"
+        return options.get(name, words[name in _WRITES])
 
     def _path(self, path: str) -> Path:
         return self._folder / path.lstrip("/")
@@ -116,6 +120,7 @@ class Share(mfusepy.Operations):  # type: ignore[misc]  # mfusepy carries no ann
         return os.pread(fh, size, offset)
 
     def write(self, path: str, data: bytes, offset: int, fh: int) -> int:
+        self._written += len(data)
         return os.pwrite(fh, data, offset)
 
     def truncate(self, path: str, length: int, fh: int | None = None) -> int:

@@ -29,26 +29,31 @@ from .stack import PASSWORD, SERVICES, Ports, ProcessServices, document
 
 
 class Household(Desktop):
-    """A desktop whose services run."""
+    """A desktop whose services run. A folder that is a copy of a stopped one's keeps its data."""
 
     def __init__(self, folder: Path, restic: Path, repository: Path, cluster: Path) -> None:
         super().__init__(folder, restic)
         self.cluster = cluster
-        self.use(repository)
         self.ports = Ports(free_port(), free_port(), free_port())
         self.messages: list[str] = []
-        (folder / "postgres_password").write_text("not-asked-for\n")
-        (folder / "redis_password").write_text(f"{PASSWORD}\n")
-        self.write_contract()
         self.data = folder / "data"
-        self.data.mkdir(mode=0o711)
+        self.write_contract()
+        if not self.data.exists():
+            self.use(repository)
+            self._create()
         self.services = self.context().services
-        for service in ("postgres", "redis", "chroma"):
-            folders.make(self.context().contract, service, self.data / service)
-        subprocess.run(["cp", "-a", f"{cluster}/.", self.data / "postgres"], check=True)
-        (self.data / "chroma/vectors").write_text("the vectors of the documents")
         self.services.start(SERVICES, deadline_s=60)
         self.wait()
+
+    def _create(self) -> None:
+        """Make the secrets and the data folders."""
+        (self.folder / "postgres_password").write_text("not-asked-for\n")
+        (self.folder / "redis_password").write_text(f"{PASSWORD}\n")
+        self.data.mkdir(mode=0o711)
+        for service in ("postgres", "redis", "chroma"):
+            folders.make(self.context().contract, service, self.data / service)
+        subprocess.run(["cp", "-a", f"{self.cluster}/.", self.data / "postgres"], check=True)
+        (self.data / "chroma/vectors").write_text("the vectors of the documents")
 
     def write_contract(self, **changes: Any) -> None:
         """Write the contract of the services."""

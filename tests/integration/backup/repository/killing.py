@@ -15,6 +15,7 @@ from typing import Any
 
 import psutil
 
+from ....waiting import wait_for
 from .desktop import Desktop
 from .namespace import ENVIRONMENT
 
@@ -80,10 +81,7 @@ def strike_after(
     output, errors = process.communicate(timeout=120)
     if struck:
         heal(desktop)
-    deadline = time.monotonic() + 5
-    while processes_of(desktop.repository):
-        assert time.monotonic() < deadline, "restic has outlived the program"
-        time.sleep(0.02)
+    wait_for(lambda: not processes_of(desktop.repository), "the end of restic, which must not outlive the program")
     if process.returncode < 0:
         return struck, process.returncode
     assert output, errors

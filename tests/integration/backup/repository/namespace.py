@@ -8,10 +8,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
+
+from ....waiting import wait_for
 from .desktop import Desktop
 
 ROOT = Path(__file__).parents[4]
@@ -24,12 +26,11 @@ ENVIRONMENT = {
 
 
 class Outcome(NamedTuple):
-    """How a verb ended: exit code, message of the error, fields of the result, and its time in seconds."""
+    """How a verb ended: exit code, message of the error, and fields of the result."""
 
     code: int
     message: str
     result: Any
-    seconds: float
 
 
 class Namespace:
@@ -71,27 +72,20 @@ class Namespace:
         words: list[str | Path] = [sys.executable, "-m", module, folder, desktop.share, control, "nas:/backup"]
         server = subprocess.Popen(self.command(*words), env=ENVIRONMENT, start_new_session=True)
         self._servers.append(server)
-        for _ in range(200):
-            if str(desktop.share) in self.run("cat", "/proc/self/mountinfo"):
-                break
-            assert server.poll() is None
-            time.sleep(0.05)
+
+        def is_mounted() -> bool:
+            if server.poll() is not None:
+                pytest.fail(f"{module} ended with {server.returncode}")
+            return str(desktop.share) in self.run("cat", "/proc/self/mountinfo")
+
+        wait_for(is_mounted, "the mount")
         desktop.write_settings(mount={"path": str(desktop.share), "types": ["fuse.nfs4"], "source": "nas:/backup"})
         return control
 
-    def call(self, desktop: Desktop, verb: str, timeout_s: float = 120) -> Outcome:
-        """Call a verb of the desktop."""
-        return finished(self.start(desktop, verb), timeout_s)
-
-    def start(self, desktop: Desktop, verb: str) -> subprocess.Popen[str]:
-        """Start a verb of the desktop."""
+    def call(self, desktop: Desktop, verb: str) -> Outcome:
+        """Call a verb of the desktop; fail where it has not ended long before restic gives up, after 15 minutes."""
         words = self.command(sys.executable, "-m", f"{__package__}.driver", desktop.folder, verb)
-        return subprocess.Popen(words, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def finished(process: subprocess.Popen[str], timeout_s: float = 120) -> Outcome:
-    """Return how a verb ended."""
-    output, errors = process.communicate(timeout=timeout_s)
-    assert output, errors
-    document = json.loads(output)
-    return Outcome(document["code"], document["message"], document["result"], document["seconds"])
+        done = subprocess.run(words, env=ENVIRONMENT, capture_output=True, text=True, timeout=180, check=False)
+        assert done.stdout, done.stderr
+        document = json.loads(done.stdout)
+        return Outcome(document["code"], document["message"], document["result"])

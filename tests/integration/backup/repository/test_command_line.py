@@ -8,12 +8,14 @@ import runpy
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import pytest
 
-from tars_backup import cli
+from tars_backup import cli, program_lock
 
 from .desktop import PASSWORD, Desktop
 from .stack import Ports, document
@@ -66,6 +68,8 @@ def test_verbs_that_read(command: Command, desktop: Desktop, tmp_path: Path) -> 
     assert cli.main(["export", "--output", str(archive), "--configuration", command.file]) == 0
     assert str(archive) in command.capsys.readouterr().out
     assert command("export", "--output", str(archive), code=1)["error"]["expected"] == "a new name"
+    refused = command("export", "--output", str(tmp_path / "archive.tar.zst"), code=2)["error"]
+    assert refused["expected"] == "a folder, or a name that ends in .tar.gz"
 
 
 def test_verbs_that_change_the_repository(command: Command, desktop: Desktop) -> None:
@@ -88,6 +92,11 @@ def test_verbs_that_need_the_services(command: Command, desktop: Desktop) -> Non
     for name in ("postgres_password", "redis_password"):
         (desktop.folder / name).write_text("unknown\n")
     (desktop.folder / "contract.json").write_text(json.dumps(document(desktop.folder, Ports(1, 2, 3))))
+    with ExitStack() as other:
+        other.enter_context(program_lock.held(desktop.configuration.state, "run"))
+        Timer(0.5, other.close).start()
+        # It waits for the run of the timer; then the services are missing.
+        assert command("run", code=1)["error"]["expected"]
     for words in (("run",), ("run", "--dry-run"), ("restore", "--rollback")):
         assert command(*words, code=1)["error"]["expected"]
     for words in (("restore",), ("restore", "--preview")):

@@ -134,11 +134,11 @@ def test_exports_are_equal(full: FullDesktop, tmp_path: Path) -> None:
 
 def test_existing_file_is_kept(desktop: Desktop, tmp_path: Path) -> None:
     desktop.run()
-    path = tmp_path / "kept"
-    path.write_text("kept")
+    path = tmp_path / "kept.tar.gz"
+    path.write_text("kept.tar.gz")
     with pytest.raises(BackupError, match="found a file of this name; expected a new name"):
         exported(desktop, path)
-    assert path.read_text() == "kept"
+    assert path.read_text() == "kept.tar.gz"
 
 
 def test_no_backup(desktop: Desktop, tmp_path: Path) -> None:

@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+
 import pytest
 
-from tars_backup import restic
+from tars_backup import priority, processes, restic
 from tars_backup.errors import BackupError, DestinationError, LockedError, VerificationError, WrongKeyError
+from tars_backup.state import State
 
 from .desktop import Desktop
 from .test_proof import wrap
@@ -81,6 +85,48 @@ def test_a_slow_restic_whose_share_answers_goes_on(desktop: Desktop, monkeypatch
     monkeypatch.setattr(restic, "PROBE_S", 0.3)
     wrap(desktop, "snapshots", before="sleep 2")
     assert desktop.restic.snapshots() == []
+
+
+def test_a_run_asks_restic_for_the_snapshots_only_if_there_are_others(desktop: Desktop) -> None:
+    """restic derives the key, which takes half a second, for each of its answers."""
+    calls = desktop.folder / "calls"
+    real = wrap(desktop, "snapshots", before=f"echo >>{calls}")
+    first = desktop.run()
+    assert not calls.exists(), "there are none"
+    for _ in range(3):
+        assert not desktop.run().changed
+    assert calls.read_text() == "\n"
+    assert desktop.listing().backups[0].id == first.id and calls.read_text() == "\n" * 2, "other commands ask"
+    state = State(desktop.configuration.state)
+    for entry in ({"from": "another version"}, {"tags": [], "from": "another version"}):
+        state.write("snapshots", {**state.read("snapshots"), "snapshots": [entry]})
+        assert not desktop.run().changed
+    assert calls.read_text() == "\n" * 4
+    words = [real, "-r", desktop.repository, "-p", desktop.folder / "key", "backup", desktop.documents]
+    subprocess.run(list(map(str, words)), check=True, capture_output=True, timeout=60)
+    assert any("foreign snapshot" in warning for warning in desktop.run().warnings)
+    (desktop.documents / "new.txt").write_text("The bill of April is 43 euros.\n")
+    second = desktop.run()
+    [snapshot] = [snapshot.id for snapshot in desktop.restic.snapshots() if snapshot.backup == first.id]
+    (desktop.repository / "snapshots" / snapshot).chmod(0o600)
+    (desktop.repository / "snapshots" / snapshot).unlink()
+    with pytest.raises(VerificationError, match=f"{first.id} is missing"):
+        desktop.run()
+    assert [mark.id for mark in desktop.listing().backups] == [second.id]
+
+
+def test_restic_leaves_processors_to_others_in_a_run_of_the_timer(desktop: Desktop) -> None:
+    number = desktop.folder / "number"
+    wrap(desktop, "snapshots", before=f'echo "$GOMAXPROCS" >{number}')
+
+    def ask_with_low_priority() -> None:
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        desktop.restic.snapshots()
+
+    processes.isolated(ask_with_low_priority, subject="a run of the timer", deadline_s=60)
+    assert number.read_text() == f"{priority.processors()}\n"
+    desktop.restic.snapshots()
+    assert number.read_text() == "\n"
 
 
 def test_marks_alone_are_a_failed_verification(desktop: Desktop) -> None:

@@ -20,6 +20,7 @@ from tars_backup.components.postgres import Postgres
 from tars_backup.components.redis import Redis
 from tars_backup.components.staging import Staging
 from tars_backup.context import Context
+from tars_backup.deadline import Deadline
 from tars_backup.errors import BackupError, InterruptionError, VerificationError
 from tars_backup.restic import Restic
 from tars_backup.restoring import checks, database, folders, journal, switch
@@ -149,7 +150,12 @@ def test_a_service_that_ends_again_and_again_does_not_run_on_the_restored_data(
 def test_a_service_that_is_never_healthy_is_a_failure_at_the_time_limit(
     home: Household, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checks, "LIMIT_S", 3)
+    wait = checks._wait
+
+    def wait_briefly(context: Context, service: str, deadline: Deadline) -> None:
+        wait(context, service, Deadline(0.5) if service == "chroma" else deadline)
+
+    monkeypatch.setattr(checks, "_wait", wait_briefly)
     (home.folder / "run/chroma.slow").write_text(str(time.time() + 1000))
     with pytest.raises(BackupError, match="start of chroma: found no time left"):
         home.restore()

@@ -11,8 +11,11 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -99,6 +102,23 @@ def test_backups_in_quick_succession_have_an_order(desktop: Desktop) -> None:
     assert len({mark.made_at for mark in desktop.listing().backups}) == 3
 
 
+def test_backup_in_the_second_of_another_one_waits_for_the_next(
+    desktop: Desktop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = desktop.run()
+    now = first.made_at
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += timedelta(seconds=1)
+
+    monkeypatch.setattr(instants, "now", lambda: now)
+    monkeypatch.setattr("tars_backup.actions.run.time", SimpleNamespace(monotonic=time.monotonic, sleep=sleep))
+    assert not desktop.run().changed and now == first.made_at, "one that makes no backup waits for nothing"
+    (desktop.documents / "new").write_text("new")
+    assert desktop.run().made_at == first.made_at + timedelta(seconds=1)
+
+
 def test_derived_component_alone_makes_no_backup(desktop: Desktop) -> None:
     queue = desktop.folder / "queue"
     queue.mkdir()
@@ -113,19 +133,23 @@ def test_derived_component_alone_makes_no_backup(desktop: Desktop) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class Meddling:
-    """A component that changes the staged files of the one before it, when those have been counted already."""
+    """A component that changes staged files: its `own`, or those of the one before it after their check."""
 
     script: str
+    own: bool = False
     name: str = "meddling"
     derived: bool = False
 
     def stage(self, context: Context, staging: Staging) -> dict[str, int]:
-        """Run the script in the staging folder."""
-        subprocess.run(["sh", "-ec", self.script], cwd=staging.folder.parent, check=True)
+        """Run the script in the staging folder, if it is about own files."""
+        if self.own:
+            subprocess.run(["sh", "-ec", self.script], cwd=staging.folder.parent, check=True)
         return {}
 
     def check(self, folder: Path, counts: Mapping[str, int]) -> list[str]:
-        """Report nothing."""
+        """Run the script in the staging folder, if it is about files of another one; report nothing."""
+        if not self.own:
+            subprocess.run(["sh", "-ec", self.script], cwd=folder.parent, check=True)
         return []
 
 
@@ -253,7 +277,7 @@ def test_litter_in_the_staging_folder(desktop: Desktop) -> None:
 
 def test_what_a_component_did_not_stage_is_removed(desktop: Desktop) -> None:
     script = "ln -s /etc/passwd meddling/link; mkfifo meddling/pipe; echo x >meddling/file"
-    run(desktop.configuration, [*desktop.components, Meddling(script)], desktop.context, dry_run=False)
+    run(desktop.configuration, [*desktop.components, Meddling(script, own=True)], desktop.context, dry_run=False)
     assert list((desktop.configuration.staging / "meddling").iterdir()) == []
     assert desktop.verify().backups
 

@@ -20,6 +20,7 @@ from tars_backup.actions.verify import verify
 from tars_backup.errors import (
     BackupError,
     DestinationError,
+    InterruptionError,
     LockedError,
     RepositoryAbsentError,
     UsageError,
@@ -30,7 +31,7 @@ from tars_backup.restic import Restic
 from tars_backup.state import State
 
 from ..desktop import Desktop, mount_of
-from ..test_proof import LARGEST, wrap
+from ..test_proof import LARGEST, OVERWRITE, wrap
 from .pair import NAME, Pair, quiet
 
 pytestmark = pytest.mark.integration
@@ -116,8 +117,8 @@ def test_a_command_waits_for_none(pair: Pair) -> None:
 
 @pytest.mark.parametrize(
     "damage",
-    [f'printf x | dd of="$({LARGEST})" bs=1 seek=20 conv=notrunc status=none', f'rm -f "$({LARGEST})"'],
-    ids=["flipped byte", "lost pack"],
+    [OVERWRITE, f'rm -f "$({LARGEST})"'],
+    ids=["other bytes", "lost pack"],
 )
 def test_damage_is_not_copied_and_sound_backups_are(pair: Pair, damage: str) -> None:
     sound = pair.change("one")
@@ -152,10 +153,7 @@ def test_a_forged_snapshot_is_not_copied(pair: Pair) -> None:
 def test_what_the_copy_lost_is_read_back_before_it_counts(pair: Pair) -> None:
     (pair.desktop.documents / "photo").write_bytes(os.urandom(300_000))
     name = pair.change("one")
-    script = (
-        f'repository={pair.copied.repository}; printf x | dd of="$({LARGEST})" bs=1 seek=20 conv=notrunc status=none'
-    )
-    real = wrap(pair.desktop, "copy", after=script)
+    real = wrap(pair.desktop, "copy", after=f"repository={pair.copied.repository}; {OVERWRITE}")
     with pytest.raises(VerificationError, match="SHA-256 of its name"):
         pair.copy()
     pair.desktop.write_settings(restic=real)
@@ -163,6 +161,59 @@ def test_what_the_copy_lost_is_read_back_before_it_counts(pair: Pair) -> None:
     pair.copy()
     assert pair.names() == [name]
     assert verify(pair.copied, "latest", every=True, data=True, progress=quiet).backups == (name,)
+
+
+@pytest.mark.parametrize(
+    ("command", "script", "error", "message"),
+    [
+        ("copy", 'rm -f "{copy}"/snapshots/*', VerificationError, "{name}: not in the repository"),
+        ('"*" dump', "echo no >&2; exit 1", VerificationError, "{name}: restic dump: found exit status 1: no"),
+        # The first one is for the list of what was copied.
+        (
+            '"*" dump',
+            'if [ -e "{copy}/listed" ]; then echo stale file handle >&2; exit 1; fi; touch "{copy}/listed"',
+            DestinationError,
+            "restic dump: found stale file handle",
+        ),
+    ],
+    ids=["lost snapshot", "unreadable manifest", "share that fails"],
+)
+def test_what_was_copied_is_compared_with_the_mark(
+    pair: Pair, command: str, script: str, error: type[BackupError], message: str
+) -> None:
+    name, place = pair.change("one"), pair.copied.repository
+    command = f"{place} {command}" if "dump" in command else command
+    real = wrap(pair.desktop, command, after=script.format(copy=place))
+    with pytest.raises(error, match=message.format(name=name)):
+        pair.copy()
+    pair.desktop.write_settings(restic=real)
+    assert pair.names() == []
+    pair.copy()
+    assert pair.names() == [name]
+
+
+def test_every_copy_is_tried_and_each_that_fails_is_named(pair: Pair) -> None:
+    name = pair.change("one")
+    sound = pair.desktop.settings["copies"][NAME]
+    gone = {**sound, "mount": {**mount_of(pair.folder), "source": "other:/share"}}
+    pair.desktop.write_settings(copies={"cellar": gone, NAME: sound, "office": gone})
+    with pytest.raises(BackupError, match=r"copies: found .*other:/share.*other:/share.*that are up to date"):
+        copy(pair.desktop.configuration, None, dry_run=False, progress=quiet)
+    assert pair.names() == [name]
+    records = pair.desktop.listing().copies
+    assert {name: record["ok"] for name, record in records.items()} == {"cellar": False, NAME: True, "office": False}
+
+
+def test_an_interruption_ends_all_copies_and_is_no_failure_of_one(pair: Pair) -> None:
+    pair.change("one")
+
+    def interrupt(line: str) -> None:
+        raise InterruptionError("copy", found="signal SIGTERM", expected="no interruption")
+
+    with pytest.raises(InterruptionError):
+        copy(pair.desktop.configuration, None, dry_run=False, progress=interrupt)
+    assert not pair.desktop.listing().copies[NAME]
+    assert pair.copy().changed
 
 
 def test_a_copy_that_was_interrupted_is_finished(pair: Pair) -> None:

@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -61,9 +61,9 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
     disk.disconnect()
 
 
-def call(desktop: Desktop, *words: str, code: int = 0) -> dict[str, Any]:
-    """Run the program and return its JSON object."""
-    line = command(*words, "--json", "--configuration", str(desktop.file))
+def call(desktop: Desktop, *words: str, code: int = 0, prefix: Sequence[str] = ()) -> dict[str, Any]:
+    """Run the program, below another one if there is a prefix, and return its JSON object."""
+    line = [*prefix, *command(*words, "--json", "--configuration", str(desktop.file))]
     done = subprocess.run(line, env=child_environment(), capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == code, done.stdout + done.stderr
     answer: dict[str, Any] = json.loads(done.stdout)
@@ -127,3 +127,6 @@ def test_a_damaged_file_system_is_named(desktop: Desktop, disk: Disk) -> None:
     disk.connect()
     error = call(desktop, "copy", code=20)["error"]
     assert disk.device in error["subject"] and "fsck" in error["next_step"]
+    # Without the right to mount, nothing is mounted for all processes instead.
+    unprivileged = ["setpriv", "--bounding-set", "-sys_admin", "--inh-caps", "-sys_admin"]
+    assert "mount namespace" in call(desktop, "copy", code=1, prefix=unprivileged)["error"]["message"]

@@ -106,6 +106,7 @@ def change(desktop: Desktop, text: str) -> str:
 
 
 def test_a_server_keeps_what_the_desktop_can_no_longer_delete(away: Desktop, server: str) -> None:
+    assert not init(copied(away), like=away.configuration).changed
     first, second = change(away, "one"), change(away, "two")
     outcome = copy(away.configuration, NAME, dry_run=False, progress=quiet)
     assert outcome.copies[0].copied == (second, first)

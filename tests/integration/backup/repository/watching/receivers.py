@@ -46,7 +46,7 @@ class HttpReceiver:
 
         self._server = http.server.ThreadingHTTPServer((address, 0), Handler)
         self.url = f"http://{address}:{self._server.server_address[1]}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def documents(self) -> list[dict[str, Any]]:
         """Return the JSON objects that were posted."""
@@ -81,7 +81,7 @@ class MailReceiver:
         self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.port = self._server.server_address[1]
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def stop(self) -> None:
         """Close the port."""

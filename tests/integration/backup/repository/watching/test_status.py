@@ -95,7 +95,8 @@ def _damaged_pack(desktop: Desktop) -> None:
     for pack in (desktop.repository / "data").rglob("*"):
         if pack.is_file():
             pack.chmod(0o600)
-            pack.write_bytes(pack.read_bytes()[:-1] + b"x")
+            content = pack.read_bytes()
+            pack.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     State(desktop.configuration.state).write("share", {})
     (desktop.documents / "more").write_text("something new")
 

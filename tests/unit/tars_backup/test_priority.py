@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Programs in containers, which inherit nothing, have the low priority of the run that starts them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+
+from tars_backup import priority, processes
+
+
+def with_low_priority(function: Callable[[], str]) -> str:
+    """Return the result of a function that runs in a process like that of the timer."""
+
+    def run() -> str:
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        return function()
+
+    return processes.isolated(run, subject="a process with low priority", deadline_s=60)
+
+
+def in_a_container(command: list[str], path: str = os.environ["PATH"]) -> str:
+    """Return the output of a command that does not inherit the priority."""
+    shown = ["chrt", "--other", "0", *command]
+    return subprocess.run(shown, check=True, capture_output=True, text=True, env={"PATH": path}, timeout=60).stdout
+
+
+SHOW = ["sh", "-c", 'exec chrt --pid "$$"']
+
+
+def test_a_command_has_the_priority_of_its_run() -> None:
+    assert not priority.is_low() and priority.lowered(SHOW) == SHOW
+    assert "SCHED_IDLE" in with_low_priority(lambda: in_a_container(priority.lowered(SHOW)))
+    assert "SCHED_OTHER" in in_a_container(SHOW), "the control"
+
+
+def test_a_container_without_the_program_runs_the_command_all_the_same() -> None:
+    command = ["/bin/echo", "it", "runs; $HOME"]
+    without = ["/usr/bin/env", "-i", "PATH=/nonexistent", "/bin/sh"]
+    output = with_low_priority(lambda: in_a_container([*without, *priority.lowered(command)[1:]]))
+    assert output == "it runs; $HOME\n"
+
+
+def test_half_of_the_processors_are_left() -> None:
+    assert priority.processors() == max(1, (os.cpu_count() or 1) // 2)
