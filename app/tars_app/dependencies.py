@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -16,6 +17,7 @@ from tars_app.adapters.chroma import VectorIndex
 from tars_app.adapters.ollama import make_async_client, make_client
 from tars_app.adapters.passage_index import PassageIndex
 from tars_app.adapters.postgres import Pool, make_pool
+from tars_app.adapters.read_cache import ReadCache
 from tars_app.adapters.redis import make_client as make_redis_client
 from tars_app.kit.instants import EXPECTED, TimeRequest, WrongTimeError, end_of, start_of
 from tars_app.settings import Settings
@@ -30,9 +32,13 @@ Latest = Annotated[bool, Query(description=LATEST)]
 Interpret = Annotated[bool, Query(description=INTERPRET)]
 
 
+def _clock() -> datetime:
+    return datetime.now(UTC)
+
+
 @dataclass(frozen=True)
 class Dependencies:
-    """Clients of everything the application talks to."""
+    """Clients of everything the application talks to. `now` returns the time at which a question is asked."""
 
     settings: Settings
     pool: Pool
@@ -41,6 +47,8 @@ class Dependencies:
     passages: PassageIndex
     embedder: ollama.Client
     chat: ollama.AsyncClient
+    reads: ReadCache = field(default_factory=ReadCache)
+    now: Callable[[], datetime] = _clock
 
     def instant(self, text: str | None) -> datetime | None:
         """Return the moment up to which a day, month or year lasts, or a time, in the household's time zone.
@@ -48,7 +56,7 @@ class Dependencies:
         Raises:
             WrongTimeError: it is not a time, or it lies in the future.
         """
-        return None if text is None else end_of(text, self.zone, datetime.now(UTC))
+        return None if text is None else end_of(text, self.zone, self.now())
 
     def time_request(self, as_of: str | None, since: str | None, latest: bool, interpret: bool) -> TimeRequest:
         """Return the time that a request is about.
@@ -56,7 +64,7 @@ class Dependencies:
         Raises:
             WrongTimeError: a time is not one, lies in the future, or `since` is later than `as_of` (None: now).
         """
-        now = datetime.now(UTC)
+        now = self.now()
         at = end_of(as_of, self.zone, now) if as_of is not None else None
         if since is None:
             return TimeRequest(at, None, latest, interpret)

@@ -18,14 +18,18 @@ from tars_app.answers.routes import make_router as answers_router
 from tars_app.backups.routes import make_router as backups_router
 from tars_app.dependencies import make_dependencies
 from tars_app.documents.routes import make_router as documents_router
+from tars_app.forgetting.routes import make_router as forgetting_router
 from tars_app.health.routes import make_router as health_router
 from tars_app.kit.errors import RefusedError, UnavailableError
 from tars_app.kit.instants import WrongTimeError
 from tars_app.kit.metrics import Metrics
 from tars_app.kit.middleware import RequestGuard
+from tars_app.library.routes import make_router as library_router
+from tars_app.originals.routes import make_router as originals_router
 from tars_app.retrieval.routes import make_router as retrieval_router
 from tars_app.retrieval.service import load_current
 from tars_app.settings import Settings
+from tars_app.snapshots.routes import make_router as snapshots_router
 from tars_app.timeline.routes import make_router as timeline_router
 from tars_app.trust.routes import make_router as trust_router
 
@@ -44,10 +48,12 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         dependencies.pool.open(wait=False)
-        threading.Thread(target=load_current, args=(dependencies,), daemon=True).start()
+        stopped = threading.Event()
+        threading.Thread(target=load_current, args=(dependencies, stopped), daemon=True).start()
         try:
             yield
         finally:
+            stopped.set()
             dependencies.pool.close()
 
     app = FastAPI(
@@ -85,7 +91,11 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(answers_router(dependencies, metrics))
     app.include_router(retrieval_router(dependencies))
     app.include_router(documents_router(dependencies))
+    app.include_router(originals_router(dependencies))
+    app.include_router(library_router(dependencies))
     app.include_router(timeline_router(dependencies))
+    app.include_router(snapshots_router(dependencies, metrics))
+    app.include_router(forgetting_router(dependencies))
     app.include_router(health_router(dependencies, metrics))
     app.include_router(backups_router(settings, metrics))
     app.include_router(trust_router(settings))

@@ -42,8 +42,17 @@ class Settings(BaseSettings):
     documents: Annotated[list[Path], NoDecode] = [Path("/documents")]
     require_mount: bool = Field(True, description="A folder of documents is read only while it is a mount point")
     scan_interval_s: float = Field(60, gt=0)
-    settle_s: float = Field(2, ge=0, description="A file modified less than this ago is left for the next pass")
+    settle_s: float = Field(
+        2, ge=0, description="A file that was changed just now is read if it stays the same for so long"
+    )
     max_file_bytes: int = Field(50 * 1024 * 1024, gt=0)
+    history_shares: Annotated[list[str], NoDecode] = Field(
+        [], description="Shares whose earlier versions are imported from the snapshots that the NAS shows in them"
+    )
+    history_days: int = Field(1826, ge=1, description="Older snapshots are not imported")
+    versions_years: int = Field(
+        0, ge=0, description="Versions that were replaced or deleted longer ago are removed; 0: none ever"
+    )
     worker_threads: int = Field(2, ge=1, le=32)
     heartbeat: Path = Field(Path(HEARTBEAT), description="Touched by the worker; read by its health check")
 
@@ -59,7 +68,6 @@ class Settings(BaseSettings):
         180, ge=20, description="Most words of a chunk; all-minilm reads 256 tokens and ignores the rest"
     )
     chunk_characters: int = Field(1000, ge=200)
-    text_search: str = Field("english", pattern=r"^[a-z_]+$", description="PostgreSQL text search configuration")
     sources_per_answer: int = Field(5, ge=1, le=20)
     relevant_share: float = Field(
         0.5, ge=0, le=1, description="Share of the best passage's score below which one would only distract the model"
@@ -69,6 +77,15 @@ class Settings(BaseSettings):
     )
     min_coverage: float = Field(
         0.34, ge=0, le=1, description="Share of the question's words below which it is not evidence"
+    )
+    min_score: float = Field(
+        0.4, ge=0, le=1, description="Score of the best passage below which a question is not answered"
+    )
+    sure_score: float = Field(
+        0.7,
+        ge=0,
+        le=1,
+        description="Score from which the best passage need not have the noun that the question asks for",
     )
 
     time_zone: str = Field("UTC", description="Of the days in questions about the past, by its IANA name")
@@ -81,6 +98,11 @@ class Settings(BaseSettings):
     @classmethod
     def _split_paths(cls, value: Any) -> Any:
         return [Path(part) for part in value.split(":") if part] if isinstance(value, str) else value
+
+    @field_validator("history_shares", mode="before")
+    @classmethod
+    def _split_names(cls, value: Any) -> Any:
+        return [part for part in value.split(":") if part] if isinstance(value, str) else value
 
     @field_validator("time_zone")
     @classmethod

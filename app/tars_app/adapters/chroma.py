@@ -25,6 +25,12 @@ _MAX_COLLECTIONS = 1000
 _HASH = re.compile(r"[0-9a-f]{64}")
 TIMEOUT = httpx.Timeout(60, connect=5)
 """In seconds. The exact scan of a large collection, read from the disk for the first time, takes its time."""
+LEAST_RECALL = 0.98
+"""Share of the nearest passages that Chroma has to return. Below it, questions are compared with all vectors."""
+
+
+class VectorStoreError(UnavailableError):
+    """Chroma does not answer, or ends while it handles a request."""
 
 
 class RequestRefusedError(Exception):
@@ -72,6 +78,13 @@ class VectorIndex:
     def count(self) -> int:
         """Return the number of vectors."""
         return int(self._use(lambda collection: self._request("GET", f"/collections/{collection}/count")))
+
+    def is_alive(self) -> bool:
+        """Return whether Chroma answers a request that concerns no collection. Raises nothing."""
+        try:
+            return self._http.get(self._http.base_url.join("/api/v2/heartbeat")).is_success
+        except httpx.HTTPError:
+            return False
 
     def clear(self) -> None:
         """Delete the collection, and create it again: removing most of its vectors would leave it slow."""
@@ -126,9 +139,9 @@ class _NotFoundError(RequestRefusedError):
     """The collection does not exist."""
 
 
-def _unavailable(reason: str) -> UnavailableError:
+def _unavailable(reason: str) -> VectorStoreError:
     message = f"The vector store does not answer: {reason}"
-    return UnavailableError(message, "Check that the chroma container is running.")
+    return VectorStoreError(message, "Check that the chroma container is running.")
 
 
 def is_hash(text: str) -> bool:

@@ -15,14 +15,19 @@ import re
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-SUFFIXES = frozenset({".txt", ".md", ".markdown", ".pdf"})
-_SKIPPED_PREFIXES = (".", "@", "#", "~$")
-_TEMPORARY_SUFFIXES = (".tmp", ".part", ".partial", ".crdownload", "~")
-_BLOCK = 1024 * 1024
+from tars_app.adapters.file_names import to_name, to_text
+from tars_app.adapters.ignored_names import ignored_because
+from tars_app.documents.parsers.registry import SUFFIXES
 
+FORMAT, LINK, SPECIAL, LOOP = "format", "link", "special", "loop"
+"""Why an entry is not read, beside the reasons of `ignored_names`."""
+MOST_IGNORED = 100_000
+"""Ignored entries of a share that are listed; the rest is counted, so that a share of any size fits into memory."""
+_BLOCK = 1024 * 1024
+_ENTRIES_BETWEEN_PROGRESS = 1000
 
 _UNREACHABLE = frozenset(
     {
@@ -46,35 +51,58 @@ class ShareUnavailableError(Exception):
 
 @dataclass(frozen=True)
 class FileStatus:
-    """Size in bytes and modification time in nanoseconds of a file."""
+    """Size in bytes and modification time in nanoseconds of a file.
+
+    `ctime_ns` is the time of its last change of any kind, which no program can set; 0 where the file system has none.
+    Statuses are equal where size and modification time are.
+    """
 
     size: int
     mtime_ns: int
+    ctime_ns: int = field(default=0, compare=False)
+
+
+@dataclass
+class ShareListing:
+    """What a share contains; paths are those of `file_names.to_text`.
+
+    Attributes:
+        files: the documents by path.
+        unreadable: the reason, by the path of each entry that cannot be read.
+        ignored: why it is not read, by the path of each other entry. Of an ignored folder, nothing else is listed.
+        more_ignored: how many are ignored besides.
+    """
+
+    files: dict[str, FileStatus] = field(default_factory=dict)
+    unreadable: dict[str, str] = field(default_factory=dict)
+    ignored: dict[str, str] = field(default_factory=dict)
+    more_ignored: int = 0
+
+    def ignore(self, path: str, because: str) -> None:
+        """Add an entry that is not read."""
+        if len(self.ignored) < MOST_IGNORED:
+            self.ignored[path] = because
+        else:
+            self.more_ignored += 1
 
 
 @dataclass(frozen=True)
-class ShareListing:
-    """The documents of a share by path, and the paths of entries that cannot be read, with the reason."""
+class _Folder:
+    """A folder to list: its path as the file system has it and as text, and the identities of it and those above."""
 
-    files: dict[str, FileStatus]
-    unreadable: dict[str, str]
+    name: str
+    path: str
+    identities: tuple[tuple[int, ...], ...]
 
-
-def is_document(name: str) -> bool:
-    """Return whether a file of this name is read. Hidden, lock and temporary files, `@eaDir` and `#recycle` are not."""
-    return not _is_skipped(name) and os.path.splitext(name)[1].lower() in SUFFIXES
-
-
-def _is_skipped(name: str) -> bool:
-    return name.startswith(_SKIPPED_PREFIXES) or name.lower().endswith(_TEMPORARY_SUFFIXES) or not _is_text(name)
-
-
-def _is_text(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:  # bytes that are not UTF-8 cannot be stored as a path
-        return False
-    return True
+    def below(self, entry: os.DirEntry[str], path: str) -> _Folder | None:
+        """Return a folder in it; None where that is one of those above, as below a mount of itself."""
+        status = entry.stat(follow_symlinks=False)
+        # Subvolumes of btrfs have the same number, and over NFS the same device too, but not the same times.
+        identity = (status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns)
+        if identity in self.identities:
+            return None
+        name = f"{self.name}/{entry.name}" if self.name else entry.name
+        return _Folder(name, path, (*self.identities, identity))
 
 
 def find_shares(roots: Sequence[Path]) -> tuple[dict[str, Path], list[str]]:
@@ -93,56 +121,86 @@ def find_shares(roots: Sequence[Path]) -> tuple[dict[str, Path], list[str]]:
             continue
         for entry in folders:
             try:
-                if entry.is_dir(follow_symlinks=False) and not _is_skipped(entry.name):
-                    shares.setdefault(entry.name, Path(entry.path))
+                if not entry.is_dir(follow_symlinks=False) or ignored_because(entry.name):
+                    continue
+                if to_text(entry.name) != entry.name:
+                    problems.append(f"{to_text(entry.path)}: the name of a share has to be UTF-8 without backslashes")
+                    continue
+                shares.setdefault(entry.name, Path(entry.path))
             except OSError as error:
                 problems.append(f"{entry.path}: {reason(error)}")
     return shares, problems
 
 
 def list_share(root: Path, require_mount: bool = True, progress: Callable[[], None] = lambda: None) -> ShareListing:
-    """Return every document below `root`. Symbolic links are not followed; `progress` is called after each folder.
+    """Return what is below `root`. Symbolic links are not followed; `progress` is called after each folder.
 
     Raises:
         ShareUnavailableError: it is not mounted, was mounted again meanwhile, or does not answer.
     """
-    try:
-        os.listdir(root)  # before anything else: this is what makes an automount mount
-        mount = _mount_of(root) if require_mount else None
-    except OSError as error:
-        raise ShareUnavailableError(f"{error.filename or root}: {reason(error)}") from error
-    listing = ShareListing({}, {})
-    folders = [""]
+    mount = mount_of_share(root, require_mount)
+    listing = ShareListing()
+    folders = [_Folder("", "", ())]
     while folders:
         folder = folders.pop()
         try:
-            with os.scandir(root / folder) as entries:
-                for entry in entries:
-                    folders.extend(_list_entry(root, folder, entry, listing))
+            with os.scandir(root / folder.name) as entries:
+                for number, entry in enumerate(entries, 1):
+                    if below := _list_entry(root, folder, entry, listing):
+                        folders.append(below)
+                    if number % _ENTRIES_BETWEEN_PROGRESS == 0:
+                        progress()
         except OSError as error:
-            if not folder:
+            if not folder.name:
                 raise ShareUnavailableError(f"{root}: {reason(error)}") from error
-            _report(root, folder, error, listing)
+            _report(root, folder.path, error, listing)
         progress()
     if require_mount and _mount_of(root) != mount:
         raise ShareUnavailableError(f"{root} was mounted again while it was being read; the next pass reads it")
     return listing
 
 
-def _list_entry(root: Path, folder: str, entry: os.DirEntry[str], listing: ShareListing) -> list[str]:
-    """Add an entry to the listing; return its path if it is a folder to list."""
-    path = f"{folder}/{entry.name}" if folder else entry.name
-    if _is_skipped(entry.name):
-        return []
+def mount_of_share(root: Path, require_mount: bool = True) -> str | None:
+    """Return the id of the mount of a share that answers; None where it need not be one.
+
+    Raises:
+        ShareUnavailableError: it is not mounted, or does not answer.
+    """
     try:
-        if entry.is_dir(follow_symlinks=False):
-            return [path]
-        if entry.is_file(follow_symlinks=False) and is_document(entry.name):
+        os.listdir(root)  # before anything else: this is what makes an automount mount
+        return _mount_of(root) if require_mount else None
+    except OSError as error:
+        raise ShareUnavailableError(f"{error.filename or root}: {reason(error)}") from error
+
+
+def _list_entry(root: Path, folder: _Folder, entry: os.DirEntry[str], listing: ShareListing) -> _Folder | None:
+    """Add an entry to the listing; return it if it is a folder to list."""
+    text = to_text(entry.name)
+    path = f"{folder.path}/{text}" if folder.path else text
+    try:
+        if because := ignored_because(entry.name):
+            listing.ignore(path, because)
+        elif entry.is_dir(follow_symlinks=False):
+            if below := folder.below(entry, path):
+                return below
+            listing.ignore(path, LOOP)
+        elif because := _unread_kind(entry):
+            listing.ignore(path, because)
+        else:
             status = entry.stat(follow_symlinks=False)
-            listing.files[path] = FileStatus(status.st_size, status.st_mtime_ns)
+            listing.files[path] = FileStatus(status.st_size, status.st_mtime_ns, status.st_ctime_ns)
     except OSError as error:
         _report(root, path, error, listing)
-    return []
+    return None
+
+
+def _unread_kind(entry: os.DirEntry[str]) -> str | None:
+    """Return why something else than a folder is not read, None for a document."""
+    if entry.is_symlink():
+        return LINK
+    if not entry.is_file(follow_symlinks=False):
+        return SPECIAL
+    return None if os.path.splitext(entry.name)[1].lower() in SUFFIXES else FORMAT
 
 
 def _report(root: Path, path: str, error: OSError, listing: ShareListing) -> None:
@@ -195,7 +253,7 @@ def open_beneath(root: Path, path: str) -> Iterator[int]:
         OSError: as open(2).
     """
     try:
-        descriptor = os.open(root / path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(f"{root}/{to_name(path)}", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise PermissionError(errno.EACCES, "is a symbolic link", path) from error
@@ -223,9 +281,14 @@ def fingerprint(root: Path, path: str) -> tuple[FileStatus, str] | None:
         while block := os.read(descriptor, _BLOCK):
             digest.update(block)
         after = os.fstat(descriptor)
-    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-        return None
-    return FileStatus(after.st_size, after.st_mtime_ns), digest.hexdigest()
+    times = [(status.st_size, status.st_mtime_ns, status.st_ctime_ns) for status in (before, after)]
+    return (FileStatus(*times[1]), digest.hexdigest()) if times[0] == times[1] else None
+
+
+def status_of(root: Path, path: str) -> FileStatus:
+    """Return the status of a file as it is now. Raises OSError as lstat(2)."""
+    status = os.lstat(f"{root}/{to_name(path)}")
+    return FileStatus(status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def read_file(root: Path, path: str, limit: int) -> bytes:

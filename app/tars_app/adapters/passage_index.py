@@ -3,7 +3,8 @@
 
 What is in memory never changes in PostgreSQL: the passages of a version, their words and vectors. Which versions a
 question is about is read from PostgreSQL at each question, and what is missing is loaded then. So there is nothing that
-could lag behind, be torn, or be older than the database.
+could lag behind, be torn, or be older than the database. Where a document was forgotten, or old versions were removed,
+the next question removes them from memory.
 
 BM25 as in Robertson and Zaragoza 2009 (k1 = 1.2, b = 0.75), with the statistics of the passages searched: a ranking of
 the past is that of a store that has never held anything else.
@@ -13,19 +14,25 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
 
+from tars_app.adapters.passage_occurrences import Occurrences, Rows, View
+from tars_app.adapters.passage_segments import Segment
+from tars_app.adapters.passage_titles import Titles, with_parts
+from tars_app.adapters.passage_words import UNDECIDED, Forms, Word, is_as_it_is
 from tars_app.adapters.postgres import Pool
 
-Rows = npt.NDArray[np.intp]
 _UUID_BYTES, _HASH_BYTES = 16, 32
 _VERSIONS_PER_QUERY, _PASSAGES_PER_QUERY = 1000, 10_000
 _VIEWS = 8
+DEFAULT_LANGUAGE = "english"
+"""Of questions where the language of no passage is clear."""
 _GATHER_BELOW = 0.25
 """Below this share of all vectors, copying those searched is faster than multiplying all of them."""
 _DIGITS = 6
@@ -38,43 +45,54 @@ SELECT t.version_id, (SELECT string_agg(u.hash, ''::bytea ORDER BY u.ordinal)
 FROM version_texts t WHERE t.version_id = ANY(%b::uuid[])
 """
 _SIZES = """
-SELECT string_agg(int4send(length(p.terms)), ''::bytea ORDER BY w.ordinal) AS sizes
-FROM unnest(%b::bytea[]) WITH ORDINALITY AS w (hash, ordinal) JOIN passages p ON p.hash = w.hash
+SELECT string_agg(int4send(coalesce(length(p.terms), 0)), ''::bytea ORDER BY w.ordinal) AS sizes,
+       string_agg(coalesce(p.language::text, ''), ' ' ORDER BY w.ordinal) AS languages
+FROM unnest(%b::bytea[]) WITH ORDINALITY AS w (hash, ordinal) LEFT JOIN passages p ON p.hash = w.hash
 """
 _POSTINGS = """
-SELECT u.lexeme, string_agg(int4send((w.ordinal + %b - 1)::int4), ''::bytea) AS rows,
+SELECT p.language::text AS language, u.lexeme,
+       string_agg(int4send((w.ordinal + %b - 1)::int4), ''::bytea) AS rows,
        string_agg(int4send(cardinality(u.positions)), ''::bytea) AS times
 FROM unnest(%b::bytea[]) WITH ORDINALITY AS w (hash, ordinal)
 JOIN passages p ON p.hash = w.hash CROSS JOIN LATERAL unnest(p.terms) u
-GROUP BY u.lexeme
+GROUP BY p.language, u.lexeme
 """
+_CHANGES = """
+SELECT coalesce(max(number), 0) AS number, (SELECT kept_since FROM version_retention) AS kept_since,
+       EXISTS (SELECT FROM passages WHERE NOT language_detected) AS undetected
+FROM forgotten
+"""
+_GONE_VERSIONS = """
+SELECT w.id FROM unnest(%b::uuid[]) AS w (id) WHERE NOT EXISTS (SELECT FROM version_texts t WHERE t.version_id = w.id)
+"""
+_GONE_PASSAGES = """
+SELECT w.hash FROM unnest(%b::bytea[]) AS w (hash) WHERE NOT EXISTS (SELECT FROM passages p WHERE p.hash = w.hash)
+"""
+_GONE = b""
+"""In place of the hash of a passage that was removed. Its row stays empty."""
 _VECTORS = "SELECT hash, embedding FROM vectors WHERE model = %b AND hash = ANY(%b::bytea[])"
 
 
 @dataclass(frozen=True)
 class TextHit:
-    """A passage with words of the question. `coverage` is the share (0..1) of the question's words, by their rarity."""
+    """A passage with words of the question.
+
+    `coverage` is the share (0..1) of the question's words, by their rarity, `identifiers` how many of its identifiers
+    it has.
+    """
 
     hash: bytes
     coverage: float
+    identifiers: int = 0
 
 
 @dataclass(frozen=True)
-class View:
-    """The passages of some versions: `rows` of all versions in succession, `starts` where each version begins."""
+class Loading:
+    """How many of the known passages have their words in memory; `complete` once a question need not wait for all."""
 
-    versions: list[bytes]
-    starts: Rows
-    rows: Rows
-    unique: Rows
-
-
-@dataclass
-class _Segment:
-    """Where the words of some passages occur, and how often, as big-endian numbers of 32 bits by word."""
-
+    words: int
     passages: int
-    postings: dict[str, tuple[bytes, bytes]] = field(default_factory=dict)
+    complete: bool
 
 
 class PassageIndex:
@@ -88,75 +106,108 @@ class PassageIndex:
         self._pool = pool
         self._model = model
         self._lock = threading.RLock()
-        self._views: dict[bytes, View] = {}
+        self._views: dict[tuple[bytes, int], View] = {}
+        self._titles, self._forms = Titles(), Forms()
         self._versions: dict[bytes, Rows] = {}
         self._hashes: list[bytes] = []
         self._row_of: dict[bytes, int] = {}
         self._sizes: npt.NDArray[np.float64] = np.zeros(0)
-        self._segments: list[_Segment] = []
-        self._language: str | None = None
+        self._segments: list[Segment] = []
+        self._as_they_are: set[str] = set()
+        self._languages: list[str] = []
+        self._language_of: npt.NDArray[np.intp] = np.zeros(0, np.intp)
+        self._undetected = False
+        self._forgotten = 0
+        self._kept_since: datetime | None = None
+        self._complete = False
         self._vectors: npt.NDArray[np.float32] = np.zeros((0, 0), np.float32)
         self._has_vector: npt.NDArray[np.bool_] = np.zeros(0, np.bool_)
 
-    def view(self, ids: bytes, language: str) -> View:
+    def view(self, ids: bytes, at: datetime | None = None, named: int = 0) -> View:
         """Return the passages of versions, whose ids are given one after the other, and load what is missing.
 
-        `language` is the text search configuration of the words; where it changed, all words are loaded again.
+        `at` is the time whose names of documents count, None: now, and `named` how often one had been given until then.
+        Where the languages of passages have been detected since the last call, all words are loaded again.
         """
         with self._lock:
-            if language != self._language:
-                self._forget_words()
-                self._language = language
-            if ids not in self._views:
+            changes = self._read_changes()
+            self._follow_removals(changes)
+            self._follow_languages(changes["undetected"])
+            key = ids, named
+            if key in self._views:
+                self._views[key] = self._views.pop(key)  # the one that was used longest ago is the first to go
+            else:
                 versions = [ids[start : start + _UUID_BYTES] for start in range(0, len(ids), _UUID_BYTES)]
                 self._load([version for version in versions if version not in self._versions])
+                self._load_words()
                 while len(self._views) >= _VIEWS:
                     del self._views[next(iter(self._views))]
-                self._views[ids] = self._make_view(versions)
+                self._views[key] = self._make_view(versions, at)
             self._load_words()
-            return self._views[ids]
+            self._complete = True
+            return self._views[key]
 
-    def _make_view(self, versions: list[bytes]) -> View:
+    def _follow_languages(self, undetected: bool) -> None:
+        if self._undetected and not undetected:
+            self._views.clear()
+            self._sizes, self._language_of = np.zeros(0), np.zeros(0, np.intp)
+            self._segments, self._forms, self._as_they_are = [], Forms(), set()
+        self._undetected = undetected
+
+    def _make_view(self, versions: list[bytes], at: datetime | None) -> View:
+        versions = [version for version in versions if version in self._versions]  # others were forgotten just now
         parts = [self._versions[version] for version in versions]
         lengths = np.array([0, *map(len, parts)], np.intp)
         rows = np.concatenate(parts) if parts else np.zeros(0, np.intp)
-        return View(versions, np.cumsum(lengths)[:-1], rows, np.unique(rows))
+        unique = np.unique(rows)
+        names = {self._languages[number] for number in np.unique(self._language_of[unique])}
+        languages = tuple(sorted(names - {UNDECIDED, ""})) or (DEFAULT_LANGUAGE,)
+        with self._pool.connection() as connection:
+            places = self._titles.of_versions(connection, versions, at)
+            self._forms.update(connection, {*self._as_they_are, *filter(is_as_it_is, places)}, languages)
+        mask = np.zeros(len(self._hashes), np.bool_)
+        mask[unique] = True
+        usual_size = max(1.0, float(self._sizes[unique].mean())) if len(unique) else 1.0
+        norms = _K1 * (1 - _B + _B * self._sizes / usual_size)
+        return View(versions, np.cumsum(lengths)[:-1], rows, unique, places, languages, mask, norms)
 
-    def lexical(
-        self, view: View, words: Iterable[str], limit: int, optional: Collection[str] = frozenset()
-    ) -> list[TextHit]:
-        """Return the passages of a view that match the words best, best first.
+    def lexical(self, view: View, words: Iterable[Word], limit: int, optional: Collection[Word] = ()) -> list[TextHit]:
+        """Return the passages of a view that match the words best, best first; those with most identifiers before all.
 
         A word that is `optional` and in none of them does not lower the coverage.
         """
         with self._lock:
-            mask = self._mask(view)
-            scores, covered = np.zeros(len(mask)), np.zeros(len(mask))
-            usual_size = max(1.0, float(self._sizes[view.unique].mean())) if len(view.unique) else 1.0
+            count = len(self._hashes)
+            scores, covered, identified = np.zeros(count), np.zeros(count), np.zeros(count, np.intp)
             total = 0.0
-            for word in sorted(set(words)):
-                rows, times = self._occurrences(word, mask)
-                if word in optional and not len(rows):
+            occurrences = Occurrences(self._segments, self._forms, view, count)
+            may_lack = {stem for word in optional for stem in word.stems}
+            for word in sorted(set(words), key=lambda word: sorted(word.stems)):
+                rows, times = occurrences.of(word)
+                if not len(rows) and not may_lack.isdisjoint(word.stems):
                     continue
                 idf = float(np.log(1 + (len(view.unique) - len(rows) + 0.5) / (len(rows) + 0.5)))
                 total += idf
-                relative_size = self._sizes[rows] / usual_size
-                scores[rows] += idf * times * (_K1 + 1) / (times + _K1 * (1 - _B + _B * relative_size))
-                covered[rows] += idf
-            matching = np.flatnonzero(covered)
-            best = matching[self._best(scores[matching], matching, limit)]
-            return [TextHit(self._hashes[row], float(covered[row]) / total) for row in best]
+                scores[rows] += idf * times * (_K1 + 1) / (times + view.norms[rows])
+                covered[rows] += idf * np.minimum(1.0, 0.5 + times)  # a compound has the word, two words are near it
+                if word.is_identifier:
+                    identified[rows] += 1
+            matching = np.flatnonzero(covered > 0)
+            ranks = scores[matching] + identified[matching] * (1 + scores.max(initial=0.0))
+            best = matching[self._best(ranks, matching, limit)]
+            return [TextHit(self._hashes[row], float(covered[row]) / total, int(identified[row])) for row in best]
 
-    def _occurrences(self, word: str, mask: npt.NDArray[np.bool_]) -> tuple[Rows, npt.NDArray[np.float64]]:
-        parts = [segment.postings[word] for segment in self._segments if word in segment.postings]
-        rows = np.frombuffer(b"".join(part[0] for part in parts), ">i4").astype(np.intp)
-        times = np.frombuffer(b"".join(part[1] for part in parts), ">i4").astype(np.float64)
-        kept = mask[rows]
-        return rows[kept], times[kept]
+    def nearest(
+        self, view: View, vector: Sequence[float], limit: int, model: str | None = None
+    ) -> list[tuple[bytes, float]]:
+        """Return the passages of a view with their cosine similarity (-1 to 1), nearest first. It is exact.
 
-    def nearest(self, view: View, vector: Sequence[float], limit: int) -> list[tuple[bytes, float]]:
-        """Return the passages of a view with their cosine similarity (-1 to 1), nearest first. It is exact."""
+        `model` is the embedding model of the vector, None: the last one. Those of one model are in memory.
+        """
         with self._lock:
+            if model not in (None, self._model):
+                self._model = model or ""
+                self._vectors, self._has_vector = np.zeros((0, 0), np.float32), np.zeros(0, np.bool_)
             self._load_vectors(view)
             query = np.asarray(vector, np.float32)
             query /= max(float(np.linalg.norm(query)), 1e-12)
@@ -200,11 +251,6 @@ class PassageIndex:
                 for value, of_hash in places.items()
             }
 
-    def _mask(self, view: View) -> npt.NDArray[np.bool_]:
-        mask = np.zeros(len(self._hashes), np.bool_)
-        mask[view.unique] = True
-        return mask
-
     def _load(self, versions: list[bytes]) -> None:
         """Load the lists of passages of versions. A version without text has none."""
         for start in range(0, len(versions), _VERSIONS_PER_QUERY):
@@ -220,31 +266,90 @@ class PassageIndex:
                         self._hashes.append(new)
                 self._versions[row["version_id"].bytes] = np.array([self._row_of[value] for value in hashes], np.intp)
 
-    def _forget_words(self) -> None:
-        self._sizes = np.zeros(0)
-        self._segments = []
+    def remove_forgotten(self) -> None:
+        """Remove what was deleted from PostgreSQL from memory, if anything was since the last call."""
+        with self._lock:
+            self._follow_removals(self._read_changes())
+
+    def _read_changes(self) -> dict[str, Any]:
+        with self._pool.connection() as connection:
+            [row] = connection.execute(_CHANGES).fetchall()
+        return row
+
+    def _follow_removals(self, changes: dict[str, Any]) -> None:
+        last = changes["number"], changes["kept_since"]
+        if last == (self._forgotten, self._kept_since):
+            return
+        versions = self._missing(_GONE_VERSIONS, [UUID(bytes=version) for version in self._versions])
+        hashes = self._missing(_GONE_PASSAGES, list(self._row_of))
+        for version in versions:
+            del self._versions[version.bytes]
+        self._views.clear()
+        self._titles, self._forms = Titles(), Forms()
+        self._empty_rows([self._row_of.pop(value) for value in hashes])
+        self._forgotten, self._kept_since = last
+
+    @property
+    def loading(self) -> Loading:
+        """How far the words of the passages are in memory. It never waits for a search."""
+        return Loading(len(self._sizes), len(self._hashes), self._complete)
+
+    @property
+    def forgotten(self) -> int:
+        """The number of the last document whose forgetting this index has followed."""
+        return self._forgotten
+
+    def _missing(self, query: str, keys: Sequence[Any]) -> list[Any]:
+        missing: list[Any] = []
+        for start in range(0, len(keys), _PASSAGES_PER_QUERY):
+            with self._pool.connection() as connection, connection.cursor(binary=True) as cursor:
+                rows = cursor.execute(query, (list(keys[start : start + _PASSAGES_PER_QUERY]),)).fetchall()
+            missing += [value for row in rows for value in row.values()]
+        return missing
+
+    def _empty_rows(self, rows: list[int]) -> None:
+        """Remove hashes, words and vectors of rows. A view that a question still uses keeps its numbers."""
+        if not rows:
+            return
+        gone = np.zeros(len(self._hashes), np.bool_)
+        gone[rows] = True
+        for row in rows:
+            self._hashes[row] = _GONE
+        self._sizes[gone[: len(self._sizes)]] = 0
+        self._has_vector[gone[: len(self._has_vector)]] = False
+        self._vectors[: len(gone)][gone[: len(self._vectors)]] = 0
+        for segment in self._segments:
+            segment.remove(gone)
+        self._as_they_are = {key for segment in self._segments for key in segment.postings if is_as_it_is(key)}
 
     def _load_words(self) -> None:
         """Load the words of the passages that have none in memory yet: the last rows."""
         while (first := len(self._sizes)) < len(self._hashes):
             hashes = self._hashes[first : first + _PASSAGES_PER_QUERY]
             with self._pool.connection() as connection, connection.cursor(binary=True) as cursor:
-                [sizes] = cursor.execute(_SIZES, (hashes,)).fetchall()
-                rows = cursor.execute(_POSTINGS, (first, hashes)).fetchall()
-            postings = {row["lexeme"]: (row["rows"], row["times"]) for row in rows}
-            self._sizes = np.concatenate([self._sizes, np.frombuffer(sizes["sizes"], ">i4").astype(np.float64)])
-            self._segments.append(_Segment(len(hashes), postings))
+                [known] = cursor.execute(_SIZES, (hashes,)).fetchall()
+                of_language: dict[str, dict[str, tuple[bytes, bytes]]] = {}
+                for row in cursor.execute(_POSTINGS, (first, hashes)).fetchall():
+                    of_language.setdefault(row["language"], {})[row["lexeme"]] = (row["rows"], row["times"])
+                segment = Segment(len(hashes))
+                for language, postings in of_language.items():
+                    segment.add(language, *with_parts(connection, language, postings))
+            self._as_they_are.update(filter(is_as_it_is, segment.postings))
+            self._sizes = np.concatenate([self._sizes, np.frombuffer(known["sizes"], ">i4").astype(np.float64)])
+            names = known["languages"].split(" ")
+            self._languages += sorted(set(names) - set(self._languages))
+            numbers = {name: number for number, name in enumerate(self._languages)}
+            self._language_of = np.concatenate(
+                [self._language_of, np.array([numbers[name] for name in names], np.intp)]
+            )
+            self._segments.append(segment)
             self._merge_segments()
 
     def _merge_segments(self) -> None:
         """Merge segments so that each is at least twice as large as the next: their number stays small."""
         while len(self._segments) > 1 and self._segments[-2].passages < 2 * self._segments[-1].passages:
             last = self._segments.pop()
-            merged = self._segments[-1]
-            for word, (rows, times) in last.postings.items():
-                before = merged.postings.get(word, (b"", b""))
-                merged.postings[word] = (before[0] + rows, before[1] + times)
-            merged.passages += last.passages
+            self._segments[-1].append(last)
 
     def _load_vectors(self, view: View) -> None:
         """Load the vectors of the view's passages that have none in memory; PostgreSQL may have none for some."""

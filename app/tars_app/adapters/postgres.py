@@ -28,6 +28,8 @@ MIGRATION_LOCK = 0x7A525301
 RECONCILE_LOCK = 0x7A525302
 FOLLOW_LOCK = 0x7A525303
 VISIBILITY_LOCK = 0x7A525304
+FORGET_LOCK = 0x7A525305
+RECOGNITION_LOCK = 0x7A525306
 """Keys of PostgreSQL's advisory locks: numbers that nothing else in this database uses."""
 
 
@@ -153,10 +155,6 @@ def migrate(settings: Settings) -> None:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         volatile.ensure(connection)
-        connection.execute(
-            text("UPDATE passages SET language = CAST(:w AS regconfig) WHERE language <> CAST(:w AS regconfig)"),
-            {"w": settings.text_search},
-        )
         connection.commit()
 
 

@@ -46,9 +46,75 @@ COMMENT ON COLUMN volatile.passes.unfinished IS
 
 CREATE UNLOGGED TABLE volatile.queued (
     version_id uuid PRIMARY KEY,
-    queued_at timestamptz NOT NULL DEFAULT now()
+    queued_at timestamptz NOT NULL DEFAULT now(),
+    started_at timestamptz
 );
 COMMENT ON TABLE volatile.queued IS 'The pending versions that are in the queue';
+COMMENT ON COLUMN volatile.queued.queued_at IS
+    'When its message was sent; -infinity: it was not sent, and precedes all others, as a person asked for it';
+COMMENT ON COLUMN volatile.queued.started_at IS 'Since when it is being read; NULL: it is not';
+
+CREATE UNLOGGED TABLE volatile.readings (
+    minute timestamptz PRIMARY KEY,
+    files integer NOT NULL,
+    bytes bigint NOT NULL
+);
+COMMENT ON TABLE volatile.readings IS
+    'How many files were read in each minute of the last hour, from which the rate follows';
+
+CREATE UNLOGGED TABLE volatile.entries (
+    source text NOT NULL,
+    path text NOT NULL,
+    because text NOT NULL,
+    detail text
+);
+CREATE UNIQUE INDEX entries_path ON volatile.entries (source, md5(path));
+COMMENT ON TABLE volatile.entries IS
+    'What the last scan of each share came upon beside the documents on record, and why it is not read';
+COMMENT ON COLUMN volatile.entries.because IS
+    'found: it was not read for the first time yet; writing: it is still being written; unreadable; or why it is '
+    'ignored: system, hidden, temporary, format, link, special or loop';
+
+CREATE UNLOGGED TABLE volatile.listings (
+    source text PRIMARY KEY,
+    digest bytea NOT NULL,
+    more_ignored integer NOT NULL
+);
+COMMENT ON TABLE volatile.listings IS
+    'Which entries of each share are on record, so that the same ones are not written again';
+COMMENT ON COLUMN volatile.listings.digest IS 'SHA-256 of the entries';
+COMMENT ON COLUMN volatile.listings.more_ignored IS 'How many are ignored that are not in volatile.entries';
+
+CREATE UNLOGGED TABLE volatile.file_checks (
+    document_id uuid PRIMARY KEY,
+    ctime_ns numeric(30) NOT NULL,
+    checked_at timestamptz NOT NULL
+);
+COMMENT ON TABLE volatile.file_checks IS
+    'When the whole file of each document was last read, so that a change that keeps size and modification time is '
+    'noticed';
+COMMENT ON COLUMN volatile.file_checks.ctime_ns IS
+    'Change time (ctime) of the file then, in ns since 1970, which no program can set';
+
+CREATE UNLOGGED TABLE volatile.snapshots (
+    source text,
+    name text,
+    taken timestamptz,
+    state text NOT NULL,
+    detail text,
+    PRIMARY KEY (source, name)
+);
+COMMENT ON TABLE volatile.snapshots IS
+    'The snapshots that the NAS shows in a share, and those that it deleted before they were imported. Their states: '
+    'imported; waiting; watched: the share was being scanned at that time; old: older than the limit; no time: its '
+    'name has none; ahead: its time is in the future; wrong time: it contains files of a later time; unreadable; gone';
+CREATE UNLOGGED TABLE volatile.skipped_files (
+    place bytea PRIMARY KEY,
+    size bigint NOT NULL,
+    mtime_ns numeric(30) NOT NULL
+);
+COMMENT ON TABLE volatile.skipped_files IS
+    'Files whose content was forgotten, by the digest of their path: not read again while size and time stay';
 
 CREATE UNLOGGED TABLE volatile.vector_changes (
     position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -61,11 +127,17 @@ CREATE UNLOGGED TABLE volatile.vector_index (
     id boolean PRIMARY KEY DEFAULT true CHECK (id),
     passages integer NOT NULL,
     expected integer NOT NULL,
-    present integer NOT NULL
+    present integer NOT NULL,
+    model text NOT NULL,
+    recall real
 );
 COMMENT ON TABLE volatile.vector_index IS
     'One row: how many passages are searchable, how many of them have a vector, which Chroma has to hold, and how many '
     'vectors it held, when the worker last counted them';
+COMMENT ON COLUMN volatile.vector_index.model IS
+    'The embedding model whose vectors answer questions: after a change the former one, until the new ones are made';
+COMMENT ON COLUMN volatile.vector_index.recall IS
+    'Share of the nearest passages of a sample that Chroma returned, when the worker last compared it; NULL: not yet';
 """
 _DIGEST = hashlib.sha256(DEFINITION.encode()).hexdigest()
 

@@ -16,7 +16,9 @@ MOST_QUOTES = 6
 """Quotes of an answer of several sentences."""
 _MOST_NEAREST = 2
 _MARKERS = re.compile(r"\[\d{1,2}\]")
-_END = re.compile(r"[.!?…:)\]\"'\u201d\u2019»*]\s+\S|\n")
+_END = re.compile(
+    r"[.!?…:)\]\"'\u201d\u2019»*]\s+\S|\n|[\u0e01-\u0eff\u104b\u17d4\u0964\u061f\u06d4]\s\S|[\u3002\uff01\uff1f]"
+)
 NOTES: dict[Support, str] = {
     "partly_supported": "The passages that were read do not support the marked sentences. Rely on the quotations.",
     "unsupported": (

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 
-from tars_app.kit.dates import MONTH, MONTHS
+from tars_app.kit.dates import MONTH, MONTHS, NAMED_MONTH
+from tars_app.kit.numerals import number_word
 from tars_app.kit.text import words
 
 _WEEKDAYS = {
@@ -63,7 +64,6 @@ class Date:
         return self.weekday
 
 
-_MONTH = rf"(?P<name>{MONTH})(?![^\W_])\.?"
 _YEAR = r"(?P<year>(?:1[5-9]|20|21)\d\d)(?!\d|[.,]\d)"
 _DAY = r"(?P<day>\d{1,2})"
 _SUFFIX = r"(?:st|nd|rd|th|\.)?"
@@ -73,11 +73,11 @@ _PATTERNS = tuple(
     for pattern in (
         rf"{_YEAR}(?P<mark>[-/.])(?P<month>\d\d?)(?P=mark)(?P<day>\d\d?)(?![\w/]|[-.,]\d)",
         r"(?P<first>\d{1,2})(?P<mark>[-/.])\s?(?P<second>\d{1,2})(?P=mark)\s?(?P<year>(?:1[5-9]|20|21)\d\d|\d\d)(?![\w/]|[-.,]\d)",
-        rf"{_DAY}{_SUFFIX}(?:\s+of)?[\s-]*{_MONTH}(?:[\s,-]+(?:(?:of|in)\s+)?{_YEAR})?",
-        rf"(?P<ordinal>first|ersten|erster)\s+(?:of\s+)?{_MONTH}(?:,?\s+{_YEAR})?",
-        rf"{_MONTH}\s+{_DAY}(?:st|nd|rd|th)?{_NO_NUMBER}(?:,?\s+{_YEAR})?",
-        rf"(?P<edge>end|ende|beginning|start|anfang)\s+(?:of\s+|des\s+)?{_MONTH}(?:,?\s+{_YEAR})?",
-        rf"{_MONTH}(?:\s+of|,)?\s+{_YEAR}",
+        rf"{_DAY}{_SUFFIX}(?:\s+of)?[\s-]*{NAMED_MONTH}(?:[\s,-]+(?:(?:of|in)\s+)?{_YEAR})?",
+        rf"(?P<ordinal>first|ersten|erster)\s+(?:of\s+)?{NAMED_MONTH}(?:,?\s+{_YEAR})?",
+        rf"{NAMED_MONTH}\s+{_DAY}(?:st|nd|rd|th)?{_NO_NUMBER}(?:,?\s+{_YEAR})?",
+        rf"(?P<edge>end|ende|beginning|start|anfang)\s+(?:of\s+|des\s+)?{NAMED_MONTH}(?:,?\s+{_YEAR})?",
+        rf"{NAMED_MONTH}(?:\s+of|,)?\s+{_YEAR}",
         r"(?P<month>0?[1-9]|1[0-2])[/.](?P<year>(?:19|20)\d\d)(?![\w/]|[-.,]\d)",
     )
 )
@@ -186,6 +186,33 @@ def year(digits: str) -> Date | None:
     if len(digits) == 4 and digits.isascii() and digits.isdigit() and _EARLIEST <= int(digits) <= _LATEST:
         return Date(int(digits))
     return None
+
+
+_SPOKEN_CLOCK = re.compile(
+    r"(?:a\s+)?(?P<part>half|quarter)\s+(?P<side>past|to)\s+(?=[a-z\d])|(?P<teil>halb|viertel\s+(?P<seite>vor|nach))\s+(?=\w)",
+    re.IGNORECASE,
+)
+_HOUR = re.compile(r"(?P<digits>\d{1,2})(?!\d)|(?P<word>[^\W\d_]+)")
+
+
+def spoken_clock_at(text: str, start: int) -> tuple[tuple[int, int], int] | None:
+    """Return the two times of day that "half past four" or "halb fünf" may be, in minutes, and where it ends."""
+    match = _SPOKEN_CLOCK.match(text, start)
+    hour_match = _HOUR.match(text, match.end()) if match else None
+    if not match or not hour_match:
+        return None
+    number = number_word(text, match.end()) if hour_match["word"] else (int(hour_match["digits"]), hour_match.end())
+    if number is None or not 1 <= number[0] <= 24:
+        return None
+    hour, end = number
+    if match["part"]:
+        minutes = (30 if match["part"].lower() == "half" else 15) * (1 if match["side"].lower() == "past" else -1)
+    elif match["teil"].lower() == "halb":
+        minutes = -30
+    else:
+        minutes = 15 if match["seite"].lower() == "nach" else -15
+    morning = (hour % 12) * 60 + minutes
+    return (morning % 1440, (morning + 720) % 1440), end
 
 
 def clock_at(text: str, start: int) -> tuple[int, int] | None:

@@ -7,14 +7,15 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from itertools import zip_longest
+from functools import lru_cache
+from itertools import pairwise, zip_longest
 from typing import Literal
 
-from tars_app.answers.dates import DATE_WORDS, Date, clock_at, date_at, year
+from tars_app.answers.dates import DATE_WORDS, Date, clock_at, date_at, spoken_clock_at, year
 from tars_app.answers.units import Unit, currency_before, unit_after
 from tars_app.kit.dates import MONTH
-from tars_app.kit.language import Language, language
-from tars_app.kit.numerals import GERMAN_BEGINNINGS, NUMBER_WORDS, number_word
+from tars_app.kit.language import Language, fold, language
+from tars_app.kit.numerals import GERMAN_BEGINNINGS, NUMBER_WORDS, german_number, number_word
 from tars_app.kit.text import words
 
 Kind = Literal["number", "amount", "date", "time", "code", "telephone", "name"]
@@ -27,7 +28,8 @@ class Figure:
     `values` are the numbers that it may be, in `unit`; `dates` the dates; `key` is a code, or digits of a telephone
     number, without separators. A `weak` one ("a month", "step 1") supports others, and needs no support. `recurring`
     marks a date without a year that comes again ("every September"), `label` the number of a section or page, `field`
-    a number that stands alone, as in a table, whose unit may be elsewhere.
+    a number that stands alone, as in a table, whose unit may be elsewhere. `ordinal` is a place in an order ("third",
+    "1st"), `counted` the beginning of the noun of which a small number gives the count ("three cats").
     """
 
     kind: Kind
@@ -42,6 +44,8 @@ class Figure:
     recurring: bool = False
     label: bool = False
     field: bool = False
+    ordinal: bool = False
+    counted: str = ""
 
 
 _HALVES = {"half": "0.5", "halbe": "0.5", "halben": "0.5", "halber": "0.5", "halbes": "0.5", "quarter": "0.25"}
@@ -60,14 +64,27 @@ _ORDINALS = {
             "eighth achten achte",
             "ninth neunten neunte",
             "tenth zehnten zehnte",
+            "eleventh elften elfte",
+            "twelfth zwölften zwölfte",
+            "thirteenth dreizehnten",
+            "fourteenth vierzehnten",
+            "fifteenth fünfzehnten",
+            "sixteenth sechzehnten",
+            "seventeenth siebzehnten",
+            "eighteenth achtzehnten",
+            "nineteenth neunzehnten",
+            "twentieth zwanzigsten",
         ),
         1,
     )
     for name in words(names)
 }
+_AND_A_HALF = re.compile(r"\s+and\s+a\s+half(?![^\W_])", re.IGNORECASE)
 _CURRENCIES = frozenset(words("eur gbp usd chf jpy"))
 _ARTICLES = frozenset(words("a an one ein eine einen einem einer eines per pro"))
-_WORDS = frozenset({*NUMBER_WORDS, *DATE_WORDS, *_HALVES, *_ORDINALS, *_ARTICLES, "dozen", "dutzend"})
+_CLOCK_WORDS = frozenset({"a", "half", "quarter", "halb", "viertel"})
+_WORDS = frozenset({*_CLOCK_WORDS, *NUMBER_WORDS, *DATE_WORDS, *_HALVES, *_ORDINALS, *_ARTICLES, "dozen", "dutzend"})
+_BEGINNINGS = (*GERMAN_BEGINNINGS, "anderthalb")
 # Where a figure may begin: a sign or digit, a word that has a digit or leads to one, or any other word (see _WORDS).
 _TOKEN = re.compile(
     r"(?<![^\W_])(?:[€£$¥]\s?(?=\d)|[+(](?=[\d(])|(?:(?<=\s)|(?<=\()|(?<![\s\S]))[-\u2212](?=\d)|\d"
@@ -82,7 +99,11 @@ _CARD = re.compile(r"\d{4}(?:[ -]\d{4}){2,}(?!\d)")
 _PHONE = re.compile(r"(?:\+\d|\(\+?\d|0)[\d\s/().-]*\d(?![\w])|\(?\d{3}\)?[\s-]\d{3}-\d{4}(?!\d)")
 _PHONE_GAP = re.compile(r"[^\d+]{4,}|\s-\s|\n")
 _CODE = re.compile(r"[^\W_]+(?:[-/._:][^\W_]+)*")
-_SPACED_CODE = re.compile(r"(?P<letters>[A-ZÄÖÜ]{1,4})[ \u00a0](?P<digits>\d{3,}(?:[ /-]\d{2,})*)(?![\w]|[.,]\d)")
+_SPACED_CODE = re.compile(
+    r"(?:(?P<letters>[A-ZÄÖÜ]{1,4})[ \u00a0](?P<digits>\d{3,}(?:[ /-]\d{2,})*)|(?P<short>[A-ZÄÖÜ]{2,4})[ \u00a0]\d\d)"
+    r"(?![\w%]|[.,]\d|[ \u00a0]?[€%])"
+)
+_NO_CODES = frozenset(words("EUR USD GBP CHF JPY AG KG OHG UG IT TV EDV CA MAX MIN AM PM UM VON BIS"))
 _PLATE = re.compile(r"[A-ZÄÖÜ]{1,3}-[A-Z]{1,2} \d{1,4}(?!\w)")
 _NUMBER = re.compile(
     r"(?P<sign>[-\u2212])?(?P<digits>\d{1,3}(?:(?P<mark>[.,'\u2019 \u00a0\u202f])\d{3})(?:(?P=mark)\d{3})*(?!\d)"
@@ -90,6 +111,10 @@ _NUMBER = re.compile(
     r"|\d+(?:[.,]\d+)?)(?:,(?:-|\u2013)+)?"
 )
 _RANGE_GAP = re.compile(r"\s*(?:and|to|or|und|bis|oder|[-\u2013])\s*")
+_DAYS_GAP = re.compile(r"\.?\s*(?:and|to|until|und|bis(?: zum)?|[-\u2013])\s*")
+_MOST_DAYS, _HOURS_OF_DAY = 31, 24
+_MOST_COUNTED, _STEM = 20, 4
+_COUNTED_NOUN = re.compile(r"[ \u00a0]+(?P<noun>[^\W\d_]{3,})")
 _GOES_ON = re.compile(r"[\w@]|[-/._: ]\w")
 _ORDINAL = re.compile(r"(?:st|nd|rd|th|er|ern)(?![^\W_])")
 _MULTIPLIER = re.compile(
@@ -101,7 +126,8 @@ _DOZEN = re.compile(r"(?:a\s+|ein\s+)?(?:dozen|dutzend)(?![^\W_])", re.IGNORECAS
 _ARTICLE_GAP = re.compile(r"\s+(?:half\s+an?\s+|single\s+)?")
 _DAY_OR_NUMBER = re.compile(r"\d\d\.\d\d\.")
 _LABEL = re.compile(
-    r"(?:§|(?<![^\W_])(?:sections?|chapter|pages?|part|figure|table|seite|kapitel|abschnitt|punkt|teil))\s*\Z",
+    r"(?:§|(?<![^\W_])(?:sections?|chapter|pages?|part|figure|table|seite|kapitel|abschnitt|punkt|teil)"
+    r"|(?:stra(?:ß|ss)e|gasse|allee|platz|weg|street|road|avenue|lane))\s*\Z",
     re.IGNORECASE,
 )
 _FIELD = re.compile(r"[ \t]*(?:[|;,.)\n]|\Z|(?:for|each|per|a|an|pro|je|jeweils|für)(?![^\W_]))")
@@ -130,16 +156,45 @@ def figures(text: str, spoken: Language | None = None) -> list[Figure]:
     blank = _MARKER.sub(lambda match: " " * len(match[0]), text)
     blank = _ITEM.sub(lambda match: " " * len(match[0]), blank)
     read = list(_scan(blank, spoken))
-    return [_with_unit_of(figure, following, blank) for figure, following in zip_longest(read, read[1:])]
+    read = [_with_unit_of(figure, following, blank) for figure, following in zip_longest(read, read[1:])]
+    return _with_days_of_ranges(read, blank)
 
 
 def _with_unit_of(figure: Figure, following: Figure | None, text: str) -> Figure:
-    """Return a figure with the unit of the next one where the two are a range: "between 1.2 and 1.8 bar"."""
-    if following is None or following.unit is None or following.weak or figure.kind != "number" or figure.unit:
+    """Return a figure with the unit of the next one where the two are a range: "1.2 to 1.8 bar", "8 to 12 Uhr"."""
+    if following is None or following.weak or figure.kind not in ("number", "time") or figure.unit:
         return figure
     if not _RANGE_GAP.fullmatch(text[figure.end : following.start]):
         return figure
-    return replace(figure, unit=following.unit, kind=following.kind)
+    is_hour = figure.text.isdecimal() and int(figure.text) <= _HOURS_OF_DAY
+    if following.kind == "time" and (is_hour or figure.kind == "time"):
+        times = {Decimal(60 * int(figure.text))} if is_hour else set(figure.values)
+        if re.search(r"[ap]\.?m", following.text) and not re.search(r"[ap]\.?m", figure.text):
+            times |= {(moment + 720) % 1440 for moment in times}
+        return replace(figure, kind="time", values=frozenset(times))
+    return replace(figure, unit=following.unit, kind=following.kind) if following.unit else figure
+
+
+def _with_days_of_ranges(read: list[Figure], text: str) -> list[Figure]:
+    """Return the figures, with a number at one end of a range of days as a date: "12 to 16 May", "July 15 to 29"."""
+    result = list(read)
+    for number, (first, second) in enumerate(pairwise(read)):
+        if not _DAYS_GAP.fullmatch(text[first.end : second.start]):
+            continue
+        if first.kind == "number" and (day := _same_month(first, second)):
+            result[number] = replace(first, kind="date", dates=(day,))
+        elif second.kind == "number" and (day := _same_month(second, first)):
+            result[number + 1] = replace(second, kind="date", dates=(day,))
+    return result
+
+
+def _same_month(number: Figure, dated: Figure) -> Date | None:
+    """Return the day with this number in the month of a date that has a day."""
+    whole = number.text.rstrip(".")
+    if not dated.dates or number.unit or not (whole.isdecimal() and 1 <= int(whole) <= _MOST_DAYS):
+        return None
+    other = dated.dates[0]
+    return Date(other.year, other.month, int(whole)) if other.month and other.day else None
 
 
 def _scan(text: str, spoken: Language) -> Iterator[Figure]:
@@ -152,9 +207,10 @@ def _scan(text: str, spoken: Language) -> Iterator[Figure]:
             position = figure.end
 
 
+@lru_cache(4096)
 def _may_begin(word: str) -> bool:
     """Return whether a word without digits may begin a date, a number or a unit's article, or is a currency."""
-    return word in _WORDS or word.startswith(GERMAN_BEGINNINGS) or (len(word) == len("EUR") and word in _CURRENCIES)
+    return word in _WORDS or word.startswith(_BEGINNINGS) or (len(word) == len("EUR") and word in _CURRENCIES)
 
 
 def _figure_at(text: str, start: int, spoken: Language) -> Figure | None:
@@ -175,6 +231,8 @@ def _word_figure(text: str, start: int) -> Figure | None:
         return None
     word, end = word_match[0], word_match.end()
     lower = word.lower()
+    if lower in _CLOCK_WORDS and (spoken := spoken_clock_at(text, start)):
+        return _make("time", text, start, spoken[1], values=frozenset(map(Decimal, spoken[0])))
     following = text[end : end + 1]
     if lower in DATE_WORDS and (dated := date_at(text, start)):
         return _date(text, start, *dated)
@@ -211,6 +269,12 @@ def _spelled(text: str, start: int, lower: str, end: int) -> Figure | None:
     if lower in _ORDINALS:
         return _make("number", text, start, end, values=frozenset({_ORDINALS[lower]}), weak=True)
     spelled = number_word(text, start)
+    if halves := _halves(text, lower, end, spelled):
+        unit = unit_after(text, halves[1])
+        values = frozenset({halves[0]})
+        return _make(
+            "number", text, start, unit[1] if unit else halves[1], values=values, unit=unit[0] if unit else None
+        )
     if spelled and not (lower in _ARTICLES and spelled[0] == 1):
         value, stop = spelled
         unit = unit_after(text, stop)
@@ -221,6 +285,17 @@ def _spelled(text: str, start: int, lower: str, end: int) -> Figure | None:
         return _make(kind, text, start, unit[1] if unit else stop, values=values, unit=unit[0] if unit else None)
     if lower in _ARTICLES and (unit := unit_after(text, end)):
         return _make("number", text, start, unit[1], values=frozenset({Decimal(1)}), unit=unit[0], weak=True)
+    return None
+
+
+def _halves(text: str, lower: str, end: int, spelled: tuple[int, int] | None) -> tuple[Decimal, int] | None:
+    """Return the value of "two and a half", "anderthalb" or "zweieinhalb", and where it ends."""
+    if lower.rstrip("e") == "anderthalb":
+        return Decimal("1.5"), end
+    if lower.endswith("einhalb") and (whole := german_number(lower.removesuffix("einhalb"))):
+        return whole + Decimal("0.5"), end
+    if spelled and (match := _AND_A_HALF.match(text, spelled[1])):
+        return spelled[0] + Decimal("0.5"), match.end()
     return None
 
 
@@ -252,7 +327,7 @@ def _code(text: str, start: int) -> Figure | None:
         return _make("code", text, start, address.end(), key=address[0].lower())
     for pattern in (_IBAN, _CARD, _PLATE, _SPACED_CODE):
         if match := pattern.match(text, start):
-            if pattern is _SPACED_CODE and match["letters"] in ("EUR", "USD", "GBP", "CHF"):
+            if pattern is _SPACED_CODE and (match["letters"] or match["short"]) in _NO_CODES:
                 continue
             return _make("code", text, start, match.end(), key=squeeze(match[0]))
     match = _CODE.match(text, start)
@@ -301,6 +376,8 @@ def _number(text: str, start: int, spoken: Language, unit: Unit | None = None) -
 
 def readings(digits: str, spoken: Language) -> frozenset[Decimal]:
     """Return the numbers that digits with separators may be: 1,200 is 1200, and in German also 1.2."""
+    if digits.isdecimal():
+        return frozenset({Decimal(digits)})
     plain = re.sub(r"['\u2019 \u00a0\u202f]", "", digits)
     marks = [mark for mark in plain if mark in ".,"]
     if not marks:
@@ -343,6 +420,11 @@ def _make(
         label = bool(_LABEL.search(before))
         weak = weak or bool(_REFERENCE.search(before))
     weak = weak or (bare and bool(_COUNT.match(text, end)))
+    ordinal = bare and (
+        text[start:end].lower() in _ORDINALS or (text[start].isdecimal() and bool(_ORDINAL.search(text, start, end)))
+    )
+    counts = bare and not ordinal and not label and all(value <= _MOST_COUNTED for value in values)
+    noun = _COUNTED_NOUN.match(text, end) if counts else None
     return Figure(
         kind,
         text[start:end],
@@ -356,6 +438,8 @@ def _make(
         recurring,
         label,
         bool(_FIELD.match(text, end)),
+        ordinal,
+        fold(noun["noun"])[:_STEM] if noun else "",
     )
 
 

@@ -54,6 +54,13 @@ _NUMBERED = frozenset(
     )
 )
 _STREET = re.compile(r"\w+(?:stra(?:ß|ss)e|str|allee|gasse|weg|platz)\.? \d", re.IGNORECASE)
+# "The insurer is the Provinzial", "the tyres are Roadline 205/55": in German, a noun may stand there too.
+_PREDICATE = re.compile(r"(?<!\w)(?:ist|sind|heißt|heißen|war|waren|lautet)\s+(?:(?:die|der|das)\s+)?\Z", re.IGNORECASE)
+_FIELD_ENDS = re.compile(r"\s*(?:[.,;!]|\d|\Z|und(?!\w))")
+_SHORTEST_PREDICATE = 3
+_QUOTED = re.compile(
+    r"[\"\u201e\u201c\u00bb](?P<text>(?=[^\"]*[A-ZÄÖÜ])[^\W\d_]+(?:[ -][^\W_]+){0,3})[\"\u201c\u201d\u00ab]"
+)
 _EDGES = frozenset(words("anfang ende mitte beginn"))
 _PREPOSITIONS = frozenset(words("von bei durch an"))
 _OPENERS = frozenset(
@@ -114,6 +121,14 @@ def names(text: str, spoken: Language | None = None, *, persons: bool = False) -
             start, end = kept[0].start, kept[-1].end
             result.append(Figure("name", text[start:end], start, end, key=" ".join(token.folded for token in kept)))
     return result
+
+
+def quoted(text: str) -> list[Figure]:
+    """Return what a text quotes in a few words, with a capital: a name, which has to be found letter for letter."""
+    return [
+        Figure("name", match["text"], match.start("text"), match.end("text"), key=fold(match["text"]))
+        for match in _QUOTED.finditer(text)
+    ]
 
 
 def words_of(name: Figure) -> list[str]:
@@ -191,6 +206,12 @@ def _german(run: list[_Token], before: _Token | None, text: str, persons: bool) 
     if len(run) > 1 or _STREET.fullmatch(f"{first.text}{text[first.end : first.end + 2]}"):
         return run
     if before and first.joined and _announces(before, persons):
+        return [] if _NOUN_ENDING.match(first.text.lower()) else run
+    if (
+        len(first.text) > _SHORTEST_PREDICATE
+        and _PREDICATE.search(text[: first.start])
+        and _FIELD_ENDS.match(text, first.end)
+    ):
         return [] if _NOUN_ENDING.match(first.text.lower()) else run
     alone = not re.search(r"[^\W\d_]", text[first.end :]) or not any(map(str.isupper, text[first.end :]))
     return run if first.opens and alone and _opens_with_name(first, text, persons) else []

@@ -6,14 +6,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
 
 from ollama import Message
 
+from tars_app.kit.tokens import least_tokens, most_tokens
 from tars_app.retrieval.places import Passage
 
-CHARACTERS_PER_TOKEN = 3.0
-"""Conservative for European languages: 3.6 to 4.6 were counted with the tokenizers of SmolLM2, Llama 3 and Mistral."""
 TOKENS_PER_MESSAGE = 12
 """Upper bound of what a chat template adds around a message."""
 
@@ -39,21 +37,21 @@ class Prompt:
     passages: list[Passage]
     tokens: int
 
-
-def estimate_tokens(text: str) -> int:
-    """Return an upper estimate of a text's tokens: a third of its ASCII characters, plus all other characters."""
-    plain = sum(character.isascii() for character in text)
-    return ceil(plain / CHARACTERS_PER_TOKEN) + (len(text) - plain)
+    @property
+    def least_tokens(self) -> int:
+        """A lower estimate of the tokens."""
+        return sum(least_tokens(message.content or "") for message in self.messages)
 
 
 def fence(number: int, passage: Passage) -> str:
-    """Return a passage with its title and date, between marks that its own text cannot close."""
+    """Return a passage with its title, date and header, between marks that its own text cannot close."""
     title = re.sub(r"[^\w .,()+&-]", "_", passage.title)
-    text = passage.text.replace(_FENCE, "'''")
+    text = f"{passage.header}\n{passage.text}" if passage.header else passage.text
+    text = text.replace(_FENCE, "'''")
     return f"[{number}] {title}, {passage.day}\n{_FENCE}\n{text}\n{_FENCE}"
 
 
-def build_prompt(question: str, passages: Sequence[Passage], most_tokens: int) -> Prompt:
+def build_prompt(question: str, passages: Sequence[Passage], limit: int) -> Prompt:
     """Return a prompt of the rules, as many whole passages as fit, the best ones first, and the question.
 
     In the text, the best passage is the last, next to the question: a small model answers from what is near.
@@ -62,13 +60,13 @@ def build_prompt(question: str, passages: Sequence[Passage], most_tokens: int) -
         QuestionTooLongError: nothing fits.
     """
     closing = f"{CLOSING}{question}"
-    tokens = 2 * TOKENS_PER_MESSAGE + estimate_tokens(RULES) + estimate_tokens(closing)
+    tokens = 2 * TOKENS_PER_MESSAGE + most_tokens(RULES) + most_tokens(closing)
     fenced: list[str] = []
     used: list[Passage] = []
     for passage in passages:
         block = fence(len(used) + 1, passage)
-        cost = estimate_tokens(block) + 2
-        if tokens + cost <= most_tokens:
+        cost = most_tokens(block) + 2
+        if tokens + cost <= limit:
             fenced.append(block)
             used.append(passage)
             tokens += cost

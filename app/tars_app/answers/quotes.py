@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -51,18 +51,24 @@ class Quote:
         return first.source == second.source and second.start < first.start + len(first.text)
 
 
+_Sentence = tuple[int, int]
+"""A sentence: the number of its passage, and where it begins."""
+
+
 class Quotable:
     """Passages to quote from. `scores` (0 to 1) are those of retrieval."""
 
     def __init__(self, sources: Sequence[Source], scores: Sequence[float]) -> None:
         self._sources, self._scores = sources, scores
-        self._words = {
-            (source.number, span.start): _words(source.text[span.start : span.end])
-            for source in sources
-            for span in source.spans
-        }
-        self._distinct = {place: frozenset(words) for place, words in self._words.items()}
-        self._frequency = Counter(word for distinct in self._distinct.values() for word in distinct)
+        self._shared: dict[_Sentence, set[str]] = {}
+        self._lengths: dict[_Sentence, int] = {}
+        self._sentences_of: dict[str, list[_Sentence]] = defaultdict(list)
+        for source in sources:
+            for span in source.spans:
+                words = _words(source.text[span.start : span.end])
+                self._lengths[source.number, span.start] = len(words)
+                for word in set(words):
+                    self._sentences_of[word].append((source.number, span.start))
 
     def find(self, question: str, answer: str, needed: Sequence[Sequence[Place]] = ()) -> list[Quote]:
         """Return the best sentence, or two neighbours, of each passage that supports the answer, the best first.
@@ -73,6 +79,11 @@ class Quotable:
         quotes contain a place of each.
         """
         weights = self._weights(question, answer)
+        shared = defaultdict(set)
+        for word in weights:
+            for sentence in self._sentences_of[word]:
+                shared[sentence].add(word)
+        self._shared = shared
         marked = {int(number) for number in _MARKER.findall(answer)}
         if needed:
             return self._covering(weights, marked, needed)
@@ -151,18 +162,18 @@ class Quotable:
 
     def _fit(self, source: Source, starts: Sequence[int], weights: Mapping[str, float]) -> float:
         """Return the weights of the words of the sentences that begin at these positions, less for longer ones."""
-        length = sum(len(self._words[source.number, start]) for start in starts)
-        distinct = frozenset[str]().union(*(self._distinct[source.number, start] for start in starts))
-        return sum(weights[word] for word in weights.keys() & distinct) / sqrt(length + 6)
+        length = sum(self._lengths[source.number, start] for start in starts)
+        shared = set[str]().union(*(self._shared.get((source.number, start), ()) for start in starts))
+        return sum(weights[word] for word in shared) / sqrt(length + 6)
 
     def _weights(self, question: str, answer: str) -> dict[str, float]:
         """Return the rarity, among all sentences, of each word of question or answer; double for words of both."""
         asked, answered = (set(_words(_without_common(text))) for text in (question, answer))
         both = asked & answered
         return {
-            word: log(1 + (len(self._words) - times + 0.5) / (times + 0.5)) * (2 if word in both else 1)
-            for word in asked | answered
-            if (times := self._frequency[word])
+            word: log(1 + (len(self._lengths) - times + 0.5) / (times + 0.5)) * (2 if word in both else 1)
+            for word in sorted(asked | answered)
+            if (times := len(self._sentences_of.get(word, ())))
         }
 
 

@@ -13,7 +13,8 @@ from tars_app.answers.grounding import Reason
 from tars_app.dependencies import INTERPRET, LATEST, SINCE
 from tars_app.documents.schemas import Past
 from tars_app.kit.instants import EXPECTED
-from tars_app.retrieval.schemas import FoundPassage, PlainText, Understood
+from tars_app.library.schemas import File
+from tars_app.retrieval.schemas import LABEL, FoundPassage, PlainText, Understood
 
 
 class Question(BaseModel):
@@ -68,11 +69,12 @@ class Sentence(BaseModel):
 
 
 class Citation(BaseModel):
-    """A verified quote: it occurs, letter for letter, on that page of the version that the answer is based on."""
+    """A verified quote: it occurs, letter for letter, at that place of the version that the answer is based on."""
 
     source: int = Field(description="`id` of the source")
     quote: str
     page: int | None
+    label: str = Field(description=LABEL)
     sentences: list[int] = Field(
         [], description="Numbers of the sentences of the answer; empty where the quote is the nearest to the question"
     )
@@ -91,7 +93,15 @@ class Done(BaseModel):
         "of the kind asked for, and the model was not asked; no_evidence: there are no passages"
     )
     history_begins: datetime | None = Field(None, description="Set where the time asked for lies before it")
-    note: str | None = Field(None, description="What the marks mean for this answer, for people")
+    note: str | None = Field(
+        None, description="What the marks mean for this answer, and whether the prompt was cut, for people"
+    )
+    prompt_cut: bool = Field(
+        False, description="The model server counted fewer tokens than the prompt has: it did not read all passages"
+    )
+    unread: File | None = Field(
+        None, description="A file that was not read, whose name fits the question better than those of the sources"
+    )
     sentences: list[Sentence] = []
     citations: list[Citation]
     model: str

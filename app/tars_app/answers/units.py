@@ -31,7 +31,7 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
     ("time", "1", "s sec second seconds sek sekunde sekunden"),
     ("time", "60", "min mins minute minutes minuten"),
     ("time", "3600", "h hr hrs hour hours std stunde stunden"),
-    ("time", "86400", "day days tag tage tagen"),
+    ("time", "86400", "day days night nights tag tage tagen nacht nächte nächten"),
     ("time", "604800", "week weeks woche wochen"),
     ("months", "1", "month months monat monate monaten"),
     ("months", "12", "year years jahr jahre jahren"),
@@ -42,10 +42,10 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
     ("mile", "1", "mile miles"),
     ("inch", "1", "inch inches zoll"),
     ("foot", "1", "ft foot feet"),
-    ("area", "1", "m² m2 qm sqm"),
+    ("area", "1", "m² m2 qm sqm quadratmeter quadratmetern"),
     ("volume", "0.001", "ml millilitre millilitres milliliter"),
     ("volume", "1", "l litre litres liter liters litern"),
-    ("volume", "1000", "m³ m3 cbm"),
+    ("volume", "1000", "m³ m3 cbm kubikmeter kubikmetern"),
     ("mass", "1", "g gram grams gramm"),
     ("mass", "1000", "kg kilo kilos kilogram kilograms kilogramm"),
     ("mass", "1000000", "t ton tons tonne tonnes tonnen"),
@@ -55,7 +55,7 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
     ("fahrenheit", "1", "°F fahrenheit"),
     ("degree", "1", "° degree degrees grad"),
     ("energy", "0.001", "Wh"),
-    ("energy", "1", "kWh"),
+    ("energy", "1", "kWh kilowattstunde kilowattstunden"),
     ("energy", "1000", "MWh"),
     ("power", "1", "W watt watts"),
     ("power", "1000", "kW kilowatt kilowatts"),
@@ -81,6 +81,9 @@ _COMPOUND = re.compile(r"[A-ZÄÖÜ][a-zäöüß]+?(?P<name>tage|tagen|stunden|w
 _BEFORE = re.compile(r"(?P<sign>[€£$¥]|(?:EUR|GBP|USD|CHF|JPY)(?![A-Za-z]))[\s\u00a0\u202f]?")
 _WORD = re.compile(r"[€£$¥%]|°C|[^\W\d_]{2,}")
 _SHORTEST_COMPOUND = 6
+_POWERS = {"square": "m²", "cubic": "m³"}
+_METRES = re.compile(r"[ -]met(?:re|er)s?(?![^\W_])", re.IGNORECASE)
+_HOURS = re.compile(r"[ -]hours?(?![^\W_])", re.IGNORECASE)
 _DEGREES = re.compile(r"\s+(?i:celsius|c\b)")
 
 
@@ -92,10 +95,14 @@ def unit_after(text: str, start: int) -> tuple[Unit, int] | None:
     if not match:
         return None
     name = match["name"]
+    if name.lower() in _POWERS and (metres := _METRES.match(text, match.end())):
+        return _UNITS[_POWERS[name.lower()]], metres.end()
     compound = _COMPOUND.fullmatch(name) if len(name) > _SHORTEST_COMPOUND else None
-    unit = _lookup(compound["name"] if compound else name)
+    unit = _lookup(name) or (_lookup(compound["name"]) if compound else None)
     if unit is None:
         return None
+    if unit.dimension == "power" and (hours := _HOURS.match(text, match.end())):
+        return _UNITS["kWh" if name.lower().startswith("kilo") else "Wh"], hours.end()
     if unit.dimension == "degree" and (celsius := _DEGREES.match(text, match.end())):
         return _UNITS["°C"], celsius.end()
     return unit, match.end()

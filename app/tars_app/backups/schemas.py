@@ -36,10 +36,11 @@ class Sheet(BaseModel):
 
 
 class Kept(BaseModel):
-    """The backups that are kept, and how many someone else has deleted."""
+    """The backups that are kept, when each was made, and how many someone else has deleted."""
 
     count: int
     oldest: datetime | None
+    made: list[datetime] | None = None
     missing: int
 
 
@@ -79,6 +80,7 @@ class Status(BaseModel):
     sheet: Sheet | None
     copies: dict[str, Copy | None]
     kept: Kept | None
+    retention: dict[str, int] | None = None
     space: Space | None
     problems: list[Problem]
 

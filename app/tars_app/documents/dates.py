@@ -1,24 +1,24 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The date that a document itself claims, and where it stands: front matter, name, folder, text, or PDF metadata.
+"""The date that a document claims, and where it stands: mail header, front matter, name, folder, text, or metadata.
 
-A PDF's metadata counts last: it states when the file was made, as by a scanner, more often than when the letter was
-written. A later place that agrees with an earlier one, but is more precise, is preferred to it.
+Metadata count last: they state when the file was made, as by a scanner, more often than when the letter was written. A
+later place that agrees with an earlier one, but is more precise, is preferred to it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tars_app.adapters.postgres import Pool
-from tars_app.documents.model import Page
-from tars_app.kit.dates import dates_of_name, find_dates, first_day, iso_date
+from tars_app.documents.parsers.model import Parsed, Section
+from tars_app.kit.dates import dates_of_name, find_dates, first_day
 
 NO_DATE = "none"
 """In place of where the date stands: the document claims none."""
-HEAD_CHARACTERS = 2000
+HEAD_CHARACTERS, HEAD_SECTIONS = 2000, 20
 """Only the head of a document is searched: further down, dates are those of events in it."""
 _HEAD_LINES = 25
 _LATEST_AHEAD = timedelta(days=1)
@@ -26,7 +26,8 @@ _BATCH = 200
 _FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _FRONT_MATTER_KEYS = ("date", "datum", "updated", "modified", "lastmod", "last_modified", "published", "created")
 _TIME_MARK = re.compile(r"(?<=\d)t(?=\d)")
-_PDF_DATE = re.compile(r"D:(?P<year>\d{4})(?P<month>\d\d)(?P<day>\d\d)")
+MAIL_HEADER = "mail header"
+"""Where a mail's date stands. It counts first."""
 # Not "due date", "Ablaufdatum": only dates of the document as a whole.
 _LABEL = re.compile(
     r"(?:(?:\A|[.,;|])[\W_]*(?:(?:invoice|letter|document|contract|billing|statement|issue|policy) )?"
@@ -47,10 +48,10 @@ class ClaimedDate:
     place: str
 
 
-def claimed_date(path: str, pages: Sequence[Page], pdf_date: str | None, observed: datetime) -> ClaimedDate | None:
+def claimed_date(path: str, parsed: Parsed, observed: datetime) -> ClaimedDate | None:
     """Return the date that a document claims; None for none, or one that was in the future when it was observed."""
     best: ClaimedDate | None = None
-    for candidate in _candidates(path, pages[0].text[:HEAD_CHARACTERS] if pages else "", pdf_date):
+    for candidate in _candidates(path, parsed):
         if first_day(candidate.date) > observed.date() + _LATEST_AHEAD:
             continue
         if best is None or (len(candidate.date) > len(best.date) and candidate.date.startswith(best.date)):
@@ -58,17 +59,19 @@ def claimed_date(path: str, pages: Sequence[Page], pdf_date: str | None, observe
     return best
 
 
-def _candidates(path: str, head: str, pdf_date: str | None) -> Iterator[ClaimedDate]:
+def _candidates(path: str, parsed: Parsed) -> Iterator[ClaimedDate]:
+    # A text may be divided at its headings.
+    first = [section.text for section in parsed.sections[:HEAD_SECTIONS] if section.number == parsed.sections[0].number]
+    head = "".join(first)[:HEAD_CHARACTERS]
+    own = [ClaimedDate(parsed.date, parsed.dated_by)] if parsed.date else []
+    yield from own if parsed.dated_by == MAIL_HEADER else ()
     yield from (ClaimedDate(value, "front matter") for value in _in_front_matter(head))
     *folders, name = path.split("/")
     yield from (ClaimedDate(value, "name") for value in dates_of_name(name))
     for folder in reversed(folders):
         yield from (ClaimedDate(value, "folder") for value in dates_of_name(folder))
     yield from (ClaimedDate(value, "text") for value in _in_text(head))
-    if (match := _PDF_DATE.match(pdf_date or "")) and (
-        value := iso_date(int(match["year"]), int(match["month"]), int(match["day"]))
-    ):
-        yield ClaimedDate(value, "PDF metadata")
+    yield from own if parsed.dated_by != MAIL_HEADER else ()
 
 
 def _in_front_matter(head: str) -> Iterator[str]:
@@ -109,7 +112,7 @@ def _is_alone(line: str, start: int, end: int) -> bool:
 def date_versions(pool: Pool) -> int:
     """Determine the dates of versions that were indexed before dates were recorded; return how many.
 
-    Their PDF metadata was not kept, so that the other places count alone.
+    Their metadata were not kept, so that the other places count alone.
     """
     dated = 0
     while True:
@@ -122,7 +125,7 @@ def date_versions(pool: Pool) -> int:
                 (HEAD_CHARACTERS, _BATCH),
             ).fetchall()
             for row in rows:
-                claimed = claimed_date(row["path"], [Page(0, row["head"])], None, row["seen_from"])
+                claimed = claimed_date(row["path"], Parsed([Section(0, row["head"])]), row["seen_from"])
                 connection.execute(
                     "UPDATE versions SET dated = %s, dated_by = %s WHERE id = %s",
                     (claimed and claimed.date, claimed.place if claimed else NO_DATE, row["id"]),

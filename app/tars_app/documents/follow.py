@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from tars_app.adapters.ollama import embed_passages
 from tars_app.adapters.postgres import FOLLOW_LOCK, Pool, try_lock
 from tars_app.dependencies import Dependencies
+from tars_app.documents.tombstones import hold_off
 from tars_app.documents.vectors import unpack, write_vectors
 
 log = logging.getLogger(__name__)
@@ -25,7 +26,8 @@ EMBED_SLICE_S = 300.0
 """Computing vectors that are missing is interrupted after this, so that the shares are read meanwhile."""
 _BATCH = 1000
 
-_EXPECTED = "FROM passages p JOIN vectors v ON v.hash = p.hash AND v.model = %s WHERE p.searchable"
+EXPECTED = "FROM passages p JOIN vectors v ON v.hash = p.hash AND v.model = %s WHERE p.searchable"
+"""What Chroma has to hold of an embedding model."""
 
 
 def follow_changes(dependencies: Dependencies) -> int:
@@ -66,7 +68,7 @@ def _write(dependencies: Dependencies, hashes: Sequence[bytes]) -> None:
     """Write the vectors of those passages that Chroma has to hold, and remove those of the others."""
     with dependencies.pool.connection() as connection:
         rows = connection.execute(
-            f"SELECT p.hash, v.embedding {_EXPECTED} AND p.hash = ANY(%s)",
+            f"SELECT p.hash, v.embedding {EXPECTED} AND p.hash = ANY(%s)",
             (dependencies.settings.embedding_model, list(hashes)),
         ).fetchall()
     dependencies.vectors.add([row["hash"] for row in rows], [unpack(row["embedding"]) for row in rows])
@@ -94,6 +96,7 @@ def _embed_missing(dependencies: Dependencies, searchable: bool, progress: Calla
         vectors = embed_passages(dependencies.embedder, model, [text for _, text in rows])
         usable = {value: vector for (value, _), vector in zip(rows, vectors, strict=True) if vector is not None}
         with dependencies.pool.connection() as connection:
+            hold_off(connection)
             write_vectors(connection, model, usable)
             connection.execute("INSERT INTO volatile.vector_changes (hash) SELECT unnest(%s::bytea[])", (list(usable),))
         follow_changes(dependencies)
@@ -106,7 +109,8 @@ def _embed_missing(dependencies: Dependencies, searchable: bool, progress: Calla
 def _without_vector(pool: Pool, model: str, searchable: bool, after: bytes) -> list[tuple[bytes, str]]:
     with pool.connection() as connection:
         rows = connection.execute(
-            f"""SELECT p.hash, p.text FROM passages p WHERE {"" if searchable else "NOT"} p.searchable AND p.hash > %s
+            f"""SELECT p.hash, concat_ws(E'\\n', nullif(p.header, ''), p.text) AS text FROM passages p
+               WHERE {"" if searchable else "NOT"} p.searchable AND p.hash > %s
                    AND NOT EXISTS (SELECT FROM vectors v WHERE v.hash = p.hash AND v.model = %s)
                ORDER BY p.hash LIMIT %s""",  # noqa: S608  a constant, so that the planner uses the partial index
             (after, model, EMBED_BATCH),
@@ -115,18 +119,37 @@ def _without_vector(pool: Pool, model: str, searchable: bool, after: bytes) -> l
 
 
 def in_line(dependencies: Dependencies) -> bool:
-    """Count the vectors in Chroma, record the count for /ready and /metrics, and return whether it is as expected."""
+    """Count the vectors in Chroma, record the count for /ready and /metrics, and return whether it is as expected.
+
+    The first time, the model that most passages have a vector of is recorded as the one that answers.
+    """
     with dependencies.pool.connection() as connection:
         row = connection.execute(
-            """INSERT INTO volatile.vector_index (passages, expected, present)
-               SELECT count(*), count(v.hash), %s FROM passages p
-               LEFT JOIN vectors v ON v.hash = p.hash AND v.model = %s WHERE p.searchable
+            """INSERT INTO volatile.vector_index (passages, expected, present, model)
+               SELECT count(*), count(v.hash), %(present)s,
+                      CASE WHEN EXISTS (SELECT FROM volatile.vector_index) THEN '' ELSE coalesce((
+                          SELECT o.model FROM vectors o JOIN passages q ON q.hash = o.hash WHERE q.searchable
+                          GROUP BY o.model ORDER BY count(*) DESC, o.model <> %(model)s LIMIT 1), %(model)s) END
+               FROM passages p LEFT JOIN vectors v ON v.hash = p.hash AND v.model = %(model)s WHERE p.searchable
                ON CONFLICT (id) DO UPDATE
                    SET passages = excluded.passages, expected = excluded.expected, present = excluded.present
                RETURNING expected = present AS equal""",
-            (dependencies.vectors.count(), dependencies.settings.embedding_model),
+            {"present": dependencies.vectors.count(), "model": dependencies.settings.embedding_model},
         ).fetchone()
     return bool(row and row["equal"])
+
+
+def answer_with_new_vectors(dependencies: Dependencies) -> None:
+    """Answer from the vectors of the embedding model that is set, now that the passages have them."""
+    model = dependencies.settings.embedding_model
+    with dependencies.pool.connection() as connection:
+        row = connection.execute(
+            """UPDATE volatile.vector_index i SET model = %s FROM (SELECT model FROM volatile.vector_index) AS former
+               WHERE i.model <> %s RETURNING former.model""",
+            (model, model),
+        ).fetchone()
+    if row:
+        log.info("Questions use another embedding model", extra={"fields": {"former": row["model"], "model": model}})
 
 
 def compare(dependencies: Dependencies, progress: Callable[[], None]) -> None:
@@ -162,7 +185,7 @@ def compare(dependencies: Dependencies, progress: Callable[[], None]) -> None:
 def _expected(dependencies: Dependencies) -> list[bytes]:
     with dependencies.pool.connection() as connection:
         rows = connection.execute(
-            f"SELECT p.hash {_EXPECTED} ORDER BY p.hash",
+            f"SELECT p.hash {EXPECTED} ORDER BY p.hash",
             (dependencies.settings.embedding_model,),
         ).fetchall()
     return [row["hash"] for row in rows]

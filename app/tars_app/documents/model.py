@@ -1,42 +1,35 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Terms of this folder: a page of text, a document on record, and the observation of a file."""
+"""Terms of this folder: a document on record, the observation of a file, and a version to read."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import UUID
 
 from tars_app.adapters.mounts import FileStatus
 
 NO_PAGE = 0
-"""The page number of a text that has no pages."""
+"""The number of the section of a text that has one part without a place."""
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 """No file system in use records an earlier time, and every store and browser can show it."""
 MAX_CLOCK_SKEW = timedelta(days=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class UnreadableError(Exception):
-    """The file holds no text that can be used; the message is one sentence for the household."""
-
-
-@dataclass(frozen=True)
-class Page:
-    """Text of one page. `number` counts from 1; `NO_PAGE` for a text without pages."""
-
-    number: int
-    text: str
-
-
 @dataclass(frozen=True)
 class KnownDocument:
-    """A document on record that is not deleted. `sha256` is that of its current version."""
+    """A document on record that is not deleted. `sha256` is that of its current version.
+
+    `ctime_ns` is the change time of its file when that was last read as a whole, None where it is not on record.
+    """
 
     document_id: UUID
     size: int | None
     mtime_ns: int | None
     sha256: str | None
+    ctime_ns: int | None = None
 
 
 @dataclass(frozen=True)
@@ -51,6 +44,24 @@ class FileObservation:
     sha256: str | None
     error: str | None
     settled: bool = True
+
+
+@dataclass(frozen=True)
+class Task:
+    """A version to read. `attempts` includes the current one; `error` is that of the last.
+
+    An `earlier` version was replaced before it was read, and is read from a snapshot.
+    """
+
+    version_id: UUID
+    document_id: UUID
+    root: Path
+    path: str
+    sha256: str
+    seen_from: datetime
+    attempts: int
+    error: str | None
+    earlier: bool = False
 
 
 def plausible_time(mtime_ns: int, now: datetime) -> tuple[datetime, str | None]:

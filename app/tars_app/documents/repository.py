@@ -11,7 +11,8 @@ a tombstone.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -19,11 +20,56 @@ from uuid import UUID
 from psycopg import Connection
 
 from tars_app.adapters.postgres import VISIBILITY_LOCK, Pool
+from tars_app.documents import tombstones
+from tars_app.documents.file_checks import note_check
 from tars_app.documents.model import FileObservation, KnownDocument, plausible_time
 from tars_app.kit.text import storable
 
 LOST_AFTER = "15 minutes"
 """A queued version that is still waiting after this is queued again: its message may have been lost with the queue."""
+STUCK_AFTER = "2 hours"
+"""A version that is being read for longer (worker.INGEST_LIMIT_MS) is queued again."""
+SLOW_SUFFIXES = [".pdf", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".heic", ".heif"]
+"""Endings of the files that take long to read: they may be scans."""
+UNWATCHED_AFTER = timedelta(minutes=15)
+"""Least time between two scans that counts as one in which a source was not scanned."""
+
+# Where the last scan is not on record, as in a restored database, the last change on record precedes the period. The
+# first scan of a source that has versions already was one of a program that did not record such periods.
+_NOTE_UNWATCHED = """
+INSERT INTO unwatched (source, since, until)
+SELECT %(source)s, '-infinity', least(now(), (
+    SELECT min(v.seen_from) + interval '1 day' FROM documents d JOIN versions v ON v.document_id = d.id
+    WHERE d.source = %(source)s))
+WHERE NOT EXISTS (SELECT FROM unwatched WHERE source = %(source)s)
+UNION ALL
+SELECT %(source)s, last.scan, now() FROM (
+    SELECT coalesce((SELECT scanned_at FROM volatile.scans WHERE source = %(source)s), (
+        SELECT max(greatest(v.seen_from, v.seen_to)) FROM documents d JOIN versions v ON v.document_id = d.id
+        WHERE d.source = %(source)s)) AS scan) AS last
+WHERE last.scan + %(gap)s < coalesce(%(began)s, now()) AND EXISTS (SELECT FROM unwatched WHERE source = %(source)s)
+ON CONFLICT DO NOTHING
+"""
+
+_IS_SLOW = "coalesce(lower(substring(d.path from '[.][^./]*$')) = ANY(%(slow_suffixes)s), false)"
+_WAITING = f"""
+SELECT v.id FROM versions v JOIN documents d ON d.id = v.document_id JOIN sources s ON s.name = d.source
+LEFT JOIN volatile.queued q ON q.version_id = v.id
+WHERE v.state = 'pending' AND v.seen_to IS NULL AND d.deleted_at IS NULL AND s.available
+    AND NOT EXISTS (SELECT FROM recognitions r WHERE r.version_id = v.id)
+    AND (%(slow)s::boolean IS NULL OR %(slow)s = {_IS_SLOW})
+    AND (q.version_id IS NULL OR q.queued_at < now() - %(lost)s::interval
+         AND coalesce(q.started_at < now() - %(stuck)s::interval, true))
+ORDER BY coalesce(q.queued_at = '-infinity', false) DESC, v.modified > v.seen_from - interval '1 hour' DESC,
+    v.size, v.seen_from
+LIMIT %(limit)s
+"""  # noqa: S608  constants
+_QUEUED = f"""
+SELECT count(*) AS count FROM volatile.queued q JOIN versions v ON v.id = q.version_id
+JOIN documents d ON d.id = v.document_id
+WHERE v.state = 'pending' AND v.seen_to IS NULL AND d.deleted_at IS NULL AND %(slow)s = {_IS_SLOW}
+    AND (q.started_at IS NOT NULL OR q.queued_at >= now() - %(lost)s::interval)
+"""  # noqa: S608  constants
 
 
 def note_source(pool: Pool, name: str, root: Path, available: bool, detail: str | None) -> None:
@@ -38,9 +84,16 @@ def note_source(pool: Pool, name: str, root: Path, available: bool, detail: str 
         )
 
 
-def note_scan(pool: Pool, source: str) -> None:
-    """Record that every file of a source has been compared with its record, and deleted ones are retired."""
+def note_scan(
+    pool: Pool, source: str, began: datetime | None = None, unwatched_after: timedelta = UNWATCHED_AFTER
+) -> None:
+    """Record that every file of a source has been compared with its record, and deleted ones are retired.
+
+    A scan that is the first one, or `began` so much after the last one, ends a period in which the source was not
+    scanned.
+    """
     with pool.connection() as connection:
+        connection.execute(_NOTE_UNWATCHED, {"source": source, "began": began, "gap": unwatched_after})
         connection.execute(
             """INSERT INTO volatile.scans (source) VALUES (%s)
                ON CONFLICT (source) DO UPDATE SET scanned_at = excluded.scanned_at""",
@@ -58,17 +111,22 @@ def living(pool: Pool, source: str) -> dict[str, KnownDocument]:
     """Return the documents of a source that are not deleted, by path."""
     with pool.connection() as connection:
         rows = connection.execute(
-            """SELECT d.path, d.id, d.size, d.mtime_ns, v.sha256
+            """SELECT d.path, d.id, d.size, d.mtime_ns, v.sha256, c.ctime_ns
                FROM documents d LEFT JOIN versions v ON v.document_id = d.id AND v.seen_to IS NULL
+               LEFT JOIN volatile.file_checks c ON c.document_id = d.id
                WHERE d.source = %s AND d.deleted_at IS NULL""",
             (source,),
         )
         return {
             row["path"]: KnownDocument(
-                row["id"], row["size"], None if row["mtime_ns"] is None else int(row["mtime_ns"]), row["sha256"]
+                row["id"], row["size"], _integer(row["mtime_ns"]), row["sha256"], _integer(row["ctime_ns"])
             )
             for row in rows
         }
+
+
+def _integer(value: Decimal | None) -> int | None:
+    return None if value is None else int(value)
 
 
 def observe(
@@ -81,12 +139,21 @@ def observe(
 ) -> None:
     """Record the observation of a path: a new document (or a deleted one again), a new version, or no change.
 
-    `at` is the time of the observation; None: now.
+    `at` is the time of the observation; None: now. A content that was forgotten is not recorded; a document whose file
+    has it now is deleted.
     """
     modified, time_note = plausible_time(observation.file.mtime_ns, datetime.now(UTC))
     error = observation.error and storable(observation.error)
     with pool.connection() as connection:
-        known = document_id or _revive(connection, source, path)
+        tombstones.hold_off(connection)
+        existing = _existing(connection, document_id) if document_id else None
+        if _is_unwanted(connection, source, path, existing, observation):
+            if observation.settled:
+                tombstones.note_skipped(connection, tombstones.place_of(source, path), observation.file)
+            if existing:
+                _retire(connection, existing["id"], at)
+            return
+        known = existing["id"] if existing else _revive(connection, source, path)
         document_id = known or _create(connection, source, path)
         moment = _moment(connection, document_id, at)
         if not known:
@@ -99,7 +166,9 @@ def observe(
             # A time that cannot be is replaced by the time of the first observation, and stays so.
             connection.execute(
                 """UPDATE versions SET modified = CASE WHEN time_note = %(note)s THEN modified ELSE %(modified)s END,
-                       time_note = %(note)s, size = %(size)s WHERE id = %(id)s""",
+                       time_note = %(note)s, size = %(size)s
+                   WHERE id = %(id)s AND (time_note IS DISTINCT FROM %(note)s OR size <> %(size)s
+                                          OR %(note)s::text IS NULL AND modified <> %(modified)s)""",
                 {"modified": modified, "note": time_note, "size": observation.file.size, "id": current["id"]},
             )
         else:
@@ -111,10 +180,35 @@ def observe(
                    VALUES (%s, %s, %s, %s, %s, %s, %s, %s)""",
                 (document_id, observation.sha256, observation.file.size, modified, time_note, state, error, moment),
             )
+        settled_ns = observation.file.mtime_ns if observation.settled else None
         connection.execute(
-            "UPDATE documents SET size = %s, mtime_ns = %s WHERE id = %s",
-            (observation.file.size, observation.file.mtime_ns if observation.settled else None, document_id),
+            """UPDATE documents SET size = %(size)s, mtime_ns = %(mtime_ns)s
+               WHERE id = %(id)s AND (size, mtime_ns) IS DISTINCT FROM (%(size)s, %(mtime_ns)s::numeric)""",
+            {"size": observation.file.size, "mtime_ns": settled_ns, "id": document_id},
         )
+        note_check(connection, document_id, observation.file.ctime_ns)
+
+
+def _existing(connection: Connection[dict[str, Any]], document_id: UUID) -> dict[str, Any] | None:
+    """Return a document with the SHA-256 of its current version; None if it was forgotten meanwhile."""
+    return connection.execute(
+        """SELECT d.id, (SELECT v.sha256 FROM versions v WHERE v.document_id = d.id AND v.seen_to IS NULL) AS sha256
+           FROM documents d WHERE d.id = %s FOR UPDATE""",
+        (document_id,),
+    ).fetchone()
+
+
+def _is_unwanted(
+    connection: Connection[dict[str, Any]],
+    source: str,
+    path: str,
+    existing: dict[str, Any] | None,
+    observation: FileObservation,
+) -> bool:
+    """Return whether the content was forgotten. A document that had it before keeps it, as it was not forgotten."""
+    if existing and observation.sha256 in (None, existing["sha256"]):
+        return False
+    return tombstones.is_forgotten(connection, tombstones.digest_of(source, path, observation.sha256))
 
 
 def _moment(connection: Connection[dict[str, Any]], document_id: UUID, at: datetime | None) -> datetime:
@@ -161,7 +255,9 @@ def _revive(connection: Connection[dict[str, Any]], source: str, path: str) -> U
 def rename(pool: Pool, document_id: UUID, path: str, at: datetime | None = None) -> None:
     """Record that a document has another path, since `at` or now."""
     with pool.connection() as connection:
-        connection.execute("UPDATE documents SET path = %s WHERE id = %s", (path, document_id))
+        renamed = connection.execute("UPDATE documents SET path = %s WHERE id = %s RETURNING id", (path, document_id))
+        if renamed.fetchone() is None:  # forgotten meanwhile
+            return
         _note_path(connection, document_id, path, _moment(connection, document_id, at))
 
 
@@ -174,13 +270,17 @@ def _note_path(connection: Connection[dict[str, Any]], document_id: UUID, path: 
 def retire(pool: Pool, document_id: UUID, at: datetime | None = None) -> None:
     """Record that the file of a document was deleted, at `at` or now, and answer from it no longer."""
     with pool.connection() as connection:
-        connection.execute("SELECT FROM documents WHERE id = %s FOR UPDATE", (document_id,))
-        answer_from(connection, document_id, None, [])
-        moment = _moment(connection, document_id, at)
-        connection.execute(
-            "UPDATE versions SET seen_to = %s WHERE document_id = %s AND seen_to IS NULL", (moment, document_id)
-        )
-        connection.execute("UPDATE documents SET deleted_at = %s WHERE id = %s", (moment, document_id))
+        _retire(connection, document_id, at)
+
+
+def _retire(connection: Connection[dict[str, Any]], document_id: UUID, at: datetime | None) -> None:
+    connection.execute("SELECT FROM documents WHERE id = %s FOR UPDATE", (document_id,))
+    answer_from(connection, document_id, None, [])
+    moment = _moment(connection, document_id, at)
+    connection.execute(
+        "UPDATE versions SET seen_to = %s WHERE document_id = %s AND seen_to IS NULL", (moment, document_id)
+    )
+    connection.execute("UPDATE documents SET deleted_at = %s WHERE id = %s", (moment, document_id))
 
 
 def answer_from(
@@ -213,35 +313,54 @@ def answer_from(
     )
 
 
-def waiting(pool: Pool) -> list[UUID]:
-    """Return the versions to read of sources that answer: those not queued yet, or queued too long ago."""
+def waiting(pool: Pool, slow: bool | None = None, limit: int | None = None) -> list[UUID]:
+    """Return the versions to read of sources that answer: those not queued yet, or queued too long ago.
+
+    What a person asked for comes first, then files that were changed right before they were observed, then small files
+    before large ones. `slow` selects the formats that take long to read, or the others; None: all of them.
+    """
     with pool.connection() as connection:
         connection.execute(
             """DELETE FROM volatile.queued q WHERE NOT EXISTS (
-                   SELECT FROM versions v WHERE v.id = q.version_id AND v.state = 'pending' AND v.seen_to IS NULL)"""
+                   SELECT FROM versions v WHERE v.id = q.version_id AND v.state = 'pending'
+                       AND (v.seen_to IS NULL OR v.snapshot IS NOT NULL))"""
         )
-        rows = connection.execute(
-            """SELECT v.id FROM versions v JOIN documents d ON d.id = v.document_id JOIN sources s ON s.name = d.source
-               LEFT JOIN volatile.queued q ON q.version_id = v.id
-               WHERE v.state = 'pending' AND v.seen_to IS NULL AND d.deleted_at IS NULL AND s.available
-                 AND (q.queued_at IS NULL OR q.queued_at < now() - %s::interval)
-               ORDER BY v.seen_from""",
-            (LOST_AFTER,),
-        )
-        return [row["id"] for row in rows]
+        parameters = {
+            "slow": slow,
+            "slow_suffixes": SLOW_SUFFIXES,
+            "limit": limit,
+            "lost": LOST_AFTER,
+            "stuck": STUCK_AFTER,
+        }
+        return [row["id"] for row in connection.execute(_WAITING, parameters)]
 
 
-def note_queued(pool: Pool, version_id: UUID) -> None:
-    """Record that the version's message is in the queue."""
+def count_queued(pool: Pool, slow: bool) -> int:
+    """Return how many versions of the shares are in the queue, or being read."""
+    parameters = {"slow": slow, "slow_suffixes": SLOW_SUFFIXES, "lost": LOST_AFTER}
+    with pool.connection() as connection:
+        [row] = connection.execute(_QUEUED, parameters).fetchall()
+    return int(row["count"])
+
+
+def note_queued(pool: Pool, version_ids: Sequence[UUID]) -> None:
+    """Record that the versions' messages are in the queue."""
     with pool.connection() as connection:
         connection.execute(
-            """INSERT INTO volatile.queued (version_id) VALUES (%s)
-               ON CONFLICT (version_id) DO UPDATE SET queued_at = now()""",
-            (version_id,),
+            """INSERT INTO volatile.queued (version_id) SELECT unnest(%s::uuid[])
+               ON CONFLICT (version_id) DO UPDATE SET queued_at = now(), started_at = NULL""",
+            (list(version_ids),),
         )
+
+
+def note_not_queued(pool: Pool, version_ids: Sequence[UUID]) -> None:
+    """Record that the versions' messages are not in the queue."""
+    with pool.connection() as connection:
+        connection.execute("DELETE FROM volatile.queued WHERE version_id = ANY(%s)", (list(version_ids),))
 
 
 def forget_queued(pool: Pool) -> None:
     """Mark every waiting version as not queued: the last worker may have died while reading it. Twice does no harm."""
     with pool.connection() as connection:
-        connection.execute("DELETE FROM volatile.queued")
+        connection.execute("DELETE FROM volatile.queued WHERE queued_at > '-infinity'")
+        connection.execute("UPDATE volatile.queued SET started_at = NULL")

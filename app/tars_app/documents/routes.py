@@ -39,7 +39,7 @@ def make_router(dependencies: Dependencies) -> APIRouter:
         """
         at = dependencies.instant(as_of)
         with dependencies.pool.connection() as connection:
-            past = visible_versions(connection, at).past if at else None
+            past = visible_versions(connection, at, None, dependencies.reads).past if at else None
             return {
                 "as_of": past and Past.model_validate(past, from_attributes=True),
                 "documents": connection.execute(_PAST if at else _DOCUMENTS, {"at": at, "since": at}).fetchall(),

@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 DATED = "The date that the document itself claims: a day (2023-05-04), a month (2023-05) or a year (2023)"
-DATED_BY = "Where that date stands: front matter, name, folder, text or PDF metadata"
+DATED_BY = "Where that date stands: mail header, front matter, name, folder, text, or metadata of the file"
 
 
 class Document(BaseModel):
@@ -25,9 +25,19 @@ class Document(BaseModel):
     observed: datetime = Field(description="When this content was first observed")
     dated: str | None = Field(description=DATED)
     dated_by: str | None = Field(description=DATED_BY)
-    pages: int | None
+    pages: int | None = Field(description="Number of pages, slides, sheets or messages that have text")
     chunks: int | None
-    note: str | None = Field(None, description="An implausible file time, or what is missing from the index")
+    note: str | None = Field(
+        None, description="An implausible file time, what was not read, or what is missing from the index"
+    )
+
+
+class Place(BaseModel):
+    """A document and where it is."""
+
+    document_id: UUID
+    source: str
+    path: str
 
 
 class Source(BaseModel):
@@ -43,7 +53,9 @@ class Past(BaseModel):
 
     since: datetime = Field(description="The same as `at`, unless a period is asked about")
     at: datetime
-    history_begins: datetime = Field(description="When the first document was observed")
+    history_begins: datetime = Field(
+        description="When the first document was observed, or since when the history is kept"
+    )
     unread: int = Field(description="Versions of that time whose text is not on record")
 
 

@@ -10,7 +10,11 @@ from typing import Any
 
 from psycopg import Connection
 
+from tars_app.adapters.chroma import LEAST_RECALL
 from tars_app.adapters.postgres import Pool
+
+_FEW = 1000
+"""Vectors that Chroma may lack in any case: it has them within seconds."""
 
 
 def pack(vector: Sequence[float]) -> bytes:
@@ -32,6 +36,21 @@ def unpack(embedding: bytes) -> tuple[float, ...]:
     return struct.unpack(f"<{len(embedding) // 2}e", embedding)
 
 
+def answering_vectors(connection: Connection[dict[str, Any]], model: str) -> tuple[str, bool]:
+    """Return the embedding model whose vectors answer questions, and whether those in Chroma do.
+
+    It is `model`, the one that is set; or after a change the former one, until the passages have vectors of the new
+    one. Chroma has those of the model that is set alone, and does not answer while it lacks too many, or where it
+    missed too many near passages when the worker last compared it.
+    """
+    row = connection.execute("SELECT model, expected, present, recall FROM volatile.vector_index").fetchone()
+    if row is None:
+        return model, True
+    is_complete = row["expected"] - row["present"] <= max(_FEW, (1 - LEAST_RECALL) * row["expected"])
+    is_near = row["recall"] is None or row["recall"] >= LEAST_RECALL
+    return str(row["model"]), row["model"] == model and is_complete and is_near
+
+
 def without_vector(pool: Pool, model: str, hashes: Collection[bytes]) -> set[bytes]:
     """Return those of the passages that have no vector of this model."""
     with pool.connection() as connection:
@@ -42,10 +61,11 @@ def without_vector(pool: Pool, model: str, hashes: Collection[bytes]) -> set[byt
 
 
 def write_vectors(connection: Connection[dict[str, Any]], model: str, vectors: Mapping[bytes, Sequence[float]]) -> None:
-    """Add the vectors of passages on record. A vector that exists is kept."""
+    """Add the vectors of those passages that are on record. A vector that exists is kept."""
     hashes = sorted(vectors)  # all transactions insert in one order, so that none waits for another in a circle
     connection.execute(
         """INSERT INTO vectors (hash, model, embedding) SELECT hash, %s, embedding
-           FROM unnest(%s::bytea[], %s::bytea[]) AS new (hash, embedding) ON CONFLICT DO NOTHING""",
+           FROM unnest(%s::bytea[], %s::bytea[]) AS new (hash, embedding)
+           WHERE EXISTS (SELECT FROM passages p WHERE p.hash = new.hash) ON CONFLICT DO NOTHING""",
         (model, hashes, [pack(vectors[value]) for value in hashes]),
     )

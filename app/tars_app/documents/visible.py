@@ -9,13 +9,15 @@ from typing import Any
 
 from psycopg import Connection
 
+from tars_app.adapters.read_cache import ReadCache
 from tars_app.kit.errors import RefusedError
 
 # A document of a restored database may have been deleted since the backup.
 CONFIRMED = """(EXISTS (SELECT FROM volatile.scans s WHERE s.source = d.source)
     OR v.seen_from >= (SELECT created_at FROM volatile.origin))"""
 _CURRENT = f"""
-SELECT string_agg(uuid_send(v.id), ''::bytea) AS ids, NULL::timestamptz AS begins, 0 AS unread
+SELECT string_agg(uuid_send(v.id), ''::bytea ORDER BY v.id) AS ids, 0 AS unread,
+       (SELECT count(*) FROM document_paths) AS named
 FROM documents d JOIN versions v ON v.id = d.answered_from WHERE {CONFIRMED}
 """  # noqa: S608  constants
 AT = f"""v.seen_from <= %(at)s AND (v.seen_to > %(since)s OR v.seen_to IS NULL AND {CONFIRMED})"""
@@ -24,32 +26,53 @@ PATH_AT = """coalesce((SELECT h.path FROM document_paths h WHERE h.document_id =
                    ORDER BY h.seen_from DESC LIMIT 1), d.path) AS path"""
 """The path of document d at a time."""
 _PAST = f"""
-SELECT string_agg(uuid_send(v.id), ''::bytea) FILTER (WHERE t.version_id IS NOT NULL) AS ids,
-       (SELECT min(seen_from) FROM versions) AS begins, count(*) FILTER (WHERE t.version_id IS NULL) AS unread
+SELECT string_agg(uuid_send(v.id), ''::bytea ORDER BY v.id) FILTER (WHERE t.version_id IS NOT NULL) AS ids,
+       count(*) FILTER (WHERE t.version_id IS NULL) AS unread,
+       (SELECT count(*) FROM document_paths h WHERE h.seen_from <= %(at)s) AS named
 FROM versions v JOIN documents d ON d.id = v.document_id LEFT JOIN version_texts t ON t.version_id = v.id
 WHERE {AT}
 """  # noqa: S608  constants
-# The words are in the language of the passages, which changes for all of them at once.
-_WORDS = """
-SELECT language::text AS language, tsvector_to_array(to_tsvector(language, %(question)s)) AS words
-FROM (SELECT coalesce((SELECT language FROM passages LIMIT 1), %(language)s::regconfig) AS language) AS passages
+_LAST_MOMENT = """
+SELECT greatest((SELECT max(seen_from) FROM versions WHERE seen_from <= %(at)s),
+                (SELECT max(seen_to) FROM versions WHERE seen_to <= %(at)s),
+                (SELECT max(seen_from) FROM document_paths WHERE seen_from <= %(at)s)) AS moment
+"""
+"""The last time at which something was observed, until a time. Nothing differs between the two."""
+_BEGINNING = """
+SELECT (SELECT min(seen_from) FROM versions) AS observed, (SELECT kept_since FROM version_retention) AS kept_since
 """
 
 
+@dataclass(frozen=True)
+class Beginning:
+    """When the history begins, None without one; `removed`: because earlier versions are no longer kept."""
+
+    at: datetime | None
+    removed: bool = False
+
+    def check(self, moment: datetime) -> datetime:
+        """Return when the history begins. Raises NoHistoryError if the moment lies before it."""
+        if self.at is None or moment < self.at:
+            raise NoHistoryError(self)
+        return self.at
+
+
 class NoHistoryError(RefusedError):
-    """Nothing had been observed yet at the time asked for. `begins` is when the history begins, None without one."""
+    """There is no history of the time asked for. `begins` is when the history begins, None without one."""
 
     code = "no_history"
 
-    def __init__(self, begins: datetime | None) -> None:
-        self.begins = begins
+    def __init__(self, beginning: Beginning) -> None:
+        self.begins = beginning.at
         self.understood: Any = None  # the time that was read from the question, where it was
-        moment = begins and begins.isoformat()
+        begins = self.begins and f"{self.begins.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
         if begins is None:
             message = "There is no history yet: no document has been read."
+        elif beginning.removed:
+            message = f"The history before {begins} is no longer kept."
         else:
-            message = f"There is no history before {begins.astimezone(UTC):%Y-%m-%d %H:%M} UTC."
-        super().__init__(message, "Ask about a later time.", history_begins=moment)
+            message = f"There is no history before {begins}."
+        super().__init__(message, "Ask about a later time.", history_begins=self.begins and self.begins.isoformat())
 
 
 @dataclass(frozen=True)
@@ -69,35 +92,54 @@ class TimeAsked:
 
 @dataclass(frozen=True)
 class Visible:
-    """The ids of versions, one after the other (16 bytes each), and the time, None for now."""
+    """The ids of versions, in order, one after the other (16 bytes each), and the time, None for now.
+
+    `named` is how often a document had been given a name until then: where it is the same, so are the names.
+    """
 
     ids: bytes
     past: TimeAsked | None
+    named: int = 0
+
+
+def read_beginning(connection: Connection[dict[str, Any]]) -> Beginning:
+    """Return when the history begins: with the first observation, or where versions were removed, with their end."""
+    [row] = connection.execute(_BEGINNING).fetchall()
+    return Beginning(row["kept_since"] or row["observed"], removed=row["kept_since"] is not None)
 
 
 def visible_versions(
-    connection: Connection[dict[str, Any]], at: datetime | None, since: datetime | None = None
+    connection: Connection[dict[str, Any]],
+    at: datetime | None,
+    since: datetime | None = None,
+    cache: ReadCache | None = None,
 ) -> Visible:
     """Return the versions that documents are answered from now, or that existed at a time and have text on record.
 
-    With `since`, those that existed at some time between the two.
+    With `since`, those that existed at some time between the two. With a cache, they are read again only where the
+    database has changed since; all times between two observations share what is read.
 
     Raises:
-        NoHistoryError: nothing had been observed at that time.
+        NoHistoryError: nothing had been observed at that time, or it is no longer kept.
     """
-    with connection.cursor(binary=True) as cursor:
-        [row] = cursor.execute(_CURRENT if at is None else _PAST, {"at": at, "since": since or at}).fetchall()
+    cache = cache or ReadCache()
     if at is None:
-        return Visible(row["ids"] or b"", None)
-    if row["begins"] is None or at < row["begins"]:
-        raise NoHistoryError(row["begins"])
-    return Visible(row["ids"] or b"", TimeAsked(since or at, at, row["begins"], row["unread"]))
+        row = cache.get(connection, "current", lambda reading: _read(reading, _CURRENT, None, None))
+        return Visible(row["ids"] or b"", None, row["named"])
+    if since in (None, at):
+        [last] = connection.execute(_LAST_MOMENT, {"at": at}).fetchall()
+        first = until = last["moment"] or at
+    else:
+        first, until = since, at
+    row = cache.get(connection, (first, until), lambda reading: _read(reading, _PAST, until, first))
+    # Read after the versions: what is removed in between is refused, not left out.
+    begins = read_beginning(connection).check(at)
+    return Visible(row["ids"] or b"", TimeAsked(since or at, at, begins, row["unread"]), row["named"])
 
 
-def words_of(connection: Connection[dict[str, Any]], question: str, language: str) -> tuple[list[str], str]:
-    """Return the words of a question, stemmed, and the text search configuration that the passages have.
-
-    `language` is used where there are no passages.
-    """
-    [row] = connection.execute(_WORDS, {"question": question, "language": language}).fetchall()
-    return row["words"], row["language"]
+def _read(
+    connection: Connection[dict[str, Any]], query: str, at: datetime | None, since: datetime | None
+) -> dict[str, Any]:
+    with connection.cursor(binary=True) as cursor:
+        [row] = cursor.execute(query, {"at": at, "since": since}).fetchall()
+    return row

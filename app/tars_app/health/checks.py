@@ -10,6 +10,7 @@ import httpx
 from anyio.to_thread import run_sync
 from pydantic import BaseModel
 
+from tars_app.adapters.chroma import LEAST_RECALL
 from tars_app.adapters.postgres import current_schema, required_schema
 from tars_app.dependencies import Dependencies
 from tars_app.health.passes import last_pass
@@ -19,6 +20,10 @@ TIMEOUT_S = 3.0
 MAX_IDLE_S = 600.0
 """A worker that makes no progress for this long, and five intervals between passes, has a problem."""
 MAX_UNFINISHED_PASSES = 3
+_IMPORTING = """
+SELECT (SELECT min(taken) FROM snapshots) AS back_to,
+       (SELECT count(*) FROM volatile.snapshots WHERE state IN ('waiting', 'unreadable')) AS remaining
+"""
 
 
 class Check(BaseModel):
@@ -47,6 +52,7 @@ async def check_all(dependencies: Dependencies) -> Readiness:
         "chroma": _chroma,
         "ollama": _ollama,
         "documents": _documents,
+        "search": _search,
     }
     results: dict[str, Check] = {}
 
@@ -93,14 +99,30 @@ def _chroma(dependencies: Dependencies) -> str:
     present = dependencies.vectors.count()
     try:
         with dependencies.pool.connection(timeout=TIMEOUT_S / 3) as connection:
-            row = connection.execute("SELECT passages, expected FROM volatile.vector_index").fetchone()
+            row = connection.execute("SELECT passages, expected, model, recall FROM volatile.vector_index").fetchone()
     except UnavailableError:
         row = None  # the check of PostgreSQL reports it
     if row is None:
         return f"{present} vectors"
     detail = f"{present} of {row['expected']} vectors"
     without = row["passages"] - row["expected"]
-    return f"{detail}; {without} passages have no vector yet" if without else detail
+    detail = f"{detail}; {without} passages have no vector yet" if without else detail
+    if row["recall"] is not None and row["recall"] < LEAST_RECALL:
+        raise CheckFailedError(
+            f"{detail}; Chroma returned {row['recall']:.0%} of the nearest passages of a sample, expected at least "
+            f"{LEAST_RECALL:.0%}: questions are compared with all vectors, which is slower; restart the worker, which "
+            "fills Chroma again"
+        )
+    former = row["model"] != dependencies.settings.embedding_model
+    return f"{detail}; until then, questions use the vectors of {row['model']}" if former else detail
+
+
+def _search(dependencies: Dependencies) -> str:
+    """The words of all passages are read after each start. Meanwhile a question waits, and is answered then."""
+    loading = dependencies.passages.loading
+    if loading.complete:
+        return f"the words of {loading.words} passages are in memory"
+    return f"loading: the words of {loading.words} of {loading.passages} passages are in memory; questions wait"
 
 
 def _ollama(dependencies: Dependencies) -> str:
@@ -118,6 +140,7 @@ def _documents(dependencies: Dependencies) -> str:
     with dependencies.pool.connection(timeout=TIMEOUT_S) as connection:
         rows = connection.execute("SELECT name, available, detail FROM sources ORDER BY name").fetchall()
         record = last_pass(connection)
+        importing = connection.execute(_IMPORTING).fetchone()
     if record is None or not rows:
         raise CheckFailedError("no share was found yet: the worker has not read any, or nothing is mounted")
     unavailable = [f"{row['name']}: {row['detail']}" for row in rows if not row["available"]]
@@ -135,4 +158,9 @@ def _documents(dependencies: Dependencies) -> str:
             f"the worker made no progress for {record.idle_s:.0f} s: check that its container is running"
         )
     names = ", ".join(row["name"] for row in rows)
-    return names if record.ever_finished else f"{names} (the first pass is running)"
+    if not record.ever_finished:
+        return f"{names} (the first pass is running)"
+    if importing and importing["remaining"]:
+        back_to = f"{importing['back_to']:%Y-%m-%d}" if importing["back_to"] else "now"
+        return f"{names}; snapshots imported back to {back_to}, {importing['remaining']} left"
+    return names

@@ -15,7 +15,7 @@ from tars_app.kit.metrics import Metrics
 
 def make_router(dependencies: Dependencies, metrics: Metrics) -> APIRouter:
     """Return the routes for monitoring the service."""
-    metrics.registry.register(IndexCollector(dependencies.pool))
+    metrics.registry.register(IndexCollector(dependencies.pool, dependencies.passages))
     router = APIRouter(tags=["health"])
 
     @router.get("/health")

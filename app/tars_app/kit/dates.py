@@ -37,16 +37,18 @@ MONTHS = {
 """English and German names of the months, and what they are abbreviated to, in lower case."""
 
 MONTH = "|".join(sorted(MONTHS, key=len, reverse=True))
+NAMED_MONTH = rf"(?P<name>{MONTH})(?![^\W\d_])\.?"
+"""The name of a month as a whole word, also abbreviated."""
 _YEAR = r"(?P<year>(?:19|20|21)\d\d)"
 _PATTERNS = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         rf"(?<![\d.,/-]){_YEAR}-(?P<month>\d\d)-(?P<day>\d\d)(?![\d-])",
-        rf"(?<![\d.,/-])(?P<day>\d{{1,2}})(?:st|nd|rd|th|\.)?(?:\s+of)?\s*\b(?P<name>{MONTH})\b\.?,?\s+{_YEAR}(?!\d)",
-        rf"\b(?P<name>{MONTH})\b\.?\s+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,?\s+{_YEAR}(?!\d)",
+        rf"(?<![\d.,/-])(?P<day>\d{{1,2}})(?:st|nd|rd|th|\.)?(?:\s+of)?\s*\b{NAMED_MONTH},?\s+{_YEAR}(?!\d)",
+        rf"\b{NAMED_MONTH}\s+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,?\s+{_YEAR}(?!\d)",
         rf"(?<![\d.,/-])(?P<day>\d{{1,2}})\.\s?(?P<month>\d{{1,2}})\.\s?{_YEAR}(?!\d)",
         rf"(?<![\d.,/-])(?P<first>\d{{1,2}})/(?P<second>\d{{1,2}})/{_YEAR}(?!\d)",
-        rf"\b(?P<name>{MONTH})\b\.?\s+{_YEAR}(?!\d)",
+        rf"\b{NAMED_MONTH}\s+{_YEAR}(?!\d)",
         rf"(?<![\d.,/-]){_YEAR}-(?P<month>\d\d)(?![\d-])",
         rf"(?<![\d.,/-])(?P<month>\d{{1,2}})/{_YEAR}(?!\d)",
     )

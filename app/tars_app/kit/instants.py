@@ -34,6 +34,15 @@ class WrongTimeError(ValueError):
     """A text is not a time that can be asked for; the message names it and what was expected."""
 
 
+def years_before(moment: datetime, years: int) -> datetime:
+    """Return the same time of the same day so many years earlier; 28 February for a 29 February that is not there."""
+    year = moment.year - years
+    try:
+        return moment.replace(year=year)
+    except ValueError:
+        return moment.replace(year=year, day=28)
+
+
 def end_of(text: str, zone: tzinfo, now: datetime) -> datetime:
     """Return the last moment of a day, month or year in a time zone, or a time as it stands; never after `now`.
 

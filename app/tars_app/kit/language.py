@@ -41,6 +41,23 @@ COMMON_WORDS = frozenset(
     )
 )
 """Words that are in every question, in English and German: they say nothing of its subject."""
+FUNCTION_WORDS = (
+    _ENGLISH
+    | _GERMAN
+    | COMMON_WORDS
+    | frozenset(
+        words(
+            """
+            about any anything because been but cannot find finds get give gives got has if into just know let me more
+            need needs no not our out please say see show so some tell than that's these they those want what's
+            whose why yes aber alle als also am bitte da damit dann dass denn doch gab gab's gib habe heißt ihr ihre ja
+            jetzt kannst keine können könntest man mehr mich mir möchte nein noch nur ob sag sage schon sein seine sind
+            so such suche warum was wem wen weil wessen wo wurden zeig zeige
+            """
+        )
+    )
+)
+"""Words without a subject of their own, which a search ignores."""
 _LETTERS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
 
 

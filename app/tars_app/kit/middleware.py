@@ -50,7 +50,7 @@ class RequestGuard:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
-                    headers[name] = value
+                    headers.setdefault(name, value)  # a download sets a stricter policy
                 # Browsers revalidate the page each time, so that they never mix the files of two releases.
                 headers["Cache-Control"] = "no-store" if scope["path"].startswith("/api/") else "no-cache"
             await send(message)

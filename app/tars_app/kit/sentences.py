@@ -18,7 +18,16 @@ _SENTENCE = re.compile(
     rf"[.!?…](?:(?<=[^\W\d_]{{2}}[.!?…]){_NO_END}[\"'\u201d\u2019»)\]]*\s+(?=[^\sa-zäöü])"
     r"|(?<=[\d)\]\"\u201d][.!?…])(?<!\s\d\.)(?<!\s\d\d\.)\s+(?=[A-ZÄÖÜ\"\u201c\u201e]))"
 )
+# Stops of other scripts: those of Chinese and Japanese have no space after them. Thai, Lao, Khmer and Burmese write a
+# space between sentences, and between the parts of long ones.
+_FOREIGN_SENTENCE = re.compile(
+    "[\u3002\uff01\uff1f\uff61][\u300d\u300f\uff09\u201d]*\\s*(?=\\S)"
+    "|[\u0589\u061f\u06d4\u0964\u0965\u104b\u17d4]\\s+(?=\\S)"
+    "|(?<=[\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff])\\s+(?=[\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff])"
+)
 _LIST_ITEM = re.compile(r"\n(?=[ \t]*(?:[-*+•·#|>]|\d+[.)])[ \t]*\S)")
+# A row of a table: cells with tabs between them.
+_ROW = re.compile(r"\n(?=[^\n]*\S\t)")
 # A short line that the next one does not continue is a heading, or a field of a form.
 _SHORT_LINE = re.compile(r"(?:(?<=\n)|\A)[^\n]{1,50}[^\n,;\-\u2013(]\n(?=[A-ZÄÖÜ0-9])")
 
@@ -35,9 +44,10 @@ class Span:
 def sentences(text: str) -> list[Span]:
     """Return the spans of a text's sentences, in order and without the white space between them."""
     cuts: dict[int, bool] = {0: True}
-    for match in _SENTENCE.finditer(text):
-        cuts.setdefault(match.end(), False)
-    for pattern in (_PARAGRAPH, _LIST_ITEM, _SHORT_LINE):
+    for pattern in (_SENTENCE,) if text.isascii() else (_SENTENCE, _FOREIGN_SENTENCE):
+        for match in pattern.finditer(text):
+            cuts.setdefault(match.end(), False)
+    for pattern in (_PARAGRAPH, _LIST_ITEM, _ROW, _SHORT_LINE):
         for match in pattern.finditer(text):
             cuts[match.end()] = True
     starts = sorted(cuts)

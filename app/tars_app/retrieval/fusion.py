@@ -21,16 +21,19 @@ class Fused(Generic[K]):
     score: float
 
 
-def fuse(lexical: Mapping[K, float], dense: Mapping[K, float], limit: int) -> list[Fused[K]]:
+def fuse(
+    lexical: Mapping[K, float], dense: Mapping[K, float], limit: int, weight_of_dense: float = 1.0
+) -> list[Fused[K]]:
     """Fuse two mappings from result to strength (0 to 1), each in the order of its ranking, by reciprocal ranks.
 
     Ranks order the results, as the two strengths are not comparable. A rank does not measure how good a result is, so
-    the score is the strength of the evidence: 1 - (1 - lexical)(1 - dense).
+    the score is the strength of the evidence: 1 - (1 - lexical)(1 - dense). `weight_of_dense` is that of the second
+    ranking in the order.
     """
     ranks: dict[K, float] = {}
-    for ranking in (lexical, dense):
+    for ranking, weight in ((lexical, 1.0), (dense, weight_of_dense)):
         for position, key in enumerate(ranking, 1):
-            ranks[key] = ranks.get(key, 0.0) + 1 / (RANK_CONSTANT + position)
+            ranks[key] = ranks.get(key, 0.0) + weight / (RANK_CONSTANT + position)
 
     def strength(key: K) -> float:
         return 1 - (1 - lexical.get(key, 0.0)) * (1 - dense.get(key, 0.0))

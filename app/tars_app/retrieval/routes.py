@@ -9,8 +9,9 @@ from fastapi import APIRouter, HTTPException, Path, Query
 
 from tars_app.dependencies import AsOf, Dependencies, Interpret, Latest, Since
 from tars_app.retrieval.places import PLACE_ID, open_passage, place
-from tars_app.retrieval.schemas import PassageView, PlainText, SearchResult, SearchResults
+from tars_app.retrieval.schemas import NO_PASSAGE, QUOTED, PassageView, PlainText, SearchResult, SearchResults
 from tars_app.retrieval.service import excerpt, past_of, search
+from tars_app.retrieval.views import view
 
 
 def make_router(dependencies: Dependencies) -> APIRouter:
@@ -43,15 +44,12 @@ def make_router(dependencies: Dependencies) -> APIRouter:
     @router.get("/passages/{chunk_id}", responses={404: {"description": "There is no such passage"}})
     def show_passage(
         chunk_id: Annotated[str, Path(pattern=PLACE_ID, description="As in a search result or a source")],
+        quote: Annotated[PlainText | None, Query(max_length=4000, description=QUOTED)] = None,
     ) -> PassageView:
-        """One passage, with the text of its page before and after it; also one of a version that was replaced."""
+        """One passage, with the text of its section before and after it; also one of a version that was replaced."""
         opened = open_passage(dependencies.pool, chunk_id)
         if opened is None:
-            raise HTTPException(
-                404,
-                "There is no such passage, or its share was not scanned since the database was restored. Ask again.",
-            )
-        passage, before, after = opened
-        return PassageView.model_validate({**place(passage), "text": passage.text, "before": before, "after": after})
+            raise HTTPException(404, NO_PASSAGE)
+        return view(dependencies.pool, *opened, quote)
 
     return router

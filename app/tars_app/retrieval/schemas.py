@@ -14,6 +14,11 @@ from tars_app.retrieval.times import Kind
 
 EXCERPT_CHARACTERS = 300
 
+LABEL = "The place in the file as people see it, as page 3 or sheet Costs; empty for a file without places"
+
+QUOTED = "The cited words: their place is marked; without them, the whole passage"
+NO_PASSAGE = "There is no such passage, or its share was not scanned since the database was restored. Ask again."
+
 PlainText = Annotated[str, AfterValidator(lambda text: text.replace("\x00", " "))]
 """Text without NUL, which PostgreSQL does not accept."""
 
@@ -25,6 +30,7 @@ class OtherPlace(BaseModel):
     source: str
     path: str
     page: int | None
+    label: str = Field(description=LABEL)
 
 
 class Superseded(BaseModel):
@@ -45,10 +51,15 @@ class PassagePlace(BaseModel):
 
     chunk_id: str = Field(description="Names this place in this version of the document for ever")
     document_id: UUID
+    version_id: UUID = Field(description="This version of the document; its file: /api/originals/VERSION_ID/file")
     source: str = Field(description="The share, as LLM_docs")
     path: str = Field(description="Path below the share")
     title: str = Field(description="The file's name")
-    page: int | None = Field(description="From 1; null for a file without pages")
+    page: int | None = Field(
+        description="Number of the page, slide, sheet or other section, from 1; null for a file without places"
+    )
+    label: str = Field(description=LABEL)
+    note: str | None = Field(description="What was not read of this version of the document; null: nothing")
     modified: datetime = Field(description="When this version of the file was last changed")
     observed: datetime = Field(description="When this version was first observed")
     dated: str | None = Field(description=DATED)
@@ -79,7 +90,7 @@ class Understood(BaseModel):
         "documents of these days are preferred; latest: the latest documents are preferred"
     )
     text: str = Field(description="The words that name it")
-    first: date | None = Field(description="First day; null for latest")
+    first: date | None = Field(description="First day; null for latest, and for all of the history")
     last: date | None = Field(description="Last day, at most today")
 
 
@@ -92,9 +103,42 @@ class SearchResults(BaseModel):
     results: list[SearchResult]
 
 
-class PassageView(PassagePlace):
-    """A passage with the text of its page around it."""
+class Cell(BaseModel):
+    """A cell of a sheet."""
 
     text: str
+    marked: bool = Field(description="The quotation, or a part of it, stands in it")
+
+
+class Row(BaseModel):
+    """A row of a sheet."""
+
+    number: int = Field(description="From 1, as a spreadsheet numbers it")
+    cells: list[Cell]
+
+
+class Table(BaseModel):
+    """The rows of a sheet around a quotation."""
+
+    columns: list[str] = Field(description="Their letters: A, B, ...")
+    titles: list[str] = Field(description="Of the columns, from the header row; empty where that is among the rows")
+    rows: list[Row]
+
+
+class MailField(BaseModel):
+    """A line of the header of a mail."""
+
+    name: str = Field(description="From, To, Cc, Date or Subject")
+    value: str
+
+
+class PassageView(PassagePlace):
+    """A passage with the text of its section around it."""
+
+    text: str
+    header: str = Field(description="What belongs to the passage without standing in it, as the header of its table")
     before: str
     after: str
+    has_page: bool = Field(description="/api/passages/CHUNK_ID/page shows it on the page of the file")
+    table: Table | None = Field(description="The same as rows and cells; null: the passage does not stand in a sheet")
+    mail: list[MailField] = Field(description="The header of the mail in which it stands; empty for other documents")

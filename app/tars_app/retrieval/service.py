@@ -4,137 +4,237 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+from uuid import UUID
 
-from tars_app.adapters.ollama import embed
-from tars_app.adapters.passage_index import View
+from psycopg import Connection
+
+from tars_app.adapters.ollama import NotInstalledError, Vector, embed_question
+from tars_app.adapters.passage_occurrences import View
+from tars_app.adapters.passage_titles import runs_of, spaced
+from tars_app.adapters.passage_words import Word, plain, words_of
 from tars_app.dependencies import Dependencies
 from tars_app.documents.schemas import Past
-from tars_app.documents.visible import NoHistoryError, TimeAsked, visible_versions, words_of
-from tars_app.kit.dates import first_day, last_day
+from tars_app.documents.vectors import answering_vectors
+from tars_app.documents.visible import NoHistoryError, TimeAsked, visible_versions
 from tars_app.kit.errors import UnavailableError
 from tars_app.kit.instants import ANY_TIME, TimeRequest, end_of, start_of
-from tars_app.retrieval.fulltext import has_operators
+from tars_app.kit.language import language
+from tars_app.retrieval.fulltext import asking_of, content_of, has_operators, without_operators
 from tars_app.retrieval.fusion import fuse
 from tars_app.retrieval.places import Passage, load_passages, note_superseded
+from tars_app.retrieval.preference import apart, prefer
 from tars_app.retrieval.schemas import EXCERPT_CHARACTERS, Understood
-from tars_app.retrieval.times import TimeInQuestion, time_in, without_time
+from tars_app.retrieval.times import EARLIEST, TimeInQuestion, is_past, time_in, without_time
 
 log = logging.getLogger(__name__)
 
-STRONG_SHARE = 0.7
-"""Passages with at least this share of the best score fit about equally; time decides among these alone."""
+IDENTIFIED_SCORE = 0.7
+"""Least score of a passage that has an identifier of the question: it is evidence among any number of other words."""
+_ENGLISH_MODELS = frozenset({"all-minilm", "mxbai-embed-large", "nomic-embed-text", "snowflake-arctic-embed"})
+"""Embedding models of Ollama's library that have learned English alone."""
+_FOREIGN_WEIGHT = 0.5
+"""Of the order by vectors, against that by words, for a question that the model does not understand."""
+LOAD_AGAIN_S = 5.0
+RANKED = 3
+"""Passages, of each that is returned, of which the text is read."""
+CANDIDATES, CANDIDATES_OF_A_PHRASE = 40, 400
+"""Passages of each ranking that are fused; more where most of them may not match the syntax of a search."""
 
 
 @dataclass(frozen=True)
 class Results:
-    """Passages that are evidence, best first; the time asked about, None for now; the one read from the question."""
+    """Passages that are evidence, best first; the time asked about, None for now; the one read from the question.
+
+    `forgotten` is the number of the last document that was forgotten.
+    """
 
     passages: list[Passage]
     past: TimeAsked | None = None
     understood: Understood | None = None
+    forgotten: int = 0
 
 
-def search(dependencies: Dependencies, question: str, limit: int, asked: TimeRequest = ANY_TIME) -> Results:
+@dataclass(frozen=True)
+class _Query:
+    """What is looked for: a text for its meaning, words, and those of them that may lack; syntax of a web search."""
+
+    text: str
+    words: list[Word]
+    optional: list[Word]
+    phrase: str | None
+
+
+def search(
+    dependencies: Dependencies,
+    question: str,
+    limit: int,
+    asked: TimeRequest = ANY_TIME,
+    *,
+    operators: bool = True,
+) -> Results:
     """Return the passages that are evidence for the question, best first: of now, or as they were at a time.
 
-    A search of the past is exact. One of now reads the nearest vectors from Chroma, which are nearly so.
+    A search of the past is exact. One of now reads the nearest vectors from Chroma, which are nearly so. Without
+    `operators`, quotes and minus signs are those of a sentence.
 
     Raises:
         NoHistoryError: nothing had been observed at that time.
         UnavailableError: a store or the embedding model does not answer. Never an empty list instead.
     """
-    phrase = question if has_operators(question) else None
+    phrase = question if operators and has_operators(question) else None
     named = None if phrase else _named_time(dependencies, question, asked)
     if named:
-        asked, question = _request_of(dependencies, named), without_time(question, named)
+        asked = _request_of(dependencies, named)
     understood = Understood(**asdict(named)) if named else None
-    candidates = max(4 * limit, 40)
     try:
         with dependencies.pool.connection() as connection:
-            visible = visible_versions(connection, asked.at, asked.since)
-            words, language = words_of(connection, question, dependencies.settings.text_search)
-            # A date that a question names may stand in the name of a file alone.
-            optional = words_of(connection, named.text, language)[0] if named and named.kind == "period" else []
+            visible = visible_versions(connection, asked.at, asked.since, dependencies.reads)
+            then = _versions_then(connection, dependencies, question, named)
     except NoHistoryError as error:
         error.understood = understood
         raise
-    view = dependencies.passages.view(visible.ids, language)
-    scores = _evidence(dependencies, question, view, words, optional, candidates, exact=asked.at is not None)
+    ids = visible.ids + b"".join(version.bytes for version in then)
+    view = dependencies.passages.view(ids, asked.at, visible.named)
+    with dependencies.pool.connection() as connection:
+        query = _query(connection, question, named, phrase, view.languages)
+    scores = _evidence(dependencies, query, view, limit, exact=asked.at is not None or bool(then))
+    if not (named or phrase or asked.latest):  # which change the order
+        scores = dict(islice(scores.items(), RANKED * limit))
     places = dependencies.passages.places(view, scores)
     with dependencies.pool.connection() as connection:
         passages = load_passages(connection, places, scores, phrase, asked.at)
-        ranked = prefer([passages[key] for key in scores if key in passages], named, asked.latest)
-        return Results(note_superseded(connection, ranked[:limit]), visible.past, understood)
+        ranked = prefer([passages[key] for key in scores if key in passages], named, asked.latest, then)
+        ranked = ranked[:limit] if asked.since else apart(ranked, limit)
+        superseded = note_superseded(connection, ranked)
+    return Results(superseded, visible.past, understood, dependencies.passages.forgotten)
+
+
+def _query(
+    connection: Connection[dict[str, Any]],
+    question: str,
+    named: TimeInQuestion | None,
+    phrase: str | None,
+    languages: Sequence[str],
+) -> _Query:
+    text = without_time(question, named) if named else without_operators(question) if phrase else question
+    content = content_of(text)
+    words, common = words_of(connection, spaced(content), languages)
+    runs = [plain(run) for run in sorted(runs_of(content))]
+    # A date that a question names may stand in the name of a file alone, and "raised" or "cost" in no document.
+    named_text = named.text if named and named.kind in ("period", "between") else ""
+    optional, _ = words_of(connection, f"{named_text} {asking_of(content)}", languages)
+    # Nor need a short number stand anywhere: of a 27" screen, the screen is looked for.
+    short = [word for word in words if word.is_number and not word.is_identifier]
+    return _Query(text, [*words, *runs], [*optional, *runs, *short, *common], phrase)
+
+
+def _versions_then(
+    connection: Connection[dict[str, Any]], dependencies: Dependencies, question: str, named: TimeInQuestion | None
+) -> list[UUID]:
+    """Return the versions that existed at the end of a period, and are not those of today.
+
+    "How much was the rent in 2022?" asks for what a document contained then, or for a document of then: so both are
+    searched.
+    """
+    if not (named and named.kind == "period" and named.last and is_past(question)):
+        return []
+    at = end_of(named.last.isoformat(), dependencies.zone, dependencies.now())
+    try:
+        past = visible_versions(connection, at, None, dependencies.reads).ids
+        current = visible_versions(connection, None, None, dependencies.reads).ids
+    except NoHistoryError:
+        return []
+    return [UUID(bytes=value) for value in sorted(_split(past) - _split(current))]
+
+
+def _split(ids: bytes) -> set[bytes]:
+    return {ids[start : start + 16] for start in range(0, len(ids), 16)}
 
 
 def _named_time(dependencies: Dependencies, question: str, asked: TimeRequest) -> TimeInQuestion | None:
     """Return the time that a question names, unless the request names one or refuses it."""
     if asked.at or asked.latest or not asked.interpret:
         return None
-    return time_in(question, datetime.now(dependencies.zone).date())
+    return time_in(question, dependencies.now().astimezone(dependencies.zone).date())
 
 
 def _request_of(dependencies: Dependencies, named: TimeInQuestion) -> TimeRequest:
-    if named.first is None or named.last is None or named.kind not in ("as_of", "between"):
+    if named.last is None or named.kind not in ("as_of", "between"):
         return TimeRequest(latest=named.kind == "latest")
-    now = datetime.now(UTC)
-    since = start_of(named.first.isoformat(), dependencies.zone, now) if named.kind == "between" else None
+    now = dependencies.now()
+    since = start_of((named.first or EARLIEST).isoformat(), dependencies.zone, now) if named.kind == "between" else None
     return TimeRequest(end_of(named.last.isoformat(), dependencies.zone, now), since)
 
 
-def _evidence(
-    dependencies: Dependencies,
-    question: str,
-    view: View,
-    words: Sequence[str],
-    optional: Sequence[str],
-    candidates: int,
-    exact: bool,
-) -> dict[bytes, float]:
-    """Return the passages of a view that are evidence, best first, with their scores. `optional` words may lack."""
+def _evidence(dependencies: Dependencies, query: _Query, view: View, limit: int, exact: bool) -> dict[bytes, float]:
+    """Return the passages of a view that are evidence, best first, with their scores."""
     settings, index = dependencies.settings, dependencies.passages
-    vector = embed(dependencies.embedder, settings.embedding_model, [question])[0]
-    lexical = index.lexical(view, words, candidates, optional)
-    nearest = index.nearest(view, vector, candidates) if exact else dependencies.vectors.nearest(vector, candidates)
+    candidates = max(4 * limit, CANDIDATES_OF_A_PHRASE if query.phrase else CANDIDATES)
+    model, in_chroma, vector = _vector_of(dependencies, query.text)
+    lexical = index.lexical(view, query.words, candidates, query.optional)
+    if exact or not in_chroma:
+        nearest = index.nearest(view, vector, candidates, model)
+    else:
+        nearest = dependencies.vectors.nearest(vector, candidates)
     fused = fuse(
-        {hit.hash: hit.coverage for hit in lexical if hit.coverage >= settings.min_coverage},
+        {hit.hash: hit.coverage for hit in lexical if hit.coverage >= settings.min_coverage or hit.identifiers},
         {key: similarity for key, similarity in nearest if similarity >= settings.min_similarity},
         candidates,
+        _FOREIGN_WEIGHT if _is_foreign(model, query.text) else 1.0,
     )
-    return {result.key: result.score for result in fused}
+    # A passage with the number that is asked for precedes all others, however near these are.
+    identifiers = {hit.hash: hit.identifiers for hit in lexical}
+    fused.sort(key=lambda result: -identifiers.get(result.key, 0))
+    return {
+        result.key: max(result.score, IDENTIFIED_SCORE) if identifiers.get(result.key) else result.score
+        for result in fused
+    }
 
 
-def prefer(passages: Sequence[Passage], named: TimeInQuestion | None, latest: bool) -> list[Passage]:
-    """Return the passages with those of the time first, as far as they fit about as well as the best one.
-
-    The latest first; or those of documents of a period. The date is the one that the document claims, else its file's.
-    """
-    least = STRONG_SHARE * max((passage.score for passage in passages), default=0.0)
-    strong = [passage for passage in passages if passage.score >= least]
-    weak = [passage for passage in passages if passage.score < least]
-    if latest:
-        strong.sort(key=lambda passage: last_day(passage.day), reverse=True)
-    elif named and named.first and named.last and named.kind == "period":
-        first, last = named.first, named.last
-        strong.sort(key=lambda passage: not (first_day(passage.day) <= last and first <= last_day(passage.day)))
-    return strong + weak
+def _is_foreign(model: str, question: str) -> bool:
+    """Return whether an embedding model has not learned the language of a question."""
+    return model.partition(":")[0] in _ENGLISH_MODELS and language(question) == "de"
 
 
-def load_current(dependencies: Dependencies) -> None:
-    """Load the words of the current passages, so that the first question does not wait for it."""
+def _vector_of(dependencies: Dependencies, text: str) -> tuple[str, bool, Vector]:
+    """Return the vector of a text, with the model of the passages' vectors to compare it with; are they in Chroma?"""
+    wanted = dependencies.settings.embedding_model
+    with dependencies.pool.connection() as connection:
+        model, in_chroma = answering_vectors(connection, wanted)
     try:
-        with dependencies.pool.connection() as connection:
-            visible = visible_versions(connection, None)
-            _, language = words_of(connection, "", dependencies.settings.text_search)
-        began = time.monotonic()
-        dependencies.passages.view(visible.ids, language)
-        log.info("Words loaded", extra={"fields": {"seconds": round(time.monotonic() - began, 1)}})
-    except UnavailableError as error:
-        log.info("Words are loaded with the first question", extra={"fields": {"reason": str(error)}})
+        return model, in_chroma, embed_question(dependencies.embedder, model, text)
+    except NotInstalledError:
+        if model == wanted:
+            raise
+        log.warning(
+            "The former embedding model is gone: some passages are found by words only",
+            extra={"fields": {"model": model}},
+        )
+        return wanted, True, embed_question(dependencies.embedder, wanted, text)
+
+
+def load_current(dependencies: Dependencies, stopped: threading.Event) -> None:
+    """Load the words of the current passages, so that the first question does not wait for it.
+
+    Where the database cannot be used yet, it is tried again, until it succeeds or the application stops.
+    """
+    while not stopped.is_set():
+        try:
+            with dependencies.pool.connection() as connection:
+                visible = visible_versions(connection, None)
+            began = time.monotonic()
+            dependencies.passages.view(visible.ids, None, visible.named)
+            log.info("Words loaded", extra={"fields": {"seconds": round(time.monotonic() - began, 1)}})
+            return
+        except UnavailableError as error:
+            log.info("Words are loaded later", extra={"fields": {"reason": str(error)}})
+            stopped.wait(LOAD_AGAIN_S)
 
 
 def excerpt(text: str) -> str:

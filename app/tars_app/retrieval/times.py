@@ -3,7 +3,8 @@
 
 A time that a question names is mostly that of what it asks for: "the gas bill of 2022" is in a document of today. Only
 where the question is about what a document contained then ("what did the lease say last spring", "as of 2023", "before
-it was raised") are the versions of that time meant.
+it was raised") are the versions of that time meant; where it is about what changed, or which versions there are, all
+those between two times, or all.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ class TimeInQuestion:
     """A time that a question names with the words `text`.
 
     `kind`: as_of: the versions at the end of the days `first` to `last`; between: those of all these days; period:
-    documents of these days are preferred; latest: the latest documents are preferred, and there are no days.
+    documents of these days are preferred; latest: the latest documents are preferred, and there are no days. A
+    `between` without `first` begins with the history.
     """
 
     kind: Kind
@@ -88,15 +90,62 @@ _AS_OF_BEFORE = re.compile(
     re.IGNORECASE,
 )
 _CONTENT_THEN = re.compile(
-    r"\bdid\b.*\b(?:say|state|read|specify|contain|mention|require|stipulate|promise|list)\b"
+    r"\bdid\b.*\b(?:say|state|read|specify|contain|mention|require|stipulate|promise|list|show|allow|permit)\b"
+    r"|\b(?:sa(?:ys|id)|stated|mentioned|listed|specified|applied|valid)\b"
     r"|\bused to (?:say|state|read|be|cost)\b|\bbefore (?:it|they|the \w+|that) (?:was|were) \w+(?:ed|en)\b"
-    r"|\bwas (?:stand|sagte|besagte|schrieb)\b|\bwie lautete\w*\b|\bbevor (?:er|sie|es|der|die|das)\b",
+    r"|\b(?:stand|standen|sagten?|besagten?|schrieb|galt|galten)\b|\bwie lautete\w*\b"
+    r"|\bbevor (?:er|sie|es|der|die|das)\b",
+    re.IGNORECASE,
+)
+_CHANGE_CLAUSE = (
+    r"\b(?:before (?:it|they|the \w+|that) (?:was|were|got) \w+(?:ed|en)|bevor (?:er|sie|es|der|die|das)\b[^,.;]*)"
+)
+_BEFORE_CHANGE = re.compile(_CHANGE_CLAUSE, re.IGNORECASE)
+# "Before it was raised in 2025": the time of the change, before which is meant.
+_BEFORE_CHANGE_IN = re.compile(rf"{_CHANGE_CLAUSE}\s*(?:(?:in|on|im|am|zum)\s+(?:the\s+)?)?\Z", re.IGNORECASE)
+_PAST = re.compile(
+    r"\b(?:was|were|did|had|war|waren|hatten?|kostete[nt]?|betrug(?:en)?|wurden?|gab|lautete[nt]?|zahlten?|nannten?"
+    r"|verlangten?|galt(?:en)?|machten?|standen|hieß(?:en)?|besagten?|warteten?|endeten?|begann(?:en)?|ging(?:en)?"
+    r"|durften?|mussten?|konnten?|brauchten?|lag(?:en)?|enthielt(?:en)?|sagten?|erlaubten?|liefen?)\b",
+    re.IGNORECASE,
+)
+# Words that ask for a comparison, and are in no document themselves.
+_COMPARING = (
+    r"chang(?:e|es|ed|ing)|differs?|different|differences?|compared|developed|development|evolved"
+    r"|over (?:the years|time)|geändert|verändert|veränderte[n]?|änderte[n]?|änderung(?:en)?|unterschied(?:e|en)?"
+    r"|entwickelt|anders|im laufe der (?:zeit|jahre)"
+)
+_CHANGING = (
+    r"raised|increased|reduced|lowered|replaced|adjusted|updated|more expensive|cheaper|than before|erhöht|gestiegen"
+    r"|gesunken|gesenkt|angepasst|teurer|billiger|ersetzt|abgelöst|als (?:früher|vorher)"
+)
+# A question about changes of what is documented; "how do I change the filter?" and "when was the oil changed?" are not.
+_CHANGE = re.compile(
+    r"\A(?!\W*(?:when|who|where|how (?:do|can|should|to)|wann|wer|wo|wie (?:kann|soll|muss))\b)"
+    r".*\b(?:did|has|have|had|was|were|is|are|what|which|how|wie|hat|haben|ist|sind|wurden?|welche\w*)\b"
+    rf".*\b(?P<word>{_COMPARING}|{_CHANGING})\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_VERSIONS = re.compile(
+    r"\b(?P<word>versions|revisions|(?:earlier|previous|older|former) version|history of|fassungen|versionen"
+    r"|(?:frühere|ältere|vorige)[nrs]? (?:fassung|version)"
+    r"|how (?:often|many times)(?= (?:has|have|was|were|did)\b)|wie oft(?= (?:hat|haben|wurden?)\b))\b",
+    re.IGNORECASE,
+)
+_META = re.compile(
+    rf"\b(?:{_COMPARING}|versions?|revisions|history of|fassung(?:en)?|versionen|how (?:often|many times)|wie oft)\b",
+    re.IGNORECASE,
+)
+_COMPARED = re.compile(
+    r"\b(?:compared (?:with|to)|than|gegenüber|(?:im vergleich|verglichen) (?:zu[mr]?|mit)|als)"
+    r"\s+(?:in |im |dem jahr )?\Z",
     re.IGNORECASE,
 )
 _LATEST = re.compile(
     r"\b(?:latest|newest|most recent|current(?:ly)?|up[- ]to[- ]date|neueste\w*|aktuell\w*|jüngste\w*|derzeit\w*"
+    r"|zuletzt|these days|as things stand|nowadays|by now|now|zurzeit|zur zeit|heutzutage|mittlerweile|inzwischen|jetzt"
     r"|(?:last|letzte[nrs]?)(?= (?:\w+ )?(?:bill|invoice|letter|statement|receipt|report|version|contract|lease|policy"
-    r"|payslip|reading|notice|rechnung|brief|abrechnung|bescheid|bericht|vertrag|kontoauszug|police|ablesung)s?\b))\b",
+    r"|payslip|reading|notice|\w*(?:rechnung|brief|bescheid|bericht|vertrag|kontoauszug|police|ablesung))s?\b))\b",
     re.IGNORECASE,
 )
 
@@ -104,20 +153,53 @@ _LATEST = re.compile(
 def time_in(question: str, today: date) -> TimeInQuestion | None:
     """Return the time that a question names, None where it names none, or only the future."""
     spans = [span for span in _spans(question, today) if span.first <= today]
+    history = _VERSIONS.search(question) or _CHANGE.search(question)
+    if history and not _BEFORE_CHANGE.search(question):
+        return _of_history(question, history["word"], spans, today)
     if spans:
-        joined = _join(question, spans)
-        then = _AS_OF_BEFORE.search(question[: joined.start]) or _CONTENT_THEN.search(question)
-        span = joined if joined != spans[0] else _bounded(question, joined, today)
-        text, first, last = question[span.start : span.end], span.first, min(span.last, today)
-        if first > last:  # "after" a time that has not ended
-            return None
-        if not then:
-            return TimeInQuestion("period", text, first, last)
-        several = joined != spans[0] or span.last > joined.last
-        return TimeInQuestion("between" if several else "as_of", text, first, last)
+        return _of_spans(question, spans, today)
     if match := _LATEST.search(question):
         return TimeInQuestion("latest", match[0])
     return None
+
+
+def _of_spans(question: str, spans: list[_Span], today: date) -> TimeInQuestion | None:
+    joined = _join(question, spans)
+    span = joined if joined != spans[0] else _bounded(question, joined, today)
+    text, first, last = question[span.start : span.end], span.first, min(span.last, today)
+    if first > last:  # "after" a time that has not ended
+        return None
+    if _BEFORE_CHANGE_IN.search(question[: span.start]):
+        return TimeInQuestion("as_of", text, EARLIEST, span.first - timedelta(days=1))
+    if not (_AS_OF_BEFORE.search(question[: joined.start]) or _CONTENT_THEN.search(question)):
+        return TimeInQuestion("period", text, first, last)
+    several = joined != spans[0] or span.last > joined.last
+    return TimeInQuestion("between" if several else "as_of", text, first, last)
+
+
+def _of_history(question: str, word: str, spans: list[_Span], today: date) -> TimeInQuestion:
+    """Return the time over which versions are compared: all of it, unless the question names one.
+
+    "Between 2023 and 2024" compares the ends of both, as "in 2023" is the end of that year where a version is meant:
+    what changed then are the changes of the days after the first one.
+    """
+    if not spans:
+        return TimeInQuestion("between", word, None, today)
+    joined = _join(question, spans)
+    if joined != spans[0]:
+        first, last, text = spans[0].last + timedelta(days=1), spans[1].last, question[joined.start : joined.end]
+    elif _COMPARED.search(question[: joined.start]):
+        first, last, text = joined.last + timedelta(days=1), today, question[joined.start : joined.end]
+    else:
+        span = _bounded(question, joined, today)
+        first, last, text = span.first, span.last, question[span.start : span.end]
+    last = min(last, today)
+    return TimeInQuestion("between", text, min(first, last), last)
+
+
+def is_past(question: str) -> bool:
+    """Return whether a question is about a state that was, and not only about a document of then."""
+    return bool(_PAST.search(question))
 
 
 def without_time(question: str, time: TimeInQuestion) -> str:
@@ -128,6 +210,8 @@ def without_time(question: str, time: TimeInQuestion) -> str:
     if time.kind == "period" and any(character.isdigit() for character in time.text):
         return question
     rest = question.replace(time.text, " ", 1)
+    if time.kind == "between":
+        rest = _META.sub(" ", rest)
     return rest if re.search(r"\w", rest) else question
 
 

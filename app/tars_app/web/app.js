@@ -4,7 +4,8 @@
 import { watchBackups } from "./backups.js";
 import { refresh, watch } from "./holdings.js";
 import { element } from "./text.js";
-import { startTurn } from "./turn.js";
+import { asOf, watchTimeline } from "./timeline.js";
+import { removeForgotten, startTurn } from "./turn.js";
 
 const form = document.getElementById("ask");
 const box = document.getElementById("question");
@@ -16,12 +17,13 @@ const history = document.getElementById("history");
 const asked = [];
 let running = null;
 
-async function askQuestion(question) {
+// time: fields of the request; without any, those of the timeline.
+async function askQuestion(question, time = asOf() ? { as_of: asOf() } : {}) {
   if (running || !question) return;
   box.value = "";
   fit();
   document.body.classList.remove("empty");
-  running = startTurn(question, thread, askQuestion);
+  running = startTurn(question, time, thread, askQuestion);
   asked.push(question);
   remember(question, running.turn);
   setBusy(true);
@@ -84,6 +86,12 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && !document.querySelector("dialog[open]")) running?.stop();
 });
 
+document.addEventListener("forgotten", (event) => {
+  removeForgotten(thread, event.detail);
+  refresh();
+});
+
 watch();
+watchTimeline(refresh);
 watchBackups();
 if (matchMedia("(hover: hover)").matches) box.focus();

@@ -1,21 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The documents and shares: their count, the notice about a share with a problem, the sheet that lists them.
 
+import { showLibrary, showPast, sheet } from "./library.js";
 import { announce } from "./notice.js";
-import { Failure, listDocuments } from "./service.js";
-import { day, element, plural } from "./text.js";
+import { Failure, listDocuments, readLibrary } from "./service.js";
+import { element, longDay, plural } from "./text.js";
+import { asOf } from "./timeline.js";
 
 const REFRESH_MS = 20_000;
-const STATES = { pending: "being read", failed: "not readable" };
 
 const notice = document.getElementById("notice");
 const holdings = document.getElementById("holdings");
 const button = document.getElementById("show-documents");
-const sheet = document.getElementById("documents");
 
-sheet.querySelector(".close").addEventListener("click", () => sheet.close());
-sheet.addEventListener("click", (event) => event.target === sheet && sheet.close());
 button.addEventListener("click", openDocuments);
+document.addEventListener("library-changed", refresh);
 
 export function openDocuments() {
   sheet.showModal();
@@ -30,7 +29,7 @@ export function watch() {
 
 export async function refresh() {
   try {
-    show(await listDocuments());
+    await (asOf() ? refreshPast(asOf()) : refreshNow());
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     announce(notice, [[error.message, error.nextStep]]);
@@ -38,14 +37,30 @@ export async function refresh() {
   }
 }
 
-function show({ documents, sources }) {
-  announce(notice, sources.filter((source) => !source.available || source.detail).map(describeProblem));
+async function refreshNow() {
+  const { counts, shares, progress } = await readLibrary("");
+  const pending = counts.found + counts.waiting + counts.reading;
+  const left = progress.minutes_left ? progress.text.split(", ").at(-1) : "";
+  show({ ready: counts.read, pending, failed: counts.failed, left }, shares, []);
+  if (sheet.open) await showLibrary(progress);
+}
+
+async function refreshPast(day) {
+  const { documents, sources } = await listDocuments(day);
   const count = (state) => documents.filter((document) => document.state === state).length;
   const [ready, pending, failed] = ["indexed", "pending", "failed"].map(count);
+  show({ ready, pending, failed, left: "" }, sources, [`as they were on ${longDay(day)}`]);
+  if (sheet.open) showPast(documents);
+}
+
+function show(counts, shares, time) {
+  const { ready, pending, failed } = counts;
+  const total = ready + pending + failed;
+  announce(notice, shares.filter((share) => !share.available || share.detail).map(describeProblem));
   button.hidden = false;
-  button.textContent = plural(documents.length, "document");
-  holdings.replaceChildren(...describe(ready, pending, failed, documents.length, sources));
-  fillSheet(documents, [`${plural(ready, "document")} ready`, ...remarks(pending, failed)].join(" · "));
+  button.textContent = plural(total, "document");
+  holdings.replaceChildren(...describe(counts, total, shares));
+  sheet.querySelector(".where").textContent = [`${plural(ready, "document")} ready`, ...remarks(counts), ...time].join(" · ");
 }
 
 function describeProblem({ name, available, detail }) {
@@ -56,33 +71,19 @@ function describeProblem({ name, available, detail }) {
   ];
 }
 
-function remarks(pending, failed) {
-  return [pending && `${pending} being read`, failed && `${failed} not readable`].filter(Boolean);
+function remarks({ pending, failed, left }) {
+  return [pending && `${pending} being read`, left, failed && `${failed} not readable`].filter(Boolean);
 }
 
-function describe(ready, pending, failed, total, sources) {
-  const names = sources.map((source) => source.name).join(", ");
-  if (!sources.length) return ["No share with documents is connected yet. Add one under shares in tars.yml."];
+function describe(counts, total, shares) {
+  const names = shares.map((share) => share.name).join(", ");
+  if (!shares.length) return ["No share with documents is connected yet. Add one under shares in tars.yml."];
   if (!total) return [`There are no documents in ${names} yet. Copy some into it; they are read within a minute.`];
-  const rest = remarks(pending, failed);
+  const rest = remarks(counts);
   return [
-    element("strong", "", plural(ready, "document")),
-    ` from ${names} ${ready === 1 ? "is" : "are"} ready`,
+    element("strong", "", plural(counts.ready, "document")),
+    ` from ${names} ${counts.ready === 1 ? "is" : "are"} ready`,
     rest.length ? ` (${rest.join(", ")}). ` : ". ",
     "Every answer cites its passages, so that you can check it.",
   ];
-}
-
-function fillSheet(documents, summary) {
-  sheet.querySelector(".where").textContent = summary;
-  const list = element("ul", "documents");
-  for (const { source, path, state, error, note, modified, pages } of documents) {
-    const facts = [source, day(modified), pages ? plural(pages, "page") : "", STATES[state] ?? ""];
-    const item = element("li", state, element("span", "path", path));
-    item.append(element("span", "where", facts.filter(Boolean).join(" · ")));
-    if (error) item.append(element("span", "why", error));
-    if (note) item.append(element("span", "where", note));
-    list.append(item);
-  }
-  sheet.querySelector(".body").replaceChildren(documents.length ? list : element("p", "hint", "None yet."));
 }

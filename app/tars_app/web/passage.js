@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The sheet that shows a passage in its page, with the quote marked.
+// The sheet that shows a passage in its page, its sheet, its mail or its text, with the quote marked.
 
+import { download, mailHeader, pageFigure, tableExcerpt } from "./original.js";
 import { Failure, openPassage } from "./service.js";
-import { element, locate, where } from "./text.js";
+import { supersededLine } from "./superseded.js";
+import { button, element, locate, where } from "./text.js";
 
 const sheet = document.getElementById("passage");
 const body = sheet.querySelector(".body");
@@ -25,8 +27,14 @@ export async function showPassage(source, quote) {
   body.focus({ preventScroll: true });
   let content;
   try {
-    content = renderPassage(await openPassage(source.chunk_id), quote);
+    const passage = await openPassage(source.chunk_id, quote);
+    content = renderPassage(passage, quote);
+    if (passage.note) content.push(element("p", "unread", passage.note));
+    place.textContent = where(passage);
     if (source.also_in.length) content.push(element("p", "hint", `The same passage is in ${others(source.also_in)}.`));
+    content.push(download(passage.version_id), historyButton(passage));
+    const line = supersededLine(passage, (successor) => showPassage(successor, null));
+    if (line) content.unshift(line);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     content = [element("p", "message", error.message), element("p", "hint", error.nextStep)];
@@ -37,25 +45,50 @@ export async function showPassage(source, quote) {
   mark?.scrollIntoView({ block: "center" });
 }
 
+function historyButton({ document_id: id, path }) {
+  return button("quiet history-of", "History of this document", () => {
+    sheet.close();
+    document.dispatchEvent(new CustomEvent("show-document", { detail: { id, path } }));
+  });
+}
+
 function others(places) {
   return places.map((other) => [other.source, other.path].join("/")).join(", ");
 }
 
+const CHANGED = "The quoted words are not in this passage any more; its document has changed.";
+
+// What belongs to a passage stands before it: its page, the header of its mail, or that of its table.
 function renderPassage(passage, quote) {
-  const text = passage.before + passage.text + passage.after;
-  const begin = passage.before.length;
-  const end = begin + passage.text.length;
-  const marked = quote ? locate(text, quote) : null;
-  const cuts = [...new Set([0, begin, end, text.length, ...(marked ?? [])])].sort((a, b) => a - b);
+  const { table, mail, header } = passage;
+  if (table) {
+    const rows = tableExcerpt(table, passage.label);
+    const content = rows.querySelector("mark") ? [rows] : [element("p", "hint", CHANGED), rows];
+    return mail.length ? [mailHeader(mail), ...content] : content;
+  }
+  const content = renderText(passage, quote);
+  if (passage.has_page) return [pageFigure(passage, quote), ...content];
+  if (mail.length) return [mailHeader(mail), ...content];
+  return header ? [element("p", "hint", header), ...content] : content;
+}
+
+function renderText(passage, quote) {
+  const header = passage.mail.map(({ name, value }) => `${name}: ${value}`).join("\n");
+  const all = passage.before + passage.text + passage.after;
+  // The header of a mail stands above already, unless the quote is from it.
+  const isShown = header && all.startsWith(header) && !(quote && locate(header, quote));
+  const whole = isShown ? all.slice(header.length).trimStart() : all;
+  const cut = all.length - whole.length;
+  const begin = Math.max(0, passage.before.length - cut);
+  const end = passage.before.length + passage.text.length - cut;
+  const marked = quote ? locate(whole, quote) : null;
+  const cuts = [...new Set([0, begin, end, whole.length, ...(marked ?? [])])].sort((a, b) => a - b);
   const page = element("p", "page-text");
   for (let i = 0; i + 1 < cuts.length; i++) {
     const [from, to] = [cuts[i], cuts[i + 1]];
     const inside = from >= begin && to <= end;
-    const piece = element("span", inside ? "passage-text" : "around", text.slice(from, to));
+    const piece = element("span", inside ? "passage-text" : "around", whole.slice(from, to));
     page.append(marked && from >= marked[0] && to <= marked[1] ? element("mark", "", piece) : piece);
   }
-  if (quote && !marked) {
-    return [element("p", "hint", "The quoted words are not in this passage any more; its document has changed."), page];
-  }
-  return [page];
+  return quote && !marked ? [element("p", "hint", CHANGED), page] : [page];
 }

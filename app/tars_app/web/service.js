@@ -10,16 +10,40 @@ export class Failure extends Error {
 
 const BROKEN_OFF = () => new Failure("The answer broke off before its end.", "Ask again.");
 
-export const listDocuments = () => getJSON("api/documents");
-export const readBackups = () => getJSON("api/backups");
-export const openPassage = (chunkId) => getJSON(`api/passages/${encodeURIComponent(chunkId)}`);
+const query = (fields) => new URLSearchParams(Object.entries(fields).filter(([, value]) => value)).toString();
 
+// selection: folder, text, and states, of which there may be several.
+function selected({ folder, text, states }, fields) {
+  const parameters = new URLSearchParams(query({ folder, text, ...fields }));
+  for (const state of states) parameters.append("state", state);
+  return parameters.toString();
+}
+
+export const listDocuments = (asOf) => getJSON(`api/documents?${query({ as_of: asOf })}`);
+export const readLibrary = (folder) => getJSON(`api/library?${query({ folder })}`);
+export const listFiles = (selection, offset) => getJSON(`api/library/files?${selected(selection, { offset })}`);
+export const exportOf = (selection, format) => `api/library/export?${selected(selection, { format })}`;
+export const retryFiles = (order) => postJSON("api/library/retry", order);
+export const readTimeline = () => getJSON("api/timeline");
+export const readHistory = (document) => getJSON(`api/history?${query({ document })}`);
+export const readChanges = (document, since, until) => getJSON(`api/diff?${query({ document, since, until })}`);
+export const readTopic = (q, since) => getJSON(`api/topic?${query({ q, since })}`);
+export const previewForgetting = (document) => getJSON(`api/forget?${query({ document })}`);
+export const forget = (id) => postJSON("api/forget", { document: id, confirm: id });
+export const readBackups = () => getJSON("api/backups");
+export const openPassage = (chunkId, quote) => getJSON(`api/passages/${encodeURIComponent(chunkId)}?${query({ quote })}`);
+export const openPage = (chunkId, quote) => getJSON(`api/passages/${encodeURIComponent(chunkId)}/page?${query({ quote })}`);
+export const readOriginal = (versionId) => getJSON(`api/originals/${encodeURIComponent(versionId)}`);
+export const fileOf = (versionId) => `api/originals/${encodeURIComponent(versionId)}/file`;
+export const pictureOf = (versionId, page) => `api/originals/${encodeURIComponent(versionId)}/pages/${page}`;
+
+// time: fields of the request, as as_of and interpret.
 // Yields {name, data}: sources once, token many times, done at the end. Throws Failure, or AbortError when signal stops it.
-export async function* ask(question, signal) {
+export async function* ask(question, time, signal) {
   const response = await reach("api/ask", {
     method: "POST",
     headers: { "Content-Type": "application/json", Accept: "text/event-stream" },
-    body: JSON.stringify({ question }),
+    body: JSON.stringify({ question, ...time }),
     signal,
   });
   try {
@@ -33,9 +57,15 @@ export async function* ask(question, signal) {
   }
   throw BROKEN_OFF();
 }
+export const takeBack = (id) => reach(`api/forgotten/${encodeURIComponent(id)}`, { method: "DELETE" });
 
 async function getJSON(path) {
   return (await reach(path, { headers: { Accept: "application/json" } })).json();
+}
+
+async function postJSON(path, body) {
+  const headers = { "Content-Type": "application/json", Accept: "application/json" };
+  return (await reach(path, { method: "POST", headers, body: JSON.stringify(body) })).json();
 }
 
 async function reach(path, options) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Turn text into elements. Text of a model or a document is set as textContent, never as HTML.
 
+const LONG_DATE = new Intl.DateTimeFormat("en-GB", { dateStyle: "long" });
 const DATE = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium" });
 
 export function element(tag, className, ...children) {
@@ -10,13 +11,23 @@ export function element(tag, className, ...children) {
   return made;
 }
 
+export function button(className, text, onClick) {
+  const made = element("button", className, text);
+  made.type = "button";
+  made.addEventListener("click", onClick);
+  return made;
+}
+
 export const plural = (count, one, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
 
 // "page 3 · 14 Mar 2021 · LLM_docs/house", without the parts that are unknown.
 export function where(place) {
   const folder = [place.source, ...place.path.split("/").slice(0, -1)].join("/");
-  return [place.page ? `page ${place.page}` : "", day(place.modified), folder].filter(Boolean).join(" · ");
+  return [place.label, day(place.modified), folder].filter(Boolean).join(" · ");
 }
+
+// A day (2025-05-03) or a time, as "3 May 2025" by the clocks of this device; a day has no time zone.
+export const longDay = (iso) => LONG_DATE.format(new Date(iso.length === 10 ? `${iso}T12:00` : iso));
 
 export const day = (iso) => (iso ? DATE.format(new Date(iso)) : "");
 

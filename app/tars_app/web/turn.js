@@ -1,23 +1,25 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // One question and its answer, from the search to its end or failure.
 
+import { orFailure, renderTopic } from "./changes.js";
 import { renderChecked } from "./doubts.js";
 import { openDocuments } from "./holdings.js";
 import { showPassage } from "./passage.js";
 import { Failure, ask } from "./service.js";
-import { element, plural, where } from "./text.js";
+import { supersededLine } from "./superseded.js";
+import { button, element, longDay, plural, where } from "./text.js";
 
 const template = (id) => document.getElementById(id).content.firstElementChild.cloneNode(true);
 const spoken = document.getElementById("spoken");
 
-// Append the turn to thread and run it. The button of an error calls askAgain(question).
-export function startTurn(question, thread, askAgain) {
+// Append the turn to thread and run it. time: fields of the request. Buttons call askAgain(question, time).
+export function startTurn(question, time, thread, askAgain) {
   const turn = template("turn");
   turn.querySelector(".question").textContent = question;
   thread.append(turn);
   const stop = new AbortController();
-  const finished = run(turn, question, stop.signal)
-    .catch((error) => fail(turn, error, () => askAgain(question)))
+  const finished = run(turn, { question, time, askAgain }, stop.signal)
+    .catch((error) => fail(turn, error, () => askAgain(question, time)))
     .finally(() => {
       turn.querySelector(".progress").remove();
       turn.removeAttribute("aria-busy");
@@ -25,7 +27,7 @@ export function startTurn(question, thread, askAgain) {
   return { turn, finished, stop: () => stop.abort() };
 }
 
-async function run(turn, question, signal) {
+async function run(turn, request, signal) {
   const clock = startClock(turn.querySelector(".seconds"));
   let sources = [];
   let answer = "";
@@ -39,9 +41,12 @@ async function run(turn, question, signal) {
   };
   progress(turn, "Searching the documents");
   try {
-    for await (const { name, data } of ask(question, signal)) {
+    for await (const { name, data } of ask(request.question, request.time, signal)) {
       if (name === "sources") {
         sources = data.sources;
+        turn.dataset.documents = sources.map((source) => source.document_id).join(" ");
+        showTime(turn, request, data);
+        offerChanges(turn, request.question, data.as_of);
         if (sources.length) progress(turn, `Reading ${plural(sources.length, "passage")}`);
       } else if (name === "token") {
         if (!answer) progress(turn, "Writing");
@@ -52,7 +57,8 @@ async function run(turn, question, signal) {
         frame ||= requestAnimationFrame(draw);
       } else if (name === "done") {
         ({ answer, sentences, citations } = data);
-        finish(turn, sources, data);
+        if (data.history_begins) answer = `There is no history before ${longDay(data.history_begins)}.`;
+        finish(turn, sources, data, request);
       }
     }
   } finally {
@@ -95,7 +101,7 @@ function marker(sources, quote, number) {
 
 const NEAREST = new Set(["unsupported", "not_in_documents"]);
 
-function finish(turn, sources, done) {
+function finish(turn, sources, done, request) {
   const byId = new Map(sources.map((source) => [source.id, source]));
   const cited = done.citations.filter((citation) => byId.has(citation.source));
   const evidence = turn.querySelector(".evidence");
@@ -104,7 +110,8 @@ function finish(turn, sources, done) {
   const note = turn.querySelector(".note");
   note.hidden = !done.note;
   note.textContent = done.note ?? "";
-  evidence.querySelector("ol").append(...cited.map(({ source, quote }) => citation(byId.get(source), quote)));
+  showUnread(turn, done.unread);
+  evidence.querySelector("ol").append(...cited.map(({ source, quote, label }) => citation({ ...byId.get(source), label }, quote)));
 
   const ids = new Set(cited.map(({ source }) => source));
   const rest = sources.filter((source) => !ids.has(source.id));
@@ -116,6 +123,8 @@ function finish(turn, sources, done) {
   if (sources.length) {
     turn.querySelector(".made").textContent =
       `${done.model} · ${plural(sources.length, "passage")} · ${done.duration_s.toFixed(1)} s`;
+  } else if (done.history_begins) {
+    offerBeginning(turn, done.history_begins, request);
   } else {
     turn.classList.add("nothing");
     const list = element("button", "quiet", "Show the documents");
@@ -124,7 +133,17 @@ function finish(turn, sources, done) {
     turn.querySelector(".made").replaceChildren("Try other words. ", list);
   }
   if (done.support === "not_in_documents") turn.classList.add("nothing");
-  spoken.textContent = `${done.answer} ${done.note ?? ""} ${cited.length ? `${plural(cited.length, "citation")}.` : ""}`;
+  const unread = done.unread ? `Not read: ${done.unread.path}, whose name fits the question.` : "";
+  spoken.textContent = `${done.answer} ${done.note ?? ""} ${unread} ${cited.length ? `${plural(cited.length, "citation")}.` : ""}`;
+}
+
+// A file that was not read, and whose name fits the question better than those of the passages.
+function showUnread(turn, file) {
+  if (!file) return;
+  const line = element("p", "superseded unread-file", element("strong", "", "Not read: "), `${file.source}/${file.path}. `);
+  line.append("Its name fits the question. ", [file.reason, file.next_step].filter(Boolean).join(" "));
+  line.append(" ", button("quiet", "Show the documents", openDocuments));
+  turn.querySelector(".note").after(line);
 }
 
 function citation(source, quote) {
@@ -137,7 +156,81 @@ function citation(source, quote) {
   if (quote === null) words.replaceWith(element("span", "excerpt", source.excerpt));
   else words.textContent = quote;
   button.addEventListener("click", () => showPassage(source, quote));
+  const line = supersededLine(source, (successor) => showPassage(successor, null));
+  if (line) item.append(line);
+  if (source.note) item.append(element("p", "unread", source.note));
   return item;
+}
+
+// The time that the answer is about: the one that was read from the question, with a way to change it, or the one chosen.
+function showTime(turn, { question, askAgain }, { understood, as_of }) {
+  const line = turn.querySelector(".time");
+  line.hidden = !understood && !as_of;
+  if (!understood) {
+    line.textContent = as_of ? `From the documents as they were on ${longDay(as_of.at)}.` : "";
+    return;
+  }
+  const { kind, text, first, last } = understood;
+  line.textContent = `“${text}” is read as: ${MEANINGS[kind](first && longDay(first), last && longDay(last))}. `;
+  const change = element("span", "change-time");
+  const words = button("quiet", "Read it as words", () => askAgain(question, { interpret: false }));
+  const other = button("quiet", "Choose another day", () => {
+    other.hidden = true;
+    change.append(dayForm(last, (day) => askAgain(question, { as_of: day })));
+    change.querySelector("input").focus();
+  });
+  change.append(other, words);
+  line.append(change);
+}
+
+const MEANINGS = {
+  as_of: (_, last) => `the documents as they were at the end of ${last}`,
+  between: (first, last) => `the documents of all times ${first ? `from ${first} to` : "until"} ${last}`,
+  period: (first, last) => (first === last ? `documents of ${last} first` : `documents from ${first} to ${last} first`),
+  latest: () => "the latest documents first",
+};
+
+function dayForm(day, onChosen) {
+  const input = element("input", "");
+  Object.assign(input, { type: "date", required: true, max: new Date().toISOString().slice(0, 10) });
+  input.value = day ?? input.max;
+  const form = element("form", "day-form", element("label", "", "As of ", input), " ");
+  const go = element("button", "quiet", "Ask again");
+  form.append(go);
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    onChosen(input.value);
+  });
+  return form;
+}
+
+// A button that shows what changed about the question since the past time that the answer is about.
+function offerChanges(turn, question, past) {
+  const place = turn.querySelector(".changed");
+  place.hidden = !past;
+  if (!past) return;
+  const show = button("quiet", "What changed about this since then", async () => {
+    place.replaceChildren(element("p", "hint", "Comparing…"));
+    place.replaceChildren(...(await orFailure(() => renderTopic(question, past.at))));
+  });
+  place.replaceChildren(show);
+}
+
+// The question is about a time before the first observation.
+function offerBeginning(turn, begins, { question, askAgain }) {
+  turn.classList.add("nothing");
+  const first = button("quiet", `Ask about ${longDay(begins)}`, () => askAgain(question, { as_of: begins.slice(0, 10) }));
+  const now = button("quiet", "Ask about today", () => askAgain(question, { interpret: false }));
+  turn.querySelector(".made").replaceChildren(first, " ", now);
+}
+
+// Answers that were made from a document which is forgotten now go with it.
+export function removeForgotten(thread, id) {
+  for (const turn of thread.querySelectorAll(".turn")) {
+    if (!turn.dataset.documents?.split(" ").includes(id)) continue;
+    const gone = "This answer was removed: it was made from a document that is forgotten.";
+    turn.replaceChildren(turn.querySelector(".question"), element("p", "made", gone));
+  }
 }
 
 function fail(turn, error, again) {

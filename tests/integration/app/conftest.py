@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -16,10 +17,12 @@ import psycopg
 import pytest
 
 from ..servers import Server, free_port, get_ok, start_chroma, start_model_server, start_postgres, start_redis, wait_for
+from .databases import EMBEDDING_MODEL
+from .past import Store, open_store
 
-__all__ = ["Server", "free_port", "get_ok", "start_chroma", "wait_for"]
+__all__ = ["EMBEDDING_MODEL", "Server", "free_port", "get_ok", "start_chroma", "wait_for"]
 
-CHAT_MODEL, EMBEDDING_MODEL = "smollm2:135m", "all-minilm"
+CHAT_MODEL = "smollm2:135m"
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +41,20 @@ def postgres(workspace: Path) -> Iterator[Server]:
     server.stop()
 
 
+@pytest.fixture(scope="module")
+def database(postgres: Server) -> Iterator[Store]:
+    """A migrated database of its own for the tests of a file."""
+    with open_store(postgres) as store:
+        yield store
+
+
+@pytest.fixture
+def store(database: Store) -> Store:
+    """That database, empty."""
+    database.clear()
+    return database
+
+
 @pytest.fixture(scope="session")
 def redis_server(workspace: Path) -> Iterator[Server]:
     server = start_redis(workspace)
@@ -48,6 +65,14 @@ def redis_server(workspace: Path) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def chroma(workspace: Path) -> Iterator[Server]:
     server = start_chroma(workspace)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def own_chroma(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A Chroma for the tests of one file, which may leave collections in it."""
+    server = start_chroma(tmp_path_factory.mktemp("chroma"))
     yield server
     server.stop()
 
@@ -91,7 +116,7 @@ class Stack:
 
 
 @pytest.fixture(scope="session")
-def stack(
+def running_stack(
     workspace: Path, root: Path, postgres: Server, redis_server: Server, chroma: Server, model_server: Server
 ) -> Iterator[Stack]:
     documents, secrets, port = workspace / "documents", workspace / "secrets", free_port()
@@ -140,3 +165,38 @@ def stack(
     )
     worker.stop()
     serve.stop()
+
+
+@pytest.fixture(scope="module")
+def stack(running_stack: Stack) -> Iterator[Stack]:
+    """That application, with nothing on its shares when the tests of a file begin."""
+    yield running_stack
+    for share in running_stack.documents.iterdir():
+        for entry in share.iterdir():
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
+    living = "SELECT path FROM documents WHERE deleted_at IS NULL LIMIT 1"
+    wait_for(lambda: running_stack.sql(living) == [], "the deletion of all documents")
+
+
+@pytest.fixture
+def faulty(stack: Stack, tmp_path: Path) -> Iterator[tuple[Path, Path]]:
+    """A share on which chosen calls fail: its source, and the file whose presence makes all calls fail."""
+    source, dead, mount_point = tmp_path / "source", tmp_path / "dead", stack.documents / "Faulty"
+    source.mkdir()
+    mount_point.mkdir(exist_ok=True)
+    program = [sys.executable, str(Path(__file__).with_name("faulty_share.py"))]
+    server = Server([*program, str(source), str(mount_point), str(dead)], tmp_path / "log", mount_point.is_mount)
+    server.start()
+    yield source, dead
+    dead.unlink(missing_ok=True)
+    for file in source.iterdir():
+        shutil.rmtree(file) if file.is_dir() else file.unlink()
+    wait_for(
+        lambda: stack.sql("SELECT 1 FROM documents WHERE source = 'Faulty' AND deleted_at IS NULL") == [],
+        "the deletion",
+    )
+    subprocess.run(["umount", "--lazy", mount_point], check=True)
+    server.stop()

@@ -18,23 +18,29 @@ from sqlalchemy.pool import NullPool
 import tars_app.adapters
 from tars_app.settings import Settings
 
-from .conftest import EMBEDDING_MODEL, Server
+from ..servers import Server
+
+EMBEDDING_MODEL = "all-minilm"
 
 
 @contextmanager
-def empty_database(server: Server) -> Iterator[Settings]:
-    """Yield the settings of the application for a new database."""
+def empty_database(server: Server, template: Settings | None = None) -> Iterator[Settings]:
+    """Yield the settings of the application for a new database, or for a copy of another one that nobody uses."""
     port, name = server.environment["PGPORT"], f"test_{uuid4().hex}"
     administration = f"host=127.0.0.1 port={port} user=tars dbname=postgres"
     with psycopg.connect(administration, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    yield Settings(
-        postgres_host="127.0.0.1",
-        postgres_port=int(port),
-        postgres_db=name,
-        postgres_password=SecretStr("not-asked-for"),
-        chat_model="none",
-        embedding_model=EMBEDDING_MODEL,
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template.postgres_db if template else 'template1'}")
+    yield (
+        template.model_copy(update={"postgres_db": name})
+        if template
+        else Settings(
+            postgres_host="127.0.0.1",
+            postgres_port=int(port),
+            postgres_db=name,
+            postgres_password=SecretStr("not-asked-for"),
+            chat_model="none",
+            embedding_model=EMBEDDING_MODEL,
+        )
     )
     with psycopg.connect(administration, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")

@@ -3,7 +3,8 @@
 
 It shows the folder SOURCE, read-only. A name such as `read-EIO.txt` or `list-ESTALE` contains the call that fails on it
 (list, stat, open or read) and the error; `dated 99.txt` has a modification time of 99 s after 1970. While the file DEAD
-exists, every call fails with EIO, as on a soft mount of a server that is down.
+exists, every call fails with EIO, as on a soft mount of a server that is down; while it contains "hang", every call
+waits, as on a hard mount.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import errno
 import os
 import re
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +32,20 @@ class FaultyShare(mfusepy.Operations):  # type: ignore[misc]  # mfusepy carries 
         self._dead = dead
 
     def _real(self, path: str, call: str) -> str:
+        while self._hangs():
+            time.sleep(0.05)
         if self._dead.exists():
             raise mfusepy.FuseOSError(errno.EIO)
         fault = FAULT.search(path.rsplit("/", 1)[-1])
         if fault and fault[1] == call:
             raise mfusepy.FuseOSError(getattr(errno, fault[2]))
         return f"{self._source}{path}"
+
+    def _hangs(self) -> bool:
+        try:
+            return self._dead.read_text() == "hang"
+        except FileNotFoundError:
+            return False
 
     def getattr(self, path: str, fh: int | None = None) -> dict[str, Any]:
         status = os.lstat(self._real(path, "stat"))

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,23 +15,29 @@ from typing import Any
 from zlib import crc32
 
 from tars_app.adapters.mounts import FileStatus
-from tars_app.adapters.passage_index import PassageIndex, View
+from tars_app.adapters.passage_index import PassageIndex
+from tars_app.adapters.passage_occurrences import View
 from tars_app.adapters.postgres import migrate
 from tars_app.dependencies import Dependencies, make_dependencies
 from tars_app.documents import repository
 from tars_app.documents.dates import claimed_date
 from tars_app.documents.index import start_task, swap
-from tars_app.documents.model import NO_PAGE, FileObservation, Page
+from tars_app.documents.model import NO_PAGE, FileObservation
+from tars_app.documents.parsers.model import Parsed, Section
 from tars_app.documents.passages import place_passages
 from tars_app.documents.vectors import without_vector
-from tars_app.documents.visible import visible_versions, words_of
+from tars_app.documents.visible import visible_versions
+from tars_app.snapshots import repository as snapshots
+from tars_app.snapshots.record import Content
+from tars_app.snapshots.repository import IMPORTED, Snapshot
 
-from .conftest import Server
+from ..servers import Server
 from .databases import empty_database
 
 SOURCE = "LLM_docs"
 DIMENSIONS = 512
 _STATUS = FileStatus(9, 1_700_000_000_000_000_000)
+_MODIFIED = datetime.fromtimestamp(1_700_000_000, UTC)
 
 
 def vector_of(text: str) -> list[float]:
@@ -43,9 +49,13 @@ def vector_of(text: str) -> list[float]:
 
 
 class WordEmbedder:
-    """Ollama's client for vectors, as far as a search uses it."""
+    """Ollama's client for vectors, as far as a search uses it. `texts` are those that it was given."""
 
-    def embed(self, model: str, input: Sequence[str]) -> Any:
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def embed(self, model: str, input: Sequence[str], truncate: bool = True) -> Any:
+        self.texts += input
         return SimpleNamespace(embeddings=[vector_of(text) for text in input])
 
 
@@ -69,7 +79,10 @@ class Store:
     def clear(self) -> None:
         """Forget everything, also in memory."""
         with self.pool.connection() as connection:
-            connection.execute("TRUNCATE sources, documents, passages CASCADE")
+            connection.execute(
+                """TRUNCATE sources, documents, passages, snapshots, unwatched, forgotten, version_retention,
+                   volatile.skipped_files CASCADE"""
+            )
         repository.note_source(self.pool, SOURCE, Path("/documents"), available=True, detail=None)
         repository.note_scan(self.pool, SOURCE)
         self.forget_index()
@@ -89,15 +102,18 @@ class Store:
 
     def read(self) -> None:
         """Index every version that waits. Its text is known by its hash alone, so the test hands it in."""
-        for version in repository.waiting(self.pool):
-            task = start_task(self.pool, version)
+        tasks = [start_task(self.pool, version) for version in repository.waiting(self.pool)]
+        for version in snapshots.waiting_earlier(self.pool, 1000):
+            started = snapshots.start_earlier(self.pool, version)
+            tasks.append(started and started[0])
+        for task in tasks:
             assert task
-            pages = [Page(NO_PAGE, TEXTS[task.sha256])]
+            pages = [Section(NO_PAGE, TEXTS[task.sha256])]
             passages = place_passages(pages, 180, 1000)
             texts = {passage.hash: passage.text for passage in passages}
             model = self.dependencies.settings.embedding_model
             vectors = {value: vector_of(texts[value]) for value in without_vector(self.pool, model, texts)}
-            claimed = claimed_date(task.path, pages, None, task.seen_from)
+            claimed = claimed_date(task.path, Parsed(pages), task.seen_from)
             assert swap(self.pool, task, passages, vectors, self.dependencies.settings, 0.0, claimed=claimed)
 
     def delete(self, path: str, at: datetime) -> None:
@@ -105,6 +121,14 @@ class Store:
 
     def move(self, path: str, new: str, at: datetime) -> None:
         repository.rename(self.pool, repository.living(self.pool, SOURCE)[path].document_id, new, at)
+
+    def import_snapshot(self, files: dict[str, str | None], at: datetime, end: datetime) -> None:
+        """Add the observation of a snapshot with files of these texts, None for one that cannot be read."""
+        record = snapshots.load_record(self.pool, SOURCE)
+        name = f"GMT+00-{at:%Y.%m.%d-%H.%M.%S}"
+        record.observe(at, end, name, {path: _content(text) for path, text in files.items()})
+        snapshots.save_record(self.pool, SOURCE, record, [Snapshot(name, at, IMPORTED)])
+        self.read()
 
     def latest_record(self) -> datetime:
         """The time that was recorded last."""
@@ -119,9 +143,8 @@ class Store:
 
     def view(self, at: datetime | None) -> View:
         with self.pool.connection() as connection:
-            _, language = words_of(connection, "", "english")
             visible = visible_versions(connection, at)
-        return self.dependencies.passages.view(visible.ids, language)
+        return self.dependencies.passages.view(visible.ids)
 
     def unread(self, at: datetime) -> int:
         """How many versions of a time have no text on record."""
@@ -144,6 +167,11 @@ class Store:
                 (at or datetime.max, versions),
             ).fetchall()
         return {Place(row["path"], row["ordinal"], row["page"], row["text"]) for row in rows}
+
+
+def _content(text: str | None) -> Content:
+    digest = sha256(text.encode()).hexdigest() if text else None
+    return Content(digest, None if text else "The file cannot be read.", _STATUS.size, _MODIFIED)
 
 
 TEXTS: dict[str, str] = {}

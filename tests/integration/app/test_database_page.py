@@ -24,8 +24,8 @@ The tables of the application in PostgreSQL, at schema version {version}. The co
 `tests/integration/app/test_database_page.py` compares this page with it.
 
 The schema `public` holds what has to be kept: documents, their history, and the vectors. Everything else can be built
-from it. While no file changes, no row changes. The first column of the primary keys is random, except in `sources`, so
-that rows can be divided evenly by it.
+from it. While no file changes, no row changes. The first column of the primary keys is random, except in the small
+tables `snapshots`, `sources`, `unwatched` and `version_retention`, so that rows can be divided evenly by it.
 
 The schema `volatile` is not backed up and not restored. The worker creates it at its start.
 """

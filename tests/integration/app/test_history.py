@@ -17,16 +17,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tars_app.adapters.mounts import FileStatus
+from tars_app.adapters.passage_occurrences import View
+from tars_app.adapters.passage_words import Word
 from tars_app.adapters.postgres import Pool, migrate
 from tars_app.dependencies import Dependencies, make_dependencies
 from tars_app.documents import repository
 from tars_app.documents.follow import _BATCH, compare, embed_missing, follow_changes, in_line
 from tars_app.documents.index import start_task, swap
-from tars_app.documents.model import NO_PAGE, FileObservation, Page
-from tars_app.documents.passages import PlacedPassage, join_pages, place_passages
+from tars_app.documents.model import NO_PAGE, FileObservation
+from tars_app.documents.parsers.model import Section
+from tars_app.documents.passages import PlacedPassage, join_sections, place_passages
 from tars_app.documents.vectors import without_vector
+from tars_app.documents.visible import visible_versions
+from tars_app.retrieval.places import Passage, load_passages
 
-from .conftest import Server, start_chroma
+from .conftest import Server
 from .databases import connect, empty_database
 from .helpers import INVARIANTS
 from .past import WordEmbedder
@@ -37,18 +42,11 @@ SOURCE = "LLM_docs"
 SENTENCES = [f"Sentence {number} is about the {number}th apple tree." for number in range(20)]
 
 
-@pytest.fixture(scope="module")
-def chroma(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = start_chroma(tmp_path_factory.mktemp("chroma"))
-    yield server
-    server.stop()
-
-
 @pytest.fixture
-def dependencies(postgres: Server, chroma: Server) -> Iterator[Dependencies]:
+def dependencies(postgres: Server, own_chroma: Server) -> Iterator[Dependencies]:
     """The application's clients, for a new database and a new collection."""
     with empty_database(postgres) as options:
-        own = {"chroma_url": chroma.environment["CHROMA_URL"], "embedding_model": f"test-{uuid4()}"}
+        own = {"chroma_url": own_chroma.environment["CHROMA_URL"], "embedding_model": f"test-{uuid4()}"}
         made = make_dependencies(options.model_copy(update=own))
         migrate(made.settings)
         with made.pool:
@@ -62,7 +60,7 @@ def vector_of(value: bytes) -> list[float]:
     return [generator.gauss(0, 1) for _ in range(384)]
 
 
-def write(dependencies: Dependencies, path: str, pages: Sequence[Page]) -> UUID | None:
+def write(dependencies: Dependencies, path: str, pages: Sequence[Section]) -> UUID | None:
     """Follow a file to this content, as the worker does; return the new version, None where it had this content."""
     pool = dependencies.pool
     digest = sha256(repr(pages).encode()).hexdigest()
@@ -97,24 +95,27 @@ def searchable(pool: Pool) -> set[str]:
     return {row["hash"].hex() for row in rows}
 
 
-def pages_of(pool: Pool, version: UUID) -> list[Page]:
+def pages_of(pool: Pool, version: UUID) -> list[Section]:
     """Put the pages of a version together from the database."""
     with pool.connection() as connection:
         rows = connection.execute(
-            """SELECT e.page, e.before, p.text, e.after
-               FROM version_texts t, unnest(t.hashes, t.pages, t.before, t.after) WITH ORDINALITY
-                   AS e (hash, page, before, after, ordinal) JOIN passages p ON p.hash = e.hash
+            """SELECT e.page, e.before, p.text, e.after, e.label, p.header
+               FROM version_texts t, unnest(t.hashes, t.pages, t.before, t.after, t.labels) WITH ORDINALITY
+                   AS e (hash, page, before, after, label, ordinal) JOIN passages p ON p.hash = e.hash
                WHERE t.version_id = %s ORDER BY e.ordinal""",
             (version,),
         ).fetchall()
-    return join_pages([PlacedPassage(**row) for row in rows])
+    return join_sections([PlacedPassage(**row) for row in rows])
 
 
-def make(dependencies: Dependencies, changes: list[Change], written: dict[UUID, list[Page]]) -> None:
+def make(dependencies: Dependencies, changes: list[Change], written: dict[UUID, list[Section]]) -> None:
     """Make the changes; add to `written` the pages of every new version."""
     for operation, path, texts in changes:
         if operation == "write":
-            pages = [Page(number, f"\n{text}\n") for number, text in enumerate(texts, 1)]
+            pages = [
+                Section(number, f"\n{text}\n", f"page {number}", "A header\tof its\nown" if number % 2 else "")
+                for number, text in enumerate(texts, 1)
+            ]
             if version := write(dependencies, path, pages):
                 written[version] = pages
         elif operation == "delete":
@@ -153,7 +154,9 @@ CHANGES: st.SearchStrategy[Change] = st.one_of(
 @pytest.mark.parametrize(
     "damage", ["none", "notes lost", "wiped", "half filled", "1 foreign ids", "30 foreign ids", "older copy"]
 )
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(changes=st.lists(CHANGES, min_size=2, max_size=12), later=st.lists(CHANGES, min_size=1, max_size=3))
 def test_chroma_has_the_passages_of_living_documents_after_any_changes_and_damage(
     dependencies: Dependencies,
@@ -162,7 +165,7 @@ def test_chroma_has_the_passages_of_living_documents_after_any_changes_and_damag
     later: list[Change],
 ) -> None:
     pool, vectors = dependencies.pool, dependencies.vectors
-    written: dict[UUID, list[Page]] = {}
+    written: dict[UUID, list[Section]] = {}
 
     make(dependencies, changes, written)
     follow_changes(dependencies)
@@ -182,7 +185,7 @@ def test_chroma_has_the_passages_of_living_documents_after_any_changes_and_damag
 
 
 def test_a_wiped_collection_is_filled_in_batches_without_the_embedding_model(dependencies: Dependencies) -> None:
-    pages = [Page(number, f"Page {number} names the {number}th apple tree.") for number in range(1, _BATCH + 200)]
+    pages = [Section(number, f"Page {number} names the {number}th apple tree.") for number in range(1, _BATCH + 200)]
     write(dependencies, "trees.pdf", pages)
     follow_changes(dependencies)
     dependencies.vectors.clear()
@@ -201,8 +204,33 @@ def test_a_wiped_collection_is_filled_in_batches_without_the_embedding_model(dep
     assert chromadb.HttpClient(host=host, port=int(port)).get_collection(name).count() == len(pages)
 
 
+def test_a_header_counts_for_words_and_meaning_and_is_in_no_text(dependencies: Dependencies) -> None:
+    row = "Gas\t80,20\n"
+    write(dependencies, "bills.ods", [Section(1, row, "sheet 2023", "Position\tAmount"), Section(2, row, "sheet 2024")])
+    embedder = WordEmbedder()
+    options = dependencies.settings.model_copy(update={"embedding_model": f"other-{uuid4()}"})
+    other = replace(make_dependencies(options), embedder=embedder)  # type: ignore[arg-type]  # all that is used
+    repository.note_scan(dependencies.pool, SOURCE)
+    with other.pool:
+        assert embed_missing(other, lambda: None)
+        with other.pool.connection() as connection:
+            visible = visible_versions(connection, None)
+            passages = connection.execute("SELECT header, text FROM passages ORDER BY header").fetchall()
+        view = other.passages.view(visible.ids)
+        [hit] = other.passages.lexical(view, [Word(frozenset({("english", "amount")}))], 5)
+        [passage] = open_all(other, view, hit.hash)
+    assert set(embedder.texts) == {"Gas\t80,20", "Position\tAmount\nGas\t80,20"}
+    assert [tuple(row.values()) for row in passages] == [("", "Gas\t80,20"), ("Position\tAmount", "Gas\t80,20")]
+    assert (passage.label, passage.header, passage.text) == ("sheet 2023", "Position\tAmount", "Gas\t80,20")
+
+
+def open_all(dependencies: Dependencies, view: View, key: bytes) -> list[Passage]:
+    with dependencies.pool.connection() as connection:
+        return list(load_passages(connection, dependencies.passages.places(view, [key]), {key: 1.0}).values())
+
+
 def test_passages_without_a_vector_are_counted(dependencies: Dependencies) -> None:
-    write(dependencies, "trees.pdf", [Page(number, text) for number, text in enumerate(SENTENCES[:5], 1)])
+    write(dependencies, "trees.pdf", [Section(number, text) for number, text in enumerate(SENTENCES[:5], 1)])
     with dependencies.pool.connection() as connection:
         connection.execute("DELETE FROM vectors WHERE hash IN (SELECT hash FROM vectors ORDER BY hash LIMIT 2)")
     follow_changes(dependencies)
@@ -213,11 +241,11 @@ def test_passages_without_a_vector_are_counted(dependencies: Dependencies) -> No
 
 
 def test_vectors_of_two_models_stand_beside_each_other(dependencies: Dependencies) -> None:
-    write(dependencies, "a.txt", [Page(NO_PAGE, SENTENCES[0])])
+    write(dependencies, "a.txt", [Section(NO_PAGE, SENTENCES[0])])
     options = dependencies.settings.model_copy(update={"embedding_model": f"other-{uuid4()}"})
     other = make_dependencies(options)
     with other.pool:
-        write(other, "b.txt", [Page(NO_PAGE, SENTENCES[0])])
+        write(other, "b.txt", [Section(NO_PAGE, SENTENCES[0])])
     with connect(options) as connection:
         assert connection.execute("SELECT count(*), count(DISTINCT model) FROM vectors").fetchall() == [(2, 2)]
 
@@ -225,7 +253,7 @@ def test_vectors_of_two_models_stand_beside_each_other(dependencies: Dependencie
 def test_a_new_model_gets_the_vectors_of_superseded_passages_too(dependencies: Dependencies) -> None:
     """A question about the past compares them; Chroma holds those of today alone."""
     for sentence in SENTENCES[:3]:
-        write(dependencies, "a.txt", [Page(NO_PAGE, sentence)])
+        write(dependencies, "a.txt", [Section(NO_PAGE, sentence)])
     options = dependencies.settings.model_copy(update={"embedding_model": f"other-{uuid4()}"})
     other = replace(make_dependencies(options), embedder=WordEmbedder())  # type: ignore[arg-type]  # all that is used
     with other.pool:
@@ -241,11 +269,11 @@ def test_documents_that_share_passages_may_change_at_the_same_time(dependencies:
         generator = random.Random(number)
         for _ in range(25):
             texts = generator.sample(SENTENCES[:3], 2)
-            write_one(dependencies, f"{number}.txt", [Page(page, text) for page, text in enumerate(texts, 1)])
+            write_one(dependencies, f"{number}.txt", [Section(page, text) for page, text in enumerate(texts, 1)])
             if generator.random() < 0.5:
                 delete(dependencies, f"{number}.txt")
 
-    def write_one(dependencies: Dependencies, path: str, pages: Sequence[Page]) -> None:
+    def write_one(dependencies: Dependencies, path: str, pages: Sequence[Section]) -> None:
         """Like `write`, for this file alone."""
         pool = dependencies.pool
         known = repository.living(pool, SOURCE).get(path)
@@ -272,7 +300,7 @@ def test_documents_that_share_passages_may_change_at_the_same_time(dependencies:
 
 
 def test_a_passage_that_one_document_loses_while_another_gains_it_stays_searchable(dependencies: Dependencies) -> None:
-    pages = [Page(NO_PAGE, SENTENCES[0])]
+    pages = [Section(NO_PAGE, SENTENCES[0])]
     [passage] = place_passages(pages, 180, 1000)
     write(dependencies, "old.txt", pages)
     new = write(dependencies, "new.txt", pages)
@@ -285,7 +313,7 @@ def test_a_passage_that_one_document_loses_while_another_gains_it_stays_searchab
         with pytest.raises(TimeoutError):
             loss.result(1)
         connection.commit()
-        loss.result(30)
+        loss.result(180)
     assert_valid(dependencies.pool)
     follow_changes(dependencies)
     assert len(dependencies.vectors.ids()) == 1
@@ -309,9 +337,9 @@ def test_a_document_edited_daily_costs_its_changed_passages(
 
     content = [[[sentence() for _ in range(sentences)] for _ in range(paragraphs)] for _ in range(pages)]
 
-    def version() -> list[Page]:
+    def version() -> list[Section]:
         texts = ["\n\n".join(" ".join(paragraph) for paragraph in page) for page in content]
-        return [Page(number, text) for number, text in enumerate(texts, 1 if pages > 1 else NO_PAGE)]
+        return [Section(number, text) for number, text in enumerate(texts, 1 if pages > 1 else NO_PAGE)]
 
     def stored_bytes() -> int:
         with connect(dependencies.settings) as connection:

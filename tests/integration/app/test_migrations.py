@@ -12,11 +12,13 @@ import psycopg
 import pytest
 
 from tars_app.adapters.passage_index import PassageIndex
+from tars_app.adapters.passage_words import words_of
 from tars_app.adapters.postgres import make_pool, migrate
 from tars_app.documents import repository
 from tars_app.documents.chunks import chunk_page
-from tars_app.documents.model import NO_PAGE, Page
-from tars_app.documents.visible import visible_versions, words_of
+from tars_app.documents.model import NO_PAGE
+from tars_app.documents.parsers.model import Section
+from tars_app.documents.visible import visible_versions
 from tars_app.retrieval.places import load_passages, open_passage
 from tars_app.settings import Settings
 
@@ -31,20 +33,20 @@ LONG = "\n\n".join(f"Paragraph {number} is about the {number}th apple tree in th
 SHARED = "The house rules: no shoes on the sofa."
 DOCUMENTS = {
     "house/heating.pdf": [
-        Page(1, "\n Heating\n\nThe boiler is in the cellar. \n"),
-        Page(3, "Faults\n\nF28: no flame."),
+        Section(1, "\n Heating\n\nThe boiler is in the cellar. \n", "page 1"),
+        Section(3, "Faults\n\nF28: no flame.", "page 3"),
     ],
-    "garden.txt": [Page(NO_PAGE, f"\n\n{LONG}\n")],
-    "rules.txt": [Page(NO_PAGE, f"{SHARED}\n")],
-    "copy of rules.txt": [Page(NO_PAGE, f"\n{SHARED}")],
-    "ümlaut \U0001f333.txt": [Page(NO_PAGE, "Bäume 🌳 im Garten, " + "x" * 3000 + " und\u2028Ende.\u00a0")],
+    "garden.txt": [Section(NO_PAGE, f"\n\n{LONG}\n")],
+    "rules.txt": [Section(NO_PAGE, f"{SHARED}\n")],
+    "copy of rules.txt": [Section(NO_PAGE, f"\n{SHARED}")],
+    "ümlaut \U0001f333.txt": [Section(NO_PAGE, "Bäume 🌳 im Garten, " + "x" * 3000 + " und\u2028Ende.\u00a0")],
 }
 
 
-def fill(connection: psycopg.Connection, revision: str) -> dict[UUID, list[Page]]:
+def fill(connection: psycopg.Connection, revision: str) -> dict[UUID, list[Section]]:
     """Write what a household had with an old schema; return the pages of each version that had any."""
     connection.execute("INSERT INTO sources VALUES ('LLM_docs', '/documents/LLM_docs', true, NULL, %s)", (NOON,))
-    kept: dict[UUID, list[Page]] = {}
+    kept: dict[UUID, list[Section]] = {}
     for number, (path, pages) in enumerate(DOCUMENTS.items()):
         document = _document(connection, path)
         # An older version, which has no text any more, and the one that is answered from.
@@ -93,7 +95,7 @@ def _insert(connection: psycopg.Connection, table: str, values: dict[str, Any]) 
     return UUID(str(row[0]))
 
 
-def _write_text(connection: psycopg.Connection, version: UUID, pages: list[Page]) -> None:
+def _write_text(connection: psycopg.Connection, version: UUID, pages: list[Section]) -> None:
     for page in pages:
         connection.execute("INSERT INTO pages VALUES (%s, %s, %s)", (version, page.number, page.text))
     for ordinal, chunk in enumerate(c for page in pages for c in chunk_page(page, 180, 1000)):
@@ -129,19 +131,19 @@ def snapshot(connection: psycopg.Connection, revision: str) -> dict[str, list[tu
     }
 
 
-def test_records_and_texts_are_kept(upgraded: tuple[Settings, dict[UUID, list[Page]], Any]) -> None:
+def test_records_and_texts_are_kept(upgraded: tuple[Settings, dict[UUID, list[Section]], Any]) -> None:
     settings, kept, before = upgraded
     with connect(settings) as connection:
         assert snapshot(connection, "0003") == before
         for version, pages in kept.items():
             texts = connection.execute(
-                """SELECT e.page, string_agg(e.before || p.text || e.after, '' ORDER BY e.ordinal)
-                   FROM version_texts t, unnest(t.hashes, t.pages, t.before, t.after) WITH ORDINALITY
-                       AS e (hash, page, before, after, ordinal) JOIN passages p ON p.hash = e.hash
+                """SELECT e.page, min(e.label), string_agg(e.before || p.text || e.after, '' ORDER BY e.ordinal)
+                   FROM version_texts t, unnest(t.hashes, t.pages, t.before, t.after, t.labels) WITH ORDINALITY
+                       AS e (hash, page, before, after, label, ordinal) JOIN passages p ON p.hash = e.hash
                    WHERE t.version_id = %s GROUP BY e.page ORDER BY e.page""",
                 (version,),
             ).fetchall()
-            assert texts == [(page.number, page.text) for page in pages]
+            assert texts == [(page.number, page.label, page.text) for page in pages]
         assert connection.execute("SELECT count(*) FROM version_texts").fetchone() == (len(kept),)
         assert connection.execute("SELECT count(*) FROM passages WHERE text = %s", (SHARED,)).fetchone() == (1,)
         for wrong in INVARIANTS[:-2]:
@@ -157,8 +159,8 @@ def test_the_documents_are_found_by_their_words(upgraded: tuple[Settings, Any, A
         repository.note_scan(pool, "LLM_docs")
         index = PassageIndex(pool, settings.embedding_model)
         with pool.connection() as connection:
-            words, language = words_of(connection, "the boiler in the cellar", "english")
-            view = index.view(visible_versions(connection, None).ids, language)
+            view = index.view(visible_versions(connection, None).ids)
+            words, _ = words_of(connection, "the boiler in the cellar", view.languages)
             hits = index.lexical(view, words, 5)
             [passage] = load_passages(connection, index.places(view, [hits[0].hash]), {hits[0].hash: 1.0}).values()
             shared = hashlib.sha256(SHARED.encode()).digest()
@@ -189,3 +191,23 @@ def test_a_restored_database_without_its_heartbeats_gets_new_ones(upgraded: tupl
         connection.execute("ALTER TABLE volatile.passes DROP COLUMN problem; COMMENT ON SCHEMA volatile IS 'older'")
         migrate(settings)
         assert connection.execute("SELECT problem FROM volatile.passes").fetchall() == []
+
+
+def test_scanned_pages_that_were_only_named_are_recognised(postgres: Server) -> None:
+    """So are files that were refused because all of their pages are scans."""
+    refused = "The file has no text. Scanned pages have to go through text recognition first."
+    with empty_database(postgres) as settings:
+        upgrade(settings, "0009")
+        with connect(settings) as connection:
+            connection.execute("INSERT INTO sources VALUES ('LLM_docs', '/documents/LLM_docs', true, NULL)")
+            noted, other, failed = (_document(connection, name) for name in ("a.pdf", "b.pdf", "c.pdf"))
+            note = "5 of 9 pages have no text: 2, 4-6, 9. Page 3 is damaged and was not read."
+            version = _version(connection, noted, "indexed", NOON, None, index_note=note)
+            _version(connection, other, "indexed", NOON, None, index_note="Page 3 is damaged and was not read.")
+            _version(connection, failed, "failed", NOON, None, error=refused, attempts=1)
+        migrate(settings)
+        with connect(settings) as connection:
+            rows = connection.execute("SELECT version_id, scanned, remaining, pages FROM recognitions").fetchall()
+            assert rows == [(version, [2, 4, 5, 6, 9], [2, 4, 5, 6, 9], 9)]
+            again = connection.execute("SELECT document_id, error, attempts FROM versions WHERE state = 'pending'")
+            assert again.fetchall() == [(failed, None, 0)]

@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import re
 import select
+import socket
+import ssl
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,6 +21,7 @@ from typing import Any
 import httpx
 import jinja2
 import pytest
+from ansible.plugins.test import core
 
 from .conftest import Server, Stack, free_port, get_ok
 from .helpers import wait_for_state
@@ -81,12 +85,14 @@ def render(root: Path, authority: Path, listen: int, health: int, app: str) -> s
     """The role's Caddyfile with the ports and the files of this test."""
     environment = jinja2.Environment(trim_blocks=True, keep_trailing_newline=True)  # noqa: S701  not HTML
     environment.filters["regex_replace"] = lambda value, pattern, text: re.sub(pattern, text, value)
+    environment.tests["version"] = core.TestModule().tests()["version"]
     text = environment.from_string((root / TEMPLATE).read_text()).render(
         stack_names=[],
         stack_addresses=["127.0.0.1"],
         stack_certificate_days=1,
         __stack_issuer_name="issuer",
         __stack_page={"port": 8443},
+        __stack_caddy_version=subprocess.check_output(["caddy", "version"], text=True).split()[0].removeprefix("v"),
     )
     for old, new in (
         ("https_port 8443", f"https_port {listen}"),
@@ -99,13 +105,39 @@ def render(root: Path, authority: Path, listen: int, health: int, app: str) -> s
     return text
 
 
-@pytest.fixture
-def site(stack: Stack, root: Path, tmp_path: Path) -> Iterator[Site]:
-    authority, listen, health, port = tmp_path / "issuer", free_port(), free_port(), free_port()
+def connect(port: int) -> ssl.SSLSocket:
+    plain = socket.create_connection(("127.0.0.1", port), timeout=60)
+    return ssl._create_unverified_context().wrap_socket(plain)  # noqa: S323  only a relay is looked at
+
+
+def has_certificate(port: int) -> bool:
+    """Whether caddy has made its certificate, which is later than its first answer by HTTP; raises OSError if not."""
+    connect(port).close()
+    return True
+
+
+@contextmanager
+def caddy_before(application: str, root: Path, folder: Path) -> Iterator[str]:
+    """Start caddy before an application, and yield its address."""
+    authority, listen, health = folder / "issuer", free_port(), free_port()
     key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", f"{authority}.key"]
     subprocess.run(["openssl", "req", "-x509", *key, "-subj", "/CN=Household", "-out", f"{authority}.pem"], check=True)
-    configuration = tmp_path / "Caddyfile"
-    configuration.write_text(render(root, authority, listen, health, f"127.0.0.1:{port}"))
+    configuration = folder / "Caddyfile"
+    configuration.write_text(render(root, authority, listen, health, application))
+    caddy = Server(
+        ["caddy", "run", "--config", str(configuration), "--adapter", "caddyfile"],
+        folder / "caddy.log",
+        lambda: get_ok(f"http://127.0.0.1:{health}/health") and has_certificate(listen),
+        {"XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)},
+    )
+    caddy.start()
+    yield f"https://127.0.0.1:{listen}"
+    caddy.stop()
+
+
+@pytest.fixture
+def site(stack: Stack, root: Path, tmp_path: Path) -> Iterator[Site]:
+    port = free_port()
     with SlowModel(stack.model_server.environment["OLLAMA_URL"]) as model:
         threading.Thread(target=model.serve_forever, args=(0.01,), daemon=True).start()
         app = Server(
@@ -114,16 +146,9 @@ def site(stack: Stack, root: Path, tmp_path: Path) -> Iterator[Site]:
             lambda: get_ok(f"http://127.0.0.1:{port}/health"),
             stack.settings | {"TARS_PORT": str(port), "TARS_OLLAMA_URL": model.url},
         )
-        caddy = Server(
-            ["caddy", "run", "--config", str(configuration), "--adapter", "caddyfile"],
-            tmp_path / "caddy.log",
-            lambda: get_ok(f"http://127.0.0.1:{health}/health"),
-            {"XDG_DATA_HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)},
-        )
         app.start()
-        caddy.start()
-        yield Site(f"https://127.0.0.1:{listen}", model)
-        caddy.stop()
+        with caddy_before(f"127.0.0.1:{port}", root, tmp_path) as url:
+            yield Site(url, model)
         app.stop()
         model.shutdown()
 
@@ -148,3 +173,24 @@ def test_a_reader_who_leaves_before_the_first_word_stops_the_model(site: Site, s
         reader.kill()
         reader.wait()
     assert site.model.left.wait(30), "the model works on although nobody reads the answer"
+
+
+def test_a_request_is_passed_on_once_all_of_it_is_there(root: Path, tmp_path: Path) -> None:
+    """Caddy 2.6.2 closed the body of a request when the answer began, and sometimes the connection with it."""
+    with socket.create_server(("127.0.0.1", 0)) as application:
+        application.settimeout(30)
+        listening = f"127.0.0.1:{application.getsockname()[1]}"
+        with (
+            caddy_before(listening, root, tmp_path) as url,
+            connect(int(url.rpartition(":")[2])) as client,
+        ):
+            client.sendall(b"POST /api/ask HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2\r\n\r\na")
+            assert not select.select([application], [], [], 1)[0], "passed on before its end"
+            client.sendall(b"b")
+            connection, _ = application.accept()
+            with connection:
+                received = b""
+                while not received.endswith(b"\r\n\r\nab"):
+                    block = connection.recv(65536)
+                    assert block, received
+                    received += block

@@ -8,9 +8,8 @@ import os
 import random
 import shutil
 import string
-import subprocess
-import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,8 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+
+from tars_app.adapters.file_names import to_text
 
 from .conftest import Server, Stack, wait_for
 from .helpers import assert_stores_agree, document, found_paths, readiness, wait_for_state, wait_until_gone
@@ -39,59 +40,40 @@ REFUSALS = [
 ]
 
 
-@pytest.fixture
-def faulty(stack: Stack, tmp_path: Path) -> Iterator[tuple[Path, Path]]:
-    """A share on which chosen calls fail: its source, and the file whose presence makes all calls fail."""
-    source, dead, mount_point = tmp_path / "source", tmp_path / "dead", stack.documents / "Faulty"
-    source.mkdir()
-    mount_point.mkdir(exist_ok=True)
-    program = [sys.executable, str(Path(__file__).with_name("faulty_share.py"))]
-    server = Server([*program, str(source), str(mount_point), str(dead)], tmp_path / "log", mount_point.is_mount)
-    server.start()
-    yield source, dead
-    dead.unlink(missing_ok=True)
-    for file in source.iterdir():
-        shutil.rmtree(file) if file.is_dir() else file.unlink()
-    wait_for(
-        lambda: stack.sql("SELECT 1 FROM documents WHERE source = 'Faulty' AND deleted_at IS NULL") == [],
-        "the deletion",
-        60,
-    )
-    subprocess.run(["umount", "--lazy", mount_point], check=True)
-    server.stop()
-
-
 def assert_others_are_read(stack: Stack, name: str) -> None:
     """A file that sorts after all others is read, and the service is ready."""
     (stack.share / f"zz {name}.txt").write_text(f"Written after {name}.")
     wait_for_state(stack, f"zz {name}.txt", "indexed")
-    wait_for(lambda: readiness(stack)[0] == 200, "readiness", 60)
+    wait_for(lambda: readiness(stack)[0] == 200, "readiness")
 
 
 def log_entries(server: Server) -> list[dict[str, Any]]:
     return [json.loads(line) for line in server.log.read_text().splitlines()]
 
 
-@pytest.mark.parametrize("year", [2263, 2300, 9998, 30_000, 200_000_000])
-def test_a_file_dated_in_the_future_is_read_with_the_time_of_reading(
-    stack: Stack, faulty: tuple[Path, Path], year: int
-) -> None:
-    file = faulty[0] / f"dated {int((year - 1970 + 0.5) * YEAR_S)}.txt"
-    file.write_text(f"The tax folder of {year} stands in the attic.")
-    entry = wait_for_state(stack, file.name, "indexed")
-    assert abs(datetime.now(UTC) - datetime.fromisoformat(entry["modified"])) < timedelta(minutes=2)
-    assert f"is dated {year}-" in entry["note"] if year < 10_000 else "after the year 9999" in entry["note"]
-    assert found_paths(stack, f"tax folder of {year}")[0] == file.name
-    assert_others_are_read(stack, str(year))
+def dated(folder: Path, year: int, text: str) -> Path:
+    """Write a file that its share dates to the middle of a year."""
+    file = folder / f"dated {int((year - 1970 + 0.5) * YEAR_S)}.txt"
+    file.write_text(text)
+    return file
 
 
-@pytest.mark.parametrize("year", [-5000, 1, 1850])
-def test_a_file_dated_before_all_file_systems_is_read(stack: Stack, faulty: tuple[Path, Path], year: int) -> None:
-    file = faulty[0] / f"dated {int((year - 1970 + 0.5) * YEAR_S)}.txt"
-    file.write_text(f"The deed of {year} hangs in the hall.")
-    entry = wait_for_state(stack, file.name, "indexed")
-    assert entry["modified"].startswith("1900-01-01") and "1900-01-01 is used instead" in entry["note"]
-    assert_others_are_read(stack, str(year))
+def test_files_dated_in_the_future_are_read_with_the_time_of_reading(stack: Stack, faulty: tuple[Path, Path]) -> None:
+    years = (2263, 2300, 9998, 30_000, 200_000_000)
+    files = {year: dated(faulty[0], year, f"The tax folder of {year} stands in the attic.") for year in years}
+    for year, file in files.items():
+        entry = wait_for_state(stack, file.name, "indexed")
+        assert abs(datetime.now(UTC) - datetime.fromisoformat(entry["modified"])) < timedelta(minutes=2), year
+        assert f"is dated {year}-" in entry["note"] if year < 10_000 else "after the year 9999" in entry["note"]
+        assert found_paths(stack, f"tax folder of {year}")[0] == file.name
+    assert_others_are_read(stack, "the future")
+
+
+def test_files_dated_before_all_file_systems_are_read(stack: Stack, faulty: tuple[Path, Path]) -> None:
+    for file in [dated(faulty[0], year, f"The deed of {year} hangs in the hall.") for year in (-5000, 1, 1850)]:
+        entry = wait_for_state(stack, file.name, "indexed")
+        assert entry["modified"].startswith("1900-01-01") and "1900-01-01 is used instead" in entry["note"], file.name
+    assert_others_are_read(stack, "the past")
 
 
 def test_a_plausible_time_takes_the_note_away(stack: Stack) -> None:
@@ -100,7 +82,7 @@ def test_a_plausible_time_takes_the_note_away(stack: Stack) -> None:
     os.utime(file, (0, 330.5 * YEAR_S))
     assert "2300" in wait_for_state(stack, file.name, "indexed")["note"]
     os.utime(file, (0, 1_600_000_000))
-    entry = wait_for(lambda: (e := document(stack, file.name)) and e["note"] is None and e, "the note to go", 60)
+    entry = wait_for(lambda: (e := document(stack, file.name)) and e["note"] is None and e, "the note to go")
     assert entry["modified"].startswith("2020-09-13")
 
 
@@ -150,80 +132,87 @@ def test_a_path_longer_than_the_kernel_takes_is_reported(stack: Stack) -> None:
     finally:
         os.chdir(before)
     try:
-        wait_for(lambda: "File name too long" in str(share(stack, "LLM_docs")["detail"]), "the report", 60)
+        wait_for(lambda: "File name too long" in str(share(stack, "LLM_docs")["detail"]), "the report")
         assert share(stack, "LLM_docs")["available"]
         assert_others_are_read(stack, "the deep folder")
     finally:
         shutil.rmtree(top)
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "words"),
-    [
-        ("nul.txt", b"The safe\x00word is cantaloupe." + b" Padding." * 40, "cantaloupe"),
-        ("surrogate.txt", b"The password hint \xed\xa0\x80 is marmalade.", "marmalade"),
-        ("noncharacter \uffff\ufdd0.txt", "The noncharacter \uffff means nectarine.".encode(), "nectarine"),
-        ("line\nbreak \t tab.txt", b"The line break hides a quince.", "quince"),
-    ],
-)
-def test_strange_characters_in_names_and_texts_are_read(stack: Stack, name: str, content: bytes, words: str) -> None:
-    (stack.share / name).write_bytes(content)
-    wait_for_state(stack, name, "indexed")
-    assert name in found_paths(stack, words)
-    assert_others_are_read(stack, words)
+def test_strange_characters_in_names_and_texts_are_read(stack: Stack) -> None:
+    contents = {
+        "nul.txt": (b"The safe\x00word is cantaloupe." + b" Padding." * 40, "cantaloupe"),
+        "surrogate.txt": (b"The password hint \xed\xa0\x80 is marmalade.", "marmalade"),
+        "noncharacter \uffff\ufdd0.txt": ("The noncharacter \uffff means nectarine.".encode(), "nectarine"),
+        "line\nbreak \t tab.txt": (b"The line break hides a quince.", "quince"),
+    }
+    for name, (content, _) in contents.items():
+        (stack.share / name).write_bytes(content)
+    for name, (_, word) in contents.items():
+        wait_for_state(stack, to_text(name), "indexed")
+        assert to_text(name) in found_paths(stack, word)
+    assert_others_are_read(stack, "strange characters")
 
 
-@pytest.mark.parametrize(
-    ("table", "condition"),
-    [*(("versions", name) for name in REFUSALS), *(("documents", name) for name in REFUSALS[:3])],
-)
-def test_a_record_that_the_database_refuses_is_named_and_the_rest_is_read(
-    stack: Stack, table: str, condition: str
-) -> None:
-    name = f"refused by {table} {condition}.txt"
-    key = "NEW.path = '{0}'" if table == "documents" else "NEW.state = 'pending' AND NEW.size = {1}"
-    size = 500 + REFUSALS.index(condition)
+@contextmanager
+def refusing(stack: Stack, table: str, refused: str, condition: str) -> Iterator[None]:
+    """Let the database refuse the rows of a table for which an expression holds, with the condition of another one."""
     with psycopg.connect(stack.database, autocommit=True) as connection:
         connection.execute(
             f"""CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-                IF {key.format(name, size)} THEN RAISE EXCEPTION 'invented' USING ERRCODE = '{condition}'; END IF;
+                IF {refused} THEN RAISE EXCEPTION 'invented' USING ERRCODE = {condition}; END IF;
                 RETURN NEW; END $$;
                 CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION refuse()"""
         )
         try:
-            (stack.share / name).write_text("x" * size)
-            if table == "versions":
-                assert "invented" in wait_for_state(stack, name, "failed")["error"]
-            else:
-                wait_for(lambda: name in str(share(stack, "LLM_docs")["detail"]), "the report", 60)
-            assert_others_are_read(stack, f"{table} {condition}")
-            logged = [entry for entry in log_entries(stack.worker) if entry.get("path") == name]
-            assert any("invented" in entry.get("exception", "") for entry in logged)
+            yield
         finally:
             connection.execute("DROP FUNCTION refuse() CASCADE")
+
+
+def assert_logged(stack: Stack, name: str) -> None:
+    logged = [entry for entry in log_entries(stack.worker) if entry.get("path") == name]
+    assert any("invented" in entry.get("exception", "") for entry in logged), name
+
+
+def test_versions_that_the_database_refuses_are_named_and_the_rest_is_read(stack: Stack) -> None:
+    names = {f"refused by versions {condition}.txt": 500 + number for number, condition in enumerate(REFUSALS)}
+    refused = f"NEW.state = 'pending' AND NEW.size BETWEEN 500 AND {499 + len(REFUSALS)}"
+    with refusing(stack, "versions", refused, f"(ARRAY{REFUSALS})[NEW.size - 499]"):
+        for name, size in names.items():
+            (stack.share / name).write_text("x" * size)
+        for name in names:
+            assert "invented" in wait_for_state(stack, name, "failed")["error"], name
+        assert_others_are_read(stack, "the refused versions")
+        for name in names:
+            assert_logged(stack, name)
+    for name in names:
+        wait_for_state(stack, name, "indexed")
+    wait_for(lambda: share(stack, "LLM_docs")["detail"] is None, "the report to go")
+
+
+@pytest.mark.parametrize("condition", REFUSALS[:3])
+def test_a_document_that_the_database_refuses_is_named_and_the_rest_is_read(stack: Stack, condition: str) -> None:
+    name = f"refused by documents {condition}.txt"
+    with refusing(stack, "documents", f"NEW.path = '{name}'", f"'{condition}'"):
+        (stack.share / name).write_text("x" * (600 + REFUSALS.index(condition)))
+        wait_for(lambda: name in str(share(stack, "LLM_docs")["detail"]), "the report")
+        assert_others_are_read(stack, f"the document {condition}")
+        assert_logged(stack, name)
     wait_for_state(stack, name, "indexed")
-    wait_for(lambda: share(stack, "LLM_docs")["detail"] is None, "the report to go", 60)
+    wait_for(lambda: share(stack, "LLM_docs")["detail"] is None, "the report to go")
 
 
 def test_a_document_whose_reading_always_fails_is_given_up(stack: Stack) -> None:
-    with psycopg.connect(stack.database, autocommit=True) as connection:
-        connection.execute(
-            """CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-               IF NEW.text LIKE '%doomed%' THEN RAISE EXCEPTION 'invented' USING ERRCODE = 'statement_too_complex';
-               END IF; RETURN NEW; END $$;
-               CREATE TRIGGER refuse BEFORE INSERT ON passages FOR EACH ROW EXECUTE FUNCTION refuse()"""
-        )
-        try:
-            (stack.share / "doomed.txt").write_text("This passage is doomed.")
-            wait_for(lambda: "invented" in str((document(stack, "doomed.txt") or {}).get("error")), "the reason", 60)
-            assert_others_are_read(stack, "the refusal")
-            # The queue waits longer before each attempt; the test does not wait for all of them.
-            stack.sql("UPDATE versions SET attempts = 5 WHERE error LIKE '%%invented%%' RETURNING 1")
-            stack.sql("DELETE FROM volatile.queued RETURNING 1")
-            error = wait_for_state(stack, "doomed.txt", "failed")["error"]
-            assert error.startswith("Reading the file failed 5 times.") and "invented" in error
-        finally:
-            connection.execute("DROP FUNCTION refuse() CASCADE")
+    with refusing(stack, "passages", "NEW.text LIKE '%doomed%'", "'statement_too_complex'"):
+        (stack.share / "doomed.txt").write_text("This passage is doomed.")
+        wait_for(lambda: "invented" in str((document(stack, "doomed.txt") or {}).get("error")), "the reason")
+        assert_others_are_read(stack, "the refusal")
+        # The queue waits longer before each attempt; the test does not wait for all of them.
+        stack.sql("UPDATE versions SET attempts = 5 WHERE error LIKE '%%invented%%' RETURNING 1")
+        stack.sql("DELETE FROM volatile.queued RETURNING 1")
+        error = wait_for_state(stack, "doomed.txt", "failed")["error"]
+        assert error.startswith("Reading the file failed 5 times.") and "invented" in error
     assert_stores_agree(stack)
 
 
@@ -233,7 +222,7 @@ def test_a_document_that_ends_the_worker_is_given_up(stack: Stack) -> None:
     file.write_text(text)
     for attempt in range(1, 6):
         attempts = "SELECT max(attempts) FROM versions WHERE size = %s AND state = 'pending'"
-        wait_for(lambda a=attempt, q=attempts: stack.sql(q, len(text)) == [(a,)], f"attempt {attempt}", 60)  # type: ignore[misc]  # mypy cannot infer the defaults
+        wait_for(lambda a=attempt, q=attempts: stack.sql(q, len(text)) == [(a,)], f"attempt {attempt}")  # type: ignore[misc]  # mypy cannot infer the defaults
         stack.worker.stop(kill=True)
         stack.worker.start(wait=False)
     error = wait_for_state(stack, file.name, "failed")["error"]
@@ -244,20 +233,12 @@ def test_a_document_that_ends_the_worker_is_given_up(stack: Stack) -> None:
 
 
 def test_ready_reports_a_pass_that_failed(stack: Stack) -> None:
-    wait_for(lambda: readiness(stack)[0] == 200, "readiness", 60)
-    with psycopg.connect(stack.database, autocommit=True) as connection:
-        connection.execute(
-            """CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-               RAISE EXCEPTION 'invented' USING ERRCODE = 'statement_too_complex'; END $$;
-               CREATE TRIGGER refuse BEFORE UPDATE ON sources FOR EACH STATEMENT EXECUTE FUNCTION refuse()"""
-        )
-        try:
-            wait_for(lambda: not readiness(stack)[1]["documents"], "the service to be unready", 60)
-            answer = httpx.get(f"{stack.url}/ready", timeout=30, trust_env=False).json()
-            assert "reading the shares: StatementTooComplex: invented" in answer["checks"]["documents"]["detail"]
-        finally:
-            connection.execute("DROP FUNCTION refuse() CASCADE")
-    wait_for(lambda: readiness(stack)[0] == 200, "readiness again", 60)
+    wait_for(lambda: readiness(stack)[0] == 200, "readiness")
+    with refusing(stack, "sources", "true", "'statement_too_complex'"):
+        wait_for(lambda: not readiness(stack)[1]["documents"], "the service to be unready")
+        answer = httpx.get(f"{stack.url}/ready", timeout=30, trust_env=False).json()
+        assert "reading the shares: StatementTooComplex: invented" in answer["checks"]["documents"]["detail"]
+    wait_for(lambda: readiness(stack)[0] == 200, "readiness again")
 
 
 @pytest.mark.parametrize("error", ["EIO", "ESTALE", "ENAMETOOLONG", "ENOENT"])
@@ -273,14 +254,14 @@ def test_an_entry_that_cannot_be_read_is_reported_and_the_rest_is_read(
     (source / "healthy.txt").write_text(f"The healthy file beside {error} names the greenhouse.")
     wait_for_state(stack, "healthy.txt", "indexed")
     assert found_paths(stack, f"healthy file beside {error} greenhouse")[0] == "healthy.txt"
-    wait_for(lambda: f"list-{error}" in str(share(stack, "Faulty")["detail"]), "the report", 60)
+    wait_for(lambda: f"list-{error}" in str(share(stack, "Faulty")["detail"]), "the report")
     assert share(stack, "Faulty")["available"]
     if error != "ENOENT":  # a file that vanished is not a failure
         assert "and 1 more" in str(share(stack, "Faulty")["detail"])
         for call in ("open", "read"):
             failed = wait_for_state(stack, f"{call}-{error}.txt", "failed")
             assert failed["error"].startswith("The file cannot be read: ")
-    assert readiness(stack)[0] == 200
+    wait_for(lambda: readiness(stack)[0] == 200, "readiness")
 
 
 def test_a_document_below_a_faulty_folder_stays_and_recovers(stack: Stack, faulty: tuple[Path, Path]) -> None:
@@ -291,10 +272,10 @@ def test_a_document_below_a_faulty_folder_stays_and_recovers(stack: Stack, fault
     (source / "cellar").rename(source / "cellar list-EIO")
     (source / "cellar").mkdir()
     # The content is below a folder that cannot be listed now: the document is not deleted for its path, but it moved.
-    wait_for(lambda: "list-EIO" in str(share(stack, "Faulty")["detail"]), "the report", 60)
+    wait_for(lambda: "list-EIO" in str(share(stack, "Faulty")["detail"]), "the report")
     (source / "cellar").rmdir()
     (source / "cellar list-EIO").rename(source / "cellar")
-    wait_for(lambda: share(stack, "Faulty")["detail"] is None, "the report to go", 60)
+    wait_for(lambda: share(stack, "Faulty")["detail"] is None, "the report to go")
     assert wait_for_state(stack, "cellar/wine.txt", "indexed")["document_id"] == before["document_id"]
 
 
@@ -305,12 +286,12 @@ def test_a_server_that_is_down_makes_the_share_unavailable_and_deletes_nothing(
     (source / "kept.txt").write_text("The rain barrel holds 300 litres.")
     before = wait_for_state(stack, "kept.txt", "indexed")
     dead.touch()
-    wait_for(lambda: not share(stack, "Faulty")["available"], "the share to be unavailable", 60)
+    wait_for(lambda: not share(stack, "Faulty")["available"], "the share to be unavailable")
     assert "Input/output error" in str(share(stack, "Faulty")["detail"])
     assert document(stack, "kept.txt") == before
     assert found_paths(stack, "How much does the rain barrel hold?")[0] == "kept.txt"
     dead.unlink()
-    wait_for(lambda: share(stack, "Faulty")["available"], "the share to be back", 60)
+    wait_for(lambda: share(stack, "Faulty")["available"], "the share to be back")
     assert document(stack, "kept.txt") == before
 
 

@@ -16,32 +16,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+from tars_app.documents.lookup import NoDocumentError, SeveralDocumentsError, find_document
 from tars_app.documents.visible import NoHistoryError
 from tars_app.retrieval.places import open_passage
-from tars_app.timeline.repository import NoDocumentError, SeveralDocumentsError, find_document, read_history
+from tars_app.timeline.repository import read_history
 from tars_app.timeline.service import NoTextError, WrongOrderError, difference
 from tars_provision.commands import history as commands
 
-from .conftest import Server, Stack
+from .conftest import Stack
 from .helpers import ask, wait_for_state, wait_until_gone
-from .past import Store, open_store, remember
+from .past import Store, remember
 
 pytestmark = pytest.mark.integration
 
 BEGIN = datetime(2024, 1, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
-
-
-@pytest.fixture(scope="module")
-def database(postgres: Server) -> Iterator[Store]:
-    with open_store(postgres) as store:
-        yield store
-
-
-@pytest.fixture
-def store(database: Store) -> Store:
-    database.clear()
-    return database
 
 
 def test_the_history_lists_versions_paths_and_dates(store: Store) -> None:
@@ -195,6 +184,19 @@ def test_history_and_difference_over_http(lease: tuple[Stack, datetime, datetime
         "- The rent of the cabin by the lake is 310 euros a month.",
         "+ The rent of the cabin by the lake is 345 euros a month.",
     ]
+
+
+def test_the_days_of_changes_and_a_topic_over_http(lease: tuple[Stack, datetime, datetime]) -> None:
+    stack, between, changed = lease
+    timeline = stack.get("/api/timeline")
+    assert timeline["zone"] == "UTC" and timeline["days"] == sorted(timeline["days"], key=lambda day: day["day"])
+    days = dict(stack.sql("SELECT (seen_from AT TIME ZONE 'UTC')::date::text, count(*) FROM versions GROUP BY 1"))
+    assert {day["day"]: day["changes"] for day in timeline["days"]} == days and f"{changed:%Y-%m-%d}" in days
+    topic = stack.get("/api/topic", q="the rent of the cabin by the lake", since=between.isoformat())
+    [document] = [d for d in topic["documents"] if d["after"] and d["after"]["path"] == "cabin lease.txt"]
+    assert "310" in document["changes"][0]["removed"][0]["quote"]
+    assert "345" in document["changes"][0]["added"][0]["quote"]
+    assert refusal(stack, "/api/topic", q="rent", since="2001")[1]["code"] == "no_history"
 
 
 def test_a_time_before_the_first_observation_is_refused_for_people_and_programs(

@@ -17,7 +17,8 @@ from tars_app.adapters.postgres import Pool, make_pool, migrate
 from tars_app.documents import repository
 from tars_app.documents.dates import date_versions
 from tars_app.documents.index import start_task, swap
-from tars_app.documents.model import NO_PAGE, FileObservation, Page
+from tars_app.documents.model import NO_PAGE, FileObservation
+from tars_app.documents.parsers.model import Section
 from tars_app.documents.passages import place_passages
 from tars_app.settings import Settings
 
@@ -112,7 +113,7 @@ def test_versions_of_an_older_release_are_dated_once(database: tuple[Settings, P
         expected[path] = (f"{2020 + number}", "name") if number else (None, "none")
     for version in repository.waiting(pool):
         task = start_task(pool, version)
-        assert task and swap(pool, task, place_passages([Page(NO_PAGE, "Text.")], 180, 1000), {}, settings, 0.0)
+        assert task and swap(pool, task, place_passages([Section(NO_PAGE, "Text.")], 180, 1000), {}, settings, 0.0)
     with connect(settings) as connection:
         connection.execute("UPDATE versions SET dated = NULL, dated_by = NULL")
         assert date_versions(pool) == 3

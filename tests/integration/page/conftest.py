@@ -27,7 +27,7 @@ ARGUMENTS = [
 
 OpenPage = Callable[..., Page]
 
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=60_000)
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +75,7 @@ def open_page(browser: Browser, server: Server) -> Iterator[OpenPage]:
             timezone_id="UTC",
         )
         contexts.append(context)
+        context.set_default_timeout(60_000)
         page = context.new_page()
         if now:
             page.clock.install(time=now)

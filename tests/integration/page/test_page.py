@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 from tars_app.answers.check import NOTES
 from tars_app.documents.schemas import Source
 
+from ..servers import wait_for
 from .conftest import OpenPage
 from .script import AFTER, BEFORE, LONG, QUOTE, TEXT, Server
 
@@ -21,13 +22,21 @@ ANSWER = "Clean the filter every six months 1. It was new at the last inspection
 
 
 def ask(page: Page, question: str) -> None:
+    """Ask, once the answer before has ended: until then the page takes no other question."""
+    expect_end(page)
     page.get_by_label("Your question").fill(question)
     page.keyboard.press("Enter")
+
+
+def expect_end(page: Page) -> None:
+    """Wait for the end of all answers. What is drawn of one before may be drawn again."""
+    expect(page.locator(".turn[aria-busy]")).to_have_count(0)
 
 
 def asked(page: Page) -> Page:
     ask(page, "How often must the filter be cleaned?")
     expect(page.locator(".made")).to_have_text("smollm2:135m · 3 passages · 4.2 s")
+    expect_end(page)
     return page
 
 
@@ -38,7 +47,7 @@ def test_empty_page_lists_the_documents(open_page: OpenPage) -> None:
     expect(page.get_by_label("Your question")).to_be_focused()
     page.get_by_role("button", name="3 documents").click()
     sheet = page.get_by_role("dialog", name="Documents")
-    expect(sheet.get_by_role("listitem")).to_have_count(3)
+    expect(sheet.get_by_role("list", name="Files", exact=True).get_by_role("listitem")).to_have_count(3)
     expect(sheet).to_contain_text("house/heating.pdfLLM_docs · 14 Mar 2026 · 12 pages")
     expect(sheet).to_contain_text("The PDF has no text, only pictures.")
     page.keyboard.press("Escape")
@@ -67,6 +76,12 @@ def test_answer_appears_as_it_is_written(open_page: OpenPage, server: Server) ->
     expect(page.locator(".progress")).to_have_count(0)
     expect(page.locator(".turn")).not_to_have_attribute("aria-busy", "true")
     expect(page.get_by_role("status").filter(has_text="1 citation.")).to_contain_text("Clean the filter")
+
+
+def test_what_was_not_read_of_a_document_stands_beside_its_passage(open_page: OpenPage) -> None:
+    page = asked(open_page())
+    page.locator(".others summary").click()
+    expect(page.locator(".unread")).to_have_text("4 of 15 pages have no text: 2-5.")
 
 
 def test_citation_opens_the_passage_with_its_quote_marked(open_page: OpenPage) -> None:
@@ -110,6 +125,7 @@ def test_invented_parts_are_marked_with_words(open_page: OpenPage) -> None:
         ]
     )
     expect(page.locator(".note")).to_have_text(NOTES["partly_supported"])
+    expect_end(page)
     doubtful = "".join(answer.locator(".doubtful").all_text_contents())
     assert "last cleaned in" in doubtful and "pressure" not in doubtful and "six months" not in doubtful
     assert not re.search(r"[\ue000-\ue004]", answer.text_content() or "")
@@ -219,7 +235,7 @@ def test_stopping_keeps_what_is_there(open_page: OpenPage, server: Server, key: 
     asked_before = page.locator(".turn").count()
     ask(page, "nothing")
     expect(page.locator(".turn")).to_have_count(asked_before + 1)
-    assert server.script.left == 1, "the server kept writing although nobody reads on"
+    wait_for(lambda: server.script.left == 1, "the end of the answer that nobody reads on")
 
 
 def test_questions_of_this_session_stay(open_page: OpenPage) -> None:
@@ -234,12 +250,14 @@ def test_questions_of_this_session_stay(open_page: OpenPage) -> None:
 
 def test_keyboard_alone(open_page: OpenPage) -> None:
     page = open_page()
+    expect(page.get_by_label("Your question")).to_be_focused()
     page.keyboard.type("How often must the filter")
     page.keyboard.press("Shift+Enter")
     page.keyboard.type("be cleaned?")
     expect(page.locator(".turn")).to_have_count(0)
     page.keyboard.press("Enter")
     expect(page.locator(".made")).to_contain_text("4.2 s")
+    expect_end(page)
     reached = []
     for _ in range(6):
         page.keyboard.press("Shift+Tab")
@@ -255,7 +273,7 @@ def test_keyboard_alone(open_page: OpenPage) -> None:
         assert page.evaluate("!document.activeElement.closest('.page, .top')"), "the focus left the open passage"
     page.keyboard.press("Escape")
     expect(sheet).to_be_hidden()
-    assert page.evaluate("document.activeElement.className") == "citation"
+    expect(page.locator(".evidence .citation")).to_be_focused()
 
 
 def test_last_question_comes_back_with_the_arrow(open_page: OpenPage) -> None:
@@ -311,7 +329,7 @@ def test_accessible(open_page: OpenPage, server: Server, dark: bool, width: int)
     check(page)
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Show the documents").click()
-    expect(page.locator("#documents li")).to_have_count(3)
+    expect(page.locator("#library-files li")).to_have_count(3)
     check(page)
 
 

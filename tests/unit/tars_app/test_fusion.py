@@ -29,6 +29,12 @@ def test_the_order_is_that_of_reciprocal_ranks() -> None:
     assert keys(lexical, dense) == sorted(by_hand, key=lambda key: -by_hand[key])
 
 
+def test_a_ranking_by_a_model_that_does_not_know_the_language_counts_less() -> None:
+    lexical, dense = {"a": 0.6, "b": 0.5}, {"b": 0.9, "a": 0.6}
+    assert [result.key for result in fuse(lexical, dense, 5)] == ["b", "a"]
+    assert [result.key for result in fuse(lexical, dense, 5, 0.5)] == ["a", "b"]
+
+
 def test_the_score_is_the_strength_not_the_rank() -> None:
     [weak] = fuse({}, {"a": 0.3}, 5)
     [strong] = fuse({"a": 0.8}, {"a": 0.7}, 5)

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tars_app.kit.instants import WrongTimeError, end_of, start_of
+from tars_app.kit.instants import WrongTimeError, end_of, start_of, years_before
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
@@ -53,3 +53,9 @@ def test_the_future_is_refused(text: str) -> None:
 def test_what_is_not_a_time_is_refused(text: str) -> None:
     with pytest.raises(WrongTimeError, match=r"found .*expected a day"):
         end_of(text, UTC, NOW)
+
+
+def test_the_same_day_of_an_earlier_year() -> None:
+    assert years_before(NOW, 3) == datetime(2023, 5, 4, 12, tzinfo=UTC)
+    assert years_before(datetime(2024, 2, 29, 1, tzinfo=UTC), 1) == datetime(2023, 2, 28, 1, tzinfo=UTC)
+    assert years_before(datetime(2024, 2, 29, 1, tzinfo=UTC), 4) == datetime(2020, 2, 29, 1, tzinfo=UTC)

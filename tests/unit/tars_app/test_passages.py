@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tars_app.documents.extract import extract
-from tars_app.documents.model import NO_PAGE, Page
-from tars_app.documents.passages import join_pages, place_passages
+from tars_app.documents.model import NO_PAGE
+from tars_app.documents.parsers.encoding import plain
+from tars_app.documents.parsers.model import Section
+from tars_app.documents.parsers.text import parse
+from tars_app.documents.passages import join_sections, place_passages
 from tars_app.documents.vectors import pack, unpack
 
 SPACE = st.text(" \n\t\r\x0b\x0c\x1c\x85\xa0\u2003\u2028", max_size=4)
@@ -24,24 +26,42 @@ PAGES = st.lists(TEXT.filter(str.strip), min_size=1, max_size=5)
 def test_the_pages_put_together_from_passages_are_those_that_were_extracted(
     texts: list[str], most_words: int, most_characters: int
 ) -> None:
-    pages = [Page(number, text) for number, text in enumerate(texts, 1)]
+    pages = [Section(number, text) for number, text in enumerate(texts, 1)]
     passages = place_passages(pages, most_words, most_characters)
-    assert join_pages(passages) == pages
+    assert join_sections(passages) == pages
     assert all(not (passage.before + passage.after).strip() for passage in passages), "only white space is left out"
 
 
-@given(TEXT.filter(str.strip))
+@given(TEXT.filter(lambda text: plain(text).strip()))
 def test_a_text_file_is_put_together_from_its_passages(text: str) -> None:
-    pages = extract("notes.txt", text.encode()).pages
+    pages = parse(text.encode()).sections
     assert [page.number for page in pages] == [NO_PAGE]
-    assert join_pages(place_passages(pages, 180, 1000)) == pages
+    assert join_sections(place_passages(pages, 180, 1000)) == pages
 
 
 def test_equal_passages_have_one_hash_wherever_they_stand() -> None:
     text = "The water tap is in the cellar."
-    first, second = place_passages([Page(1, f"\n{text}\n"), Page(2, text)], 180, 1000)
+    first, second = place_passages([Section(1, f"\n{text}\n"), Section(2, text)], 180, 1000)
     assert first.hash == second.hash == hashlib.sha256(text.encode()).digest()
     assert (first.before, first.after, second.before, second.after) == ("\n", "\n", "", "")
+
+
+def test_a_header_is_part_of_what_is_embedded_and_of_the_hash_and_of_no_text() -> None:
+    rows = "\n".join(f"Item {number}\t{number} EUR" for number in range(60))
+    table = Section(2, rows, "sheet Costs", "Position\tAmount")
+    passages = place_passages([table], 40, 400)
+    assert join_sections(passages) == [table]
+    for passage in passages:
+        assert passage.embedded_text == f"Position\tAmount\n{passage.text}"
+        assert passage.hash == hashlib.sha256(f"Position\tAmount\0{passage.text}".encode()).digest()
+        assert "Position" not in passage.text and len(passage.embedded_text.split()) <= 40
+        assert all(line.endswith(" EUR") for line in passage.text.splitlines()), "rows are not cut"
+
+
+def test_a_long_header_leaves_a_passage_most_of_its_size() -> None:
+    passages = place_passages([Section(1, "word " * 300, "", "title " * 1000)], 60, 300)
+    assert all(len(passage.text.split()) >= 20 or passage is passages[-1] for passage in passages)
+    assert all(len(passage.embedded_text) <= 301 for passage in passages)
 
 
 NUMBERS = st.floats(-1e300, 1e300, allow_nan=False).filter(lambda number: number == 0 or abs(number) > 1e-300)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -9,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tars_app.answers.prompt import QuestionTooLongError, build_prompt, estimate_tokens, fence
+from tars_app.answers.prompt import QuestionTooLongError, build_prompt, fence
+from tars_app.kit.tokens import most_tokens
 from tars_app.retrieval.places import Passage
 
 
@@ -22,6 +24,11 @@ def test_the_whole_passage_reaches_the_model() -> None:
     text = "Sentence number one of many. " * 30
     [_, user] = build_prompt("Why?", [passage(text)], 2000).messages
     assert text in str(user.content)
+
+
+def test_a_header_reaches_the_model_within_the_fence() -> None:
+    block = fence(1, replace(passage("Gas\t80,20"), header="Position\tAmount ```"))
+    assert block.splitlines()[1:] == ["```", "Position\tAmount '''", "Gas\t80,20", "```"]
 
 
 def test_the_best_passages_fill_the_budget_and_stand_next_to_the_question() -> None:
@@ -40,7 +47,7 @@ def test_a_prompt_never_exceeds_its_tokens(texts: list[str], question: str, most
         prompt = build_prompt(question, [passage(text) for text in texts], most)
     except QuestionTooLongError:
         return
-    assert sum(estimate_tokens(str(message.content)) for message in prompt.messages) <= prompt.tokens <= most
+    assert sum(most_tokens(str(message.content)) for message in prompt.messages) <= prompt.tokens <= most
 
 
 def test_a_question_that_leaves_no_space_for_a_passage_is_refused() -> None:
@@ -58,4 +65,4 @@ def test_a_passage_cannot_close_its_fence(mark: str) -> None:
 
 @pytest.mark.parametrize(("text", "least"), [("", 0), ("word " * 100, 130), ("äöü", 3), ("漢字" * 10, 20)])
 def test_tokens_are_not_underestimated(text: str, least: int) -> None:
-    assert estimate_tokens(text) >= least
+    assert most_tokens(text) >= least

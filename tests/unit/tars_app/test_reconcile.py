@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
 
 from tars_app.adapters.mounts import FileStatus, ShareListing
 from tars_app.documents.model import KnownDocument
-from tars_app.documents.reconcile import compare
+from tars_app.documents.reconcile import _in_order, compare
 
 
 def known(size: int | None, mtime_ns: int | None) -> KnownDocument:
@@ -42,3 +43,38 @@ def test_compare(
     )
     result = compare({path: known(*entry) for path, entry in record.items()}, listing)
     assert (result.changed, result.new, result.missing) == (changed, new, missing)
+
+
+def test_a_changed_change_time_is_no_change_yet() -> None:
+    listing = ShareListing({path: FileStatus(1, 1, 7) for path in ("same", "touched", "unknown")})
+    record = {"same": 7, "touched": 6, "unknown": None}
+    result = compare({path: KnownDocument(uuid4(), 1, 1, "aa", ctime) for path, ctime in record.items()}, listing)
+    assert (result.touched, result.changed, result.new, result.missing) == (["touched"], [], [], [])
+
+
+def test_small_files_come_first_and_those_that_were_just_changed_when_they_are_settled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now, clock = 1_700_000_000 * 10**9, [0.0]
+
+    def sleep(seconds: float) -> None:
+        clock[0] += seconds
+
+    stopped = SimpleNamespace(time=lambda: now / 1e9, monotonic=lambda: clock[0], sleep=sleep)
+    monkeypatch.setattr("tars_app.documents.reconcile.time", stopped)
+    files = {
+        "large": FileStatus(100, 1, 1),
+        "small": FileStatus(1, 1, 1),
+        "just written": FileStatus(5, now, now),
+        "just copied with its old time": FileStatus(6, 1, now),
+        "of the future": FileStatus(7, now + 10**12, 1),
+    }
+    order = [(path, clock[0]) for path in _in_order(list(files), files, 0.5)]
+    assert order == [
+        ("small", 0.0),
+        ("of the future", 0.0),
+        ("large", 0.0),
+        ("just written", 0.5),
+        ("just copied with its old time", 0.5),
+    ]
+    assert list(_in_order(list(files), files, 0.5))[:2] == ["just written", "just copied with its old time"]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tars_app.retrieval.times import TimeInQuestion, time_in
+from tars_app.retrieval.times import TimeInQuestion, time_in, without_time
 
 TODAY = date(2026, 5, 20)  # a Wednesday
 
@@ -76,9 +76,24 @@ def test_times_are_days(question: str, text: str, first: str, last: str) -> None
         ("What was the gas bill in 2022?", "period"),
         ("When was the boiler serviced last year?", "period"),
         ("the latest gas bill", "latest"),
+        ("Which pressure does the boiler need now?", "latest"),
+        ("Wie hoch ist die Erstattung im letzten Steuerbescheid?", "latest"),
+        ("Which rules applied in 2023?", "as_of"),
+        ("Welche Regeln galten 2023?", "as_of"),
+        ("the price before it was raised in 2023", "as_of"),
+        ("What changed in the lease in 2023?", "between"),
+        ("Has the excess been changed since 2022?", "between"),
+        ("Did the notice period change?", "between"),
+        ("Wurde die Selbstbeteiligung geändert?", "between"),
+        ("Which versions of the lease are there?", "between"),
+        ("Show the history of the lease", "between"),
+        ("Welche Fassungen der Hausordnung gibt es?", "between"),
+        ("How often was the lease changed?", "between"),
         ("What was the last electricity bill?", "latest"),
         ("Wie hoch war die letzte Rechnung?", "latest"),
         ("die aktuelle Miete", "latest"),
+        ("Was wurde zuletzt am Auto gemacht?", "latest"),
+        ("Welche Firma hat im Vertrag 2023 den Anbieter abgelöst?", "between"),
         ("the most recent letter of the school", "latest"),
     ],
 )
@@ -118,3 +133,37 @@ def test_any_question_has_a_time_up_to_today_that_stands_in_it(words: list[str],
     assert time is None or time.text in question
     if isinstance(time, TimeInQuestion) and time.kind != "latest":
         assert time.first and time.last and time.first <= time.last <= today
+
+
+@pytest.mark.parametrize(
+    ("question", "first", "last"),
+    [
+        ("What changed between 2023 and 2024?", "2024-01-01", "2024-12-31"),
+        ("Was hat sich zwischen 2023 und 2024 geändert?", "2024-01-01", "2024-12-31"),
+        ("What changed in the lease in 2023?", "2023-01-01", "2023-12-31"),
+        ("What has changed since May 2025?", "2025-05-01", "2026-05-20"),
+        ("What is different compared with 2023?", "2024-01-01", "2026-05-20"),
+        ("Was ist anders im Vergleich zu 2023, was ist der Unterschied?", "2024-01-01", "2026-05-20"),
+        ("Did the notice period change?", None, "2026-05-20"),
+        ("Which versions of the lease are there?", None, "2026-05-20"),
+        ("the price before it was raised in 2023", "1900-01-01", "2022-12-31"),
+    ],
+)
+def test_changes_are_those_between_two_states(question: str, first: str | None, last: str) -> None:
+    """A year that is compared is its end, as where a version of that year is meant; without one, all of the history."""
+    time = time_in(question, TODAY)
+    assert time and time.last
+    assert (time.first and time.first.isoformat(), time.last.isoformat()) == (first, last)
+
+
+@pytest.mark.parametrize(
+    "question", ["How do I change the filter?", "When was the oil changed?", "Wer hat das Schloss ausgetauscht?"]
+)
+def test_a_change_in_the_house_is_not_one_of_a_document(question: str) -> None:
+    assert time_in(question, TODAY) is None
+
+
+def test_words_that_ask_for_a_comparison_are_not_looked_for() -> None:
+    question = "What changed in the lease between 2023 and 2024?"
+    time = time_in(question, TODAY)
+    assert time and without_time(question, time).split() == ["What", "in", "the", "lease", "between", "?"]

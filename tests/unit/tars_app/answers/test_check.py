@@ -11,7 +11,7 @@ from tars_app.answers.check import AnswerCheck, quotes_of, sentences_of
 from tars_app.answers.grounding import Evidence
 from tars_app.answers.quotes import LONGEST_QUOTE, Place, Quotable
 from tars_app.answers.schemas import Support
-from tars_app.answers.sources import Source
+from tars_app.answers.sources import Source, read_source
 
 HEATING = (
     "The boiler was installed in October 2019 by Brandt Heating.\n\n"
@@ -35,6 +35,14 @@ def checked(question: str, answer: str, passages: list[tuple[str, str]] | None =
 
 def marks(check: AnswerCheck) -> list[list[tuple[str, str]]]:
     return [[(part.text, part.reason) for part in sentence.event().unsupported] for sentence in check.checked]
+
+
+def test_the_header_of_a_passage_supports_an_answer_and_is_not_quoted() -> None:
+    mail = [("mail.eml\nSubject: Invoice RE-2024-118 of Brandt Heating", "Please pay 80 EUR by Friday.")]
+    check = checked("What does invoice RE-2024-118 cost?", "Invoice RE-2024-118 of Brandt Heating costs 80 EUR.", mail)
+    assert marks(check) == [[]]
+    quotes = quotes_of("What does it cost?", check, Quotable(check.evidence.sources, [1.0]))
+    assert [quote.text for quote, _ in quotes] == ["Please pay 80 EUR by Friday."]
 
 
 def test_an_invented_date_is_marked_at_its_place() -> None:
@@ -186,3 +194,11 @@ def test_quotes_hold_every_place_that_fits(text: str, data: st.DataObject) -> No
     held = [place for [place] in needed if any(0 <= place.start - q.start < len(q.text) for q in quotes)]
     alphanumeric = [place for [place] in needed if text[place.start].isalnum()]
     assert all(place in held for place in alphanumeric)
+
+
+def test_what_was_read_of_a_forgotten_document_is_not_kept() -> None:
+    text = "The canary sings at noon, 4711 times."
+    assert read_source(1, "canary.txt", text, 7).figures is read_source(2, "canary.txt", text, 7).figures
+    before = read_source(1, "canary.txt", text, 7).figures
+    assert read_source(1, "other.txt", "Nothing.", 8).figures == []
+    assert read_source(1, "canary.txt", text, 8).figures is not before

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What was read is read again after any change, and not before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tars_app.adapters.read_cache import ReadCache
+from tars_app.documents import visible
+from tars_app.documents.visible import visible_versions
+
+from ..past import Store, remember
+
+pytestmark = pytest.mark.integration
+
+BEGIN = datetime(2024, 1, 1, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+class Reading:
+    """Counts how often the number of documents is read; `during` is done after each time."""
+
+    def __init__(self, store: Store) -> None:
+        self.count = 0
+        self.during: Callable[[], object] = lambda: None
+        self._store, self._cache = store, ReadCache()
+
+    def _read(self, connection: Any) -> int:
+        self.count += 1
+        [row] = connection.execute("SELECT count(*) AS count FROM documents").fetchall()
+        self.during()
+        return int(row["count"])
+
+    def value(self, key: object = "documents") -> int:
+        with self._store.pool.connection() as connection:
+            value: int = self._cache.get(connection, key, self._read)
+            return value
+
+
+def test_a_value_is_kept_until_a_transaction_changes_anything(store: Store) -> None:
+    reading = Reading(store)
+    assert [reading.value() for _ in range(3)] == [0, 0, 0] and reading.count == 1
+    store.observe("a.txt", remember("The rent is 800 euros."), BEGIN)
+    assert [reading.value() for _ in range(3)] == [1, 1, 1] and reading.count == 2
+    with store.pool.connection() as connection:
+        connection.execute("UPDATE documents SET path = 'b.txt'")
+        assert reading.value() == 1, "the change is not committed"
+    assert reading.value() == 1 and reading.count > 2, "it may have changed what was read"
+
+
+def test_a_value_that_changed_while_it_was_read_is_not_kept(store: Store) -> None:
+    reading = Reading(store)
+    reading.during = lambda: store.observe("a.txt", remember("The rent is 800 euros."), BEGIN)
+    assert reading.value() == 0
+    reading.during = lambda: None
+    assert reading.value() == 1
+
+
+def test_old_values_make_space_for_new_ones(store: Store) -> None:
+    reading = Reading(store)
+    for key in range(100):
+        reading.value(key)
+    assert reading.value(99) == 0 and reading.count == 100
+    assert reading.value(0) == 0 and reading.count == 101
+
+
+def test_times_between_two_observations_share_what_is_read(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        store.observe("a.txt", remember(f"The rent is {number} euros."), BEGIN + number * DAY)
+    read: list[Any] = []
+    original = visible._read
+
+    def counted(*arguments: Any) -> Any:
+        read.append(arguments)
+        return original(*arguments)
+
+    monkeypatch.setattr(visible, "_read", counted)
+    cache = ReadCache()
+
+    def ids(at: datetime, since: datetime | None = None) -> bytes:
+        with store.pool.connection() as connection:
+            return visible_versions(connection, at, since, cache).ids
+
+    first, second = ids(BEGIN), ids(BEGIN + DAY)
+    assert first != second and len(read) == 2
+    assert {ids(BEGIN + DAY * share) for share in (0.1, 0.5, 0.99)} == {first}
+    assert {ids(BEGIN + DAY * (1 + share)) for share in (0.1, 0.5, 0.99)} == {second} and len(read) == 2
+    assert len(ids(BEGIN + DAY, BEGIN)) == len(first + second), "those of the time between are others"
