@@ -15,7 +15,6 @@ from tars_provision import __version__, project
 from tars_provision.group import Commands
 from tars_provision.options import (
     NamedPath,
-    document_of,
     inventory_option,
     json_option,
     limit_option,
@@ -186,40 +185,6 @@ def ask(
 
 @main.command()
 @inventory_option
-@json_option
-@click.argument("document", callback=document_of)
-@click.pass_context
-def history(context: click.Context, inventory: Path, document: str, as_json: bool) -> None:
-    """List the versions of a document: when each was observed, its dates, and whether its text is on record.
-
-    DOCUMENT is a path below a share, now or in the past, or the name of a file.
-    """
-    from tars_provision.commands import history as command
-    from tars_provision.commands.outcome import finish
-
-    context.exit(finish(command.history(inventory, document), as_json=as_json))
-
-
-@main.command()
-@inventory_option
-@json_option
-@click.option("--since", metavar="TIME", required=True, callback=time_of, help="The earlier time, at its end.")
-@click.option("--until", metavar="TIME", callback=time_of, help="The later time, at its end.  [default: now]")
-@click.argument("document", callback=document_of)
-@click.pass_context
-def diff(context: click.Context, inventory: Path, document: str, since: str, until: str | None, as_json: bool) -> None:
-    """Show what changed in a document between two times, with the sentences of both versions.
-
-    TIME is a day (2023-05-04), a month (2023-05), a year (2023), or a time (2023-05-04T18:00).
-    """
-    from tars_provision.commands import history as command
-    from tars_provision.commands.outcome import finish
-
-    context.exit(finish(command.diff(inventory, document, since, until), as_json=as_json))
-
-
-@main.command()
-@inventory_option
 @verbose_option
 @json_option
 @click.pass_context
@@ -238,7 +203,7 @@ def benchmark(context: click.Context, inventory: Path, verbosity: int, as_json: 
 @json_option
 @click.pass_context
 def demo(context: click.Context, question: str | None, disaster: bool, as_json: bool) -> None:
-    """Build three throwaway machines on this computer, provision them, and ask a question about sample documents."""
+    """Build three throwaway machines on this computer, provision them, and ask about sample documents, then and now."""
     from tars_provision.commands import demo as command
     from tars_provision.commands.outcome import console_of, finish
 

@@ -17,9 +17,12 @@ import click
 
 from tars_provision.errors import ProvisionError, unusable
 
+_BACKUPS = ("backup", "drill", "recover", "restore")
+_DOCUMENTS = ("diff", "forget", "history", "library", "original")
+
 
 class Commands(click.Group):
-    """Gives every way to end its exit code, and imports `lab` and the backups' commands only when they are used."""
+    """Gives every way to end its exit code, and imports the commands of other files only when they are used."""
 
     def main(self, args: Sequence[str] | None = None, *others: Any, **extra: Any) -> Any:
         """Run a command and exit with its code. Errors are one message."""
@@ -74,7 +77,7 @@ class Commands(click.Group):
 
     def list_commands(self, context: click.Context) -> list[str]:
         """Return the names of all commands."""
-        return sorted([*super().list_commands(context), "backup", "drill", "lab", "recover", "restore"])
+        return sorted([*super().list_commands(context), *_DOCUMENTS, *_BACKUPS, "lab"])
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         """Return a command by its name, or None."""
@@ -82,7 +85,18 @@ class Commands(click.Group):
             from tars_lab.cli import lab
 
             return lab
-        if name in ("backup", "drill", "recover", "restore"):
+        if name in _DOCUMENTS:
+            from tars_provision import cli_documents, cli_library
+
+            of_documents: dict[str, click.Command] = {
+                "diff": cli_documents.diff,
+                "forget": cli_documents.forget,
+                "history": cli_documents.history,
+                "library": cli_library.library,
+                "original": cli_documents.original,
+            }
+            return of_documents[name]
+        if name in _BACKUPS:
             from tars_provision import cli_backup, cli_recover
 
             commands: dict[str, click.Command] = {

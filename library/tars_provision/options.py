@@ -57,11 +57,18 @@ def question_of(_context: click.Context, _option: click.Parameter, value: str | 
     return value
 
 
-def document_of(_context: click.Context, _option: click.Parameter, value: str) -> str:
+def document_of(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
     """Return the name of a document, which is not empty."""
-    if not value.strip():
+    if value is not None and not value.strip():
         raise click.BadParameter("found an empty text; expected the path or name of a document")
     return value
+
+
+def documents_of(context: click.Context, option: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of documents, none of which is empty."""
+    for value in values:
+        document_of(context, option, value)
+    return values
 
 
 TIME = re.compile(r"\d{4}(-\d\d(-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?)?)?\Z", re.ASCII)

@@ -27,9 +27,9 @@ _NUMBERS_OF_A_VECTOR = 384
 _COLUMNS = (
     "documents (id, source, path, size, mtime_ns)",
     "versions (id, document_id, sha256, size, modified, state)",
-    "passages (hash, text, language, searchable)",
+    "passages (hash, text, language, language_detected, searchable)",
     "vectors (hash, model, embedding)",
-    "version_texts (version_id, hashes, pages, before, after)",
+    "version_texts (version_id, hashes, pages, before, after, labels)",
     "document_passages (document_id, hash)",
     "document_paths (document_id, path)",
 )
@@ -109,7 +109,8 @@ class Documents:
         new = [hashlib.sha256(text.encode()).digest() for text in texts]
         with connection.cursor() as cursor:
             cursor.executemany(
-                "INSERT INTO passages (hash, text, language, searchable) VALUES (%s, %s, 'english', true)",
+                "INSERT INTO passages (hash, text, language, language_detected, searchable)"
+                " VALUES (%s, %s, 'simple', true, true)",
                 list(zip(new, texts, strict=True)),
             )
             cursor.executemany(
@@ -126,16 +127,14 @@ class Documents:
             "WITH version AS (INSERT INTO versions (document_id, sha256, size, modified, state)"
             " VALUES (%s, %s, %s, now(), 'indexed') RETURNING id),"
             " texts AS (INSERT INTO version_texts SELECT id, %s, array_fill(0, %s), array_fill(''::text, %s),"
-            " array_fill(''::text, %s) FROM version)"
+            " array_fill(''::text, %s), array_fill(''::text, %s) FROM version)"
             " UPDATE documents SET answered_from = version.id FROM version WHERE documents.id = %s",
             (
                 document,
                 new[0].hex(),
                 _FILE_BYTES,
                 [*new, *hashes[half:]],
-                [len(hashes)],
-                [len(hashes)],
-                [len(hashes)],
+                *[[len(hashes)]] * 4,
                 document,
             ),
         )
@@ -160,9 +159,9 @@ class Documents:
             yield [
                 [(document, "docs", file.name, _FILE_BYTES, 1)],
                 [(version, document, digest, _FILE_BYTES, datetime(2026, 11, 1).astimezone(), "indexed")],
-                [(passage, text, "english", True) for passage, text in zip(hashes, texts, strict=True)],
+                [(passage, text, "simple", True, True) for passage, text in zip(hashes, texts, strict=True)],
                 [(passage, MODEL, self._vector()) for passage in hashes],
-                [(version, hashes, [0] * len(texts), empty, empty)],
+                [(version, hashes, [0] * len(texts), empty, empty, empty)],
                 [(document, passage) for passage in hashes],
                 [(document, file.name)],
             ]

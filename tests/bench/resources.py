@@ -11,7 +11,7 @@ def resources(site: Mapping[str, Any]) -> dict[str, int]:
     """Count the resources on the NAS that the spec describes; each separate setting of DSM counts as one.
 
     A group of settings is one object of DSM: network, clock, NFS service. The rules of a share count as one, and so do
-    its permissions. A snapshot schedule counts once, together with its retention.
+    its permissions. A snapshot schedule counts once, together with its retention; so does the visibility of snapshots.
     """
     nas = next(host for host in site["hosts"].values() if host["profile"] == "ds1515plus")
     backups, shares = int(bool(site.get("backup"))), len(site["shares"])
@@ -22,6 +22,7 @@ def resources(site: Mapping[str, Any]) -> dict[str, int]:
         "accounts": backups,
         "permission_sets": backups,
         "schedules": backups,
+        "visibilities": 0 if site.get("history") is None else shares,
         "certificates": 1,
         "firewall_sections": int(bool(site.get("firewall"))),
     }

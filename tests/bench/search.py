@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Measure search over real text without the embedding model, today's and of a past time, and the statement it replaced.
 
-    PYTHONPATH=app .venv/bin/python -m tests.bench.search [--passages 100000] [--chroma] [--text FOLDER] > search.json
+    PYTHONPATH=app .venv/bin/python -m tests.bench.search [--passages 100000] [--chroma] [--german 0.2] > search.json
 
 Starts PostgreSQL on loopback (and Chroma with `--chroma`), fills the application's own schema with passages of the text
 files below FOLDER and clustered random vectors, and prints one JSON object. It needs root. With 100,000 passages it
@@ -34,11 +34,13 @@ from uuid import uuid4
 import numpy as np
 
 from tars_app.adapters.passage_index import PassageIndex
+from tars_app.adapters.passage_words import words_of
 from tars_app.adapters.postgres import Pool, migrate
 from tars_app.dependencies import Dependencies, make_dependencies
 from tars_app.documents.follow import compare
+from tars_app.documents.recall import measure_recall
 from tars_app.documents.vectors import pack, unpack
-from tars_app.documents.visible import visible_versions, words_of
+from tars_app.documents.visible import visible_versions
 from tars_app.kit.instants import TimeRequest
 from tars_app.retrieval.service import search
 
@@ -89,8 +91,9 @@ def texts(folder: Path) -> Iterator[str]:
                     yield text
 
 
-def fill(dependencies: Dependencies, passages: Sequence[str], generator: np.random.Generator) -> None:
+def fill(dependencies: Dependencies, passages: Sequence[str], generator: np.random.Generator, german: float) -> None:
     """Write documents of two versions each, of which the second one replaced the last passage of the first."""
+    languages = np.where(generator.random(len(passages)) < german, "german", "english").tolist()
     hashes = [sha256(text.encode()).digest() for text in passages]
     centres = generator.normal(size=(CLUSTERS, DIMENSIONS))
     vectors = centres[generator.integers(CLUSTERS, size=len(passages))] + generator.normal(
@@ -101,9 +104,9 @@ def fill(dependencies: Dependencies, passages: Sequence[str], generator: np.rand
         cursor.execute("INSERT INTO sources VALUES ('docs', '/documents', true, NULL)")
         cursor.execute("INSERT INTO volatile.scans (source) VALUES ('docs')")
         superseded = set(hashes[PASSAGES_OF_A_VERSION - 1 :: PASSAGES_OF_A_VERSION + 1])
-        with cursor.copy("COPY passages (hash, text, language, searchable) FROM STDIN") as copy:
-            for value, text in zip(hashes, passages, strict=True):
-                copy.write_row((value, text, "english", value not in superseded))
+        with cursor.copy("COPY passages (hash, text, language, language_detected, searchable) FROM STDIN") as copy:
+            for value, text, language in zip(hashes, passages, languages, strict=True):
+                copy.write_row((value, text, language, True, value not in superseded))
         with cursor.copy("COPY vectors (hash, model, embedding) FROM STDIN") as copy:
             for value, vector in zip(hashes, vectors, strict=True):
                 copy.write_row((value, model, pack(vector.tolist())))
@@ -122,13 +125,13 @@ def write_documents(cursor: Any, hashes: Sequence[bytes]) -> None:
             version = uuid4()
             rows["versions"].append((version, document, "ab", 1, begin, begin, end, "indexed", "none"))
             count = len(of_version)
-            rows["texts"].append((version, of_version, [0] * count, [""] * count, [""] * count))
+            rows["texts"].append((version, of_version, [0] * count, *[[""] * count] * 3))
             rows["passages"] += [(document, value) for value in of_version if end is None]
     statements = {
         "documents": "documents (id, source, path, size, mtime_ns)",
         "paths": "document_paths (document_id, seen_from, path)",
         "versions": "versions (id, document_id, sha256, size, modified, seen_from, seen_to, state, dated_by)",
-        "texts": "version_texts (version_id, hashes, pages, before, after)",
+        "texts": "version_texts (version_id, hashes, pages, labels, before, after)",
         "passages": "document_passages (document_id, hash)",
     }
     for name, table in statements.items():
@@ -156,9 +159,10 @@ class Questions:
         vectors = [np.array(unpack(row["embedding"])) + noise.normal(scale=0.03, size=DIMENSIONS) for row in rows]
         self._vectors = dict(zip(self.asked, vectors, strict=True))
 
-    def embed(self, model: str, input: Sequence[str]) -> Any:
-        """Answer as Ollama's client does."""
-        return SimpleNamespace(embeddings=[self._vectors[text].tolist() for text in input])
+    def embed(self, model: str, input: Sequence[str], truncate: bool = True) -> Any:
+        """Answer as Ollama's client does; of a text that the search has cut, with any vector."""
+        anything = next(iter(self._vectors.values()))
+        return SimpleNamespace(embeddings=[self._vectors.get(text, anything).tolist() for text in input])
 
     def vector(self, question: str) -> list[float]:
         """Return the vector of a question."""
@@ -185,21 +189,27 @@ def measure(dependencies: Dependencies, passages: Sequence[str], with_chroma: bo
         "words before, in SQL": timed(lambda q: before(pool, q), questions.asked[:SLOW_QUESTIONS])
     }
 
-    def words(question: str, at: datetime | None = None) -> object:
+    def words(question: str) -> object:
         with pool.connection() as connection:
-            asked, language = words_of(connection, question, "english")
-            visible = visible_versions(connection, at)
-        return index.lexical(index.view(visible.ids, language), asked, 40)
+            visible = visible_versions(connection, None, None, dependencies.reads)
+        view = index.view(visible.ids, None, visible.named)
+        with pool.connection() as connection:
+            asked, _ = words_of(connection, question, view.languages)
+        return index.lexical(view, asked, 40)
 
     result["load of words, s"] = seconds(lambda: words(questions.asked[0]))
     result["words"] = timed(words, questions.asked)
     result["load of the past, s"] = seconds(lambda: search(dependencies, questions.asked[0], LIMIT, TimeRequest(PAST)))
-    result["past"] = timed(lambda q: search(dependencies, q, LIMIT, TimeRequest(PAST)), questions.asked)
+    # Each is about another time; nothing was observed between these.
+    times = {question: PAST + timedelta(minutes=number) for number, question in enumerate(questions.asked)}
+    result["past"] = timed(lambda q: search(dependencies, q, LIMIT, TimeRequest(times[q])), questions.asked)
     result["recall of the past"] = recall(pool, index, questions)
     if with_chroma:
         result["load of Chroma, s"] = seconds(lambda: compare(dependencies, lambda: None))
         result["Chroma alone"] = timed(lambda q: dependencies.vectors.nearest(questions.vector(q), 40), questions.asked)
         result["now"] = timed(lambda q: search(dependencies, q, LIMIT), questions.asked)
+        result["measuring the recall of Chroma, s"] = seconds(lambda: measure_recall(dependencies))
+        result["recall of Chroma"] = measure_recall(dependencies)
     return result
 
 
@@ -220,7 +230,7 @@ def recall(pool: Pool, index: PassageIndex, questions: Questions) -> float:
         ).fetchall()
     matrix = np.array([np.frombuffer(row["embedding"], "<f2") for row in rows], np.float64)
     with pool.connection() as connection:
-        view = index.view(visible_versions(connection, PAST).ids, "english")
+        view = index.view(visible_versions(connection, PAST).ids)
     shares = []
     for question in questions.asked[:SLOW_QUESTIONS]:
         order = np.argsort(-(matrix @ np.array(questions.vector(question))))[:40]
@@ -241,6 +251,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.search", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--passages", type=int, default=100_000)
     parser.add_argument("--chroma", action="store_true", help="measure today's search as a whole too")
+    parser.add_argument("--german", type=float, default=0.0, help="share of passages that are analysed as German")
     parser.add_argument("--text", type=Path, default=Path(sysconfig.get_path("purelib")), help="folder of text files")
     arguments = parser.parse_args()
     stream = texts(arguments.text)
@@ -261,7 +272,7 @@ def main() -> None:
             dependencies = make_dependencies(settings)
             stack.enter_context(dependencies.pool)
             began = time.monotonic()
-            fill(dependencies, passages, np.random.default_rng(3))
+            fill(dependencies, passages, np.random.default_rng(3), arguments.german)
             filled = round(time.monotonic() - began, 1)
             result = measure(dependencies, passages, arguments.chroma)
     finally:
@@ -271,7 +282,15 @@ def main() -> None:
     machine = {"cores": os.cpu_count(), "load": round(os.getloadavg()[0], 1), "python": platform.python_version()}
     print(
         json.dumps(
-            {"passages": len(passages), "fill, s": filled, **result, "targets": TARGETS, "machine": machine}, indent=2
+            {
+                "passages": len(passages),
+                "german": arguments.german,
+                "fill, s": filled,
+                **result,
+                "targets": TARGETS,
+                "machine": machine,
+            },
+            indent=2,
         )
     )
 

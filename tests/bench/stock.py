@@ -28,9 +28,9 @@ from .plays import BIN, DESKTOP, INVENTORY, ROOT, changed, median_ratio, on, sit
 
 ROLES = "collections/ansible_collections/tars/home/roles"
 VARIABLES = (
-    *(f"{ROLES}/{role}/defaults/main.yml" for role in ("authority", "base", "docker_engine", "nas")),
+    *(f"{ROLES}/{role}/defaults/main.yml" for role in ("authority", "backup", "base", "docker_engine", "nas")),
     *(f"{ROLES}/{role}/defaults/main.yml" for role in ("names", "nfs_mount", "stack")),
-    *(f"{ROLES}/{role}/vars/main.yml" for role in ("docker_engine", "stack")),
+    *(f"{ROLES}/{role}/vars/main.yml" for role in ("backup", "docker_engine", "stack")),
     "roles/ds1515plus/defaults/main.yml",
     *(f"roles/{profile}/vars/main.yml" for profile in ("ds1515plus", "xps8950")),
     "tests/bench/stock/variables.yml",
@@ -58,6 +58,9 @@ sed -i s/tars.home.arpa/other.home.arpa/ /etc/dnsmasq.d/tars.conf
 sed -i '/127.0.0.1/d' /etc/resolv.conf
 docker stop tars-redis-1
 docker rm --force tars-worker-1
+chmod 0644 /opt/tars/secrets/backup_key
+systemctl disable --now tars-drill.timer
+echo '{}' > /opt/tars/backup.json
 """
 """Commands that change the desktop by hand."""
 
@@ -71,7 +74,10 @@ OTHER_STATE = {
     "nas_permissions": [
         {"share": "tars_backup", "permissions": [{"user": "guest", "access": "ro"}], "exclusive": True}
     ],
-    "nas_snapshots": [{"share": "tars_backup", "schedule": {"hour": 3}, "retention": {"newest": 2}}],
+    "nas_snapshots": [
+        {"share": "tars_backup", "schedule": {"hour": 3}, "retention": {"newest": 2}},
+        {"share": "LLM_docs", "visible": False},
+    ],
     "nas_firewall_sections": [{"adapter": "global", "policy": "allow", "rules": []}],
 }
 """Variables of the role nas that differ from the desired state, applied before the proof."""

@@ -50,7 +50,7 @@ def test_the_sheet_brings_back_a_lost_controller_and_desktop(
 ) -> None:
     assert host("client").run(f"cat > /root/tars-ca.pem <<'END'\n{AUTHORITY.read_text()}\nEND").rc == 0
     put("boat.txt", BOAT)
-    eventually(lambda: states().get("boat.txt") == "indexed", seconds=120)
+    eventually(lambda: states().get("boat.txt") == "indexed")
     saved = json.loads(tars("backup", "run", "--json").stdout)
     sources, rows, certificates = cited(), stored(), chain()
     assert sources == ["boat.txt"] and certificates
@@ -83,7 +83,7 @@ def test_the_sheet_brings_back_a_lost_controller_and_desktop(
     assert document["backup"] >= saved["id"], document
 
     assert host("client").run(f"cat > /root/tars-ca.pem <<'END'\n{AUTHORITY.read_text()}\nEND").rc == 0
-    eventually(lambda: get("/ready")["ready"], seconds=180)
+    eventually(lambda: get("/ready")["ready"])
     assert stored() == rows and cited() == sources and chain() == certificates
     assert "/var/lib/tars-recover" not in host("xps8950").run("ls -d /var/lib/tars-*; ip route").stdout
     assert "10.77.0.20" not in host("xps8950").run("ip route show").stdout, "the route of the recovery was left"

@@ -16,7 +16,7 @@ import pytest
 from tars_provision.controller import vault
 
 from ..conftest import INVENTORY, tars
-from .conftest import AUTHORITY, eventually, host, playbook
+from .conftest import AUTHORITY, eventually, host, keep_timer_away, playbook
 from .test_story import ask, get, put, states
 
 pytestmark = [pytest.mark.e2e, pytest.mark.lab, pytest.mark.usefixtures("provisioned")]
@@ -30,7 +30,7 @@ def document(provisioned: None) -> None:
     """Add a document, so that there is something to save."""
     assert host("client").run(f"cat > /root/tars-ca.pem <<'END'\n{AUTHORITY.read_text()}\nEND").rc == 0
     put("boat.txt", BOAT)
-    eventually(lambda: states().get("boat.txt") == "indexed", seconds=120)
+    eventually(lambda: states().get("boat.txt") == "indexed")
 
 
 def listed() -> list[dict[str, Any]]:
@@ -106,14 +106,9 @@ def test_a_kept_key_is_compared_with_the_vaults(tmp_path: Path) -> None:
     assert wrong.returncode == 1 and "character 5 is another one" in wrong.stderr and key not in wrong.stderr
 
 
-def test_verify_reports_no_difference() -> None:
-    run = playbook("verify")
-    assert run.code == 0, run.output
-
-
 def test_the_data_is_saved_before_services_with_other_images_start() -> None:
     put("oars.txt", b"The oars lie under the boat, according to note OA-1180.\n")
-    eventually(lambda: states().get("oars.txt") == "indexed", seconds=120)
+    eventually(lambda: states().get("oars.txt") == "indexed")
     before = len(listed())
     # The contract names the version, as it names the images; this change needs no other image.
     run = playbook("site", "--limit", "xps8950", "--extra-vars", "stack_version=0.0.1")
@@ -131,6 +126,7 @@ def test_a_new_desktop_answers_as_the_lost_one() -> None:
     assert sources == ["boat.txt"] and certificates
     tars("lab", "destroy", "xps8950")
     tars("lab", "up")
+    keep_timer_away()
     tars("lab", "shell", "xps8950", "test", "!", "-e", "/opt/tars")
 
     run = playbook("site")
@@ -144,7 +140,7 @@ def test_a_new_desktop_answers_as_the_lost_one() -> None:
 
     assert chain() == certificates, "devices see another chain than before"
     assert (INVENTORY.parent / "authority/issued/xps8950.pem").read_text() == issued
-    eventually(lambda: get("/ready")["ready"], seconds=180)
+    eventually(lambda: get("/ready")["ready"])
     assert stored() == rows, "these rows are not those of the lost desktop"
     assert cited() == sources
     again = playbook("restore")

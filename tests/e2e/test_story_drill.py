@@ -58,7 +58,7 @@ def saved(provisioned: None) -> str:
     """Add a document, make a backup of it, and return the id of the backup."""
     assert host("client").run(f"cat > /root/tars-ca.pem <<'END'\n{AUTHORITY.read_text()}\nEND").rc == 0
     put("tent.txt", TENT)
-    eventually(lambda: states().get("tent.txt") == "indexed", seconds=120)
+    eventually(lambda: states().get("tent.txt") == "indexed")
     return str(json.loads(tars("backup", "run", "--json").stdout)["id"])
 
 
@@ -72,7 +72,7 @@ def times() -> list[float]:
     """End the requests, and return the seconds that each took."""
     client = host("client")
     client.check_output("touch /root/stop-times")
-    eventually(lambda: client.run("pgrep -f '[w]hile.*stop-times'").rc == 1, seconds=40)
+    eventually(lambda: client.run("pgrep -f '[w]hile.*stop-times'").rc == 1)
     return [float(line) for line in client.check_output("cat /root/times; rm /root/times /root/stop-times").split()]
 
 
@@ -147,9 +147,9 @@ def test_a_killed_drill_leaves_nothing_behind() -> None:
     desktop = host("xps8950")
     before = household()
     desktop.check_output("systemctl start --no-block tars-drill.service")
-    eventually(lambda: desktop.run("docker inspect tars-drill-postgres").rc == 0, seconds=120)
+    eventually(lambda: desktop.run("docker inspect tars-drill-postgres").rc == 0)
     desktop.check_output("systemctl kill --kill-who=main --signal=KILL tars-drill.service")
-    eventually(lambda: "inactive" in (state := unit_state()) or "failed" in state, seconds=120)
+    eventually(lambda: "inactive" in (state := unit_state()) or "failed" in state)
     assert left() == "" and household() == before
     desktop.check_output("systemctl reset-failed tars-drill.service")
     assert "tent.txt" in search("tent")

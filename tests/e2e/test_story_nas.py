@@ -15,10 +15,12 @@ from ansible_collections.tars.home.plugins.module_utils.dsm.calls import Call
 from ansible_collections.tars.home.plugins.module_utils.dsm.client.client import Client
 from ansible_collections.tars.home.plugins.module_utils.dsm.ensure import CONNECTION, connect
 
+from tars_provision.assistant import client
 from tars_provision.controller import vault
+from tars_provision.spec.load import load
 
 from ..conftest import INVENTORY, tars
-from .conftest import ADDRESSES, AUTHORITY, Run, host
+from .conftest import ADDRESSES, AUTHORITY, Run, eventually, host
 
 pytestmark = [pytest.mark.e2e, pytest.mark.lab, pytest.mark.usefixtures("provisioned")]
 
@@ -121,6 +123,51 @@ def test_the_desktop_cannot_delete_snapshots_of_its_backups(mounted: str, dsm: C
     # Over NFSv3, for which a user without privileges on the NAS resolves the paths of the exports.
     on("client", f"nfs-ls 'nfs://{NAS}/volume1/LLM_docs?version=3'")
     dsm.write(Call("SYNO.Core.Share", "delete", 1), {"name": ["tars_proof"]})
+
+
+def test_versions_from_before_the_first_scan_come_from_snapshots_over_nfs(dsm: Client) -> None:
+    """The NAS shows a snapshot in the share, the desktop reads it over NFS, and a question about then is answered."""
+    endpoint = client.endpoint(load(INVENTORY), INVENTORY.parent)
+    share, view = "/volume1/LLM_docs", "/srv/tars/documents/LLM_docs/#snapshot"
+    on(
+        "ds1515plus",
+        f"cd {share} && echo 'The water tariff is 31 euros.' > tariff.txt && touch -d 2025-02-01 tariff.txt",
+    )
+    taken = dsm.write(Call("SYNO.Core.Share.Snapshot", "create", 1), {"name": "LLM_docs", "snapinfo": {"desc": ""}})
+    eventually(
+        lambda: host("xps8950").run(f"cat '{view}/{taken}/tariff.txt'").stdout == "The water tariff is 31 euros.\n"
+    )
+    as_client = "setpriv --reuid 1024 --regid 100 --clear-groups"
+    assert host("ds1515plus").run(f"cd '{share}/#snapshot/{taken}' && {as_client} rm -f tariff.txt").rc != 0, (
+        "read only"
+    )
+    on("ds1515plus", f"cd {share} && sed -i s/31/35/ tariff.txt")
+    # A snapshot of now adds nothing. Under an older name, and without files of now, it is one of before the first scan.
+    old = "GMT+00-2025.03.01-05.00.00"
+    on(
+        "ds1515plus",
+        f"cd '{share}/#snapshot' && find {taken} -mindepth 1 ! -name tariff.txt -delete && mv {taken} {old}",
+    )
+
+    def states() -> dict[str, str]:
+        return {row["name"]: row["state"] for row in client.query(endpoint, "/api/snapshots")["snapshots"]}
+
+    eventually(lambda: states().get(old) == "imported")
+    versions = eventually(
+        lambda: [
+            version
+            for version in client.query(endpoint, "/api/history", document="LLM_docs/tariff.txt")["versions"]
+            if version["snapshot"] == old and version["kept"]
+        ]
+    )
+    assert isinstance(versions, list) and versions[0]["observed"] == "2025-03-01T05:00:00Z"
+    then = client.query(endpoint, "/api/search", q="water tariff", as_of="2025-03-02")["results"]
+    assert [result["text"] for result in then if result["path"] == "tariff.txt"] == ["The water tariff is 31 euros."]
+    eventually(lambda: "35 euros" in str(client.query(endpoint, "/api/search", q="water tariff")["results"]))
+    with pytest.raises(client.RefusedError, match="There is no history before 2025-03-01"):
+        client.query(endpoint, "/api/search", q="water tariff", as_of="2025-02-28")
+    on("ds1515plus", f"cd {share} && rm -r tariff.txt '#snapshot/{old}'")
+    dsm.write(Call("SYNO.Core.Share.Snapshot", "delete", 1), {"name": "LLM_docs", "snapshots": [taken]})
 
 
 def test_a_clone_of_a_snapshot_that_does_not_exist_names_the_command_that_lists_them() -> None:

@@ -25,7 +25,7 @@ def document(provisioned: None) -> None:
     written = host("client").run(f"cat > /root/tars-ca.pem <<'END'\n{AUTHORITY.read_text()}\nEND")
     assert written.rc == 0, written.stderr
     put("shed.txt", KEY)
-    eventually(lambda: states().get("shed.txt") == "indexed", seconds=90)
+    eventually(lambda: states().get("shed.txt") == "indexed")
 
 
 def answers(path: str, condition: Callable[[Any], object]) -> bool:

@@ -26,14 +26,14 @@ def saved(provisioned: None) -> str:
     """Add a document, make a backup of it, and return the id of the backup."""
     assert host("client").run(f"cat > /root/tars-ca.pem <<'END'\n{AUTHORITY.read_text()}\nEND").rc == 0
     put("canoe.txt", CANOE)
-    eventually(lambda: states().get("canoe.txt") == "indexed", seconds=120)
+    eventually(lambda: states().get("canoe.txt") == "indexed")
     assert cited() == ["canoe.txt"]
     return str(json.loads(tars("backup", "run", "--json").stdout)["id"])
 
 
 def status(path: str) -> str:
     """Return the status code of a path of the application."""
-    words = f"curl -s -o /dev/null --max-time 20 -w '%{{http_code}}' {TRUST} https://tars.home.arpa{path}"
+    words = f"curl -s -o /dev/null --max-time 60 -w '%{{http_code}}' {TRUST} https://tars.home.arpa{path}"
     return str(host("client").run(words).stdout)
 
 
@@ -58,7 +58,7 @@ def running() -> set[str]:
 
 def test_a_preview_names_what_would_be_lost(saved: str) -> None:
     put("ladder.txt", LADDER)
-    eventually(lambda: states().get("ladder.txt") == "indexed", seconds=120)
+    eventually(lambda: states().get("ladder.txt") == "indexed")
     preview = tars("restore", saved, "--preview", "--json", check=False)
     assert preview.returncode == 3, preview.stdout + preview.stderr
     tables = json.loads(preview.stdout)["tables"]
@@ -83,11 +83,11 @@ def test_what_was_deleted_since_is_not_answered_from_before_the_first_scan(saved
     assert again.code == 0 and again.recap("xps8950")["changed"] == 0, again.output
 
     host("xps8950").check_output("docker start tars-worker-1")
-    eventually(lambda: status("/api/search?q=canoe") == "200", seconds=180)
+    eventually(lambda: status("/api/search?q=canoe") == "200")
     assert "canoe.txt" not in search("canoe") and "CN-5521" not in json.dumps(ask(QUESTION))
-    eventually(lambda: states().get("ladder.txt") == "indexed", seconds=180)
+    eventually(lambda: states().get("ladder.txt") == "indexed")
     assert "canoe.txt" not in search("canoe") and "ladder.txt" in search("ladder")
-    eventually(lambda: status("/ready") == "200", seconds=180)
+    eventually(lambda: status("/ready") == "200")
 
 
 def test_data_folders_are_as_the_role_describes_them() -> None:
@@ -104,7 +104,7 @@ def test_data_folders_are_as_the_role_describes_them() -> None:
 def test_a_rollback_returns_to_the_data_before() -> None:
     rolled_back = json.loads(tars("restore", "--rollback", "--json").stdout)
     assert rolled_back["changed"] and set(rolled_back["services"]) >= {"app", "worker", "postgres"}
-    eventually(lambda: status("/api/search?q=ladder") == "200", seconds=120)
+    eventually(lambda: status("/api/search?q=ladder") == "200")
     assert "ladder.txt" in search("ladder") and "canoe.txt" not in search("canoe")
     assert "tars-worker-1" in running()
 
@@ -113,5 +113,5 @@ def test_a_rollback_returns_to_the_data_before() -> None:
 def test_a_restored_queue_is_read(saved: str) -> None:
     restored = json.loads(tars("restore", saved, "--component", "redis", "--json").stdout)
     assert restored["components"] == ["redis"] and restored["changed"]
-    eventually(lambda: status("/ready") == "200", seconds=120)
+    eventually(lambda: status("/ready") == "200")
     assert "ladder.txt" in search("ladder")

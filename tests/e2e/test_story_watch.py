@@ -89,12 +89,12 @@ def test_failed_backup_reaches_the_webhook_at_once_and_its_end_too(receiver: Htt
         assert "alarm by webhook: works" in tested.stdout and receiver.documents()[0]["event"] == "test"
         desktop.check_output(f"cp -p {KEY} {KEY}.kept && chmod 600 {KEY} && echo another > {KEY}")
         assert desktop.run("systemctl start tars-backup.service").rc != 0
-        eventually(lambda: len(receiver.requests) == 2, seconds=30)
+        eventually(lambda: len(receiver.requests) == 2)
         alarm = receiver.documents()[1]
         assert alarm["event"] == "problem" and [problem["kind"] for problem in alarm["problems"]] == ["run"]
         assert "the key does not open the repository" in alarm["text"] and "another" not in alarm["text"].split()
 
-        eventually(lambda: get("/api/backups")["problems"], seconds=30)
+        eventually(lambda: get("/api/backups")["problems"])
         assert get("/api/backups")["problems"][0]["urgent"] and metrics()["tars_backup_last_run_success"] == 0
         assert tars("status", check=False).returncode == 1
         assert not check_of_the_doctor()["ok"]
@@ -103,9 +103,9 @@ def test_failed_backup_reaches_the_webhook_at_once_and_its_end_too(receiver: Htt
     finally:
         desktop.check_output(f"test ! -e {KEY}.kept || mv {KEY}.kept {KEY}")
     desktop.check_output("systemctl start tars-backup.service && systemctl start tars-backup-watch.service")
-    eventually(lambda: len(receiver.requests) == 3, seconds=30)
+    eventually(lambda: len(receiver.requests) == 3)
     assert (receiver.documents()[2]["event"], receiver.documents()[2]["ended"]) == ("resolved", ["run"])
-    assert get("/api/backups")["problems"] == []
+    eventually(lambda: get("/api/backups")["problems"] == [])
 
 
 def test_the_set_up_without_alarms_is_put_back() -> None:

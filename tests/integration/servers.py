@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -23,9 +22,9 @@ import psycopg
 import pytest
 import redis
 
+from .. import waiting
 from .accounts import as_other
 
-START_S = 90
 REDIS_PASSWORD = "test-secret"
 
 
@@ -50,18 +49,10 @@ def free_port() -> int:
                 return port
 
 
-def wait_for(condition: Callable[[], Any], what: str, seconds: float = START_S) -> Any:
+def wait_for(condition: Callable[[], Any], what: str, seconds: float = waiting.PATIENCE_S) -> Any:
     """The first true value of `condition`; fails with its last error."""
-    deadline = time.monotonic() + seconds
-    last: Exception | None = None
-    while time.monotonic() < deadline:
-        try:
-            if value := condition():
-                return value
-        except (OSError, httpx.HTTPError, psycopg.Error, redis.RedisError, AssertionError) as error:
-            last = error
-        time.sleep(0.05)
-    pytest.fail(f"waited {seconds} s for {what}; last: {last!r}")
+    passing = (OSError, httpx.HTTPError, psycopg.Error, redis.RedisError, AssertionError)
+    return waiting.wait_for(condition, what, seconds, passing=passing)
 
 
 @dataclass
@@ -95,11 +86,21 @@ class Server:
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGKILL if kill else self.stop_signal)
             try:
-                self.process.wait(30)
+                self.process.wait(60)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
         self.process = None
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Let the server answer nothing, as one that is busy."""
+        assert self.process
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
@@ -120,9 +121,10 @@ def get_ok(url: str) -> bool:
     return httpx.get(url, timeout=2, trust_env=False).is_success
 
 
-def start_postgres(folder: Path) -> Server:
-    """Start a PostgreSQL server of the newest version installed. Its data and log are in the folder."""
-    binaries = max(Path("/usr/lib/postgresql").glob("*/bin"), default=None, key=lambda path: float(path.parent.name))
+def start_postgres(folder: Path, binaries: Path | None = None) -> Server:
+    """Start a PostgreSQL server, of the newest version installed by default. Its data and log are in the folder."""
+    installed = Path("/usr/lib/postgresql").glob("*/bin")
+    binaries = binaries or max(installed, default=None, key=lambda path: float(path.parent.name))
     assert binaries, "PostgreSQL's server is missing: apt-get install postgresql"
     data, port = folder / "postgres", free_port()
     data.mkdir()

@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import socket
+import stat
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ from tars_lab.dsm_twin.ganesha import Export, Ganesha, Service, render_export, r
 from tars_lab.dsm_twin.interfaces import DirectoryInterfaces, Interfaces, MachineInterfaces, ReadOnlyInterfaces
 from tars_lab.dsm_twin.principals import commands_for
 from tars_lab.dsm_twin.state import replace
+
+SNAPSHOT_FOLDER = "#snapshot"
+"""Folder of a share that shows its snapshots. It does not belong to the share: it is neither copied nor counted."""
 
 FOLDER_MODE = 0o777
 """Mode of a shared folder's root, which root owns: the share controls access, not the mode."""
@@ -70,6 +74,9 @@ class Effects(Protocol):
     def copy_folder(self, path: str, to: str) -> None:
         """Copy a folder with owners and modes."""
 
+    def show_folder(self, path: str, to: str) -> None:
+        """Show a copy of a folder, which no client can change, at another path of a share, as a whole."""
+
     def set_hostname(self, name: str) -> None:
         """Set the name of the machine."""
 
@@ -115,8 +122,12 @@ class DirectoryEffects:
 
     def delete_folder(self, path: str) -> None:
         """Delete a folder with its content, if it exists."""
-        if self._at(path).exists():
-            shutil.rmtree(self._at(path))
+        folder = self._at(path)
+        if folder.exists():
+            for parent, _, _ in os.walk(folder):
+                if not os.access(parent, os.W_OK):
+                    os.chmod(parent, stat.S_IRWXU)
+            shutil.rmtree(folder)
 
     def exists(self, path: str) -> bool:
         """Return whether a path exists."""
@@ -125,7 +136,9 @@ class DirectoryEffects:
     def used_bytes(self, path: str) -> int:
         """Return the disk space that the files of a folder occupy."""
         blocks = 0
-        for parent, _, names in os.walk(self._at(path)):
+        for parent, folders, names in os.walk(self._at(path)):
+            if parent == str(self._at(path)) and SNAPSHOT_FOLDER in folders:
+                folders.remove(SNAPSHOT_FOLDER)
             for name in names:
                 # Clients can delete files during the walk.
                 with contextlib.suppress(FileNotFoundError):
@@ -152,16 +165,35 @@ class DirectoryEffects:
 
     def copy_folder(self, path: str, to: str) -> None:
         """Copy a folder with owners and modes; create missing folders above `to` that only root can read."""
-        target = self._at(to)
+        source, target = self._at(path), self._at(to)
         for above in reversed(target.parents):
             if not above.exists():
                 above.mkdir(mode=0o700)
+        target.mkdir()
         try:
-            subprocess.run(["cp", "--archive", "--reflink=auto", "--", str(self._at(path)), str(target)], check=True)
+            content = [str(entry) for entry in source.iterdir() if entry.name != SNAPSHOT_FOLDER]
+            if content:
+                command = ["cp", "--archive", "--reflink=auto", f"--target-directory={target}", "--"]
+                subprocess.run([*command, *content], check=True)
+            os.chown(target, source.stat().st_uid, source.stat().st_gid)
+            shutil.copystat(source, target)
         except BaseException:
             # An error of this removal must not replace the error of the copy.
             shutil.rmtree(target, ignore_errors=True)
             raise
+
+    def show_folder(self, path: str, to: str) -> None:
+        """Show a copy of a folder at `to` when it is complete. Nobody but its owner can change it."""
+        view, beside = self._at(to).parent, f"{path}.shown"
+        view.mkdir(exist_ok=True)
+        view.chmod(0o755)
+        self.delete_folder(beside)  # left behind by a twin that was killed
+        self.copy_folder(path, beside)
+        self.rename_folder(beside, to)
+        self._protect(self._at(to))
+
+    def _protect(self, folder: Path) -> None:
+        subprocess.run(["chmod", "--recursive", "a-w,a+rX", "--", str(folder)], check=True)
 
     def set_hostname(self, name: str) -> None:
         """Write `etc/hostname`."""
@@ -202,6 +234,11 @@ class SystemEffects(DirectoryEffects):
         """Create a shared folder that root owns."""
         super().create_folder(path)
         os.chown(self._at(path), 0, 0)
+
+    def _protect(self, folder: Path) -> None:
+        super()._protect(folder)
+        # Clients act as the owners of the files, who could allow themselves to change them.
+        subprocess.run(["chown", "--recursive", "--no-dereference", "0:0", "--", str(folder)], check=True)
 
     def write_nfs(self, service: Service, exports: list[Export]) -> None:
         """Configure nfs-ganesha."""
@@ -258,6 +295,9 @@ class ReadOnlyEffects:
         """Do nothing."""
 
     def copy_folder(self, path: str, to: str) -> None:
+        """Do nothing."""
+
+    def show_folder(self, path: str, to: str) -> None:
         """Do nothing."""
 
     def set_hostname(self, name: str) -> None:

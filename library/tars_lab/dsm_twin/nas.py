@@ -10,7 +10,7 @@ from typing import Any
 
 from tars_lab.dsm_twin import netfilter, principals, tasks
 from tars_lab.dsm_twin.accounts import Account, AutoBlock, OneTimeCodes
-from tars_lab.dsm_twin.effects import Effects, ReadOnlyEffects
+from tars_lab.dsm_twin.effects import SNAPSHOT_FOLDER, Effects, ReadOnlyEffects
 from tars_lab.dsm_twin.faults import Faults
 from tars_lab.dsm_twin.ganesha import Export, Rule, Service
 from tars_lab.dsm_twin.session import Sessions
@@ -134,3 +134,8 @@ def folder(share: dict[str, Any]) -> str:
 def snapshots(share: dict[str, Any]) -> str:
     """Return the path of the folder with a share's snapshots, which clients of the share cannot reach."""
     return f"{share['vol_path']}/@sharesnap/{share['name']}"
+
+
+def visible_snapshots(share: dict[str, Any]) -> str:
+    """Return the path of the folder in which clients of a share see its snapshots, if they are visible."""
+    return f"{folder(share)}/{SNAPSHOT_FOLDER}"

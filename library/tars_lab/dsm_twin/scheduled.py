@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, NoReturn
 
 from tars_lab.dsm_twin import tasks
-from tars_lab.dsm_twin.nas import Nas, folder, snapshots
+from tars_lab.dsm_twin.nas import Nas, folder, snapshots, visible_snapshots
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,25 @@ def take(nas: Nas, share: str, at: datetime.datetime, row: Mapping[str, Any]) ->
         fixed = {"time": when, "ruuid": str(uuid.uuid4()), "snap_size": "0", "worm_lock": False}
         taken.append({**fixed, "schedule_snapshot": False, **row})
         nas.effects.copy_folder(folder(data["shares"][share]), f"{snapshots(data['shares'][share])}/{when}")
+        show(nas, data, share)
     return when
+
+
+def show(nas: Nas, data: Mapping[str, Any], name: str) -> None:
+    """Show the snapshots of a share in it, or hide them, as the state document `data` has it."""
+    share, view = data["shares"][name], visible_snapshots(data["shares"][name])
+    if not data["browsing"].get(name, {}).get("enable_snapshot_browsing"):
+        nas.effects.delete_folder(view)
+        return
+    for snapshot in data["snapshots"].get(name, []):
+        if not nas.effects.exists(f"{view}/{snapshot['time']}"):
+            nas.effects.show_folder(f"{snapshots(share)}/{snapshot['time']}", f"{view}/{snapshot['time']}")
+
+
+def remove(nas: Nas, share: dict[str, Any], name: str) -> None:
+    """Delete a snapshot, also where clients see it."""
+    nas.effects.delete_folder(f"{visible_snapshots(share)}/{name}")
+    nas.effects.delete_folder(f"{snapshots(share)}/{name}")
 
 
 def prune(nas: Nas, share: str) -> None:
@@ -83,7 +101,7 @@ def prune(nas: Nas, share: str) -> None:
         deleted = [snapshot for snapshot in taken if not snapshot["lock"] and snapshot["time"] not in keep]
         data["snapshots"][share] = [snapshot for snapshot in taken if snapshot not in deleted]
         for snapshot in deleted:
-            nas.effects.delete_folder(f"{snapshots(data['shares'][share])}/{snapshot['time']}")
+            remove(nas, data["shares"][share], snapshot["time"])
 
 
 def retained(names: Collection[str], record: Mapping[str, Any]) -> set[str]:

@@ -23,6 +23,7 @@ FRESH: dict[str, Any] = {
     "snapshots": {},
     "schedules": {},
     "retention": {},
+    "browsing": {},
     "devices": {},
     "tasks": {},
     "next_task": 1,

@@ -11,7 +11,7 @@ import sys
 import threading
 
 import numpy as np
-import onnxruntime  # type: ignore[import-untyped]  # the wheel carries no type information
+import onnxruntime
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request

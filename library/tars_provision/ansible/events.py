@@ -124,6 +124,10 @@ def task_name(data: Mapping[str, Any]) -> str:
 GENERIC = ("Action failed: Unknown error.", "Action failed.", "Unknown error.", "non-zero return code")
 """Messages that Ansible sets for want of one; they are dropped if anything else explains the failure."""
 
+OUTPUTS = ("reason", "stderr", "module_stderr", "module_stdout")
+FAREWELL = re.compile(r"^Shared connection to \S+ closed\.\s*$", re.MULTILINE)
+"""What ssh prints at the end of a session with a terminal."""
+
 
 def reason(result: Mapping[str, Any]) -> str:
     """Return why a task failed: message, reason and output of the module, or of the failed items of a loop."""
@@ -131,10 +135,13 @@ def reason(result: Mapping[str, Any]) -> str:
     if failed:
         return "\n".join(reason(item) for item in failed)
     message = str(result.get("msg") or "").removeprefix("Task failed: ").strip()
-    printed = [str(result.get(name) or "").strip() for name in ("reason", "stderr", "module_stderr", "module_stdout")]
-    details = [text for text in printed if text and text not in message]
     lines = list(differences(result))
-    if message in GENERIC and (details or lines):
+    printed = {name: FAREWELL.sub("", str(result.get(name) or "")).strip() for name in (*OUTPUTS, "stdout")}
+    details = [printed[name] for name in OUTPUTS if printed[name] and printed[name] not in message]
+    if not details and not lines and message in ("", *GENERIC):
+        # A command that ran in a terminal has printed its errors to it.
+        details = [printed["stdout"]]
+    if message in GENERIC and (any(details) or lines):
         message = ""
     if not message and not details and lines:
         message = "differs from the desired state"

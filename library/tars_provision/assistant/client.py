@@ -90,7 +90,7 @@ def get(to: Endpoint, path: str) -> Any:
         raise unreachable(to, error) from error
 
 
-def query(to: Endpoint, path: str, **parameters: str | None) -> dict[str, Any]:
+def query(to: Endpoint, path: str, /, **parameters: str | None) -> dict[str, Any]:
     """Return the JSON object of the response to a GET. Parameters that are None are left out.
 
     Raises:
@@ -98,15 +98,52 @@ def query(to: Endpoint, path: str, **parameters: str | None) -> dict[str, Any]:
         AskError: it cannot be reached.
     """
     given = {name: value for name, value in parameters.items() if value is not None}
+    return _exchange(to, "GET", path, params=given)
+
+
+def download(to: Endpoint, path: str, /, **parameters: str | None) -> bytes:
+    """Return the whole response to a GET. Parameters that are None are left out.
+
+    Raises:
+        RefusedError: the application answered with an error.
+        AskError: it cannot be reached, or the response broke off.
+    """
+    given = {name: value for name, value in parameters.items() if value is not None}
     try:
         with client(to) as http:
             response = http.get(path, params=given, extensions={"sni_hostname": to.name})
-        body: dict[str, Any] = response.json()
+    except httpx.HTTPError as error:
+        raise unreachable(to, error) from error
+    if response.is_error:
+        body = response.json() if "json" in response.headers.get("content-type", "") else {}
+        raise _refused(to, response, body)
+    return response.content
+
+
+def send(to: Endpoint, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Send a request that changes something; return the JSON object of the response, an empty one without content.
+
+    Raises:
+        RefusedError: the application answered with an error.
+        AskError: it cannot be reached.
+    """
+    return _exchange(to, method, path, json=body)
+
+
+def _exchange(to: Endpoint, method: str, path: str, **content: Any) -> dict[str, Any]:
+    try:
+        with client(to) as http:
+            response = http.request(method, path, extensions={"sni_hostname": to.name}, **content)
+        body: dict[str, Any] = response.json() if response.content else {}
     except (httpx.HTTPError, ValueError) as error:
         raise unreachable(to, error) from error
     if response.is_error:
-        raise RefusedError(_sentences(body) or f"{to.url}: {refusal(response)}", body)
+        raise _refused(to, response, body)
     return body
+
+
+def _refused(to: Endpoint, response: httpx.Response, body: dict[str, Any]) -> RefusedError:
+    return RefusedError(_sentences(body) or f"{to.url}: {refusal(response)}", body)
 
 
 def _sentences(body: dict[str, Any]) -> str:
@@ -204,12 +241,16 @@ _DOUBTS = {
 
 
 def citation(number: int, cited: dict[str, Any], sources: dict[int, dict[str, Any]]) -> str:
-    """Return a citation as a line: `[1] LLM_docs/house/heating.pdf, page 3: "..."`."""
+    """Return a citation as a line: `[1] LLM_docs/house/heating.pdf, page 3: "..."`.
+
+    What was not read of its document follows in brackets.
+    """
     source = sources.get(int(cited["source"]), {})
     place = "/".join(filter(None, (source.get("source"), source.get("path")))) or f"source {cited['source']}"
-    page = f", page {cited['page']}" if cited.get("page") else ""
-    page += superseded(source.get("superseded"))
-    return f'[{number}] {place}{page}: "{" ".join(str(cited["quote"]).split())}"'
+    label = f", {cited['label']}" if cited.get("label") else ""
+    label += superseded(source.get("superseded"))
+    note = f" ({source['note']})" if source.get("note") else ""
+    return f'[{number}] {place}{label}: "{" ".join(str(cited["quote"]).split())}"{note}'
 
 
 def understood(time: dict[str, Any] | None) -> str:
@@ -217,9 +258,10 @@ def understood(time: dict[str, Any] | None) -> str:
     if not time:
         return ""
     days = f"{time['first']} to {time['last']}" if time["first"] != time["last"] else time["first"]
+    span = f"from {days}" if time["first"] else f"until {time['last']}"
     meaning = {
         "as_of": f"the documents as they were at the end of {time['last']}",
-        "between": f"the documents of all times from {days}",
+        "between": f"the documents of all times {span}",
         "period": f"documents of {days} first",
         "latest": "the latest documents first",
     }[time["kind"]]
@@ -231,7 +273,17 @@ def superseded(later: dict[str, Any] | None) -> str:
     if not later:
         return ""
     words = {"changed": "changed", "deleted": "deleted"}.get(later["state"], "file changed, not readable since")
-    return f", {words} on {str(later['at'])[:10]}"
+    reason = f": {later['error']}" if later.get("error") else ""
+    return f", {words} on {str(later['at'])[:10]}{reason}"
+
+
+def unread(file: dict[str, Any] | None) -> str:
+    """Return the file that was not read and whose name fits the question as a line, empty for none."""
+    if not file:
+        return ""
+    return (
+        f"not read: {file['source']}/{file['path']} ({file['state']}), whose name fits the question. {file['reason']}"
+    )
 
 
 def doubt(part: dict[str, Any]) -> str:
@@ -262,6 +314,7 @@ def show(answer: Iterable[tuple[str, dict[str, Any]]], write: Callable[[str], No
     lines = [line for line in [understood(time.get("understood"))] if line]
     lines += [doubt(part) for sentence in done.get("sentences", []) for part in sentence["unsupported"]]
     lines += [done["note"]] if done.get("note") else []
+    lines += [line for line in [unread(done.get("unread"))] if line]
     lines += [citation(number, cited, sources) for number, cited in enumerate(done.get("citations", []), 1)]
     write("\n" + "".join(f"\n{line}" for line in lines) + ("\n" if lines else ""))
     return {"sources": list(sources.values()), **time, **done}

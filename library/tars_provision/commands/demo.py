@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`demo`: provision throwaway machines, put documents on their NAS, and ask a question about them.
+"""`demo`: provision throwaway machines, put documents on their NAS, ask about them, and about one before it changed.
 
 With `--disaster`, the desktop is then destroyed, and its data restored on a new one from the backup on the NAS.
 """
@@ -19,18 +19,32 @@ from tars_provision import next_step
 from tars_provision.ansible.events import Result
 from tars_provision.ansible.report import as_json, clock, summarise
 from tars_provision.assistant import client
-from tars_provision.assistant.sample_documents import SAMPLES, SHARE, DemoError, put, wait_until_indexed
+from tars_provision.assistant.sample_documents import (
+    CHANGING,
+    SAMPLES,
+    SHARE,
+    DemoError,
+    change,
+    put,
+    wait_until_changed,
+    wait_until_indexed,
+)
 from tars_provision.commands.demo_disaster import Disaster, recover
+from tars_provision.commands.history import Difference
 from tars_provision.commands.outcome import headline, line
 from tars_provision.commands.play import run
 from tars_provision.controller import setup, site_folder
 
 QUESTION = "What does error code E15 of the dishwasher mean?"
+QUESTION_BEFORE = "How much is the excess for each claim?"
 
 
 @dataclass(frozen=True)
 class Demonstration:
-    """Result of the demonstration: of the playbook, and the answer if the playbook succeeded."""
+    """Result of the demonstration: of the playbook, and the answers if the playbook succeeded.
+
+    `before` is the answer about a document as it was before it changed.
+    """
 
     result: Result
     seconds: float
@@ -38,6 +52,7 @@ class Demonstration:
     answer: dict[str, Any] = field(default_factory=dict)
     endpoint: client.Endpoint | None = None
     disaster: Disaster | None = None
+    before: dict[str, Any] = field(default_factory=dict)
 
     @property
     def exit_code(self) -> int:
@@ -46,7 +61,12 @@ class Demonstration:
 
     def as_data(self) -> dict[str, Any]:
         """Return the result as plain data; `disaster` only if the desktop was destroyed."""
-        data = {"site": as_json(self.result), "seconds": round(self.seconds, 1), "answer": self.answer}
+        data = {
+            "site": as_json(self.result),
+            "seconds": round(self.seconds, 1),
+            "answer": self.answer,
+            "before": self.before,
+        }
         return data if self.disaster is None else {**data, "disaster": self.disaster.as_data()}
 
     def show(self, console: Console) -> None:
@@ -59,6 +79,7 @@ class Demonstration:
         disaster = {next_step.line("demo", "--disaster"): "destroys the desktop, and recovers it from its backup"}
         rows = {
             next_step.line("ask", "-i", site, "How do I refill the boiler?"): "another question",
+            next_step.line("history", "-i", site, f"{SHARE}/{CHANGING}"): "the versions of the document that changed",
             f"https://{self.endpoint.address}/": f"the page; its certificate authority is {self.endpoint.authority}",
             next_step.line("lab", "shell", "client"): "a shell on a client machine",
             **({} if self.disaster else disaster),
@@ -97,6 +118,7 @@ def demo(question: str | None, console: Console, *, disaster: bool = False) -> D
         report(f"{SHARE}/{sample.name}")
     endpoint = client.endpoint(site, inventory)
     wait_until_indexed(endpoint, {sample.name for sample in samples}, report)
+    change(site)  # it is read while the first question is answered
     headline(console, 4, f"A question: {question or QUESTION}")
     write: Callable[[str], None] = lambda text: click.echo(text, nl=False, err=console.stderr)  # noqa: E731 - one line
 
@@ -104,5 +126,9 @@ def demo(question: str | None, console: Console, *, disaster: bool = False) -> D
         return client.show(client.ask(endpoint, question or QUESTION), write)
 
     answer = ask()
+    moment = wait_until_changed(endpoint)
+    headline(console, 5, f"{SHARE}/{CHANGING} has changed. The same document before: {QUESTION_BEFORE}")
+    before = client.show(client.ask(endpoint, QUESTION_BEFORE, as_of=moment), write)
+    Difference(client.query(endpoint, "/api/diff", document=f"{SHARE}/{CHANGING}", since=moment)).show(console)
     recovered = recover(site, inventory, endpoint, answer, ask, console) if disaster else None
-    return Demonstration(result, time.monotonic() - started, inventory, answer, endpoint, recovered)
+    return Demonstration(result, time.monotonic() - started, inventory, answer, endpoint, recovered, before)

@@ -71,29 +71,29 @@ def recover(
     from tars_lab.commands import LabError
 
     disaster = Disaster(before=_cited(answer))
-    headline(console, 5, "A backup of the desktop, on the NAS")
+    headline(console, 6, "A backup of the desktop, on the NAS")
     with disaster.timed("backup"):
         disaster.backup = str(_tars_backup(inventory, console, ["run"])["id"])
     line(console, f"  {disaster.backup}")
-    headline(console, 6, f"Disaster: {site.desktop} is destroyed, and a new bare machine takes its place")
+    headline(console, 7, f"Disaster: {site.desktop} is destroyed, and a new bare machine takes its place")
     with disaster.timed("new bare machine"):
         try:
             tars_lab.destroy(site.desktop)
             tars_lab.up(inventory, lambda text: line(console, f"  {text}"))
         except LabError as error:
             raise DemoError(str(error)) from error
-    headline(console, 7, "The same playbook for the new machine: playbooks/site.yml")
+    headline(console, 8, "The same playbook for the new machine: playbooks/site.yml")
     with disaster.timed("site.yml"):
         result = run("site", site, inventory, console)
     summarise(result, console)
     if result.exit_code:
         raise DemoError(message(site.desktop, found="a failed run", expected="a new desktop that is set up"))
-    headline(console, 8, "The data from the backup: playbooks/restore.yml")
+    headline(console, 9, "The data from the backup: playbooks/restore.yml")
     with disaster.timed("restore"):
         _tars_backup(inventory, console, ["restore", disaster.backup], playbook="restore")
     with disaster.timed("services ready"), waiting(console, "waiting for the services"):
         _wait_until_ready(endpoint)
-    headline(console, 9, "The same question")
+    headline(console, 10, "The same question")
     with disaster.timed("answer"):
         disaster.after = _cited(ask())
     if disaster.after != disaster.before:

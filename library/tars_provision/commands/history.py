@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`history` and `diff`: the versions of a document, and what changed between two times."""
+"""`history` and `diff`: the versions of a document, and what changed between two times in it or about a topic."""
 
 from __future__ import annotations
 
@@ -36,6 +36,8 @@ class History:
         deleted = self.content["deleted"]
         line(console, f"{name}{f': deleted on {_minute(deleted)}' if deleted else ''}")
         versions = self.content["versions"]
+        if self.content["kept_since"]:
+            line(console, f"  {_removed(self.content['kept_since'])}")
         for version in versions:
             line(console, "  " + ", ".join(_cells(version, self.content["path"])))
         if len(versions) > 1:
@@ -69,10 +71,69 @@ class Difference:
                     line(console, f"{mark} {' '.join(quote['quote'].split())}{_page(quote)}")
 
 
+@dataclass(frozen=True)
+class TopicDifference:
+    """What changed about a topic, in the application's own form."""
+
+    content: dict[str, Any]
+
+    exit_code = 0
+
+    def as_data(self) -> dict[str, Any]:
+        """Return the differences as plain data."""
+        return self.content
+
+    def show(self, console: Console) -> None:
+        """Print the difference of each document, then the documents without one."""
+        if not self.content["documents"]:
+            line(console, "Nothing changed about it.")
+        for document in self.content["documents"]:
+            Difference(document).show(console)
+            line(console, "")
+        for place in self.content["unchanged"]:
+            line(console, f"unchanged: {place['source']}/{place['path']}")
+        for place in self.content["not_compared"]:
+            line(console, f"not compared: {place['source']}/{place['path']}: {place['reason']}")
+
+
+@dataclass(frozen=True)
+class Retention:
+    """How long versions are kept, in the application's own form."""
+
+    content: dict[str, Any]
+
+    exit_code = 0
+
+    def as_data(self) -> dict[str, Any]:
+        """Return the rule as plain data."""
+        return self.content
+
+    def show(self, console: Console) -> None:
+        """Print the rule, what was removed by it, and what it removes next."""
+        years = self.content["years"]
+        if years is None:
+            line(console, "Every version is kept: the spec sets no versions.years.")
+        else:
+            line(console, f"Versions are kept for {years} year{'' if years == 1 else 's'} after they ended.")
+        if self.content["kept_since"]:
+            line(console, _removed(self.content["kept_since"]))
+        if years is not None:
+            counts = [
+                f"{self.content[name]} {label}{'' if self.content[name] == 1 else 's'}"
+                for name, label in (("versions", "version"), ("passages", "passage"), ("documents", "deleted document"))
+            ]
+            line(console, f"To remove from {_minute(self.content['begins'])} on: {', '.join(counts)}.")
+
+
 def history(inventory: Path, document: str) -> History:
     """Return the versions of a document."""
     endpoint = client.endpoint(load(inventory / SPEC), inventory)
     return History(inventory, client.query(endpoint, "/api/history", document=document))
+
+
+def retention(inventory: Path) -> Retention:
+    """Return how long versions are kept, and how many the rule removes next."""
+    return Retention(client.query(client.endpoint(load(inventory / SPEC), inventory), "/api/retention"))
 
 
 def diff(inventory: Path, document: str, since: str, until: str | None) -> Difference:
@@ -81,16 +142,28 @@ def diff(inventory: Path, document: str, since: str, until: str | None) -> Diffe
     return Difference(client.query(endpoint, "/api/diff", document=document, since=since, until=until))
 
 
+def topic(inventory: Path, words: str, since: str, until: str | None) -> TopicDifference:
+    """Return what changed about a topic between two times; `until` None: now."""
+    endpoint = client.endpoint(load(inventory / SPEC), inventory)
+    return TopicDifference(client.query(endpoint, "/api/topic", q=words, since=since, until=until))
+
+
 def _cells(version: dict[str, Any], path: str) -> Iterator[str]:
     """Yield what the line of a version states."""
     until = f"until {_minute(version['until'])}" if version["until"] else "current"
     yield f"{_minute(version['observed'])} {until}"
+    if version["snapshot"]:
+        yield "seen in a snapshot of the NAS"
     if version["dated"]:
         yield f"dated {version['dated']} ({version['dated_by']})"
     if version["path"] != path:
         yield f"as {version['path']}"
     if not version["kept"]:
         yield version["error"] or "text not on record"
+
+
+def _removed(kept_since: str) -> str:
+    return f"The history before {_minute(kept_since)} is no longer kept."
 
 
 def _label(version: dict[str, Any]) -> str:
@@ -103,4 +176,4 @@ def _minute(moment: str) -> str:
 
 
 def _page(quote: dict[str, Any]) -> str:
-    return f" (page {quote['page']})" if quote["page"] else ""
+    return f" ({quote['label']})" if quote["label"] else ""

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
 
 from tars_provision import __version__
 from tars_provision.profiles import authority, roles
 from tars_provision.project import SPEC
-from tars_provision.spec.model import Backup, BackupCopy, Desktop, Firewall, Site
+from tars_provision.spec.model import Backup, BackupCopy, Desktop, Firewall, History, Site
 
 HTTPS_PORT = 443
 DNS_PORT = 53
@@ -255,7 +256,7 @@ def mount_check(mount: roles.Mount) -> roles.Check:
 
 def stack(site: Site, name: str, desktop: Desktop) -> roles.Stack:
     """Return the variables of the role stack."""
-    images, chat = site.stack.images, site.models.chat
+    images, chat, history = site.stack.images, site.models.chat, site.history
     return {
         "stack_version": __version__,
         "stack_images": {
@@ -269,12 +270,21 @@ def stack(site: Site, name: str, desktop: Desktop) -> roles.Stack:
         "stack_scan_interval_s": site.stack.scan_interval_s,
         "stack_names": site.names_of(name),
         "stack_time_zone": site.stack.zone or (site.backup.zone if site.backup else "UTC"),
+        "stack_history_shares": history_folders(site) if history and history.enabled else [],
+        "stack_history_days": (history or History()).days,
+        "stack_versions_years": site.versions.years or 0,
         "stack_addresses": [str(desktop.address)],
         "stack_chat_model": chat.name,
         "stack_context_tokens": chat.context_tokens,
         "stack_answer_tokens": chat.answer_tokens,
         "stack_embedding_model": site.models.embedding.name,
     }
+
+
+def history_folders(site: Site) -> list[str]:
+    """Return the names of the folders in which the desktop mounts the shares of `history`."""
+    clients = [site.shares[share].clients[site.desktop] for share in site.history_shares]
+    return [PurePosixPath(client.mount).name for client in clients if client.mount]
 
 
 def models(site: Site) -> roles.Models:

@@ -52,7 +52,7 @@ def nas_variables(site: Site, name: str, nas: Nas) -> roles.Nas:
         "nas_shares": shares(site),
         "nas_exports": exports(site),
         "nas_permissions": [permissions(backup)] if backup else [],
-        "nas_snapshots": [snapshots(backup)] if backup else [],
+        "nas_snapshots": [*visible_snapshots(site), *([snapshots(backup)] if backup else [])],
         "nas_firewall_enabled": site.firewall.enabled if site.firewall else True,
         "nas_firewall_sections": firewall_sections(site, nas),
     }
@@ -144,6 +144,13 @@ def permissions(backup: Backup) -> roles.SharePermissions:
         "permissions": [{"user": backup.account, "access": "rw"}],
         "exclusive": True,
     }
+
+
+def visible_snapshots(site: Site) -> list[roles.ShareSnapshots]:
+    """Return the shares whose snapshots clients see, or see no longer; none where the spec has no such section."""
+    if site.history is None:
+        return []
+    return [{"share": share, "visible": site.history.enabled} for share in site.history_shares]
 
 
 def snapshots(backup: Backup) -> roles.ShareSnapshots:

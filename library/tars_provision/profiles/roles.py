@@ -124,6 +124,9 @@ class Stack(TypedDict):
     stack_answer_tokens: int
     stack_embedding_model: str
     stack_time_zone: str
+    stack_history_shares: list[str]
+    stack_history_days: int
+    stack_versions_years: int
 
 
 class BackupMount(TypedDict):
@@ -259,11 +262,12 @@ class SharePermissions(TypedDict):
 
 
 class ShareSnapshots(TypedDict):
-    """One entry of `nas_snapshots`: hour of the day, and how many snapshots stay for each period."""
+    """One entry of `nas_snapshots`: hour of the day, how many snapshots stay for each period, and who sees them."""
 
     share: str
-    schedule: dict[str, int]
-    retention: dict[str, int]
+    schedule: NotRequired[dict[str, int]]
+    retention: NotRequired[dict[str, int]]
+    visible: NotRequired[bool]
 
 
 class FirewallRule(TypedDict):

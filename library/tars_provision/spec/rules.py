@@ -17,6 +17,7 @@ from typing import Any
 from tars_provision.spec.document import Location, Problem, shortened
 from tars_provision.spec.model import Backup, ChatModel, Desktop, Dsm, Nas
 from tars_provision.spec.model.base import PATH
+from tars_provision.spec.model.site_spec import DOCUMENTS
 
 LABELS = {"xps8950": Desktop.model_fields["labels"].default, "ds1515plus": Nas.model_fields["labels"].default}
 """Default labels of a host, by its profile."""
@@ -31,9 +32,6 @@ SYSTEM_FOLDERS = (
 )
 """Folders that the operating system or the stack uses: a mount on them, or anywhere below, would hide their files."""
 
-DOCUMENTS = "/srv/tars/documents"
-"""Folder whose mounts the application reads documents from, the default of the role stack."""
-
 SHARED_FOLDERS = ("/home", "/media", "/mnt", "/opt", "/srv")
 """Folders with content of many owners: a mount belongs below them, not on them. The same holds for /home/USER."""
 
@@ -45,6 +43,7 @@ def check(data: Any) -> Iterator[Problem]:
     yield from check_network(data)
     yield from check_shares(data)
     yield from check_backup(data)
+    yield from check_history(data)
     yield from check_firewall(data)
     yield from check_ports(data)
     yield from check_models(data)
@@ -164,6 +163,22 @@ def check_backup(data: Any) -> Iterator[Problem]:
         ]
         if len(places) != 1:
             yield Problem(("backup", "copies", name), " and ".join(places) or "no place", "one of disk, nfs, server")
+
+
+def check_history(data: Any) -> Iterator[Problem]:
+    """Require that the application reads documents from the shares whose snapshots are imported."""
+    listed = at(data, "history").get("shares")
+    known = [str(share) for share in at(data, "shares")]
+    for index, share in enumerate(listed if isinstance(listed, list) else ()):
+        clients = at(data, "shares", share, "clients") if isinstance(share, str) else {}
+        mounts = [rule.get("mount") for rule in clients.values() if isinstance(rule, dict)]
+        parents = [str(PurePosixPath(mount).parent) for mount in mounts if isinstance(mount, str)]
+        if share not in known:
+            expected = f"a name from shares: {', '.join(known)}{nearest(share, known)}"
+            yield Problem(("history", "shares", index), shortened(share), expected)
+        elif DOCUMENTS not in parents:
+            actual = f"{share}, which the desktop does not mount below {DOCUMENTS}"
+            yield Problem(("history", "shares", index), actual, "a share of documents")
 
 
 def check_mail(mail: dict[Any, Any]) -> Iterator[Problem]:

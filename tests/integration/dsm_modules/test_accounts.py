@@ -120,12 +120,35 @@ def test_snapshots_are_scheduled_and_stay(twin: Twin) -> None:
     assert twin.state["schedules"]["tars_backup"]["enable_snapshot_schedule"] is True
 
 
+def test_snapshots_become_visible_and_hidden_again(twin: Twin) -> None:
+    made(twin)
+    shown = [{"share": "tars_backup", "visible": True}]
+    planned = run(twin, "dsm_snapshot", check=True, shares=shown)
+    first = run(twin, "dsm_snapshot", shares=shown)
+    assert first["changes"] == ["show the snapshots of share tars_backup in its folder #snapshot"]
+    assert planned["diff"] == first["diff"] and first["snapshots"]["tars_backup"]["visible"] is True
+    assert run(twin, "dsm_snapshot", shares=shown)["changed"] is False
+    with twin.nas.state.change() as data:
+        data["browsing"]["tars_backup"]["snapshot_local_time_format"] = True
+    hidden = run(twin, "dsm_snapshot", shares=[{"share": "tars_backup", "visible": False}])
+    assert hidden["changes"] == ["hide the snapshots of share tars_backup in its folder #snapshot"]
+    assert twin.state["browsing"]["tars_backup"] == {
+        "enable_snapshot_browsing": False,
+        "snapshot_local_time_format": True,
+    }, "what is not managed stays"
+
+
 def test_a_yes_without_effect_is_a_failure_that_another_run_heals(twin: Twin) -> None:
     made(twin)
     for module, on, options in (
         ("dsm_account", "SYNO.Core.User.set", {"users": [{"name": "tars-backup", "enabled": False}]}),
         ("dsm_permission", "SYNO.Core.Share.Permission.set", {"shares": ACCESS}),
         ("dsm_snapshot", "SYNO.DisasterRecovery.Retention.set", {"shares": SNAPSHOTS}),
+        (
+            "dsm_snapshot",
+            "SYNO.Core.Share.Snapshot.set_share_conf",
+            {"shares": [{"share": "tars_backup", "visible": True}]},
+        ),
     ):
         twin.faults.add("silent_noop", on=on)
         assert "reading back shows otherwise" in twin.run(module, **options)["msg"]

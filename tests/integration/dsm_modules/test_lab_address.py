@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import hashlib
 import ssl
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,8 @@ from tars_lab import cgroups, machine
 from tars_lab.layout import Lab, Machine
 from tars_lab.lifecycle import serial_number
 from tars_provision.controller import vault
+
+from ...waiting import wait_for
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 
@@ -84,10 +85,7 @@ def test_the_nas_moves_for_real_and_for_good(lab: Lab, nas: Machine, run: Run) -
 
     leader = cgroups.init(lab, nas.name)
     inside(lab, nas.name, "systemctl reboot")
-    deadline = time.monotonic() + 120
-    while cgroups.init(lab, nas.name) in (leader, None):
-        assert time.monotonic() < deadline, "the NAS does not reboot"
-        time.sleep(0.5)
+    wait_for(lambda: cgroups.init(lab, nas.name) not in (leader, None), "the reboot of the NAS")
     machine.wait(lab, nas)
     assert answers(lab, ELSEWHERE) and not answers(lab, nas.address)
 

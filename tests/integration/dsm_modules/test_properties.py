@@ -285,6 +285,7 @@ PLANS = named(
         ),
         retention=st.integers(0, 9).map(lambda newest: {"newest": newest})
         | some(hourly=st.integers(0, 9), daily=st.integers(0, 9), weekly=st.integers(0, 9)),
+        visible=st.booleans(),
     ),
 )
 
@@ -302,6 +303,10 @@ def planned(twin: Twin, desired: Desired) -> bool:
         if "retention" in share:
             kept = twin.state["retention"].get(share["share"], dict.fromkeys(RETENTION.values(), 0))
             if any(kept[theirs] != share["retention"].get(ours, 0) for ours, theirs in RETENTION.items()):
+                return False
+        if "visible" in share:
+            conf = twin.state["browsing"].get(share["share"], {})
+            if conf.get("enable_snapshot_browsing", False) is not share["visible"]:
                 return False
     return True
 

@@ -192,7 +192,7 @@ async def test_a_dropped_write_is_reported_as_a_lost_connection(
 
     def post() -> None:
         context = ssl.create_default_context(cafile=tmp_path / "cert.pem")
-        connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=10)
+        connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=60)
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         connection.request("POST", "/webapi/entry.cgi", body, headers)
         connection.getresponse()
@@ -206,7 +206,7 @@ async def test_a_dropped_write_is_reported_as_a_lost_connection(
 
 async def test_the_installed_certificate_is_served(port: int, tmp_path: Path) -> None:
     def presented() -> str:
-        pem = ssl.get_server_certificate(("127.0.0.1", port), timeout=10)
+        pem = ssl.get_server_certificate(("127.0.0.1", port), timeout=60)
         return hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
 
     installed = x509.load_pem_x509_certificate((tmp_path / "cert.pem").read_bytes())

@@ -8,7 +8,6 @@ on the previous ones.
 import json
 import os
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from tars_lab import apt_repository, cgroups, machine, nvidia
 from tars_lab.layout import Lab
 
 from ...conftest import BIN, INVENTORY, ROOT, environment
+from ...waiting import wait_for
 
 pytestmark = pytest.mark.lab
 
@@ -101,17 +101,16 @@ class Desktop:
     def reboot(self) -> None:
         leader = cgroups.init(self.lab, self.machine.name)
         self.shell("systemctl reboot")
-        deadline = time.monotonic() + 180
-        while cgroups.init(self.lab, self.machine.name) in (leader, None):
-            assert time.monotonic() < deadline, "the desktop did not boot"
-            time.sleep(0.5)
+        wait_for(lambda: cgroups.init(self.lab, self.machine.name) not in (leader, None), "the boot of the desktop")
         machine.wait(self.lab, self.machine)
 
     def eventually(self, script: str, wanted: str) -> None:
-        deadline = time.monotonic() + 60
-        while wanted not in (output := self.shell(script, fails=True)):
-            assert time.monotonic() < deadline, f"{script}: {output}"
-            time.sleep(0.5)
+        def shown() -> bool:
+            output = self.shell(script, fails=True)
+            assert wanted in output, output
+            return True
+
+        wait_for(shown, f"{wanted!r} in the output of {script}", pause_s=0.5)
 
 
 @pytest.fixture(scope="module")

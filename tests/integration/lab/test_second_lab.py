@@ -4,7 +4,6 @@
 import json
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +12,8 @@ import pytest
 from tars_lab import cgroups, layout, lifecycle, machine
 from tars_lab.commands import LabError
 from tars_lab.layout import Lab
+
+from ...waiting import wait_for
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
@@ -82,10 +83,7 @@ def inside(lab: Lab, name: str, script: str) -> str:
 
 
 def wait_until(true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < deadline, "condition not met within 60 s"
-        time.sleep(0.5)
+    wait_for(true, "a machine", pause_s=0.5)
 
 
 def test_every_part_is_up(lab: Lab) -> None:

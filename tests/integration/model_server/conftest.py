@@ -4,11 +4,9 @@
 import contextlib
 import json
 import os
-import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,6 +16,8 @@ from typing import Any
 import httpx
 import ollama
 import pytest
+
+from ..servers import free_port, wait_for
 
 CHAT = "smollm2:135m"
 EMBEDDING = "all-minilm"
@@ -51,29 +51,23 @@ class Server:
 
     def start(self) -> None:
         self.process = subprocess.Popen(self.command("serve"), env=self.environment)
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            try:
-                assert httpx.get(self.url).text == "Ollama is running"
-                return
-            except httpx.TransportError:
-                assert self.process.poll() is None, f"the model server ended with {self.process.returncode}"
-                time.sleep(0.1)
-        raise TimeoutError(f"the model server does not answer at {self.url}")
+        wait_for(self._answers, f"the model server at {self.url}")
+
+    def _answers(self) -> bool:
+        if self.process and self.process.poll() is not None:
+            pytest.fail(f"the model server ended with {self.process.returncode}")
+        return httpx.get(self.url, timeout=60).text == "Ollama is running"
 
     def stop(self) -> None:
         assert self.process
         self.process.terminate()
-        self.process.wait(timeout=30)
+        self.process.wait(timeout=180)
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[Server]:
     """Yield a server with an empty store."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = Server(port, tmp_path_factory.mktemp("ollama") / "models", root)
+    server = Server(free_port(), tmp_path_factory.mktemp("ollama") / "models", root)
     server.start()
     yield server
     server.stop()

@@ -16,5 +16,7 @@ def test_the_demo_answers_from_the_sample_documents(installed: Installation, bef
     finally:
         installed.run("tars-provision", "lab", "down")
     assert "E15" in done.stdout and "dishwasher" in done.stdout, done.stdout
+    past = done.stdout.split("has changed.", 1)[1]
+    assert "Excess: 150" in past and "+ Excess: 250" in past, done.stdout
     assert "tars-provision ask -i /var/lib/tars-lab/site" in done.stdout
     assert not list(installed.folder.iterdir()), "the demonstration left files in the current folder"

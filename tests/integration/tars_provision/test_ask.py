@@ -8,6 +8,7 @@ import socket
 import ssl
 import threading
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -132,6 +133,13 @@ def port(folder: Path) -> Iterator[int]:
         Route("/api/history", history),
         Route("/ready", lambda _: JSONResponse({"ready": False}, 503)),
     ]
+    with serving(folder, routes) as port:
+        yield port
+
+
+@contextmanager
+def serving(folder: Path, routes: list[Route]) -> Iterator[int]:
+    """Serve these routes with the certificates of the folder; yield the port."""
     config = uvicorn.Config(
         Starlette(routes=routes),
         ssl_certfile=folder / "server.pem",
@@ -143,10 +151,12 @@ def port(folder: Path) -> Iterator[int]:
     listener = socket.create_server(("127.0.0.1", 0))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
-    yield listener.getsockname()[1]
-    server.should_exit = True
-    thread.join()
-    listener.close()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()
 
 
 def endpoint(folder: Path, port: int, *, name: str = NAME, authority: str = "authority.pem") -> client.Endpoint:
@@ -173,6 +183,15 @@ def test_the_time_that_was_read_from_the_question_is_shown(folder: Path, port: i
     line = '"2023" is understood as: documents of 2023-01-01 to 2023-12-31 first; --literal takes it as words'
     assert shown[-1].splitlines()[2] == line and answer["understood"]["kind"] == "period"
     assert answer["as_of"] is None
+
+
+@pytest.mark.parametrize(
+    ("first", "meaning"),
+    [("2024-01-01", "of all times from 2024-01-01 to 2026-01-01"), (None, "of all times until 2026-01-01")],
+)
+def test_the_time_of_a_question_for_changes_may_be_all_of_it(first: str | None, meaning: str) -> None:
+    line = client.understood({"kind": "between", "text": "changed", "first": first, "last": "2026-01-01"})
+    assert line == f'"changed" is understood as: the documents {meaning}; --literal takes it as words'
 
 
 def test_a_query_returns_an_object_or_the_refusal_for_people_and_programs(folder: Path, port: int) -> None:

@@ -204,7 +204,9 @@ def test_shares_survive_a_restart(dsm: Any, start: Any, caller_at: Any) -> None:
 NAMES = st.text(string.ascii_lowercase + "._ -/", min_size=0, max_size=6)
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(steps=st.lists(st.tuples(st.sampled_from(["create", "delete", "rename"]), NAMES, NAMES), max_size=6))
 def test_shares_and_folders_always_match(dsm: Any, tmp_path: Path, steps: list[tuple[str, str, str]]) -> None:
     for step, name, other in steps:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import re
 import stat
 from pathlib import Path
@@ -57,6 +58,45 @@ def test_a_snapshot_is_a_copy_that_clients_cannot_reach(dsm: Any, folder: Path) 
     assert listed(dsm, "desc", "lock") == [{"time": when, "desc": "before", "lock": False}]
     assert dsm.data(API, "delete", name="docs", snapshots=[when, "never"]) == [{"snapshot": "never"}]
     assert listed(dsm) == [] and not (above / when).exists()
+
+
+def browse(dsm: Any, visible: bool) -> None:
+    assert dsm.code(API, "set_share_conf", name="docs", sharesnapinfo={"enable_snapshot_browsing": visible}) == 0
+
+
+def test_snapshots_are_shown_in_the_share_and_are_no_part_of_it(dsm: Any, folder: Path, nas: Any) -> None:
+    before = take(dsm)
+    view = folder / "#snapshot"
+    assert not view.exists()
+    browse(dsm, True)
+    conf = dsm.data(API, "get_share_conf", name="docs", sharesnapinfo=["enable_snapshot_browsing"])
+    assert conf == {"enable_snapshot_browsing": True}
+    assert (view / before / "kept.txt").read_text() == "as it was"
+    (folder / "kept.txt").write_text("changed")
+    with nas.state.change() as data:
+        data["snapshots"]["docs"][0]["time"] = "GMT+00-2024.01.01-05.00.00"  # there is at most one in a second
+        os.rename(
+            folder.parent / "@sharesnap/docs" / before, folder.parent / "@sharesnap/docs/GMT+00-2024.01.01-05.00.00"
+        )
+        os.rename(view / before, view / "GMT+00-2024.01.01-05.00.00")
+    second = take(dsm)
+    assert sorted(entry.name for entry in view.iterdir()) == ["GMT+00-2024.01.01-05.00.00", second]
+    assert [entry.name for entry in (view / second).iterdir()] == ["kept.txt"], "no snapshot of a snapshot"
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in (view / second, view / second / "kept.txt")]
+    assert [mode & 0o222 for mode in modes] == [0, 0], "nobody can change it"
+    assert nas.effects.used_bytes("/volume1/docs") == (folder / "kept.txt").stat().st_blocks * 512
+    info = {"name": "copy", "name_org": "docs", "vol_path": "/volume1"}
+    assert dsm.code(SHARE, "clone", name="copy", shareinfo=info) == 0
+    assert [entry.name for entry in (folder.parent / "copy").iterdir()] == ["kept.txt"]
+    dsm.data(API, "delete", name="docs", snapshots=[second])
+    assert [entry.name for entry in view.iterdir()] == ["GMT+00-2024.01.01-05.00.00"]
+    browse(dsm, False)
+    assert not view.exists() and len(listed(dsm)) == 1
+
+
+@pytest.mark.parametrize("info", [{"enable_snapshot_browsing": 1}, {"other": True}, []])
+def test_wrong_settings_of_snapshots_are_refused(dsm: Any, folder: Path, info: Any) -> None:
+    assert dsm.code(API, "set_share_conf", name="docs", sharesnapinfo=info) == 120
 
 
 def test_snapshots_are_renamed_and_deleted_with_their_share(dsm: Any, folder: Path, nas: Any) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -53,7 +54,8 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], 
     (folder / "given.json").write_text(json.dumps(GIVEN))
     program = str(Path(sys.executable).with_name("ansible-playbook"))
     command = [program, str(folder / "play.yml"), f"-e@{folder}/given.json"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    environment = os.environ | {"ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections")}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads((folder / "contract.json").read_text()), yaml.safe_load((folder / "compose.yaml").read_text())
 

@@ -66,7 +66,24 @@ def test_mistakes_as_json(site: Path) -> None:
         ["spec", "x"],
         ["ask", "--as-of", "yesterday", "What?"],
         ["diff", "lease.txt"],
+        ["diff", "--since", "2024"],
+        ["diff", "--since", "2024", "--topic", "rent", "lease.txt"],
         ["history", " "],
+        ["history"],
+        ["history", "--kept", "lease.txt"],
+        ["forget"],
+        ["forget", " "],
+        ["forget", "--list", "lease.txt"],
+        ["forget", "--undo", "lease.txt"],
+        ["library", "--state", "lost"],
+        ["library", "--text", " "],
+        ["library", "file"],
+        ["library", "retry"],
+        ["library", "retry", "--failed", "lease.txt"],
+        ["original"],
+        ["original", " "],
+        ["original", "lease.txt", "--as-of", "yesterday"],
+        ["original", "lease.txt", "--output", ""],
         ["lab", "x"],
         ["nas", "facts", "--save", "x", "--replay", "y"],
         ["certificate", "timer", "maybe"],
@@ -96,9 +113,14 @@ def test_wrong_usage_is_2(arguments: list[str]) -> None:
         "diff",
         "doctor",
         "drill",
+        "forget",
         "history",
         "lab",
         "lab up",
+        "library",
+        "library list",
+        "library retry",
+        "original",
         "restore",
         "spec",
         "spec check",
@@ -285,11 +307,11 @@ def test_server_sent_events(lines: list[str], events: list[object]) -> None:
 
 def test_an_answer_is_shown_as_it_comes_and_then_its_citations() -> None:
     source = {"id": 1, "source": "LLM_docs", "path": "house/heating.pdf"}
-    quotes = [{"source": 1, "quote": "E15 means\n water", "page": 3}, {"source": 2, "quote": "b", "page": None}]
+    quotes = [{"source": 1, "quote": "E15 means\n water", "label": "page 3"}, {"source": 2, "quote": "b", "label": ""}]
     shown: list[str] = []
     answer = client.show(
         [
-            ("sources", {"sources": [source, {"id": 2, "source": "LLM_docs", "path": "a.txt"}]}),
+            ("sources", {"sources": [source, {"id": 2, "source": "LLM_docs", "path": "a.txt", "note": "Not all."}]}),
             ("token", {"text": "Wa"}),
             ("token", {"text": "ter."}),
             ("done", {"answer": "Water.", "citations": quotes}),
@@ -298,7 +320,8 @@ def test_an_answer_is_shown_as_it_comes_and_then_its_citations() -> None:
     )
     assert shown[:2] == ["Wa", "ter."]
     assert (
-        "".join(shown[2:]) == '\n\n[1] LLM_docs/house/heating.pdf, page 3: "E15 means water"\n[2] LLM_docs/a.txt: "b"\n'
+        "".join(shown[2:])
+        == '\n\n[1] LLM_docs/house/heating.pdf, page 3: "E15 means water"\n[2] LLM_docs/a.txt: "b" (Not all.)\n'
     )
     assert answer["citations"] == quotes
 

@@ -21,7 +21,7 @@ FUNCTIONS = {"next_step.command", "next_step.line"}
 MODULES = sorted(path for path in LIBRARY.rglob("*.py") if "next_step" in path.read_text())
 
 
-VALUES = {"--since": "2026"}
+VALUES = {"--since": "2026", "--undo": "00000000-0000-0000-0000-000000000000"}
 """Values of options that do not take every text."""
 
 

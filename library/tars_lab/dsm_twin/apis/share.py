@@ -46,7 +46,7 @@ SETTINGS: dict[str, tuple[type, Any]] = {
 AT_CREATION = ("enable_share_cow", "enable_share_compress")
 """Settings that `set` accepts and silently ignores."""
 
-SHARE_TABLES = ("permissions", "snapshots", "schedules", "retention")
+SHARE_TABLES = ("permissions", "snapshots", "schedules", "retention", "browsing")
 """Tables of the state with an entry for each share, which is renamed and deleted with the share."""
 
 OTHER_FIELDS = {"name", "vol_path", "name_org", "encryption", "enc_passwd", "force"}

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """SYNO.Core.Share.Snapshot and SYNO.DisasterRecovery.Retention: snapshots of shares, their schedule and retention.
 
-A snapshot is a real copy beside the share.
+A snapshot is a real copy beside the share. Where snapshots are visible, another copy is in its folder #snapshot.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from typing import Any
 
 from tars_lab.dsm_twin import scheduled
 from tars_lab.dsm_twin.apis.share import on_btrfs
-from tars_lab.dsm_twin.nas import snapshots
 from tars_lab.dsm_twin.protocol import Api, Call, DsmError, Method, invalid, versions
 
 NO_SUCH_SHARE = 402
@@ -26,6 +25,7 @@ SCHEDULE = {
     "repeat_min": int,
     "last_work_hour": int,
 }
+CONF = {"enable_snapshot_browsing": False, "snapshot_local_time_format": False}
 PERIODS = ("hourly", "daily", "weekly", "monthly", "yearly")
 NO_RETENTION: dict[str, Any] = {
     "tid": -1,
@@ -82,8 +82,28 @@ def delete(call: Call) -> object:
         present = {snapshot["time"] for snapshot in taken}
         data["snapshots"][share["name"]] = [snapshot for snapshot in taken if snapshot["time"] not in names]
         for name in present.intersection(names):
-            nas.effects.delete_folder(f"{snapshots(share)}/{name}")
+            scheduled.remove(nas, share, name)
     return [{"snapshot": name} for name in names if name not in present]
+
+
+def get_share_conf(call: Call) -> object:
+    """Return whether clients see the snapshots of a share, and how these are named."""
+    share = _share(call)
+    fields = call.params.value("sharesnapinfo", list, list(CONF))
+    conf = CONF | call.nas.state.data["browsing"].get(share["name"], {})
+    return {field: conf[field] for field in fields if field in conf}
+
+
+def set_share_conf(call: Call) -> object:
+    """Show the snapshots of a share to its clients, or hide them."""
+    share = _share(call)
+    sent = call.params.value("sharesnapinfo", dict)
+    if not sent.keys() <= CONF.keys() or not all(isinstance(value, bool) for value in sent.values()):
+        raise invalid("sharesnapinfo", "type")
+    with call.nas.state.change() as data:
+        data["browsing"][share["name"]] = CONF | data["browsing"].get(share["name"], {}) | sent
+        scheduled.show(call.nas, data, share["name"])
+    return None
 
 
 def get_schedule(call: Call) -> object:
@@ -171,6 +191,8 @@ APIS = [
             "create": Method(create, versions(1), write=True),
             "set": Method(set_snapshot, versions(1), write=True),
             "delete": Method(delete, versions(1), write=True),
+            "get_share_conf": Method(get_share_conf, versions(1)),
+            "set_share_conf": Method(set_share_conf, versions(1), write=True),
             "get_schedule": Method(get_schedule, versions(1)),
             "set_schedule": Method(set_schedule, versions(1), write=True),
         },

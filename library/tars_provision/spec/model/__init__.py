@@ -19,7 +19,16 @@ from tars_provision.spec.model.services import (
     Stack,
 )
 from tars_provision.spec.model.site_spec import Site
-from tars_provision.spec.model.storage import Backup, BackupCopy, Keep, Retention, Share, ShareClient, Snapshots
+from tars_provision.spec.model.storage import (
+    Backup,
+    BackupCopy,
+    History,
+    Keep,
+    Retention,
+    Share,
+    ShareClient,
+    Snapshots,
+)
 
 __all__ = [
     "PATTERNS",
@@ -35,6 +44,7 @@ __all__ = [
     "EmbeddingModel",
     "Firewall",
     "FirstContact",
+    "History",
     "Images",
     "Keep",
     "Machine",

@@ -22,10 +22,10 @@ class ChatModel(Section):
 
 
 class EmbeddingModel(Section):
-    """The model that turns passages into vectors. Changing it rebuilds the whole index."""
+    """The model that turns passages into vectors. After a change, the former one answers until all vectors are made."""
 
-    name: ModelName = Field(examples=["nomic-embed-text"])
-    """Its name in Ollama's library."""
+    name: ModelName = Field(examples=["bge-m3"])
+    """Its name in Ollama's library. A multilingual one without prefixes finds documents in other languages too."""
 
 
 class Benchmark(Section):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from ipaddress import IPv4Address
+from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -13,7 +14,10 @@ from tars_provision.spec.model.base import DOMAIN, Name, Section, ShareName
 from tars_provision.spec.model.hosts import Desktop, Machine, Nas
 from tars_provision.spec.model.network import Firewall, Names, Network
 from tars_provision.spec.model.services import Docker, Models, Stack
-from tars_provision.spec.model.storage import Backup, Share
+from tars_provision.spec.model.storage import Backup, History, Share, Versions
+
+DOCUMENTS = "/srv/tars/documents"
+"""Folder whose mounts the application reads documents from, the default of the role stack."""
 
 
 class Site(Section):
@@ -33,6 +37,10 @@ class Site(Section):
     """Shared folders of the NAS by name."""
     backup: Backup | None = None
     """Share of the NAS for the desktop's backups. Default: none."""
+    history: History | None = None
+    """Earlier versions of documents, from the NAS's snapshots. Default: none."""
+    versions: Versions = Versions()
+    """How long replaced versions of documents are kept."""
     firewall: Firewall | None = None
     """Host firewalls of both machines. Default: they stay as they are."""
     names: Names | None = None
@@ -65,6 +73,23 @@ class Site(Section):
     def nas(self) -> str:
         """Inventory name of the NAS."""
         return next(name for name, host in self.hosts.items() if isinstance(host, Nas))
+
+    @property
+    def history_shares(self) -> list[str]:
+        """Names of the shares whose snapshots are imported, or would be if that is off."""
+        if self.history is None:
+            return []
+        return sorted(self.document_shares if self.history.shares is None else set(self.history.shares))
+
+    @property
+    def document_shares(self) -> list[str]:
+        """Names of the shares that the application reads documents from."""
+        clients = {name: share.clients.get(self.desktop) for name, share in self.shares.items()}
+        return [
+            name
+            for name, client in clients.items()
+            if client and client.mount and str(PurePosixPath(client.mount).parent) == DOCUMENTS
+        ]
 
     def address_of(self, machine: str) -> IPv4Address:
         """Return the address of a machine of the household, by its name under `hosts` or `machines`."""

@@ -199,6 +199,27 @@ class Backup(Section):
     """Copies of the backups, by name. Each backup is copied after it was made, to all that are connected."""
 
 
+class History(Section):
+    """Earlier versions of documents, from the snapshots that the NAS has taken of their shares. Without this section,
+    the history begins with the first scan, and the snapshots' visibility stays as it is."""
+
+    enabled: bool = True
+    """Show the snapshots to the clients of the shares, read only in the folder #snapshot, and import them. `false`
+    hides them again; what was imported stays."""
+    shares: tuple[ShareName, ...] | None = Field(default=None, examples=[["LLM_docs"]])
+    """Shares on btrfs volumes that the desktop mounts below /srv/tars/documents. Default: all of these."""
+    days: int = Field(default=1826, ge=1, le=36525)
+    """Age in days up to which snapshots are imported, five years by default."""
+
+
+class Versions(Section):
+    """How long versions of documents are kept after they were replaced, or their file was deleted."""
+
+    years: int | None = Field(default=None, ge=1, le=100, examples=[10])
+    """Versions that ended more years ago are removed with what only they contain, the first ones a week after this is
+    set. Current versions always stay. Default: every version is kept for ever."""
+
+
 class ShareClient(Section):
     """Access of one machine to a share."""
 

@@ -162,6 +162,13 @@ def test_a_failure_is_one_clear_message() -> None:
     assert text.count(message) == 1 and "site.yml: failed in 1 min 01 s" in text
 
 
+def test_a_command_in_a_terminal_fails_with_what_it_printed() -> None:
+    failure = raw("runner_on_failed", msg="non-zero return code", stderr="Shared connection to 10.77.0.10 closed.\r\n")
+    failure["event_data"]["res"]["stdout"] = "cp: cannot create '/srv/x': No such device\r\n"
+    parsed = parse(failure)
+    assert parsed is not None and parsed.text == "cp: cannot create '/srv/x': No such device"
+
+
 def test_a_failure_before_the_first_task_shows_the_output_of_ansible() -> None:
     assert "before the first task:\n  [ERROR]: no such role" in printed(
         Result("site.yml", "failed", output=["[ERROR]: no such role"])

@@ -140,3 +140,21 @@ def test_days_are_those_of_the_stack_else_of_the_backups(make_site: MakeSite) ->
     assert zone(backup=None) == "UTC"
     assert zone(backup=backup) == "Europe/Berlin"
     assert zone(backup=backup, stack={**SPEC["stack"], "zone": "Europe/Amsterdam"}) == "Europe/Amsterdam"
+
+
+def test_versions_are_kept_for_ever_unless_the_spec_limits_them(make_site: MakeSite) -> None:
+    assert role_variables(make_site(), "xps8950")["stack_versions_years"] == 0
+    assert role_variables(make_site(versions={"years": 10}), "xps8950")["stack_versions_years"] == 10
+
+
+def test_snapshots_are_imported_from_the_shares_of_documents(make_site: MakeSite) -> None:
+    clients = {"xps8950": {"access": "ro", "mount": "/srv/tars/documents/papers"}}
+    shares = {**SPEC["shares"], "docs": {"volume": "/volume1", "clients": clients}}
+
+    def history(value: object) -> tuple[object, object]:
+        variables = role_variables(make_site(shares=shares, history=value), "xps8950")
+        return variables["stack_history_shares"], variables["stack_history_days"]
+
+    assert history(None) == ([], 1826)
+    assert history({"days": 30}) == (["papers"], 30), "the application knows a share by the folder of its mount"
+    assert history({"shares": ["docs"], "enabled": False}) == ([], 1826)

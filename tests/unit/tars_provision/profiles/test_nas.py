@@ -72,6 +72,17 @@ def test_backups_have_their_own_account_permissions_and_snapshots(make_site: Mak
     assert [without[name] for name in ("ds1515plus_accounts", "nas_permissions", "nas_snapshots")] == [[], [], []]
 
 
+def test_snapshots_of_documents_are_shown_or_hidden(make_site: MakeSite) -> None:
+    clients = {"xps8950": {"access": "ro", "mount": "/srv/tars/documents/papers"}}
+    shares = {**SPEC["shares"], "docs": {"volume": "/volume1", "clients": clients}}
+    for enabled in (True, False):
+        variables = role_variables(make_site(shares=shares, history={"enabled": enabled}, backup=None), "nas")
+        assert variables["nas_snapshots"] == [{"share": "docs", "visible": enabled}]
+    variables = role_variables(make_site(shares=shares, history={}), "nas")
+    snapshots = variables["nas_snapshots"]
+    assert isinstance(snapshots, list) and [entry["share"] for entry in snapshots] == ["docs", "kept"]
+
+
 def test_the_address_is_managed_only_if_the_spec_names_a_serial_number(make_site: MakeSite) -> None:
     assert nas_variables(make_site())["nas_static_address"] is None
     connect = {"address": "10.77.0.99", "serial": "15A0LKN000000"}

@@ -6,7 +6,6 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
-import secrets
 from pathlib import Path
 
 import pypdfium2
@@ -26,7 +25,7 @@ KEY_FILE = json.dumps(
         "r": 8,
         "p": 5,
         "salt": base64.b64encode(bytes(range(64))).decode(),
-        "data": base64.b64encode(secrets.token_bytes(170)).decode(),
+        "data": base64.b64encode(bytes(range(170))).decode(),
     }
 )
 SHEET = Sheet(
@@ -37,7 +36,7 @@ SHEET = Sheet(
     repository="ab" * 32,
     key="aB3_xyzQ-09kLmNoPqRsTuVwXyZ12345",
     vault="Zq8-1lI0Ooabcdefghijklmnopqrstuvwxyz0123<&>",
-    config=base64.b64encode(secrets.token_bytes(155)).decode(),
+    config=base64.b64encode(bytes(range(155))).decode(),
     key_file=KEY_FILE,
     restic="cd" * 32,
 )

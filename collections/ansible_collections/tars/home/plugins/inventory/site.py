@@ -34,6 +34,7 @@ hosts:
   ds1515plus: {profile: ds1515plus, address: 192.168.1.20}
 """
 
+import gc
 import sys
 from pathlib import Path
 from typing import Any
@@ -83,3 +84,6 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]  # Ansible has
         for host, variables in hostvars.items():
             for name, value in variables.items():
                 self.inventory.set_variable(host, name, value)
+        # Ansible forks a process for each task. Its garbage collector would visit, and so copy, all that was imported
+        # and read until now: 6 % of a run that changes nothing.
+        gc.freeze()

@@ -66,11 +66,13 @@ class LookupModule(LookupBase):  # type: ignore[misc]  # Ansible has no annotati
     def run(self, terms: Sequence[str], variables: Any = None, **kwargs: Any) -> list[str]:
         """Return one archive for each folder."""
         self.set_options(var_options=variables, direct=kwargs)
-        return [base64.b64encode(self._archive(Path(str(term)).expanduser())).decode() for term in terms]
+        return [base64.b64encode(self._archive(str(term))).decode() for term in terms]
 
-    def _archive(self, folder: Path) -> bytes:
-        if not folder.is_dir():
-            raise AnsibleLookupError(f"{folder}: found no folder, expected one with the files to pack.")
+    def _archive(self, term: str) -> bytes:
+        folder = Path(term).expanduser()
+        # An empty path would be the folder in which Ansible was started.
+        if not term or not folder.is_dir():
+            raise AnsibleLookupError(f"{term!r}: found no folder, expected one with the files to pack.")
         selection = build_context.Selection(self.get_option("only"), tuple(self.get_option("exclude")))
         if self.get_option("program"):
             return build_context.program(folder, self.get_option("program"), selection)

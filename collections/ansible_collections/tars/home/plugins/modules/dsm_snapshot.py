@@ -5,9 +5,10 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: dsm_snapshot
-short_description: Manage snapshot schedules and retention of a Synology NAS
+short_description: Manage snapshot schedules, retention and visibility of a Synology NAS
 description:
   - Sets when DSM takes snapshots of shared folders and which of them it keeps, a whole list in one task.
+  - Sets whether clients see the snapshots of a share in its folder C(#snapshot), where they can read them.
   - Clients of a share can neither change nor delete its snapshots, so they survive a client that deletes everything.
   - Shares that are not in the list are left alone. Snapshots themselves are neither taken nor deleted.
   - Reads the result back, and fails if DSM reported success but changed nothing.
@@ -22,11 +23,11 @@ attributes:
     details: A share that does not exist yet is assumed to be created by an earlier task on btrfs, and named in a
       warning.
   diff_mode:
-    description: Shows schedule and retention of the listed shares before and after.
+    description: Shows schedule, retention and managed visibility of the listed shares before and after.
     support: full
 options:
   shares:
-    description: The shares, their schedules and their retention.
+    description: The shares, their schedules, their retention, and whether clients see their snapshots.
     type: list
     elements: dict
     required: true
@@ -97,6 +98,12 @@ options:
             description: Number of years of which one snapshot each is kept.
             type: int
             default: 0
+      visible:
+        description:
+          - Whether clients see the snapshots, read only, in the folder C(#snapshot) of the share. Without it that stays
+            as it is.
+          - DSM's manual promises this for its file services. That NFS is among them was not tested.
+        type: bool
 notes:
   - None of these calls was tested with DSM 7.1; they were observed on DSM 7.3 and exist in 7.0.
 """
@@ -116,6 +123,16 @@ EXAMPLES = r"""
         retention:
           daily: 7
           weekly: 4
+
+- name: Show the snapshots of the documents to clients
+  tars.home.dsm_snapshot:
+    host: nas.home.arpa
+    account: tars-admin
+    password: "{{ tars_secrets.dsm_password }}"
+    fingerprint: "{{ dsm_fingerprint }}"
+    shares:
+      - share: LLM_docs
+        visible: true
 """
 
 RETURN = r"""
@@ -128,7 +145,7 @@ changes:
     - "keep snapshots of share tars_backup: 7 daily, 4 weekly"
     - "schedule snapshots of share tars_backup: daily at 05:00"
 snapshots:
-  description: Schedule and retention of the listed shares afterwards.
+  description: Schedule and retention of the listed shares afterwards; their visibility where it is managed.
   returned: success
   type: dict
   sample:
@@ -181,16 +198,18 @@ SHARE_OPTIONS = {
     "share": {"type": "str", "required": True},
     "schedule": {"type": "dict", "options": SCHEDULE_OPTIONS},
     "retention": {"type": "dict", "options": RETENTION_OPTIONS},
+    "visible": {"type": "bool"},
 }
 
 
 def ensure(client: Client, module: Module) -> dict[str, Any]:
-    """Bring schedules and retention to their desired state, and return the result."""
+    """Bring schedules, retention and visibility to their desired state, and return the result."""
     desired = module.params["shares"]
+    with_visibility = {item["share"] for item in desired if item["visible"] is not None}
     outcome = ensure_on_nas(
         client,
         module,
-        read=partial(snapshots.nas, client, [item["share"] for item in desired]),
+        read=partial(snapshots.nas, client, [item["share"] for item in desired], with_visibility),
         plan=partial(plan, desired=desired),
         predict=predict,
         write=partial(snapshots.change, client),

@@ -72,6 +72,8 @@ PERMISSION_SET = Call("SYNO.Core.Share.Permission", "set", 1)
 SNAPSHOT_LIST = Call("SYNO.Core.Share.Snapshot", "list", 2)
 SNAPSHOT_SCHEDULE_GET = Call("SYNO.Core.Share.Snapshot", "get_schedule", 1)
 SNAPSHOT_SCHEDULE_SET = Call("SYNO.Core.Share.Snapshot", "set_schedule", 1)
+SNAPSHOT_CONF_GET = Call("SYNO.Core.Share.Snapshot", "get_share_conf", 1)
+SNAPSHOT_CONF_SET = Call("SYNO.Core.Share.Snapshot", "set_share_conf", 1)
 RETENTION_GET = Call("SYNO.DisasterRecovery.Retention", "get", 1)
 RETENTION_SET = Call("SYNO.DisasterRecovery.Retention", "set", 1)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Plan which shares get another snapshot schedule or retention. Pure: no network, no Ansible."""
+"""Plan which shares get another snapshot schedule, retention or visibility. Pure: no network, no Ansible."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ EVERY_HOURS = (1, 2, 3, 4, 6, 8, 12)
 EVERY_MINUTES = (5, 15, 30)
 PERIODS = ("hourly", "daily", "weekly", "monthly", "yearly")
 _KEEP_NEWEST, _KEEP_BY_PERIOD = 20, 128
+CONF = ("enable_snapshot_browsing", "snapshot_local_time_format")
+"""Settings of a share's snapshots: whether clients see them in its folder #snapshot, and how they are named."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +44,17 @@ class Retention:
 
 @dataclass(frozen=True)
 class Snapshots:
-    """A share's schedule and retention, with DSM's own numbers and whole records behind them."""
+    """A share's schedule and retention, with DSM's own numbers and whole records behind them.
+
+    `visible` states whether clients see the snapshots in the share, None where that was not read.
+    """
 
     schedule: Schedule = Schedule()
     retention: Retention = Retention()
+    visible: bool | None = None
     task: int = field(default=-1, compare=False)
     record: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    conf: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -60,14 +67,17 @@ class Nas:
 
 @dataclass(frozen=True)
 class Change:
-    """A new schedule or a new retention of one share, the other None."""
+    """A new schedule, retention or visibility of one share, the others None."""
 
     share: str
     before: Snapshots
     schedule: Schedule | None = None
     retention: Retention | None = None
+    visible: bool | None = None
 
     def __str__(self) -> str:
+        if self.visible is not None:
+            return f"{'show' if self.visible else 'hide'} the snapshots of share {self.share} in its folder #snapshot"
         if self.schedule is not None:
             return f"schedule snapshots of share {self.share}: {_words(self.schedule)}"
         kept = [f"{value} {name}" for name, value in dataclasses.asdict(self.retention or Retention()).items() if value]
@@ -80,8 +90,10 @@ def _words(schedule: Schedule) -> str:
     return schedule.words("daily" if schedule.weekdays == WEEK else schedule.listed_weekdays)
 
 
-def from_api(schedule: Mapping[str, Any], retention: Mapping[str, Any]) -> Snapshots:
-    """Return the settings of answers of Share.Snapshot get_schedule and DisasterRecovery.Retention get."""
+def from_api(
+    schedule: Mapping[str, Any], retention: Mapping[str, Any], conf: Mapping[str, Any] | None = None
+) -> Snapshots:
+    """Return the settings of answers of Share.Snapshot get_schedule and get_share_conf, and of Retention get."""
     timing = timing_from_api(schedule.get("schedule") or {}, "week_name", "min")
     when = Schedule(**timing, enabled=boolean(schedule.get("enable_snapshot_schedule")))
     policy = integer(retention.get("policyType"))
@@ -90,7 +102,8 @@ def from_api(schedule: Mapping[str, Any], retention: Mapping[str, Any]) -> Snaps
         kept = Retention(newest=integer(retention.get("recently")))
     elif policy == _KEEP_BY_PERIOD:
         kept = Retention(**{period: integer(retention.get(f"adv{period.title()}")) for period in PERIODS})
-    return Snapshots(when, kept, integer(schedule.get("task_id", -1)), retention)
+    visible = None if conf is None else boolean(conf.get(CONF[0]))
+    return Snapshots(when, kept, visible, integer(schedule.get("task_id", -1)), retention, conf or {})
 
 
 def to_schedule(change: Change) -> dict[str, Any]:
@@ -120,12 +133,19 @@ def to_retention(change: Change) -> dict[str, Any]:
     }
 
 
+def to_conf(change: Change) -> dict[str, Any]:
+    """Return the parameters of set_share_conf; the format of the names is sent back unchanged."""
+    kept = {key: boolean(value) for key, value in change.before.conf.items() if key in CONF}
+    return {"name": change.share, "sharesnapinfo": {**kept, CONF[0]: bool(change.visible)}}
+
+
 def to_dict(nas: Nas) -> dict[str, Any]:
-    """Return schedule and retention by share as plain data, for diffs and return values."""
+    """Return schedule, retention and, where it was read, visibility by share as plain data, for diffs and results."""
     return {
         share: {
             "schedule": {**dataclasses.asdict(snapshots.schedule), "weekdays": list(snapshots.schedule.weekdays)},
             "retention": dataclasses.asdict(snapshots.retention),
+            **({} if snapshots.visible is None else {"visible": snapshots.visible}),
         }
         for share, snapshots in sorted(nas.snapshots.items())
     }
@@ -136,15 +156,16 @@ def assume_created(current: Nas, desired: Sequence[Mapping[str, Any]]) -> tuple[
     missing = [item["share"] for item in desired if item["share"] not in current.file_systems]
     missing = list(dict.fromkeys(missing))
     file_systems = {**current.file_systems, **dict.fromkeys(missing, "btrfs")}
-    assumed = Nas(file_systems, {**current.snapshots, **dict.fromkeys(missing, Snapshots())})
+    new = {item["share"]: Snapshots(visible=_default_visibility(item)) for item in desired if item["share"] in missing}
+    assumed = Nas(file_systems, {**current.snapshots, **new})
     return assumed, [f"share {share}" for share in missing]
 
 
 def plan(current: Nas, desired: Sequence[Mapping[str, Any]]) -> list[Change]:
     """Return the changes that turn `current` into `desired`; a retention is set before the schedule that fills it.
 
-    Each desired item has a `share` and optionally a complete `schedule` and `retention`: a value that is missing in
-    these or None is the default.
+    Each desired item has a `share` and optionally a complete `schedule` and `retention`, in which a value that is
+    missing or None is the default, and whether its snapshots are `visible`.
 
     Raises:
         PlanError: naming everything that cannot be done.
@@ -175,6 +196,8 @@ def plan(current: Nas, desired: Sequence[Mapping[str, Any]]) -> list[Change]:
             # The settings of a schedule that is off do not matter.
             if when != existing.schedule and (when.enabled or existing.schedule.enabled):
                 changes.append(Change(share, existing, schedule=when))
+        if item.get("visible") is not None and item["visible"] != existing.visible:
+            changes.append(Change(share, existing, visible=item["visible"]))
     if problems:
         raise PlanError(problems)
     return changes
@@ -186,9 +209,17 @@ def predict(current: Nas, changes: Sequence[Change]) -> Nas:
     for change in changes:
         before = after[change.share]
         after[change.share] = dataclasses.replace(
-            before, schedule=change.schedule or before.schedule, retention=change.retention or before.retention
+            before,
+            schedule=change.schedule or before.schedule,
+            retention=change.retention or before.retention,
+            visible=before.visible if change.visible is None else change.visible,
         )
     return Nas(current.file_systems, after)
+
+
+def _default_visibility(item: Mapping[str, Any]) -> bool | None:
+    """Return the visibility of a new share's snapshots, None where it is not managed."""
+    return None if item.get("visible") is None else False
 
 
 def _schedule_problems(schedule: Schedule) -> list[str]:

@@ -5,28 +5,10 @@ from __future__ import annotations
 
 import base64
 import io
-import os
-import subprocess
-import sys
 import tarfile
 from pathlib import Path
 
-import yaml
-
-ROOT = Path(__file__).parents[8]
-
-
-def looked_up(folder: Path, expression: str) -> subprocess.CompletedProcess[str]:
-    """Run a playbook that writes the value of an expression to the file `value` in the folder."""
-    copy = {"content": f"{{{{ {expression} }}}}", "dest": str(folder / "value")}
-    play = {"hosts": "localhost", "gather_facts": False, "tasks": [{"ansible.builtin.copy": copy}]}
-    (folder / "play.yml").write_text(yaml.safe_dump([play]))
-    return subprocess.run(
-        [Path(sys.executable).with_name("ansible-playbook"), folder / "play.yml"],
-        env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")},
-        capture_output=True,
-        text=True,
-    )
+from .playbook import looked_up
 
 
 def test_a_folder_becomes_an_archive_of_the_named_files(tmp_path: Path) -> None:
@@ -46,5 +28,6 @@ def test_a_package_becomes_a_program_and_a_missing_one_is_reported(tmp_path: Pat
     done = looked_up(tmp_path, f"lookup('tars.home.archive', '{tmp_path}/hello', program='hello.cli:main')")
     assert done.returncode == 0, done.stdout + done.stderr
     assert base64.b64decode((tmp_path / "value").read_bytes()).startswith(b"#!/usr/bin/python3 -I\nPK")
-    done = looked_up(tmp_path, f"lookup('tars.home.archive', '{tmp_path}/absent', program='absent.cli:main')")
-    assert done.returncode != 0 and "found no folder" in done.stdout + done.stderr
+    for missing in (f"{tmp_path}/absent", ""):
+        done = looked_up(tmp_path, f"lookup('tars.home.archive', '{missing}', program='absent.cli:main')")
+        assert done.returncode != 0 and f"'{missing}': found no folder" in done.stdout + done.stderr

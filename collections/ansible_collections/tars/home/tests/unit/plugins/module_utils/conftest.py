@@ -7,6 +7,7 @@ import datetime
 import hashlib
 import http.server
 import json
+import os
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -23,11 +24,18 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-# The duration of an example depends more on the machine than on the code.
-settings.register_profile("no deadline", deadline=None)
-settings.load_profile("no deadline")
+# The same as in tests/conftest.py, for runs of the collection alone.
+EXAMPLES = os.environ.get("TARS_EXAMPLES")
+settings.register_profile(
+    "tars",
+    deadline=None,
+    derandomize=not EXAMPLES,
+    max_examples=int(EXAMPLES or 100),
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("tars")
 
 # As SYNO.API.Info of DSM 7.0-41222 answers.
 APIS = {

@@ -12,6 +12,7 @@ from ansible_collections.tars.home.plugins.module_utils.dsm.plans.snapshot impor
     from_api,
     plan,
     predict,
+    to_conf,
     to_retention,
     to_schedule,
 )
@@ -29,7 +30,7 @@ SCHEDULES = st.builds(
     enabled=st.booleans(),
 )
 NUMBERS = st.integers(-1, 9)
-CURRENT = st.builds(Snapshots, SCHEDULES, st.builds(Retention, daily=st.integers(0, 9)))
+CURRENT = st.builds(Snapshots, SCHEDULES, st.builds(Retention, daily=st.integers(0, 9)), st.booleans())
 
 
 def optional(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
@@ -53,6 +54,7 @@ DESIRED = st.fixed_dictionaries(
             )
         ),
         "retention": optional(st.fixed_dictionaries({}, optional=dict.fromkeys(("newest", *PERIODS), NUMBERS))),
+        "visible": optional(st.booleans()),
     }
 )
 
@@ -71,9 +73,10 @@ def test_a_second_plan_is_empty_and_nothing_else_is_touched(
     assert plan(after, desired) == []
     assert {change.share for change in changes} <= {item["share"] for item in desired}
     for change in changes:
-        sent = from_api(to_schedule(change), to_retention(change))
+        sent = from_api(to_schedule(change), to_retention(change), to_conf(change)["sharesnapinfo"])
         assert change.schedule in (None, sent.schedule)
         assert change.retention in (None, sent.retention)
+        assert change.visible in (None, sent.visible)
 
 
 def test_the_whole_record_goes_back() -> None:
@@ -84,8 +87,19 @@ def test_the_whole_record_goes_back() -> None:
     assert to_schedule(Change("docs", current, schedule=Schedule(enabled=True)))["task_id"] == 4
 
 
+def test_the_format_of_the_names_goes_back() -> None:
+    current = from_api({}, {}, {"enable_snapshot_browsing": False, "snapshot_local_time_format": True, "other": 1})
+    assert to_conf(Change("docs", current, visible=True)) == {
+        "name": "docs",
+        "sharesnapinfo": {"enable_snapshot_browsing": True, "snapshot_local_time_format": True},
+    }
+
+
 def test_a_plan_ahead_takes_a_missing_share_as_made() -> None:
     desired = [{"share": "docs", "schedule": {"hour": 5}}]
     current, missing = assume_created(Nas({}, {}), desired)
     assert missing == ["share docs"]
     assert [str(change) for change in plan(current, desired)] == ["schedule snapshots of share docs: daily at 05:00"]
+    shown, _ = assume_created(Nas({}, {}), [{"share": "docs", "visible": True}])
+    changes = plan(shown, [{"share": "docs", "visible": True}])
+    assert [str(change) for change in changes] == ["show the snapshots of share docs in its folder #snapshot"]

@@ -13,7 +13,10 @@ def _snapshots(case: Case) -> snapshot.Nas:
     rows: dict[str, dict[str, Any]] = case["current"]
     return snapshot.Nas(
         {name: row["file_system"] for name, row in rows.items()},
-        {name: snapshot.from_api(row.get("schedule", {}), row.get("retention", {})) for name, row in rows.items()},
+        {
+            name: snapshot.from_api(row.get("schedule", {}), row.get("retention", {}), row.get("conf"))
+            for name, row in rows.items()
+        },
     )
 
 
