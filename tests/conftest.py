@@ -19,14 +19,31 @@ from typing import Any
 
 import psutil
 import pytest
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
 from tars_lab import layout
 from tars_lab.layout import Lab
 
+# ONNX Runtime reports its use to its maker otherwise, here and in programs that tests start.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
 ROOT = Path(__file__).parents[1]
 INVENTORY = ROOT / "inventories/lab/tars.yml"
 BIN = Path(sys.executable).parent
+
+EXAMPLES = os.environ.get("TARS_EXAMPLES")
+"""Number of examples of each property test; without it, the same few in every run, so that none fails by chance."""
+
+# How long an example takes depends more on the computer than on the code.
+settings.register_profile(
+    "tars",
+    deadline=None,
+    derandomize=not EXAMPLES,
+    max_examples=int(EXAMPLES or 100),
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("tars")
 
 
 class SideBySide(LoadScopeScheduling):  # type: ignore[misc]  # xdist carries no annotations
@@ -48,9 +65,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SideBySide:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """In several processes, start with the tests of the lab, which take longest; end with the quick ones."""
+    """In several processes, start with the tests of the lab, which take longest; end with the quick ones.
+
+    Those of the backup come before others: they fork often, which takes longer the more memory a process has by then.
+    """
     if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: (not needs_lab(item.path), "/integration/" not in str(item.path)))
+        parts = ("/integration/backup/", "/integration/")
+        items.sort(key=lambda item: (not needs_lab(item.path), *(part not in str(item.path) for part in parts)))
 
 
 @functools.cache
