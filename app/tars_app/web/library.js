@@ -43,6 +43,7 @@ export async function showLibrary(progress) {
   const turn = ++latest;
   const [{ counts, folders: below }, { total, files }] = await Promise.all([readLibrary(folder), listFiles(selection(), 0)]);
   if (turn !== latest) return;
+  actions.inert = more.inert = false;
   const content = JSON.stringify([folder, selection(), below, counts, total, files]);
   if (content === shown) return;
   shown = content;
@@ -65,7 +66,9 @@ export function showPast(documents) {
   more.replaceChildren();
 }
 
+// Until the files of the new selection are shown, the buttons below the list are those of the old one.
 async function change() {
+  actions.inert = more.inert = true;
   try {
     await showLibrary();
   } catch (error) {

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from ..servers import wait_for
 from .conftest import OpenPage
@@ -83,6 +83,21 @@ def test_a_failed_file_is_read_again(open_page: OpenPage, filled: Server) -> Non
 def test_all_failed_files_of_a_folder_are_read_again(open_page: OpenPage, filled: Server) -> None:
     page = opened(open_page())
     page.get_by_role("navigation", name="Folders").get_by_role("button", name="LLM_docs").click()
+    page.get_by_role("button", name="Read 1 failed file again").click()
+    expect(page.locator("#library-summary")).to_have_text("1 file is read next.")
+    assert filled.script.retried == [{"folder": "LLM_docs"}]
+
+
+def test_buttons_of_the_folder_left_do_nothing(open_page: OpenPage, filled: Server) -> None:
+    page = opened(open_page())
+    held: list[Route] = []
+    page.route(lambda url: "folder=LLM_docs" in url, lambda route: held.append(route))
+    page.get_by_role("navigation", name="Folders").get_by_role("button", name="LLM_docs").click()
+    wait_for(lambda: page.wait_for_timeout(10) or len(held) == 2, "the page asks for the folder and its files", 30)
+    box = page.locator("#library-actions button").bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.unroute_all()  # which lets the held requests go on
     page.get_by_role("button", name="Read 1 failed file again").click()
     expect(page.locator("#library-summary")).to_have_text("1 file is read next.")
     assert filled.script.retried == [{"folder": "LLM_docs"}]
