@@ -20,6 +20,8 @@ from tars_provision.spec.model import Desktop, Nas, Site
 
 GROUPS = {"xps8950": "desktop", "ds1515plus": "nas"}
 """Group of a host by its profile."""
+GREETING_S = 10.0
+"""How long an ssh server that was reached may take for its greeting."""
 
 
 def inventory(
@@ -70,8 +72,9 @@ def desktop_connection(host: Desktop) -> dict[str, Any]:
 def answering(site: Site) -> dict[str, str]:
     """Return the desktop's own address under its name, if it answers there already; otherwise nothing.
 
-    Connects only if the spec names another address for the first run, and waits at most a second. That another machine
-    answers there shows later, by its host key.
+    Connects only if the spec names another address for the first run. Waits at most a second for a connection, since
+    before the first run nothing has the address, and longer for the greeting, which takes a busy desktop its time. That
+    another machine answers there shows later, by its host key.
     """
     host = site.hosts[site.desktop]
     if not isinstance(host, Desktop) or host.connect.address in (None, str(host.address)):
@@ -80,6 +83,7 @@ def answering(site: Site) -> dict[str, str]:
         contextlib.suppress(OSError),
         socket.create_connection((str(host.address), host.connect.port), timeout=1) as connection,
     ):
+        connection.settimeout(GREETING_S)
         if connection.recv(4) == b"SSH-":
             return {site.desktop: str(host.address)}
     return {}

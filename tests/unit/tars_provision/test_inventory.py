@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -102,10 +103,16 @@ def test_the_desktop_is_reached_as_in_the_spec(root: Path, tmp_path: Path, monke
 
 
 @pytest.mark.parametrize(
-    ("greeting", "address"), [(b"SSH-2.0-OpenSSH_10.0\r\n", "127.0.0.1"), (b"HTTP/1.1 400\r\n", None)]
+    ("greeting", "address", "after_s"),
+    [
+        (b"SSH-2.0-OpenSSH_10.0\r\n", "127.0.0.1", 0),
+        (b"SSH-2.0-x\r\n", "127.0.0.1", 1.5),
+        (b"HTTP/1.1 400\r\n", None, 0),
+    ],
+    ids=["at once", "busy", "another"],
 )
 def test_a_desktop_that_has_moved_is_found_at_its_own_address(
-    root: Path, tmp_path: Path, greeting: bytes, address: str | None
+    root: Path, tmp_path: Path, greeting: bytes, address: str | None, after_s: float
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         text = (root / "inventories/home/tars.yml").read_text()
@@ -115,7 +122,14 @@ def test_a_desktop_that_has_moved_is_found_at_its_own_address(
         text = text.replace("192.168.1.", "127.0.1.")
         (tmp_path / "tars.yml").write_text(text)
         site = load(tmp_path / "tars.yml")
-        caller = threading.Thread(target=lambda: server.accept()[0].sendall(greeting))
+
+        def greet() -> None:
+            connection, _ = server.accept()
+            with connection:
+                time.sleep(after_s)
+                connection.sendall(greeting)
+
+        caller = threading.Thread(target=greet)
         caller.start()
         addresses = answering(site)
         caller.join()
