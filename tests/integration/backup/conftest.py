@@ -180,7 +180,8 @@ def household(tmp_path: Path) -> Household:
     password_file = tmp_path / "redis_password"
     password_file.write_text(f"{REDIS_PASSWORD}\n")
     messages: list[str] = []
-    services = LocalServices()
+    (tmp_path / "temporary").mkdir()
+    services = LocalServices(tmp_path / "temporary")
     contract = Contract(
         version="1.0.0",
         project="tars",
@@ -201,7 +202,7 @@ def household(tmp_path: Path) -> Household:
         page={},
     )
     (tmp_path / "opt").mkdir()
-    context = Context(configuration(tmp_path), contract, services, Deadline(60), messages.append)
+    context = Context(configuration(tmp_path), contract, services, Deadline(600), messages.append)
     return Household(context, services, tmp_path, messages)
 
 

@@ -4,20 +4,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 from tars_backup.services import Health, Scratch, Stack
 
 
 class LocalServices(Stack):
-    """Programs run on this computer instead of in containers. `prefixes` are put before the command of a service."""
+    """Programs run on this computer instead of in containers. `prefixes` are put before the command of a service.
 
-    def __init__(self) -> None:
+    `temporary` is their folder for temporary files: a container has a /tmp of its own, in which names are fixed.
+    """
+
+    def __init__(self, temporary: Path) -> None:
+        self.temporary = temporary
         self.prefixes: dict[str, list[str]] = {}
 
     def command(
         self, service: str, command: Sequence[str], environment: Mapping[str, str], deadline_s: float
     ) -> list[str]:
-        return [*self.prefixes.get(service, []), *command]
+        return ["env", f"TMPDIR={self.temporary}", *self.prefixes.get(service, []), *command]
 
     def running(self, services: Iterable[str]) -> list[str]:
         return list(services)

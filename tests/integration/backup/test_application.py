@@ -14,7 +14,7 @@ from tars_backup.components.postgres import Postgres, identity, load
 from .conftest import Database, Databases, Household
 from .staged import stage_component
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.integration
 
 ROWS = """
 INSERT INTO sources (name, root, available) VALUES ('docs', '/documents/docs', true);

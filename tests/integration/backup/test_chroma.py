@@ -17,7 +17,7 @@ from ..servers import Server
 from .conftest import Household
 from .staged import stage_component
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.integration
 
 COMPONENT = Chroma()
 

@@ -32,11 +32,12 @@ from tars_backup.components.postgres.session import Session, connect
 from tars_backup.context import Context
 from tars_backup.errors import BackupError, VerificationError
 
+from ...waiting import PATIENCE_S
 from ..servers import Server, start_postgres, wait_for
 from .conftest import Database, Databases, Household
 from .staged import stage_component
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.integration
 
 COMPONENT = postgres.Postgres()
 
@@ -430,10 +431,11 @@ SESSIONS = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'tars
 # Reads the first rows of the output of a statement, and waits.
 KILLED = """
 import json, sys, time
+from pathlib import Path
 from tars_backup.components.postgres.session import Session, connect
 from tars_backup.context import Context
 from tests.integration.backup.local_services import LocalServices
-with connect(LocalServices(), json.loads(sys.argv[1]), deadline_s=300) as session:
+with connect(LocalServices(Path("/tmp")), json.loads(sys.argv[1]), deadline_s=300) as session:
     session.execute("BEGIN")
     blocks = session.blocks(sys.argv[2])
     next(blocks)
@@ -645,7 +647,7 @@ class TestTwoSessions:
 
         def act(line: str) -> None:
             if line.startswith("database: ") and threading.current_thread() is threading.main_thread():
-                assert taken.wait(60)
+                assert taken.wait(PATIENCE_S)
                 first()
             elif line.startswith("database: ") and not taken.is_set():
                 taken.set()
@@ -688,7 +690,7 @@ class TestTwoSessions:
             failed.set()
             fail()
 
-        context = self.context(staged, lambda: failed.wait(60), fail_first)
+        context = self.context(staged, lambda: failed.wait(PATIENCE_S), fail_first)
         with pytest.raises(BackupError, match="found no answer"):
             stage_component(COMPONENT, context, staged.folder / "other")
         assert list((staged.folder / "other").rglob("*.copy")) == [], "the second one did not go on"
@@ -715,7 +717,8 @@ def test_the_database_works_with_the_low_priority_of_the_run(staged: Household) 
         stage_component(COMPONENT, context, staged.folder / "postgres")
         return policies
 
-    assert processes.isolated(run, subject="a run of the timer", deadline_s=60) == {"server": os.SCHED_IDLE}
+    # With the lowest priority it waits for every other program, also for other tests.
+    assert processes.isolated(run, subject="a run of the timer", deadline_s=900) == {"server": os.SCHED_IDLE}
     # A container that forbids it, or does not have the program, is backed up all the same.
     staged.services.prefixes["postgres"] = [
         "chrt", "--other", "0", "sh", "-c", 'case "$*" in *"sh chrt -i -p 0 "[0-9]*) exit 1;; *) exec "$@";; esac', "sh"

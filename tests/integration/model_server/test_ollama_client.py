@@ -17,7 +17,7 @@ import pytest
 from ..servers import wait_for
 from .conftest import CHAT, EMBEDDING, Server
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.integration
 
 # The same context size for all tests, because another one would reload the model.
 OPTIONS = {"num_ctx": 1024, "temperature": 0, "num_predict": 24, "repeat_penalty": 1.0}

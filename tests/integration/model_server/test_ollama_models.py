@@ -15,7 +15,7 @@ import yaml
 
 from .conftest import CHAT, EMBEDDING, Relay, Server
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.integration
 
 
 @pytest.fixture

@@ -64,8 +64,8 @@ class Ports:
 class ProcessServices(Stack):
     """Services that are processes. A file NAME.slow delays the health of one, NAME.broken makes it end at once."""
 
-    limit_s = 900
-    """They outlive a process that is killed, and end by themselves if the tests are."""
+    limit_s = 3600
+    """They outlive a process that is killed, and end by themselves if the tests are. All of a file may use one."""
 
     def __init__(self, contract: Contract, folder: Path, template: Path, ports: Ports, suffix: str = "") -> None:
         self.contract, self.folder, self.template, self.ports, self.suffix = contract, folder, template, ports, suffix
@@ -142,7 +142,7 @@ class ProcessServices(Stack):
             options = ["--port", str(port), "--bind", "127.0.0.1", "--appendonly", "yes", "--dir", str(data)]
             secret = [] if self.suffix else ["--requirepass", PASSWORD]
             return as_user(user, ["redis-server", *options, *secret])
-        return ["sleep", "900"]
+        return ["sleep", str(self.limit_s)]
 
     def _run(self, service: str, command: list[str]) -> None:
         with self._log(service).open("ab") as log:

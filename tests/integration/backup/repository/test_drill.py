@@ -28,7 +28,7 @@ from .desktop import mount_of
 from .process_fence import EMBEDDING_MODEL, ProcessFence
 from .stack import SERVICES, create_cluster
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="session")

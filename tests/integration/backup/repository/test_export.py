@@ -25,7 +25,6 @@ from .desktop import Desktop
 
 pytestmark = [
     pytest.mark.integration,
-    pytest.mark.timeout(300),
     pytest.mark.skipif(os.getuid() != 0, reason="only root can set owners"),
 ]
 

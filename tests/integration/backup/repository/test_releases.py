@@ -21,7 +21,7 @@ from tars_app.settings import Settings
 from ..test_application import ROWS
 from .household import Household
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.integration
 
 RELEASES = sorted((Path(__file__).parent / "releases").glob("*.tar.gz"))
 

@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import pytest
 
+from .....waiting import wait_for
 from ..desktop import Desktop, child_environment, command
 from ..test_proof import wrap
 
@@ -43,14 +44,12 @@ class Disk:
         """Remove the block device; it fails if the file system is still mounted somewhere."""
         if self.device:
             subprocess.run(["losetup", "--detach", self.device], check=True)
-            for _ in range(100):
-                left = subprocess.run(["losetup", self.device], capture_output=True, check=False)
-                if left.returncode or str(self.file).encode() not in left.stdout:
-                    break
-                time.sleep(0.05)
-            else:
-                raise AssertionError(f"{self.device} is still in use")
+            wait_for(self._is_free, f"the end of the use of {self.device}")
             self.device = ""
+
+    def _is_free(self) -> bool:
+        left = subprocess.run(["losetup", self.device], capture_output=True, check=False)
+        return bool(left.returncode) or str(self.file).encode() not in left.stdout
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@
     python3 memory.py WORD SECONDS <texts.json
 
 The texts are the values of a JSON object on standard input: as words of a command they would be found everywhere. For
-SECONDS, the memory of all processes whose command lines contain WORD is searched again and again. Prints a JSON object:
-the names of the texts that were found (`found`), and the number of these processes (`processes`).
+SECONDS, but at least once, the memory of all processes whose command lines contain WORD is searched. Prints a JSON
+object: the names of the texts that were found (`found`), and the number of these processes (`processes`).
 """
 
 from __future__ import annotations
@@ -61,9 +61,11 @@ def main() -> None:
     texts = {name: text.encode() for name, text in json.load(sys.stdin).items()}
     seen: set[int] = set()
     present: set[str] = set()
-    while time.monotonic() < end:
+    while True:
         before = len(seen)
         present |= search(word, texts, seen)
+        if time.monotonic() >= end:
+            break
         time.sleep(0.05 if len(seen) > before else 0.2)
     print(json.dumps({"found": sorted(present), "processes": len(seen)}))
 

@@ -7,10 +7,11 @@ import json
 import secrets
 import subprocess
 import sys
-import time
 
+import psutil
 import pytest
 
+from .....waiting import wait_for
 from .. import driver
 from ..desktop import Desktop
 from ..namespace import ENVIRONMENT
@@ -36,17 +37,20 @@ def test_a_run_has_no_secret_in_its_memory_that_it_does_not_need(desktop: Deskto
     key = secrets.token_hex(16)
     replace_key(desktop.repository, key, desktop.stock_restic("cat", "masterkey").stdout.encode())
     (desktop.folder / "key").write_text(f"{key}\n")
-    started = desktop.folder / "started"
-    wrap(desktop, "backup", before=f"touch {started}; exec sleep 60")
+    wrap(desktop, "backup", before="exec sleep 600")
     words = [sys.executable, "-m", driver.__name__, str(desktop.folder), "run"]
     process = subprocess.Popen(words, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True)
     try:
-        while not started.exists():
+
+        def waits() -> bool:
+            """Whether the program waits for what took the place of restic, whose shell has the folder in its words."""
             assert process.poll() is None, process.communicate()
-            time.sleep(0.02)
+            return any(child.name() == "sleep" for child in psutil.Process(process.pid).children(recursive=True))
+
+        wait_for(waits, "the call of restic", passing=(psutil.Error,))
         texts = {"key": key, "alarm": ALARM, "account": ACCOUNT, "present": desktop.settings["repository_id"]}
         search = [sys.executable, memory.__file__, str(desktop.folder), "0.1"]
-        done = subprocess.run(search, input=json.dumps(texts), check=True, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(search, input=json.dumps(texts), check=True, capture_output=True, text=True, timeout=600)
         assert json.loads(done.stdout) == {"found": ["present"], "processes": 1}
     finally:
         process.kill()

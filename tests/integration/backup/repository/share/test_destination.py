@@ -92,7 +92,7 @@ def test_share_that_comes_back_with_the_desktop(namespace: Namespace, bare: Desk
     use_in(namespace, bare, template)
     (bare.folder / "exported").mkdir()
     namespace.run("mount", "--move", bare.share, bare.folder / "exported")
-    words = namespace.command(*command("run", "--wait", "30", "--json", "--configuration", bare.file))
+    words = namespace.command(*command("run", "--wait", "180", "--json", "--configuration", bare.file))
     process = subprocess.Popen(words, env=child_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     time.sleep(1)
     assert process.poll() is None

@@ -27,7 +27,7 @@ from ..killing import change
 from ..namespace import ENVIRONMENT
 from ..stack import SERVICES
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.integration
 
 SOURCE = "nas:/backup"
 
@@ -63,7 +63,7 @@ def switched(desktop: Desktop) -> Iterator[Callable[[bool], None]]:
     finally:
         switch(True)
         subprocess.run(["umount", "--lazy", desktop.share], check=True)
-        server.wait(30)
+        server.wait(180)
 
 
 def at_call(patch: pytest.MonkeyPatch, number: int, action: Callable[[], None]) -> Callable[[], int]:

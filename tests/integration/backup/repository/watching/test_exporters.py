@@ -22,7 +22,7 @@ from ..household import Household
 from ..stack import ProcessServices
 from .receivers import HttpReceiver
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.integration
 
 DATABASE_FAULTS: dict[str, dict[str, object]] = {
     "another host": {"port": 1},
