@@ -16,6 +16,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 import tars_app.adapters
+from tars_app.adapters.postgres import migrate
 from tars_app.settings import Settings
 
 from ..servers import Server
@@ -23,27 +24,49 @@ from ..servers import Server
 EMBEDDING_MODEL = "all-minilm"
 
 
+_migrated: dict[str, Settings] = {}
+"""Databases that nobody uses, with the newest schema, by the port of their server."""
+
+
 @contextmanager
 def empty_database(server: Server, template: Settings | None = None) -> Iterator[Settings]:
     """Yield the settings of the application for a new database, or for a copy of another one that nobody uses."""
+    settings = _create(server, template)
+    yield settings
+    _administrate(server, f"DROP DATABASE {settings.postgres_db} WITH (FORCE)")
+
+
+@contextmanager
+def migrated_database(server: Server) -> Iterator[Settings]:
+    """Yield the settings for a new database with the newest schema: a copy of one that is migrated once."""
+    port = server.environment["PGPORT"]
+    if port not in _migrated:
+        made = _create(server, None)
+        migrate(made)
+        _migrated[port] = made
+    with empty_database(server, _migrated[port]) as settings:
+        yield settings
+
+
+def _create(server: Server, template: Settings | None) -> Settings:
     port, name = server.environment["PGPORT"], f"test_{uuid4().hex}"
-    administration = f"host=127.0.0.1 port={port} user=tars dbname=postgres"
-    with psycopg.connect(administration, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template.postgres_db if template else 'template1'}")
-    yield (
-        template.model_copy(update={"postgres_db": name})
-        if template
-        else Settings(
-            postgres_host="127.0.0.1",
-            postgres_port=int(port),
-            postgres_db=name,
-            postgres_password=SecretStr("not-asked-for"),
-            chat_model="none",
-            embedding_model=EMBEDDING_MODEL,
-        )
+    _administrate(server, f"CREATE DATABASE {name} TEMPLATE {template.postgres_db if template else 'template1'}")
+    if template:
+        return template.model_copy(update={"postgres_db": name})
+    return Settings(
+        postgres_host="127.0.0.1",
+        postgres_port=int(port),
+        postgres_db=name,
+        postgres_password=SecretStr("not-asked-for"),
+        chat_model="none",
+        embedding_model=EMBEDDING_MODEL,
     )
-    with psycopg.connect(administration, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _administrate(server: Server, statement: str) -> None:
+    port = server.environment["PGPORT"]
+    with psycopg.connect(f"host=127.0.0.1 port={port} user=tars dbname=postgres", autocommit=True) as connection:
+        connection.execute(statement)
 
 
 def connect(settings: Settings) -> psycopg.Connection:

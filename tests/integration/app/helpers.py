@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,8 +16,11 @@ from reportlab.lib.pagesizes import A4
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
-from .conftest import Stack, wait_for
+from ...waiting import PATIENCE_S
+from .conftest import Server, Stack, wait_for
 
+RECOGNITION_S = 900
+"""Longest wait for pages that are recognised: the system lets everything else precede that, also other tests."""
 SCANNED = None
 """In place of the text of a page: a picture, as a scanner makes it."""
 
@@ -44,13 +48,13 @@ def document(stack: Stack, path: str) -> dict[str, Any] | None:
     return entries[0] if entries else None
 
 
-def wait_for_state(stack: Stack, path: str, state: str) -> dict[str, Any]:
+def wait_for_state(stack: Stack, path: str, state: str, seconds: float = PATIENCE_S) -> dict[str, Any]:
     def entry_in_state() -> dict[str, Any]:
         entry = document(stack, path)
         assert entry and entry["state"] == state, f"it is {entry}"
         return entry
 
-    result: dict[str, Any] = wait_for(entry_in_state, f"{path} to be {state}")
+    result: dict[str, Any] = wait_for(entry_in_state, f"{path} to be {state}", seconds)
     return result
 
 
@@ -76,11 +80,25 @@ def searchable_passages(stack: Stack) -> set[str]:
     return {row[0] for row in stack.sql("SELECT encode(hash, 'hex') FROM passages WHERE searchable")}
 
 
+@functools.cache
+def client_of(url: str) -> chromadb.api.ClientAPI:
+    """Chroma's own client, one for all tests: each new one keeps its connections open."""
+    host, port = url.removeprefix("http://").split(":")
+    return chromadb.HttpClient(host=host, port=int(port))
+
+
 def ids_in_chroma(stack: Stack) -> set[str]:
-    """Every id in every collection, read with Chroma's own client."""
-    host, port = stack.chroma_url.removeprefix("http://").split(":")
-    client = chromadb.HttpClient(host=host, port=int(port))
-    return {i for collection in client.list_collections() for i in collection.get(include=[])["ids"]}
+    """Every id in every collection; AssertionError while Chroma is down, or where it drops one that was listed."""
+    try:
+        client = client_of(stack.chroma_url)
+        return {i for collection in client.list_collections() for i in collection.get(include=[])["ids"]}
+    except Exception as error:  # as which the client raises some failures of the server
+        raise AssertionError(f"Chroma: {error!r}") from error
+
+
+def log_entries(server: Server) -> list[dict[str, Any]]:
+    """The lines of a server's log that are whole; it may be writing the next one."""
+    return [json.loads(line) for line in server.log.read_text().splitlines(keepends=True) if line.endswith("\n")]
 
 
 def assert_stores_agree(stack: Stack) -> None:

@@ -12,7 +12,7 @@ import pytest
 from openpyxl import Workbook, load_workbook
 
 from .conftest import Stack, wait_for
-from .helpers import SCANNED, ask, document, wait_for_state, wait_until_gone, write_pdf
+from .helpers import RECOGNITION_S, SCANNED, ask, document, wait_for_state, wait_until_gone, write_pdf
 
 pytestmark = pytest.mark.integration
 
@@ -71,7 +71,7 @@ def test_scanned_pages_are_named_beside_the_document_and_beside_the_answer(heati
     note = "4 of 6 pages have no text: 2-5."
     assert wait_for_state(heating, path, "indexed")["pages"] == 2
     # The pages, which show nothing, are recognised first.
-    wait_for(lambda: (document(heating, path) or {}).get("note") == note, "the pages to be recognised", 60)
+    wait_for(lambda: (document(heating, path) or {}).get("note") == note, "the pages to be recognised", RECOGNITION_S)
     events = ask(heating, "What deposit does the tenant of the flat pay to the landlord?")
     cited = {citation["source"] for citation in events[-1][1]["citations"]}
     assert {source["note"] for source in events[0][1]["sources"] if source["id"] in cited} == {note}

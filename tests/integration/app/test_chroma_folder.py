@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from tars_app.adapters.postgres import migrate
 from tars_app.dependencies import make_dependencies
 from tars_app.documents import repository
 from tars_app.documents.follow import follow_changes, in_line
@@ -19,7 +18,7 @@ from tars_app.documents.parsers.model import Section
 from tars_app.maintenance import MOST_FAILURES_OF_CHROMA, MaintenanceLoop
 
 from .conftest import Server, start_chroma
-from .databases import empty_database
+from .databases import migrated_database
 from .test_history import SENTENCES, SOURCE, searchable, vector_of, write
 
 pytestmark = pytest.mark.integration
@@ -52,10 +51,9 @@ def test_a_damaged_folder_is_filled_again(
 ) -> None:
     server = start_chroma(tmp_path)
     folder = tmp_path / "chroma"
-    with empty_database(postgres) as options:
+    with migrated_database(postgres) as options:
         own = {"chroma_url": server.environment["CHROMA_URL"], "heartbeat": tmp_path / "heartbeat"}
         made = make_dependencies(options.model_copy(update=own))
-        migrate(made.settings)
         with made.pool:
             repository.note_source(made.pool, SOURCE, Path("/documents/LLM_docs"), available=True, detail=None)
             if damage is truncate:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import shutil
@@ -17,6 +16,7 @@ from .helpers import (
     document,
     found_paths,
     found_text,
+    log_entries,
     wait_for_state,
     wait_until_gone,
     write_pdf,
@@ -80,9 +80,14 @@ def test_only_the_changed_passages_of_a_document_are_embedded(stack: Stack) -> N
     chapters[4] = "Chapter 4. The heating of flat 4 was replaced."
     file.write_text("\n\n".join(chapters))
     wait_for(lambda: "replaced" in found_text(stack, "heating of flat 4"), "the change")
-    entries = [json.loads(line) for line in stack.worker.log.read_text().splitlines()]
     [(version,)] = stack.sql("SELECT answered_from FROM documents WHERE path = 'manual.txt'")
-    [indexed] = [entry for entry in entries if entry["message"] == "Indexed" and entry["version"] == str(version)]
+
+    def logged() -> list[dict[str, Any]]:
+        """The entry of this version, which the worker writes after the version can be found."""
+        entries = (entry for entry in log_entries(stack.worker) if entry["message"] == "Indexed")
+        return [entry for entry in entries if entry["version"] == str(version)]
+
+    [indexed] = wait_for(logged, "the entry in the log")
     assert 1 <= indexed["embedded"] <= 2 < indexed["passages"]
     assert_stores_agree(stack)
 

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+import os
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -68,15 +69,23 @@ def take_back(stack: Stack, forgotten: dict[str, Any]) -> None:
 
 
 def files_with(folder: Path, *texts: bytes) -> dict[bytes, set[str]]:
-    """The files of the stores and logs that contain each text, without the shares and the models."""
+    """The files of the stores and logs that contain each text, without the shares and the models.
+
+    The stores are running: what they remove meanwhile, such as a temporary file, is left out. Files are read, not
+    mapped, as one that becomes shorter would end this process.
+    """
     hits: dict[bytes, set[str]] = {text: set() for text in texts}
-    for path in folder.rglob("*"):
-        name = str(path.relative_to(folder))
-        if path.is_file() and path.stat().st_size and not name.startswith(("documents/", "models/")):
-            with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
-                for text in texts:
-                    if content.find(text) >= 0:
-                        hits[text].add(name)
+    for parent, folders, files in os.walk(folder):
+        if Path(parent) == folder:
+            folders[:] = [name for name in folders if name not in ("documents", "models")]
+        for file in files:
+            path = Path(parent, file)
+            if path.is_file():
+                with suppress(FileNotFoundError):
+                    content = path.read_bytes()
+                    for text in texts:
+                        if text in content:
+                            hits[text].add(str(path.relative_to(folder)))
     return hits
 
 

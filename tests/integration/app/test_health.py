@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import shutil
@@ -26,6 +25,7 @@ from .helpers import (
     ask,
     assert_stores_agree,
     found_paths,
+    log_entries,
     readiness,
     searchable_passages,
     wait_for_state,
@@ -74,7 +74,7 @@ def test_not_ready_while_a_dependency_is_down_and_a_file_is_read_afterwards(
 
 
 def test_a_killed_worker_loses_nothing(stack: Stack) -> None:
-    reading = "SELECT 1 FROM versions v JOIN documents d ON d.id = document_id WHERE path = 'long.txt' AND attempts = 1"
+    reading = "SELECT 1 FROM versions v JOIN documents d ON d.id = document_id WHERE path = 'long.txt' AND attempts > 0"
     with stack.model_server.paused():
         text = "\n\n".join(f"Row {n} of the orchard has the {n}th apple tree." for n in range(600))
         (stack.share / "long.txt").write_text(text)
@@ -289,5 +289,4 @@ def test_the_log_holds_no_content(stack: Stack) -> None:
     for server in (stack.serve, stack.worker):
         text = server.log.read_text()
         assert "Zanzibar" not in text and "test-secret" not in text
-        for line in text.splitlines():
-            json.loads(line)
+        assert log_entries(server), "each line is JSON"

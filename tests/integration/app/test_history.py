@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from tars_app.adapters.mounts import FileStatus
 from tars_app.adapters.passage_occurrences import View
 from tars_app.adapters.passage_words import Word
-from tars_app.adapters.postgres import Pool, migrate
+from tars_app.adapters.postgres import Pool
 from tars_app.dependencies import Dependencies, make_dependencies
 from tars_app.documents import repository
 from tars_app.documents.follow import _BATCH, compare, embed_missing, follow_changes, in_line
@@ -32,7 +32,7 @@ from tars_app.documents.visible import visible_versions
 from tars_app.retrieval.places import Passage, load_passages
 
 from .conftest import Server
-from .databases import connect, empty_database
+from .databases import connect, migrated_database
 from .helpers import INVARIANTS
 from .past import WordEmbedder
 
@@ -45,10 +45,9 @@ SENTENCES = [f"Sentence {number} is about the {number}th apple tree." for number
 @pytest.fixture
 def dependencies(postgres: Server, own_chroma: Server) -> Iterator[Dependencies]:
     """The application's clients, for a new database and a new collection."""
-    with empty_database(postgres) as options:
+    with migrated_database(postgres) as options:
         own = {"chroma_url": own_chroma.environment["CHROMA_URL"], "embedding_model": f"test-{uuid4()}"}
         made = make_dependencies(options.model_copy(update=own))
-        migrate(made.settings)
         with made.pool:
             repository.note_source(made.pool, SOURCE, Path("/documents/LLM_docs"), available=True, detail=None)
             yield made

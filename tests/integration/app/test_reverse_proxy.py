@@ -23,6 +23,7 @@ import jinja2
 import pytest
 from ansible.plugins.test import core
 
+from ...waiting import PATIENCE_S
 from .conftest import Server, Stack, free_port, get_ok
 from .helpers import wait_for_state
 
@@ -54,13 +55,13 @@ class SlowModelHandler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if self.path == "/api/chat":
             self.server.asked.set()
-            readable, _, _ = select.select([self.connection], [], [], 60)
+            readable, _, _ = select.select([self.connection], [], [], 2 * PATIENCE_S)
             if readable and not self.connection.recv(1):
                 self.server.left.set()
             return
         url = f"{self.server.target}{self.path}"
         # The first request for a model waits until it is loaded, under load for longer than httpx's 5 s.
-        answer = httpx.request(self.command, url, content=body, trust_env=False, timeout=60)
+        answer = httpx.request(self.command, url, content=body, trust_env=False, timeout=PATIENCE_S)
         self.send_response(answer.status_code)
         self.send_header("Content-Type", answer.headers["content-type"])
         self.send_header("Content-Length", str(len(answer.content)))
@@ -166,19 +167,19 @@ def test_a_reader_who_leaves_before_the_first_word_stops_the_model(site: Site, s
     assert reader.stdout
     try:
         assert reader.stdout.readline() == b"event: sources\r\n", "the first event is passed on at once"
-        assert site.model.asked.wait(30)
+        assert site.model.asked.wait(PATIENCE_S)
         time.sleep(1)
         assert not site.model.left.is_set()
     finally:
         reader.kill()
         reader.wait()
-    assert site.model.left.wait(30), "the model works on although nobody reads the answer"
+    assert site.model.left.wait(PATIENCE_S), "the model works on although nobody reads the answer"
 
 
 def test_a_request_is_passed_on_once_all_of_it_is_there(root: Path, tmp_path: Path) -> None:
     """Caddy 2.6.2 closed the body of a request when the answer began, and sometimes the connection with it."""
     with socket.create_server(("127.0.0.1", 0)) as application:
-        application.settimeout(30)
+        application.settimeout(PATIENCE_S)
         listening = f"127.0.0.1:{application.getsockname()[1]}"
         with (
             caddy_before(listening, root, tmp_path) as url,

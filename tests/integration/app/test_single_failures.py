@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import shutil
 import string
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +19,16 @@ import pytest
 
 from tars_app.adapters.file_names import to_text
 
-from .conftest import Server, Stack, wait_for
-from .helpers import assert_stores_agree, document, found_paths, readiness, wait_for_state, wait_until_gone
+from .conftest import Stack, wait_for
+from .helpers import (
+    assert_stores_agree,
+    document,
+    found_paths,
+    log_entries,
+    readiness,
+    wait_for_state,
+    wait_until_gone,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -47,10 +54,6 @@ def assert_others_are_read(stack: Stack, name: str) -> None:
     wait_for(lambda: readiness(stack)[0] == 200, "readiness")
 
 
-def log_entries(server: Server) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in server.log.read_text().splitlines()]
-
-
 def dated(folder: Path, year: int, text: str) -> Path:
     """Write a file that its share dates to the middle of a year."""
     file = folder / f"dated {int((year - 1970 + 0.5) * YEAR_S)}.txt"
@@ -60,10 +63,11 @@ def dated(folder: Path, year: int, text: str) -> Path:
 
 def test_files_dated_in_the_future_are_read_with_the_time_of_reading(stack: Stack, faulty: tuple[Path, Path]) -> None:
     years = (2263, 2300, 9998, 30_000, 200_000_000)
+    began = datetime.now(UTC)
     files = {year: dated(faulty[0], year, f"The tax folder of {year} stands in the attic.") for year in years}
     for year, file in files.items():
         entry = wait_for_state(stack, file.name, "indexed")
-        assert abs(datetime.now(UTC) - datetime.fromisoformat(entry["modified"])) < timedelta(minutes=2), year
+        assert began <= datetime.fromisoformat(entry["modified"]) <= datetime.now(UTC), year
         assert f"is dated {year}-" in entry["note"] if year < 10_000 else "after the year 9999" in entry["note"]
         assert found_paths(stack, f"tax folder of {year}")[0] == file.name
     assert_others_are_read(stack, "the future")
@@ -80,7 +84,7 @@ def test_a_plausible_time_takes_the_note_away(stack: Stack) -> None:
     file = stack.share / "touched in 2300.txt"
     file.write_text("The time of this file was a mistake of the camera.")
     os.utime(file, (0, 330.5 * YEAR_S))
-    assert "2300" in wait_for_state(stack, file.name, "indexed")["note"]
+    wait_for(lambda: "2300" in ((document(stack, file.name) or {}).get("note") or ""), "the note")
     os.utime(file, (0, 1_600_000_000))
     entry = wait_for(lambda: (e := document(stack, file.name)) and e["note"] is None and e, "the note to go")
     assert entry["modified"].startswith("2020-09-13")
@@ -171,8 +175,13 @@ def refusing(stack: Stack, table: str, refused: str, condition: str) -> Iterator
 
 
 def assert_logged(stack: Stack, name: str) -> None:
-    logged = [entry for entry in log_entries(stack.worker) if entry.get("path") == name]
-    assert any("invented" in entry.get("exception", "") for entry in logged), name
+    """The failure of a file is logged, which is after it is on record."""
+
+    def logged() -> bool:
+        entries = [entry for entry in log_entries(stack.worker) if entry.get("path") == name]
+        return any("invented" in entry.get("exception", "") for entry in entries)
+
+    wait_for(logged, f"the log to name {name}")
 
 
 def test_versions_that_the_database_refuses_are_named_and_the_rest_is_read(stack: Stack) -> None:
@@ -220,9 +229,10 @@ def test_a_document_that_ends_the_worker_is_given_up(stack: Stack) -> None:
     text = "\n\n".join(f"Chapter {number} of the book that is too much for the worker." for number in range(3000))
     file = stack.share / "too much.txt"
     file.write_text(text)
+    # Redis gives the next worker also the task of one that was killed a minute ago, so that an attempt can count twice.
+    begun = "SELECT 1 FROM versions WHERE size = %s AND (attempts >= %s OR state = 'failed')"
     for attempt in range(1, 6):
-        attempts = "SELECT max(attempts) FROM versions WHERE size = %s AND state = 'pending'"
-        wait_for(lambda a=attempt, q=attempts: stack.sql(q, len(text)) == [(a,)], f"attempt {attempt}")  # type: ignore[misc]  # mypy cannot infer the defaults
+        wait_for(lambda a=attempt: stack.sql(begun, len(text), a), f"attempt {attempt}")  # type: ignore[misc]  # mypy cannot infer the default
         stack.worker.stop(kill=True)
         stack.worker.start(wait=False)
     error = wait_for_state(stack, file.name, "failed")["error"]
@@ -236,8 +246,13 @@ def test_ready_reports_a_pass_that_failed(stack: Stack) -> None:
     wait_for(lambda: readiness(stack)[0] == 200, "readiness")
     with refusing(stack, "sources", "true", "'statement_too_complex'"):
         wait_for(lambda: not readiness(stack)[1]["documents"], "the service to be unready")
-        answer = httpx.get(f"{stack.url}/ready", timeout=30, trust_env=False).json()
-        assert "reading the shares: StatementTooComplex: invented" in answer["checks"]["documents"]["detail"]
+
+        def detail() -> str:
+            """What the check states; of one that takes too long on a busy computer, it is another reason."""
+            answer = httpx.get(f"{stack.url}/ready", timeout=30, trust_env=False).json()
+            return str(answer["checks"]["documents"]["detail"])
+
+        wait_for(lambda: "reading the shares: StatementTooComplex: invented" in detail(), "the reason")
     wait_for(lambda: readiness(stack)[0] == 200, "readiness again")
 
 

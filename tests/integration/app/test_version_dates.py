@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 
 from tars_app.adapters.mounts import FileStatus
-from tars_app.adapters.postgres import Pool, make_pool, migrate
+from tars_app.adapters.postgres import Pool, make_pool
 from tars_app.documents import repository
 from tars_app.documents.dates import date_versions
 from tars_app.documents.index import start_task, swap
@@ -23,7 +23,7 @@ from tars_app.documents.passages import place_passages
 from tars_app.settings import Settings
 
 from .conftest import Server, Stack
-from .databases import connect, empty_database
+from .databases import connect, migrated_database
 from .helpers import ask, wait_for_state, wait_until_gone, write_pdf
 
 pytestmark = pytest.mark.integration
@@ -64,11 +64,9 @@ def test_the_metadata_of_a_pdf_are_read(stack: Stack) -> None:
 
 @pytest.fixture
 def database(postgres: Server) -> Iterator[tuple[Settings, Pool]]:
-    with empty_database(postgres) as settings:
-        migrate(settings)
-        with make_pool(settings) as pool:
-            repository.note_source(pool, SOURCE, Path("/documents"), available=True, detail=None)
-            yield settings, pool
+    with migrated_database(postgres) as settings, make_pool(settings) as pool:
+        repository.note_source(pool, SOURCE, Path("/documents"), available=True, detail=None)
+        yield settings, pool
 
 
 def observe(pool: Pool, path: str, content: str, at: datetime) -> UUID:

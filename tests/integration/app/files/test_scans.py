@@ -35,7 +35,7 @@ from tars_app.snapshots.ingest import ingest_earlier, read_scanned
 
 from ....letters import page, written
 from ..conftest import Stack
-from ..helpers import INVARIANTS, ask, wait_for_state, wait_until_gone
+from ..helpers import INVARIANTS, RECOGNITION_S, ask, wait_for_state, wait_until_gone
 from ..past import SOURCE, Store
 
 pytestmark = pytest.mark.integration
@@ -267,7 +267,7 @@ def test_a_scanned_letter_is_answered_with_a_citation(stack: Stack) -> None:
     (stack.share / "letters").mkdir(exist_ok=True)
     text = "The caretaker of the house is Ottokar Brandl.\nHis workshop is behind the laundry."
     (stack.share / path).write_bytes(written(page(text, points=14), "JPEG", quality=80))
-    assert wait_for_state(stack, path, "indexed")["pages"] == 1
+    assert wait_for_state(stack, path, "indexed", RECOGNITION_S)["pages"] == 1
     [first, *_] = stack.get("/api/search", q="caretaker Ottokar Brandl")["results"]
     assert first["path"] == path and first["label"] == "page 1, recognised" and "Ottokar Brandl" in first["text"]
     events = ask(stack, "Who is the caretaker of the house?")

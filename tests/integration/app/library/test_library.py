@@ -54,7 +54,7 @@ def filled(stack: Stack) -> Stack:
         wait_for_state(stack, f"library/{path}", state)
     wait_for_state(stack, "library/empty.txt", "failed")
     wait_for_state(stack, "library/house/gutter.txt", "indexed")
-    wait_for(lambda: "film.mkv" in files(stack), "the ignored file to be on record")
+    wait_for(lambda: {"film.mkv", "@eaDir"} <= files(stack).keys(), "what is ignored to be on record")
     return stack
 
 

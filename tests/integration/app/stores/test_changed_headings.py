@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from tars_app.adapters.postgres import migrate
 from tars_app.dependencies import Dependencies, make_dependencies
 from tars_app.documents import repository
 from tars_app.documents.model import NO_PAGE
@@ -20,7 +19,7 @@ from tars_app.retrieval.successors import superseded
 from tars_app.timeline.service import difference
 
 from ..conftest import Server
-from ..databases import empty_database
+from ..databases import migrated_database
 from ..test_history import SOURCE, write
 
 pytestmark = pytest.mark.integration
@@ -30,8 +29,7 @@ RENT, RULES = "The rent is 800 euros a month.", "No shoes on the sofa."
 
 @pytest.fixture
 def dependencies(postgres: Server) -> Iterator[Dependencies]:
-    with empty_database(postgres) as options:
-        migrate(options)
+    with migrated_database(postgres) as options:
         made = make_dependencies(options)
         with made.pool:
             repository.note_source(made.pool, SOURCE, Path("/documents/LLM_docs"), available=True, detail=None)
@@ -49,18 +47,22 @@ def test_a_text_below_another_heading_has_not_changed(dependencies: Dependencies
     assert hashes[0] != hashes[1] and None not in versions
     place: Any = (hashes[0], versions[0], 2)
     [row] = rows(dependencies, "SELECT document_id, min(seen_from) AS first FROM versions GROUP BY document_id")
-    now = datetime.now(UTC) + timedelta(seconds=1)
     with dependencies.pool.connection() as connection:
         assert superseded(connection, [place]) == {}
-    unchanged = difference(dependencies.pool, row["document_id"], row["first"], now)
+    unchanged = difference(dependencies.pool, row["document_id"], row["first"], a_moment_later())
     assert (unchanged.unchanged, unchanged.changes) == (2, [])
 
     last = write(dependencies, "lease.md", pages[2])
     with dependencies.pool.connection() as connection:
         [(index, entry)] = superseded(connection, [place]).items()
     assert (index, entry.state, entry.chunk_id) == (0, "changed", f"{last}.2")
-    [change] = difference(dependencies.pool, row["document_id"], row["first"], now).changes
+    [change] = difference(dependencies.pool, row["document_id"], row["first"], a_moment_later()).changes
     assert "800" in str(change) and "900" in str(change)
+
+
+def a_moment_later() -> datetime:
+    """A time after everything that is on record, also where two observations got the same one."""
+    return datetime.now(UTC) + timedelta(seconds=1)
 
 
 def rows(dependencies: Dependencies, query: str) -> list[dict[str, Any]]:

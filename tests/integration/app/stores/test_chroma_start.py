@@ -52,7 +52,7 @@ def test_a_truncated_database_is_deleted_and_filled_again(root: Path, postgres: 
             server.command = [*entrypoint(root, folder), *server.command[1:]]
             for _ in range(STARTS):
                 ended = subprocess.run(
-                    server.command, env=os.environ | server.environment, capture_output=True, text=True, timeout=60
+                    server.command, env=os.environ | server.environment, capture_output=True, text=True, timeout=180
                 )
                 assert ended.returncode and "malformed" in ended.stderr
             server.start()

@@ -54,7 +54,7 @@ class Asking:
 
     def _ask(self) -> None:
         while not self._ended.is_set():
-            answer = httpx.get(f"{self._url}/api/search", params={"q": self._question}, timeout=60, trust_env=False)
+            answer = httpx.get(f"{self._url}/api/search", params={"q": self._question}, timeout=180, trust_env=False)
             body = answer.json()
             best = body["results"][0]["path"] if answer.status_code == 200 else body["next_step"]
             self.answers.append((answer.status_code, best))
@@ -91,7 +91,7 @@ def test_a_store_that_is_killed_during_questions_leaves_right_answers_or_clear_f
     file = f"killed {name}.txt"
     (stack.share / file).write_text(f"The {name} clock of the grandmother strikes thirteen.")
     wait_for_state(stack, file, "indexed")
-    wait_for(lambda: readiness(stack)[0] == 200, "readiness", 60)
+    wait_for(lambda: readiness(stack)[0] == 200, "readiness")
     server: Server = getattr(stack, name)
     asking = Asking(stack.url, f"When does the {name} clock of the grandmother strike?")
     with asking.running():
@@ -103,7 +103,7 @@ def test_a_store_that_is_killed_during_questions_leaves_right_answers_or_clear_f
     assert {answer for answer in asking.answers if answer[0] == 200} == {(200, file)}
     failures = {answer for answer in asking.answers if answer[0] != 200}
     assert failures == (set() if name == "redis" else {(503, f"Check that the {name} container is running.")})
-    wait_for(lambda: readiness(stack)[0] == 200, "readiness again", 60)
+    wait_for(lambda: readiness(stack)[0] == 200, "readiness again")
     assert_stores_agree(stack)
 
 

@@ -22,7 +22,7 @@ from tars_app.documents.vectors import answering_vectors
 from tars_app.health.checks import Check, check_all
 from tars_app.maintenance import MaintenanceLoop
 
-from ..conftest import Server
+from ..conftest import Server, wait_for
 from ..databases import empty_database
 from ..test_history import SOURCE, searchable, vector_of, write
 
@@ -60,7 +60,14 @@ def confuse(dependencies: Dependencies) -> None:
 
 
 def chroma_check(dependencies: Dependencies) -> Check:
-    return anyio.run(check_all, dependencies).checks["chroma"]
+    """What the check of Chroma states; one that takes too long, on a busy computer, is repeated."""
+
+    def in_time() -> Check | None:
+        check = anyio.run(check_all, dependencies).checks["chroma"]
+        return None if (check.detail or "").startswith("no answer within") else check
+
+    check: Check = wait_for(in_time, "the check to end in time")
+    return check
 
 
 def answers_from_chroma(dependencies: Dependencies) -> bool:

@@ -18,7 +18,7 @@ import pytest
 
 from tars_app.documents.parsers import process
 from tars_app.documents.parsers.confinement import Limits
-from tars_app.documents.parsers.model import UnreadableError
+from tars_app.documents.parsers.model import Parsed, UnreadableError
 from tars_app.documents.parsers.registry import FORMATS, Format
 from tars_app.kit.text import storable
 
@@ -68,6 +68,18 @@ def _fault(source: random.Random, content: bytes, others: list[bytes]) -> bytes:
     return content[:at] + source.choice(INTERESTING) + content[until:]
 
 
+def parse_in_time(name: str, content: bytes) -> Parsed:
+    """Parse a file; it may not take much longer than its limit.
+
+    Recognition has no such limit: everything else on the computer precedes it, also other tests.
+    """
+    started = time.monotonic()
+    try:
+        return process.parse(name, content, LIMITS)
+    finally:
+        assert time.monotonic() - started < 2 * LIMITS.wall_s, "it took longer than its limit"
+
+
 def test_every_format_has_a_sample() -> None:
     assert set(SAMPLES) == {form.name for form in FORMATS}
 
@@ -80,9 +92,8 @@ def test_a_mutated_file_ends_in_one_clear_state(form: Format) -> None:
     for number in range(max(1, INPUTS // len(FORMATS))):
         of_own_format = number % 10 or len(others) == 1
         content = mutate(source, SAMPLES[form.name] if of_own_format else source.choice(others), others)
-        started = time.monotonic()
         try:
-            parsed = process.parse(name, content, LIMITS)
+            parsed = parse_in_time(name, content)
             if form.is_picture and parsed.scanned and number % 4 == 0:  # which takes long
                 process.recognize(name, content, parsed.scanned[-1], replace(process.RECOGNITION, processor_s=20))
         except UnreadableError as error:
@@ -90,7 +101,6 @@ def test_a_mutated_file_ends_in_one_clear_state(form: Format) -> None:
             assert outcome == storable(outcome) and outcome.endswith("."), f"input {number}: {outcome!r}"
         else:
             assert all(section.text == storable(section.text) for section in parsed.sections), f"input {number}"
-        assert time.monotonic() - started < 2 * LIMITS.wall_s, f"input {number} took longer than its limit"
 
 
 @pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.name)
