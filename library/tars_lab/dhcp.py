@@ -8,7 +8,7 @@ from tars_lab.commands import LabError
 from tars_lab.layout import Lab
 
 NAME = "dhcp"
-_START_SECONDS = 15
+_START_SECONDS = 60
 _LEASE = "1h"
 
 

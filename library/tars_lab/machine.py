@@ -21,7 +21,7 @@ from tars_lab.layout import Lab, Machine, recorded
 from tars_provision import next_step
 from tars_provision.files import write_atomic
 
-_BOOT_SECONDS = 90
+_BOOT_SECONDS = 180
 _POWER_OFF_SECONDS = 60
 # System calls of nfs-ganesha (file handles) and of a container engine (keys, bpf) beyond systemd-nspawn's own list.
 _SYSTEM_CALLS = "@keyring bpf add_key keyctl open_by_handle_at name_to_handle_at"

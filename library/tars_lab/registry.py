@@ -9,7 +9,7 @@ from tars_lab.commands import LabError
 from tars_lab.layout import Lab
 
 NAME = "registry"
-_START_SECONDS = 15
+_START_SECONDS = 60
 _MANIFESTS = "application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json"
 
 

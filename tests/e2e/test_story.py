@@ -116,7 +116,8 @@ def test_the_nas_has_left_its_dhcp_address() -> None:
 def test_the_web_certificate_is_signed_by_the_sites_authority() -> None:
     authority = AUTHORITY.read_text()
     assert host("client").run(f"cat > /root/tars-ca.pem <<'END'\n{authority}\nEND").rc == 0
-    assert get("/ready")["ready"] is True
+    # One of the checks may take too long on a busy computer.
+    assert eventually(lambda: get("/ready")["ready"] is True)
     untrusting = host("client").run(
         "curl -sS --max-time 10 --resolve tars.home.arpa:443:10.77.0.10 https://tars.home.arpa/health"
     )

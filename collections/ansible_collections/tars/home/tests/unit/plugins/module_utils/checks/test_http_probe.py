@@ -49,13 +49,13 @@ def served(tls: Tls) -> Iterator[Served]:
 
 def test_a_page_answers_with_no_proxy_asked(served: Served, tls: Tls, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:1")
-    assert http_probe.read(f"https://localhost:{served[0]}/", str(tls[1]), 10) == (True, "answered with 200")
+    assert http_probe.read(f"https://localhost:{served[0]}/", str(tls[1]), 60) == (True, "answered with 200")
 
 
 @pytest.mark.parametrize("status", [404, 503])
 def test_an_error_is_not_an_answer(served: Served, tls: Tls, status: int) -> None:
     served[1][:] = [status]
-    assert http_probe.read(f"https://localhost:{served[0]}/", str(tls[1]), 10) == (
+    assert http_probe.read(f"https://localhost:{served[0]}/", str(tls[1]), 60) == (
         False,
         f"{status} answered with {status}",
     )
@@ -63,7 +63,7 @@ def test_an_error_is_not_an_answer(served: Served, tls: Tls, status: int) -> Non
 
 def test_only_the_given_authority_is_trusted(served: Served, stranger: str, tmp_path: Path) -> None:
     def refused(host: str, ca: str | None) -> str:
-        ok, output = http_probe.read(f"https://{host}:{served[0]}/", ca, 10)
+        ok, output = http_probe.read(f"https://{host}:{served[0]}/", ca, 60)
         assert not ok
         return output
 
@@ -75,7 +75,7 @@ def test_only_the_given_authority_is_trusted(served: Served, stranger: str, tmp_
 
 
 def test_a_certificate_for_another_name_is_refused(served: Served, tls: Tls) -> None:
-    ok, output = http_probe.read(f"https://127.0.0.1:{served[0]}/", str(tls[1]), 10)
+    ok, output = http_probe.read(f"https://127.0.0.1:{served[0]}/", str(tls[1]), 60)
     assert not ok and "127.0.0.1" in output
 
 
