@@ -14,7 +14,7 @@ BIN = Path(sys.executable).parent
 SCENARIOS = sorted(path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml"))
 QUICKEST = "base"
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(1500)]
+pytestmark = pytest.mark.lab
 
 
 def run(scenario: str) -> None:

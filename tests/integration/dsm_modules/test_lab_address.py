@@ -18,7 +18,7 @@ from tars_provision.controller import vault
 
 from ...waiting import wait_for
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.lab
 
 Run = Callable[..., dict[str, Any]]
 ELSEWHERE = "10.77.0.66"

@@ -15,7 +15,7 @@ from tars_lab.layout import Lab
 
 from ...waiting import wait_for
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.lab
 
 _EXPORT = """\
 NFS_CORE_PARAM {{ Protocols = 4; Enable_UDP = false; Enable_NLM = false; Enable_RQUOTA = false;

@@ -15,7 +15,7 @@ from .conftest import OpenPage
 from .script import Server
 from .test_page import asked, check
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.integration
 
 NOW = datetime(2026, 11, 30, 14, 0, tzinfo=UTC)
 GOOD = Backups(

@@ -11,7 +11,7 @@ from .conftest import OpenPage
 from .script import BEGINS, Server, make_id, make_ignored
 from .test_page import ask, check
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.integration
 
 FORMAT = "Files of this format (.mkv) are not read."
 

@@ -13,7 +13,7 @@ from .originals import FIELDS, MAIL_QUOTE, SHEET_QUOTE
 from .script import Server
 from .test_page import ask, check
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.integration
 
 GONE = {
     "message": "LLM_docs/house/heat pump.pdf: the file was deleted on 2026-09-02.",

@@ -16,7 +16,7 @@ from ..servers import wait_for
 from .conftest import OpenPage
 from .script import AFTER, BEFORE, LONG, QUOTE, TEXT, Server
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.integration
 
 ANSWER = "Clean the filter every six months 1. It was new at the last inspection 2 <b>&amp;</b> [9]."
 

@@ -13,7 +13,7 @@ from .conftest import OpenPage
 from .script import NEW_QUOTE, QUOTE, Server, make_id
 from .test_page import ask, check
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.integration
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 QUESTION = "How often must the filter be cleaned?"

@@ -16,7 +16,7 @@ from playwright.sync_api import expect
 from .conftest import OpenPage
 from .script import Server
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.integration
 
 
 def openssl(*arguments: object, given: bytes = b"") -> str:
