@@ -17,12 +17,12 @@ from tars_lab.layout import recorded
 from tars_provision import next_step
 from tars_provision.controller import site_folder
 from tars_provision.errors import ProvisionError
-from tars_provision.options import NamedPath
+from tars_provision.options import Group, NamedPath
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 
 
-class _Lab(click.Group):
+class _Lab(Group):
     """Reports the errors of the lab as one message with exit status 1."""
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from tars_provision.options import NamedPath, inventory_option, json_option, verbose_option
+from tars_provision.options import Group, NamedPath, inventory_option, json_option, verbose_option
 
 
-@click.group()
+@click.group(cls=Group)
 def backup() -> None:
     """Backups of the desktop on the NAS: make, list, verify, copy, export."""
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from tars_provision.options import NamedPath, document_of, documents_of, inventory_option, json_option
+from tars_provision.options import Group, NamedPath, document_of, documents_of, inventory_option, json_option
 
 STATES = ("found", "waiting", "reading", "read", "failed", "ignored")
 
 
-class LibraryGroup(click.Group):
+class LibraryGroup(Group):
     """Takes `library FOLDER` for `library list FOLDER`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

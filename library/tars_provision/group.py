@@ -16,13 +16,16 @@ from typing import Any, TextIO
 import click
 
 from tars_provision.errors import ProvisionError, unusable
+from tars_provision.options import Group
 
 _BACKUPS = ("backup", "drill", "recover", "restore")
 _DOCUMENTS = ("diff", "forget", "history", "library", "original")
 
 
-class Commands(click.Group):
+class Commands(Group):
     """Gives every way to end its exit code, and imports the commands of other files only when they are used."""
+
+    group_class = Group
 
     def main(self, args: Sequence[str] | None = None, *others: Any, **extra: Any) -> Any:
         """Run a command and exit with its code. Errors are one message."""

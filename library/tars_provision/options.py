@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Options that several commands have."""
+"""Options and arguments that several commands have, and how groups of commands show their help."""
 
 from __future__ import annotations
 
@@ -14,6 +14,20 @@ import click
 from tars_provision import project
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Group(click.Group):
+    """Shows the whole first sentence of each command's help, on two lines where it is long."""
+
+    group_class: type[click.Group] | type[type] | None = type  # that of the group itself
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the names of the commands and what they do."""
+        commands = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [(name, command.get_short_help_str(limit=1000)) for name, command in commands if command]
+            )
 
 
 class NamedPath(click.Path):

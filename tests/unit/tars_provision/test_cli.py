@@ -129,6 +129,7 @@ def test_wrong_usage_is_2(arguments: list[str]) -> None:
 def test_every_command_explains_itself(command: str) -> None:
     done = run(*command.split(), "--help")
     assert done.exit_code == 0 and "Usage: tars-provision" in done.output
+    assert "...\n" not in done.output.partition("[ARGS]...\n")[2], "no summary of a command is cut off"
 
 
 def test_a_site_that_is_not_prepared_is_1_with_the_next_step(site: Path) -> None:
