@@ -22,10 +22,14 @@ ANSWER = "Clean the filter every six months 1. It was new at the last inspection
 
 
 def ask(page: Page, question: str) -> None:
-    """Ask, once the answer before has ended: until then the page takes no other question."""
+    """Ask, once the answer before has ended and no sheet is open: until then the page takes no other question."""
     expect_end(page)
-    page.get_by_label("Your question").fill(question)
-    page.keyboard.press("Enter")
+    expect(page.locator("dialog[open]")).to_have_count(0)
+    turns = page.locator(".turn").count()
+    box = page.get_by_label("Your question")
+    box.fill(question)
+    box.press("Enter")
+    expect(page.locator(".turn")).to_have_count(turns + 1)
 
 
 def expect_end(page: Page) -> None:

@@ -112,7 +112,9 @@ def test_a_time_that_was_read_from_the_question_is_shown_and_corrected(open_page
     day.fill("2026-04-01")
     turn.get_by_role("button", name="Ask again").click()
     expect(page.locator(".turn")).to_have_count(2)
-    expect(page.locator(".time").last).to_have_text("From the documents as they were on 1 April 2026.")
+    expect(ended(page.locator(".turn").nth(1)).locator(".time")).to_have_text(
+        "From the documents as they were on 1 April 2026."
+    )
     page.get_by_role("button", name="Read it as words").click()
     ended(page.locator(".turn").nth(2))
     assert server.script.asked == [question] * 3
