@@ -3,7 +3,7 @@
 
 import { watchBackups } from "./backups.js";
 import { refresh, watch } from "./holdings.js";
-import { element } from "./text.js";
+import { element, onSingleClick } from "./text.js";
 import { asOf, watchTimeline } from "./timeline.js";
 import { removeForgotten, startTurn } from "./turn.js";
 
@@ -66,7 +66,8 @@ form.addEventListener("submit", (event) => {
   askQuestion(box.value.trim());
 });
 
-stop.addEventListener("click", () => running?.stop());
+// It takes the place of the button that asks.
+onSingleClick(stop, () => running?.stop());
 
 box.addEventListener("input", fit);
 box.addEventListener("keydown", (event) => {
@@ -94,4 +95,5 @@ document.addEventListener("forgotten", (event) => {
 watch();
 watchTimeline(refresh);
 watchBackups();
+send.disabled = false; // without this script it would load the page again, and the question would be lost
 if (matchMedia("(hover: hover)").matches) box.focus();

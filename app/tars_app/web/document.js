@@ -3,13 +3,12 @@
 
 import { moment, orFailure, renderDifference } from "./changes.js";
 import { forget, previewForgetting, readChanges, readHistory, takeBack } from "./service.js";
-import { button, element, longDay, plural } from "./text.js";
+import { button, closeByClick, element, longDay, plural } from "./text.js";
 
 const sheet = document.getElementById("document");
 const body = sheet.querySelector(".body");
 
-sheet.querySelector(".close").addEventListener("click", () => sheet.close());
-sheet.addEventListener("click", (event) => event.target === sheet && sheet.close());
+closeByClick(sheet);
 document.addEventListener("show-document", ({ detail }) => showDocument(detail.id, detail.path));
 
 let latest = 0;

@@ -3,7 +3,7 @@
 
 import { showDocument } from "./document.js";
 import { exportOf, Failure, listFiles, readLibrary, retryFiles } from "./service.js";
-import { button, day, element, plural } from "./text.js";
+import { button, closeByClick, day, element, plural } from "./text.js";
 
 const LABELS = {
   found: "not read yet",
@@ -29,8 +29,7 @@ let folder = "";
 let shown = "";
 let latest = 0;
 
-sheet.querySelector(".close").addEventListener("click", () => sheet.close());
-sheet.addEventListener("click", (event) => event.target === sheet && sheet.close());
+closeByClick(sheet);
 filter.addEventListener("submit", (event) => event.preventDefault());
 text.addEventListener("input", change);
 state.addEventListener("change", change);

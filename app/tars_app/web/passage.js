@@ -4,16 +4,14 @@
 import { download, mailHeader, pageFigure, tableExcerpt } from "./original.js";
 import { Failure, openPassage } from "./service.js";
 import { supersededLine } from "./superseded.js";
-import { button, element, locate, where } from "./text.js";
+import { button, closeByClick, element, locate, where } from "./text.js";
 
 const sheet = document.getElementById("passage");
 const body = sheet.querySelector(".body");
 const title = sheet.querySelector("h2");
 const place = sheet.querySelector(".where");
 
-sheet.querySelector(".close").addEventListener("click", () => sheet.close());
-// The content fills the dialog, so a click on the dialog itself is one on the backdrop.
-sheet.addEventListener("click", (event) => event.target === sheet && sheet.close());
+closeByClick(sheet);
 
 let latest = 0;
 

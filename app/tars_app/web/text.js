@@ -14,8 +14,18 @@ export function element(tag, className, ...children) {
 export function button(className, text, onClick) {
   const made = element("button", className, text);
   made.type = "button";
-  made.addEventListener("click", onClick);
+  onSingleClick(made, onClick);
   return made;
+}
+
+// The second click of a double click is ignored: it was meant for what the first one has replaced.
+export function onSingleClick(target, onClick) {
+  target.addEventListener("click", (event) => event.detail > 1 || onClick(event));
+}
+
+// A sheet closes with its button, and with a click beside it: its content fills it, so that a click on itself is one there.
+export function closeByClick(sheet) {
+  onSingleClick(sheet, ({ target }) => (target === sheet || target.closest(".close")) && sheet.close());
 }
 
 export const plural = (count, one, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
