@@ -2,10 +2,10 @@
 // The page: the question box, the thread of this session, the keys.
 
 import { watchBackups } from "./backups.js";
-import { refresh, watch } from "./holdings.js";
+import { changeDay, refresh, watch } from "./holdings.js";
 import { element, onSingleClick } from "./text.js";
 import { asOf, watchTimeline } from "./timeline.js";
-import { removeForgotten, startTurn } from "./turn.js";
+import { isMadeFrom, removeForgotten, startTurn } from "./turn.js";
 
 const form = document.getElementById("ask");
 const box = document.getElementById("question");
@@ -23,7 +23,7 @@ async function askQuestion(question, time = asOf() ? { as_of: asOf() } : {}) {
   box.value = "";
   fit();
   document.body.classList.remove("empty");
-  running = startTurn(question, time, thread, askQuestion);
+  running = startTurn(question, time, thread, askAgain);
   asked.push(question);
   remember(question, running.turn);
   setBusy(true);
@@ -32,6 +32,15 @@ async function askQuestion(question, time = asOf() ? { as_of: asOf() } : {}) {
   running = null;
   setBusy(false);
   refresh();
+}
+
+// A button of a turn asks again, in place of its own answer if that is still being written.
+async function askAgain(turn, question, time) {
+  if (running?.turn === turn) {
+    running.stop();
+    await running.finished;
+  }
+  askQuestion(question, time);
 }
 
 function setBusy(busy) {
@@ -87,13 +96,18 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && !document.querySelector("dialog[open]")) running?.stop();
 });
 
-document.addEventListener("forgotten", (event) => {
-  removeForgotten(thread, event.detail);
+document.addEventListener("forgotten", async ({ detail: id }) => {
+  removeForgotten(thread, id);
   refresh();
+  if (!running) return;
+  // An answer that is being written is removed when it has ended.
+  if (isMadeFrom(running.turn, id)) running.stop();
+  await running.finished;
+  removeForgotten(thread, id);
 });
 
 watch();
-watchTimeline(refresh);
+watchTimeline(changeDay);
 watchBackups();
 send.disabled = false; // without this script it would load the page again, and the question would be lost
 if (matchMedia("(hover: hover)").matches) box.focus();

@@ -2,6 +2,7 @@
 // The line about the backups at the foot of the page, and the notice if they need attention.
 
 import { announce } from "./notice.js";
+import { inOrder } from "./order.js";
 import { Failure, readBackups } from "./service.js";
 import { element, plural } from "./text.js";
 
@@ -17,13 +18,17 @@ export function watchBackups() {
   document.addEventListener("visibilitychange", () => document.hidden || refresh());
 }
 
+const request = inOrder();
+
 async function refresh() {
+  const isCurrent = request();
   try {
-    show(await readBackups());
+    const backups = await readBackups();
+    if (isCurrent()) show(backups);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     // The notice about the documents names the reason.
-    write("It is not known whether backups are made", true);
+    if (isCurrent()) write("It is not known whether backups are made", true);
   }
 }
 

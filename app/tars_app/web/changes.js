@@ -9,14 +9,23 @@ import { button, element, plural } from "./text.js";
 const MOMENT = new Intl.DateTimeFormat("en-GB", { dateStyle: "long", timeStyle: "short" });
 export const moment = (iso) => MOMENT.format(new Date(iso));
 
-// Return what make() returns, or the message of a failure.
-export async function orFailure(make) {
+// Return what make() returns, or the message of a failure and the controls to try again with.
+export async function orFailure(make, ...controls) {
   try {
     return await make();
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    return [element("p", "message", error.message), element("p", "hint", error.nextStep)];
+    return [element("p", "message", error.message), element("p", "hint", error.nextStep), ...controls];
   }
+}
+
+// Replace what is in place by what make() returns, or by a failure and the control that began this. The last of several
+// calls counts.
+export async function fill(place, text, make, ...control) {
+  const hint = element("p", "hint", text);
+  place.replaceChildren(hint);
+  const content = await orFailure(make, ...control);
+  if (hint.parentNode === place) place.replaceChildren(...content);
 }
 
 // Removed and added sentences differ by a word, a sign and a line, so that no colour is needed.

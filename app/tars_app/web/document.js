@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The sheet of a document: its versions, what changed between them, and a way to forget it.
 
-import { moment, orFailure, renderDifference } from "./changes.js";
+import { fill, moment, orFailure, renderDifference } from "./changes.js";
 import { forget, previewForgetting, readChanges, readHistory, takeBack } from "./service.js";
 import { button, closeByClick, element, longDay, plural } from "./text.js";
 
 const sheet = document.getElementById("document");
 const body = sheet.querySelector(".body");
+const place = sheet.querySelector(".where");
 
 closeByClick(sheet);
 document.addEventListener("show-document", ({ detail }) => showDocument(detail.id, detail.path));
@@ -16,17 +17,23 @@ let latest = 0;
 export async function showDocument(id, path) {
   const turn = ++latest;
   sheet.querySelector("h2").textContent = path.split("/").at(-1);
-  sheet.querySelector(".where").textContent = path;
+  place.textContent = path;
   body.replaceChildren(element("p", "hint", "Reading the history…"));
   if (!sheet.open) sheet.showModal();
   body.focus({ preventScroll: true });
-  const content = await orFailure(async () => describe(await readHistory(id)));
-  if (turn === latest) body.replaceChildren(...content);
+  let line = path;
+  const content = await orFailure(async () => {
+    const history = await readHistory(id);
+    const gone = history.deleted ? ` · deleted on ${longDay(history.deleted)}` : "";
+    line = `${history.source}/${history.path}${gone}`;
+    return describe(history);
+  });
+  if (turn !== latest) return;
+  place.textContent = line;
+  body.replaceChildren(...content);
 }
 
 function describe(history) {
-  const gone = history.deleted ? ` · deleted on ${longDay(history.deleted)}` : "";
-  sheet.querySelector(".where").textContent = `${history.source}/${history.path}${gone}`;
   const versions = [...history.versions].reverse();
   const changes = element("div", "diff");
   changes.setAttribute("aria-live", "polite");
@@ -35,7 +42,7 @@ function describe(history) {
     list.append(versionItem(history, version, versions[index + 1], changes));
   });
   const end = element("div", "forget");
-  end.append(button("quiet danger", "Forget this document…", () => offerForgetting(history, end)));
+  end.append(forgetButton(history.document_id, end));
   const count = plural(versions.length, "version");
   const removed = history.kept_since ? ` The history before ${longDay(history.kept_since)} is no longer kept.` : "";
   return [element("p", "hint", `${count}, the latest first.${removed}`), list, changes, end];
@@ -58,19 +65,19 @@ function versionItem(history, version, before, changes) {
 }
 
 async function showChanges(history, before, after, target) {
-  target.replaceChildren(element("p", "hint", "Comparing…"));
-  const content = await orFailure(async () => {
+  await fill(target, "Comparing…", async () => {
     const difference = await readChanges(history.document_id, before.observed, after.observed);
     const heading = element("h3", "", `What changed on ${moment(difference.after?.observed ?? difference.before.until)}`);
     return [heading, ...renderDifference(difference)];
   });
-  target.replaceChildren(...content);
   target.scrollIntoView({ block: "nearest" });
 }
 
-async function offerForgetting(history, target) {
-  target.replaceChildren(element("p", "hint", "Looking up what would be removed…"));
-  target.replaceChildren(...(await orFailure(async () => offer(await previewForgetting(history.document_id), target))));
+const forgetButton = (id, target) => button("quiet danger", "Forget this document…", () => offerForgetting(id, target));
+
+async function offerForgetting(id, target) {
+  const make = async () => offer(await previewForgetting(id), target);
+  await fill(target, "Looking up what would be removed…", make, forgetButton(id, target));
   target.scrollIntoView({ block: "nearest" });
 }
 
@@ -82,33 +89,42 @@ function offer(preview, target) {
   const places = preview.shared_with.map((other) => `${other.source}/${other.path}`);
   if (places.length) points.append(element("li", "", `The same passages are in: ${places.join(", ")}.`));
   const keep = button("quiet", "Keep it", () => {
-    target.replaceChildren(button("quiet danger", "Forget this document…", () => offerForgetting(preview, target)));
+    target.replaceChildren(forgetButton(preview.document_id, target));
     target.firstChild.focus();
   });
-  const go = button("again danger", "Forget it for good", () => carryOut(preview));
+  const go = button("again danger", "Forget it for good", () => carryOut(preview.document_id, target));
   return [element("h3", "", `Forget ${name}?`), points, element("p", "choices", go, " ", keep)];
 }
 
-async function carryOut(preview) {
-  const content = await orFailure(async () => {
-    const forgotten = await forget(preview.document_id);
-    document.dispatchEvent(new CustomEvent("forgotten", { detail: preview.document_id }));
-    const points = element("ul", "points", ...forgotten.remains.map((sentence) => element("li", "", sentence)));
-    const what = "The document is forgotten. What the files of the database still hold is erased within minutes.";
-    const undo = element("div", "choices");
-    undo.setAttribute("aria-live", "polite");
-    undo.append(button("quiet", "Read its file again", () => readAgain(forgotten.forgotten_id, undo)));
-    return forgotten.deleted ? [element("p", "message", what), points] : [element("p", "message", what), points, undo];
-  });
-  latest += 1;
-  body.replaceChildren(...content);
+// The result is shown unless the sheet has another document by then.
+async function carryOut(id, target) {
+  const turn = latest;
+  const make = async () => {
+    const forgotten = await forget(id);
+    document.dispatchEvent(new CustomEvent("forgotten", { detail: id }));
+    if (turn === latest) showForgotten(forgotten);
+    return [];
+  };
+  await fill(target, "Forgetting it…", make, forgetButton(id, target));
+  target.scrollIntoView({ block: "nearest" });
+}
+
+function showForgotten(forgotten) {
+  const points = element("ul", "points", ...forgotten.remains.map((sentence) => element("li", "", sentence)));
+  const what = "The document is forgotten. What the files of the database still hold is erased within minutes.";
+  const undo = element("div", "choices");
+  undo.setAttribute("aria-live", "polite");
+  undo.append(undoButton(forgotten.forgotten_id, undo));
+  body.replaceChildren(element("p", "message", what), points, ...(forgotten.deleted ? [] : [undo]));
   body.focus({ preventScroll: true });
 }
 
-async function readAgain(forgottenId, place) {
-  const content = await orFailure(async () => {
+const undoButton = (forgottenId, target) => button("quiet", "Read its file again", () => readAgain(forgottenId, target));
+
+function readAgain(forgottenId, target) {
+  const make = async () => {
     await takeBack(forgottenId);
     return [element("p", "message", "Its file is read again within minutes, as a new document without its past.")];
-  });
-  place.replaceChildren(...content);
+  };
+  fill(target, "One moment…", make, undoButton(forgottenId, target));
 }

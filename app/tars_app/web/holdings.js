@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The documents and shares: their count, the notice about a share with a problem, the sheet that lists them.
 
-import { showLibrary, showPast, sheet } from "./library.js";
+import { clearList, showFailure, showLibrary, showPast, sheet } from "./library.js";
 import { announce } from "./notice.js";
+import { inOrder } from "./order.js";
 import { Failure, listDocuments, readLibrary } from "./service.js";
 import { element, longDay, plural } from "./text.js";
 import { asOf } from "./timeline.js";
@@ -27,26 +28,41 @@ export function watch() {
   document.addEventListener("visibilitychange", () => document.hidden || refresh());
 }
 
+// Another day is chosen: until its list arrives, none is shown.
+export function changeDay() {
+  clearList();
+  refresh();
+}
+
+const request = inOrder();
+
 export async function refresh() {
+  const isLatest = request();
+  const day = asOf();
+  const isCurrent = () => isLatest() && day === asOf();
   try {
-    await (asOf() ? refreshPast(asOf()) : refreshNow());
+    await (day ? refreshPast(day, isCurrent) : refreshNow(isCurrent));
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
+    if (!isCurrent()) return;
     announce(notice, [[error.message, error.nextStep]]);
     if (button.hidden) holdings.textContent = "The list of documents cannot be read right now.";
+    if (sheet.open) showFailure(error);
   }
 }
 
-async function refreshNow() {
+async function refreshNow(isCurrent) {
   const { counts, shares, progress } = await readLibrary("");
+  if (!isCurrent()) return;
   const pending = counts.found + counts.waiting + counts.reading;
   const left = progress.minutes_left ? progress.text.split(", ").at(-1) : "";
   show({ ready: counts.read, pending, failed: counts.failed, left }, shares, []);
   if (sheet.open) await showLibrary(progress);
 }
 
-async function refreshPast(day) {
+async function refreshPast(day, isCurrent) {
   const { documents, sources } = await listDocuments(day);
+  if (!isCurrent()) return;
   const count = (state) => documents.filter((document) => document.state === state).length;
   const [ready, pending, failed] = ["indexed", "pending", "failed"].map(count);
   show({ ready, pending, failed, left: "" }, sources, [`as they were on ${longDay(day)}`]);

@@ -13,9 +13,12 @@ const LABELS = {
   ignored: "ignored",
   pending: "being read",
 };
+const PART = 100; // files that are listed first, and with each click on "Show more"
+const MOST = 1000; // files that one request lists
 const COUNTED = { read: "read", failed: "not readable", ignored: "ignored" };
 
 export const sheet = document.getElementById("documents");
+const body = sheet.querySelector(".body");
 const filter = document.getElementById("library-filter");
 const text = document.getElementById("library-text");
 const state = document.getElementById("library-state");
@@ -26,7 +29,9 @@ const more = document.getElementById("library-more");
 const actions = document.getElementById("library-actions");
 
 let folder = "";
+let length = PART;
 let shown = "";
+let outcome = ""; // of what was ordered last, until it is shown
 let latest = 0;
 
 closeByClick(sheet);
@@ -37,42 +42,91 @@ state.addEventListener("change", change);
 const selection = () => ({ folder, text: text.value.trim(), states: state.value.split(" ") });
 const pathOf = (file) => `${file.source}/${file.path}`;
 
-// Nothing on the sheet is replaced while it is the same, so that the focus stays where it is.
+// Nothing on the sheet is replaced while it is the same. Return whether this is the latest call.
 export async function showLibrary(progress) {
   const turn = ++latest;
-  const [{ counts, folders: below }, { total, files }] = await Promise.all([readLibrary(folder), listFiles(selection(), 0)]);
-  if (turn !== latest) return;
+  const answers = await Promise.all([readLibrary(folder), readFiles(length)]).catch((error) => {
+    if (turn === latest) throw error;
+  });
+  if (turn !== latest) return false;
+  const [{ counts, folders: below }, { total, files }] = answers;
   actions.inert = more.inert = false;
   const content = JSON.stringify([folder, selection(), below, counts, total, files]);
-  if (content === shown) return;
-  shown = content;
-  filter.hidden = folders.hidden = actions.hidden = false;
-  folders.replaceChildren(...trail(), ...folderList(below));
-  list.replaceChildren(...files.map(fileItem));
-  summary.textContent = total ? plural(total, "file") : "No file matches.";
-  if (progress?.minutes_left) summary.textContent += ` · ${progress.text}`;
-  offerMore(files.length, total);
-  offerActions(counts.failed, total);
+  if (content !== shown) {
+    shown = content;
+    filter.hidden = folders.hidden = actions.hidden = false;
+    keepFocus(() => {
+      folders.replaceChildren(...trail(), ...folderList(below));
+      list.replaceChildren(...files.map(fileItem));
+      offerMore(files.length, total);
+      offerActions(counts.failed, total);
+    });
+    summary.textContent = total ? plural(total, "file") : "No file matches.";
+    if (progress?.minutes_left) summary.textContent += ` · ${progress.text}`;
+  }
+  if (outcome) summary.textContent = outcome;
+  outcome = "";
+  return true;
+}
+
+// The first files of the selection; and how many there are.
+async function readFiles(count) {
+  const offsets = Array.from({ length: Math.ceil(count / MOST) }, (_, part) => part * MOST);
+  const read = (offset) => listFiles(selection(), offset, Math.min(MOST, count - offset));
+  const parts = await Promise.all(offsets.map(read));
+  return { total: parts[0].total, files: parts.flatMap(({ files }) => files) };
 }
 
 // The documents of a past day, without what was ignored then, which is not on record.
 export function showPast(documents) {
   latest += 1;
+  const content = JSON.stringify(documents);
+  if (content === shown) return;
+  keepFocus(() => {
+    clearList();
+    list.replaceChildren(...documents.map((document) => fileItem({ ...document, reason: document.error })));
+  });
+  shown = content;
+  summary.textContent = documents.length ? plural(documents.length, "document") : "None yet.";
+}
+
+// Show nothing until another list arrives.
+export function clearList() {
+  latest += 1;
+  length = PART;
   shown = "";
   filter.hidden = folders.hidden = actions.hidden = true;
-  summary.textContent = documents.length ? plural(documents.length, "document") : "None yet.";
-  list.replaceChildren(...documents.map((document) => fileItem({ ...document, reason: document.error })));
+  summary.textContent = "Reading the list…";
+  list.replaceChildren();
   more.replaceChildren();
 }
 
+// What is replaced may have the focus: then the control of the same name gets it, or one of the same file.
+function keepFocus(replace) {
+  const focused = document.activeElement;
+  const wasHere = sheet.contains(focused);
+  replace();
+  if (!wasHere || focused.isConnected) return;
+  const [name, path] = [nameOf(focused), pathBeside(focused)];
+  const controls = [...sheet.querySelectorAll("button, a, [aria-current]")];
+  const same = controls.find((control) => nameOf(control) === name);
+  (same ?? controls.find((control) => path && pathBeside(control) === path) ?? body).focus({ preventScroll: true });
+}
+
+const nameOf = (control) => control.getAttribute("aria-label") ?? control.textContent;
+const pathBeside = (control) => control.closest("li")?.querySelector(".path")?.textContent;
+
 // Until the files of the new selection are shown, the buttons below the list are those of the old one.
 async function change() {
+  length = PART;
   actions.inert = more.inert = true;
-  try {
-    await showLibrary();
-  } catch (error) {
-    say(error);
-  }
+  await showLibrary().catch(showFailure);
+}
+
+// The list is of no selection then: the next one replaces it.
+export function showFailure(error) {
+  shown = "";
+  say(error);
 }
 
 function say(error) {
@@ -80,9 +134,10 @@ function say(error) {
   summary.textContent = `${error.message} ${error.nextStep}`;
 }
 
-function open(path) {
+async function open(path) {
   folder = path;
-  change().then(() => folders.querySelector("[aria-current]")?.focus());
+  await change();
+  folders.firstChild?.scrollIntoView({ block: "nearest" });
 }
 
 // "All shares / LLM_docs / house": every part but the last one is a button.
@@ -147,9 +202,8 @@ function retryButton(label, order, path) {
 
 async function retry(order) {
   try {
-    const { text: outcome } = await retryFiles(order);
+    ({ text: outcome } = await retryFiles(order));
     await showLibrary();
-    summary.textContent = outcome;
     summary.scrollIntoView({ block: "nearest" });
     document.dispatchEvent(new CustomEvent("library-changed"));
   } catch (error) {
@@ -162,15 +216,9 @@ function offerMore(count, total) {
   if (count >= total) return;
   more.append(
     button("quiet", `Show more of ${total.toLocaleString("en-GB")}`, async () => {
+      length = count + PART;
       try {
-        const turn = latest;
-        const { files } = await listFiles(selection(), count);
-        if (turn !== latest) return;
-        const items = files.map(fileItem);
-        list.append(...items);
-        shown = "";
-        offerMore(count + files.length, total);
-        items[0]?.querySelector("button")?.focus();
+        if (await showLibrary()) list.children[count]?.querySelector("button")?.focus();
       } catch (error) {
         say(error);
       }

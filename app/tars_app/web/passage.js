@@ -24,20 +24,22 @@ export async function showPassage(source, quote) {
   if (!sheet.open) sheet.showModal();
   body.focus({ preventScroll: true });
   let content;
+  let line = where(source);
   try {
     const passage = await openPassage(source.chunk_id, quote);
     content = renderPassage(passage, quote);
     if (passage.note) content.push(element("p", "unread", passage.note));
-    place.textContent = where(passage);
+    line = where(passage);
     if (source.also_in.length) content.push(element("p", "hint", `The same passage is in ${others(source.also_in)}.`));
     content.push(download(passage.version_id), historyButton(passage));
-    const line = supersededLine(passage, (successor) => showPassage(successor, null));
-    if (line) content.unshift(line);
+    const superseded = supersededLine(passage, (successor) => showPassage(successor, null));
+    if (superseded) content.unshift(superseded);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     content = [element("p", "message", error.message), element("p", "hint", error.nextStep)];
   }
   if (turn !== latest) return;
+  place.textContent = line;
   body.replaceChildren(...content);
   const mark = body.querySelector("mark") ?? body.querySelector(".passage-text");
   mark?.scrollIntoView({ block: "center" });

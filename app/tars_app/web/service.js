@@ -21,7 +21,8 @@ function selected({ folder, text, states }, fields) {
 
 export const listDocuments = (asOf) => getJSON(`api/documents?${query({ as_of: asOf })}`);
 export const readLibrary = (folder) => getJSON(`api/library?${query({ folder })}`);
-export const listFiles = (selection, offset) => getJSON(`api/library/files?${selected(selection, { offset })}`);
+export const listFiles = (selection, offset, limit) =>
+  getJSON(`api/library/files?${selected(selection, { offset, limit })}`);
 export const exportOf = (selection, format) => `api/library/export?${selected(selection, { format })}`;
 export const retryFiles = (order) => postJSON("api/library/retry", order);
 export const readTimeline = () => getJSON("api/timeline");
@@ -60,12 +61,21 @@ export async function* ask(question, time, signal) {
 export const takeBack = (id) => reach(`api/forgotten/${encodeURIComponent(id)}`, { method: "DELETE" });
 
 async function getJSON(path) {
-  return (await reach(path, { headers: { Accept: "application/json" } })).json();
+  return parse(await reach(path, { headers: { Accept: "application/json" } }));
 }
 
 async function postJSON(path, body) {
   const headers = { "Content-Type": "application/json", Accept: "application/json" };
-  return (await reach(path, { method: "POST", headers, body: JSON.stringify(body) })).json();
+  return parse(await reach(path, { method: "POST", headers, body: JSON.stringify(body) }));
+}
+
+// The body may break off, or come from something else in between.
+async function parse(response) {
+  try {
+    return await response.json();
+  } catch {
+    throw new Failure("The response of T.A.R.S. is incomplete or invalid.", "Try again in a moment.");
+  }
 }
 
 async function reach(path, options) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // One question and its answer, from the search to its end or failure.
 
-import { orFailure, renderTopic } from "./changes.js";
+import { fill, renderTopic } from "./changes.js";
 import { renderChecked } from "./doubts.js";
 import { openDocuments } from "./holdings.js";
 import { showPassage } from "./passage.js";
@@ -12,14 +12,15 @@ import { button, element, longDay, plural, where } from "./text.js";
 const template = (id) => document.getElementById(id).content.firstElementChild.cloneNode(true);
 const spoken = document.getElementById("spoken");
 
-// Append the turn to thread and run it. time: fields of the request. Buttons call askAgain(question, time).
+// Append the turn to thread and run it. time: fields of the request. Buttons call askAgain(turn, question, time).
 export function startTurn(question, time, thread, askAgain) {
   const turn = template("turn");
   turn.querySelector(".question").textContent = question;
   thread.append(turn);
   const stop = new AbortController();
-  const finished = run(turn, { question, time, askAgain }, stop.signal)
-    .catch((error) => fail(turn, error, () => askAgain(question, time)))
+  const again = (...request) => askAgain(turn, ...request);
+  const finished = run(turn, { question, time, askAgain: again }, stop.signal)
+    .catch((error) => fail(turn, error, () => again(question, time)))
     .finally(() => {
       turn.querySelector(".progress").remove();
       turn.removeAttribute("aria-busy");
@@ -209,10 +210,9 @@ function offerChanges(turn, question, past) {
   const place = turn.querySelector(".changed");
   place.hidden = !past;
   if (!past) return;
-  const show = button("quiet", "What changed about this since then", async () => {
-    place.replaceChildren(element("p", "hint", "Comparing…"));
-    place.replaceChildren(...(await orFailure(() => renderTopic(question, past.at))));
-  });
+  const show = button("quiet", "What changed about this since then", () =>
+    fill(place, "Comparing…", () => renderTopic(question, past.at), show),
+  );
   place.replaceChildren(show);
 }
 
@@ -224,10 +224,12 @@ function offerBeginning(turn, begins, { question, askAgain }) {
   turn.querySelector(".made").replaceChildren(first, " ", now);
 }
 
-// Answers that were made from a document which is forgotten now go with it.
+export const isMadeFrom = (turn, id) => Boolean(turn.dataset.documents?.split(" ").includes(id));
+
+// Answers that were made from a document which is forgotten now go with it, once they have ended.
 export function removeForgotten(thread, id) {
-  for (const turn of thread.querySelectorAll(".turn")) {
-    if (!turn.dataset.documents?.split(" ").includes(id)) continue;
+  for (const turn of thread.querySelectorAll(".turn:not([aria-busy])")) {
+    if (!isMadeFrom(turn, id)) continue;
     const gone = "This answer was removed: it was made from a document that is forgotten.";
     turn.replaceChildren(turn.querySelector(".question"), element("p", "made", gone));
   }

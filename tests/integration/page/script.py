@@ -218,6 +218,7 @@ class Script:
         self.timeline = [DayOfChanges(day=BEGINS.date(), changes=3), DayOfChanges(day=CHANGED.date(), changes=1)]
         self.listed_as_of: str | None = None
         self.taken_back: list[UUID] = []
+        self.versions = VERSIONS
         self.others: list[library.File] = []
         """Files that are not documents."""
         self.minutes_left: int | None = None
@@ -257,7 +258,7 @@ class Script:
         document = self.find(request.query_params["document"])
         paths = [PathEntry(path=document.path, observed=BEGINS)]
         place = {"document_id": document.document_id, "source": document.source, "path": document.path}
-        return _json(History(**place, deleted=None, kept_since=BEGINS, versions=VERSIONS, paths=paths))
+        return _json(History(**place, deleted=None, kept_since=BEGINS, versions=self.versions, paths=paths))
 
     async def show_difference(self, request: Request) -> Response:
         times = {name: datetime.fromisoformat(request.query_params[name]) for name in ("since", "until")}
@@ -275,9 +276,11 @@ class Script:
         removed, added = (
             Quote(chunk_id=str(make_id(n)), page=3, label="page 3", quote=q) for n, q in ((1, QUOTE), (4, NEW_QUOTE))
         )
+        known = {version.observed: version for version in self.versions}
+        before, after = known.get(since, self.versions[0]), known.get(until, self.versions[-1])
         return Difference(
-            document_id=make_id(101), source="LLM_docs", since=since, until=until, before=VERSIONS[0],
-            after=VERSIONS[1], unchanged=30, changes=[Change(removed=[removed], added=[added])],
+            document_id=make_id(101), source="LLM_docs", since=since, until=until, before=before, after=after,
+            unchanged=30, changes=[Change(removed=[removed], added=[added])],
         )  # fmt: skip
 
     async def preview_forgetting(self, request: Request) -> Response:
@@ -339,8 +342,9 @@ class Script:
         )
 
     async def list_files(self, request: Request) -> Response:
-        files, offset = self.files(request), int(request.query_params.get("offset", 0))
-        return _json(library.Files(total=len(files), files=files[offset : offset + 100]))
+        offset, limit = (int(request.query_params.get(name, at)) for name, at in (("offset", 0), ("limit", 100)))
+        files = self.files(request)
+        return _json(library.Files(total=len(files), files=files[offset : offset + limit]))
 
     async def export_files(self, request: Request) -> Response:
         text = "file\n" + "".join(f"{file.source}/{file.path}\n" for file in self.files(request))
