@@ -106,6 +106,16 @@ document.addEventListener("forgotten", async ({ detail: id }) => {
   removeForgotten(thread, id);
 });
 
+// What had the focus before a sheet was opened from another one may be gone when it closes; `close` does not bubble.
+document.addEventListener("close", ({ target }) => keepFocusIn(target), true);
+
+function keepFocusIn(closed) {
+  const focused = document.activeElement;
+  if (focused !== document.body && !closed.contains(focused)) return;
+  const open = [...document.querySelectorAll("dialog[open] .body")];
+  open.at(-1)?.focus({ preventScroll: true });
+}
+
 watch();
 watchTimeline(changeDay);
 watchBackups();

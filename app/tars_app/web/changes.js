@@ -20,9 +20,13 @@ export async function orFailure(make, ...controls) {
 }
 
 // Replace what is in place by what make() returns, or by a failure and the control that began this. The last of several
-// calls counts.
+// calls counts. The focus stays in place.
 export async function fill(place, text, make, ...control) {
   const hint = element("p", "hint", text);
+  if (place.contains(document.activeElement)) {
+    place.tabIndex = -1;
+    place.focus({ preventScroll: true });
+  }
   place.replaceChildren(hint);
   const content = await orFailure(make, ...control);
   if (hint.parentNode === place) place.replaceChildren(...content);

@@ -37,8 +37,9 @@ async function run(turn, request, signal) {
   let citations = [];
   const draw = () => {
     frame = 0;
-    const makeMarker = (number, sentence) => marker(sources, quoteFor(citations, number, sentence), number);
-    turn.querySelector(".answer").replaceChildren(...renderChecked(answer, sentences, citations, makeMarker));
+    const makeMarker = (number, sentence) =>
+      marker(sources, number, sentence, () => quoteFor(citations, number, sentence));
+    update(turn.querySelector(".answer"), renderChecked(answer, sentences, citations, makeMarker));
   };
   progress(turn, "Searching the documents");
   try {
@@ -69,6 +70,18 @@ async function run(turn, request, signal) {
   }
 }
 
+// Replace the children of a place by those made. The same ones stay, so that none loses the focus, or a click, meanwhile.
+function update(place, made) {
+  made.forEach((node, index) => {
+    const old = place.childNodes[index];
+    if (!old) place.append(node);
+    else if (old.isEqualNode(node)) return;
+    else if (old.cloneNode().isEqualNode(node.cloneNode())) update(old, [...node.childNodes]);
+    else old.replaceWith(node);
+  });
+  while (place.childNodes.length > made.length) place.lastChild.remove();
+}
+
 function progress(turn, text) {
   turn.querySelector(".doing").textContent = text;
   spoken.textContent = text;
@@ -88,15 +101,16 @@ function quoteFor(citations, number, sentence) {
   return (quotes.find(({ sentences }) => sentences.includes(sentence)) ?? quotes[0])?.quote ?? null;
 }
 
-// The number of a passage in the answer: a button, or null where there is no such passage.
-function marker(sources, quote, number) {
+// The number of a passage in the answer: a button, or null where there is no such passage. The quotes come later.
+function marker(sources, number, sentence, findQuote) {
   const source = sources.find((candidate) => candidate.id === number);
   if (!source) return null;
   const button = element("button", "marker", String(number));
   button.type = "button";
   button.setAttribute("aria-label", `Passage ${number}, ${source.title}`);
   button.setAttribute("aria-haspopup", "dialog");
-  button.addEventListener("click", () => showPassage(source, quote));
+  button.dataset.sentence = sentence || "";
+  button.addEventListener("click", () => showPassage(source, findQuote()));
   return button;
 }
 

@@ -428,9 +428,10 @@ class Script:
             yield Token(text="The filter ")
             return
         answer = "Clean the filter **every six months** [1]. It was new at the last inspection [2] <b>&amp;</b> [9]."
+        pause = "[1]." if "marker" in question else "filter"
         for word in answer.split(" "):
             yield Token(text=f"{word} ")
-            while "pause" in question and word == "filter" and not self.go_on.is_set():
+            while "pause" in question and word == pause and not self.go_on.is_set():
                 await asyncio.sleep(0.01)
         yield _done(answer, [Citation(source=1, quote=QUOTE, page=3, label="page 3")])
 
