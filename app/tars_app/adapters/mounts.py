@@ -291,6 +291,19 @@ def status_of(root: Path, path: str) -> FileStatus:
     return FileStatus(status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
+def is_absent(root: Path, path: str, require_mount: bool = True) -> bool:
+    """Return whether a share that answers has no entry at a path. Raises ShareUnavailableError as `list_share`."""
+    mount = mount_of_share(root, require_mount)
+    try:
+        status_of(root, path)
+    except (FileNotFoundError, NotADirectoryError):
+        # The folder of a share that was unmounted meanwhile is empty, as if everything had been deleted.
+        return mount_of_share(root, require_mount) == mount
+    except OSError:
+        pass
+    return False
+
+
 def read_file(root: Path, path: str, limit: int) -> bytes:
     """Return the content of a file, at most `limit` + 1 bytes.
 

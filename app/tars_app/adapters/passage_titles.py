@@ -77,8 +77,11 @@ class Titles:
 
 
 def _readable(path: str) -> str:
-    """Return the words of a path: without the ending, and with spaces in place of marks and before capitals."""
-    name = re.sub(r"\.[^\W_]{1,5}\Z", "", path)
+    """Return the words of a path: without the ending, and with spaces in place of marks and before capitals.
+
+    A path in another share than the document's is recorded after the name of that share, which does not count.
+    """
+    name = re.sub(r"\A/[^/]*/|\.[^\W_]{1,5}\Z", "", path)
     return " ".join(_PART.findall(re.sub(r"(?<=[^\W\d_A-ZÄÖÜ])(?=[A-ZÄÖÜ])", " ", name)))
 
 

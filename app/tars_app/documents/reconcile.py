@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Make the record of each share follow its files: new, changed, renamed, deleted."""
+"""Make the record of each share follow its files: new, changed, renamed, moved from another share, deleted."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from tars_app.adapters.postgres import Pool
 from tars_app.documents import file_checks, repository, tombstones
 from tars_app.documents.entries import FOUND, UNREADABLE, WRITING, note_entries
 from tars_app.documents.model import FileObservation, KnownDocument
+from tars_app.documents.moves import Moves, MovesToShare
 from tars_app.kit.errors import UnavailableError, summarize
 from tars_app.settings import Settings
 
@@ -89,6 +90,8 @@ def reconcile(
     After `SLICE_S`, the rest of a share's new files is left to the next call, so that what is added to it meanwhile is
     noticed. `unfinished` then has the share, with the time at which its first slice began.
 
+    Documents whose files are gone are retired after all shares were read: the files may have been moved to another one.
+
     Raises:
         UnavailableError: the database cannot be used.
     """
@@ -97,53 +100,81 @@ def reconcile(
     present, problems = find_shares(settings.documents)
     for problem in problems:
         log.warning("A folder of documents cannot be read", extra={"fields": {"detail": problem}})
-    for name, root in sorted((known_roots | present).items()):
+    moves = Moves(dict(sorted((known_roots | present).items())), settings.require_mount)
+    followed: list[_ShareReconciler] = []
+    for name, root in moves.roots.items():
         began = unfinished.pop(name, datetime.now(UTC))
-        try:
-            if not _ShareReconciler(pool, settings, name, root, progress).run(began):
+        share = _ShareReconciler(pool, settings, name, root, progress, moves)
+        if _attempt_share(pool, name, root, partial(share.follow, began)):
+            followed.append(share)
+            if share.is_interrupted:
                 unfinished[name] = began
-        except ShareUnavailableError as error:
-            log.warning("A share is unavailable", extra={"fields": {"source": name, "detail": str(error)}})
-            repository.note_source(pool, name, root, available=False, detail=str(error))
-        except UnavailableError:
-            raise
-        except Exception as error:
-            log.exception("Reading a share failed", extra={"fields": {"source": name}})
-            detail = f"reading it failed ({summarize(error)}); see the log of the worker container"
-            repository.note_source(pool, name, root, available=False, detail=detail)
+    for share in followed:
+        if not _attempt_share(pool, share.source, share.root, share.finish):
+            unfinished.pop(share.source, None)
     return not unfinished
 
 
-class _ShareReconciler:
-    """One pass over one share."""
+def _attempt_share(pool: Pool, name: str, root: Path, action: Callable[[], None]) -> bool:
+    """Run an action on one share; return whether it succeeded. A failure is logged and recorded."""
+    try:
+        action()
+    except ShareUnavailableError as error:
+        log.warning("A share is unavailable", extra={"fields": {"source": name, "detail": str(error)}})
+        repository.note_source(pool, name, root, available=False, detail=str(error))
+    except UnavailableError:
+        raise
+    except Exception as error:
+        log.exception("Reading a share failed", extra={"fields": {"source": name}})
+        detail = f"reading it failed ({summarize(error)}); see the log of the worker container"
+        repository.note_source(pool, name, root, available=False, detail=detail)
+    else:
+        return True
+    return False
 
-    def __init__(self, pool: Pool, settings: Settings, source: str, root: Path, progress: Callable[[], None]) -> None:
+
+class _ShareReconciler:
+    """One pass over one share: `follow` its files, and `finish` after all shares were followed."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        settings: Settings,
+        source: str,
+        root: Path,
+        progress: Callable[[], None],
+        moves: Moves,
+    ) -> None:
         self._pool = pool
         self._settings = settings
-        self._source = source
-        self._root = root
+        self.source = source
+        self.root = root
         self._progress = progress
+        self._moves = moves
+        self._moved_here: MovesToShare | None = None
+        self._began = datetime.now(UTC)
         self._problems: dict[str, str] = {}
         self._missing: dict[str, KnownDocument] = {}
         self._missing_contents: dict[str, list[str]] = {}
         self._unsettled_sizes: set[int] = set()
         self._skipped: tombstones.Skipped = {}
-        self._is_interrupted = False
+        self.is_interrupted = False
         self._left: dict[str, str] = {}
         """New files that are not on record yet, and why."""
 
-    def run(self, began: datetime) -> bool:
-        """Record the differences between the share and its record; return whether none is left. Raises as `reconcile`.
+    def follow(self, began: datetime) -> None:
+        """Record which files are new or have changed. Raises as `reconcile`, and ShareUnavailableError.
 
         `began` is the time at which the first slice of this comparison began.
         """
-        listing = list_share(self._root, self._settings.require_mount, self._progress)
+        self._began = began
+        listing = list_share(self.root, self._settings.require_mount, self._progress)
         listed_at = time.monotonic()
         self._problems |= listing.unreadable
         # The root goes on record first: the worker reads documents as soon as they are recorded.
         self._note()
         self._skipped = tombstones.skipped_files(self._pool)
-        known = repository.living(self._pool, self._source)
+        known = repository.living(self._pool, self.source)
         self._progress()
         differences = compare(known, listing)
         self._missing = {path: known[path] for path in differences.missing}
@@ -151,20 +182,26 @@ class _ShareReconciler:
             if document.sha256:
                 self._missing_contents.setdefault(document.sha256, []).append(path)
         self._left = {path: FOUND for path in differences.new if not self._is_skipped(path, listing.files[path])}
+        self._moved_here = self._moves.to_share(
+            self._pool, self.source, sorted({listing.files[path].size for path in self._left})
+        )
         self._progress()
         if self._left:
             self._note_entries(listing)
             self._progress()
         self._follow_all([*differences.changed, *self._left], listing, known, listed_at)
-        self._retire_missing()
         self._check(differences, listing, known)
         self._progress()
         self._note_entries(listing)
+        self._moved_here = None  # what it read takes memory until all shares are finished
+
+    def finish(self) -> None:
+        """Record which documents are gone, and that the share was read. Raises as `follow`."""
+        self._retire_missing()
         self._note()
-        if not self._is_interrupted:
+        if not self.is_interrupted:
             unwatched_after = max(repository.UNWATCHED_AFTER, 3 * timedelta(seconds=self._settings.scan_interval_s))
-            repository.note_scan(self._pool, self._source, began, unwatched_after)
-        return not self._is_interrupted
+            repository.note_scan(self._pool, self.source, self._began, unwatched_after)
 
     def _follow_all(
         self, paths: list[str], listing: ShareListing, known: dict[str, KnownDocument], listed_at: float
@@ -173,16 +210,17 @@ class _ShareReconciler:
         ends = time.monotonic() + SLICE_S
         for path in _in_order(paths, listing.files, listed_at + self._settings.settle_s):
             if time.monotonic() >= ends:
-                self._unsettled_sizes.add(listing.files[path].size)
-                self._is_interrupted = True
+                self._note_unsettled(path, listing.files[path])
+                self.is_interrupted = True
                 continue
             self._attempt(path, partial(self._follow, path, listing.files[path], known.get(path)))
             self._progress()
 
     def _retire_missing(self) -> None:
         for path, document in self._missing.items():
-            # A missing document may turn out to be renamed, once the other file of its size can be read.
-            if document.size not in self._unsettled_sizes:
+            # A missing document may turn out to be renamed or moved, once the other file of its size can be read.
+            unsettled = document.size in self._unsettled_sizes or document.size in self._moves.unsettled_sizes
+            if not unsettled and document.document_id not in self._moves.moved:
                 self._attempt(path, partial(self._retire, document))
                 self._progress()
         if self._missing:
@@ -198,7 +236,7 @@ class _ShareReconciler:
         }
         if unknown:
             file_checks.trust(self._pool, unknown)
-        due = [path for path in file_checks.due(self._pool, self._source) if path in listing.files and path in known]
+        due = [path for path in file_checks.due(self._pool, self.source) if path in listing.files and path in known]
         ends = time.monotonic() + CHECK_SLICE_S
         for path in dict.fromkeys([*differences.touched, *due]):
             if time.monotonic() >= ends:
@@ -213,41 +251,57 @@ class _ShareReconciler:
         except (ShareUnavailableError, UnavailableError):
             raise
         except Exception as error:
-            fields = {"source": self._source, "path": path}
+            fields = {"source": self.source, "path": path}
             log.exception("A file cannot be recorded", extra={"fields": fields})
             self._problems[path] = summarize(error)
 
     def _follow(self, path: str, file: FileStatus, document: KnownDocument | None) -> None:
-        observation = read_observation(self._settings, self._root, path, file)
+        observation = read_observation(self._settings, self.root, path, file)
         if observation is None or (observation.error and not observation.settled):
-            self._unsettled_sizes.add(file.size)
+            self._note_unsettled(path, file)
         if observation is None:
             if path in self._left:
                 self._left[path] = WRITING
             return
         if observation.error:
-            fields = {"source": self._source, "path": path, "reason": observation.error}
+            fields = {"source": self.source, "path": path, "reason": observation.error}
             log.warning("A file cannot be read", extra={"fields": fields})
         if document is None and (old := self._find_renamed(observation)):
             document = self._missing.pop(old)
             log.info("Renamed", extra={"fields": {"document": document.document_id}})
             repository.rename(self._pool, document.document_id, path)
         document_id = document.document_id if document else None
+        if document is None and self._moved_here:
+            document_id = self._moved_here.take(path, observation.sha256)
+            if not document_id and _is_recent(file, time.time()) and self._moved_here.is_copy(observation.sha256):
+                # It may be the first half of a move: the original is still there, but not for long.
+                self._note_unsettled(path, file)
+                self._left[path] = WRITING
+                return
         try:
-            repository.observe(self._pool, self._source, path, document_id, observation)
+            repository.observe(self._pool, self.source, path, document_id, observation)
             self._left.pop(path, None)
         except (ShareUnavailableError, UnavailableError):
             raise
         except Exception as error:
             refused = f"The file cannot be recorded: {summarize(error)}."
             failure = FileObservation(file, None, refused, settled=False)
-            repository.observe(self._pool, self._source, path, document_id, failure)
+            repository.observe(self._pool, self.source, path, document_id, failure)
             self._left.pop(path, None)
             raise
 
+    def _note_unsettled(self, path: str, file: FileStatus) -> None:
+        """Note a file that could not be read: a document that is missing may be that one, in other shares if it is new.
+
+        A file that stays unreadable is new only once, so that it does not keep the documents of other shares for ever.
+        """
+        self._unsettled_sizes.add(file.size)
+        if path in self._left:
+            self._moves.unsettled_sizes.add(file.size)
+
     def _is_skipped(self, path: str, file: FileStatus) -> bool:
         """Return whether the file was not read last time, as its content was forgotten, and has not changed since."""
-        return self._skipped.get(tombstones.place_of(self._source, path)) == (file.size, file.mtime_ns)
+        return self._skipped.get(tombstones.place_of(self.source, path)) == (file.size, file.mtime_ns)
 
     def _find_renamed(self, observation: FileObservation) -> str | None:
         """Return the path of the missing document that has the observed content."""
@@ -263,7 +317,7 @@ class _ShareReconciler:
         entries: dict[str, tuple[str, str | None]] = {path: (why, None) for path, why in listing.ignored.items()}
         entries |= {path: (UNREADABLE, why) for path, why in listing.unreadable.items()}
         entries |= {path: (why, None) for path, why in self._left.items()}
-        note_entries(self._pool, self._source, entries, listing.more_ignored)
+        note_entries(self._pool, self.source, entries, listing.more_ignored)
 
     def _note(self) -> None:
         detail = None
@@ -272,7 +326,7 @@ class _ShareReconciler:
             count = len(self._problems)
             rest = f", and {count - 1} more" if count > 1 else ""
             detail = f"cannot read {path} ({why}){rest}"
-        repository.note_source(self._pool, self._source, self._root, available=True, detail=detail)
+        repository.note_source(self._pool, self.source, self.root, available=True, detail=detail)
 
 
 def _in_order(paths: list[str], files: Mapping[str, FileStatus], settled_at: float) -> Iterator[str]:

@@ -2,10 +2,9 @@
 """The record of sources, documents and versions in PostgreSQL.
 
 Each function is one transaction. It raises UnavailableError where the database cannot be used, and psycopg.Error where
-the database refuses the statement. A document is a path in a source (a share), and keeps its id when it is renamed. A
-version is one content
-of it, with the time from and to which it was seen. Nothing is overwritten: a change closes a version, a deletion leaves
-a tombstone.
+the database refuses the statement. A document is a path in a source (a share), and keeps its id when it is renamed, or
+moved to another source. A version is one content of it, with the time from and to which it was seen. Nothing is
+overwritten: a change closes a version, a deletion leaves a tombstone.
 """
 
 from __future__ import annotations
@@ -23,6 +22,7 @@ from tars_app.adapters.postgres import VISIBILITY_LOCK, Pool
 from tars_app.documents import tombstones
 from tars_app.documents.file_checks import note_check
 from tars_app.documents.model import FileObservation, KnownDocument, plausible_time
+from tars_app.documents.recorded_paths import rebase
 from tars_app.kit.text import storable
 
 LOST_AFTER = "15 minutes"
@@ -35,12 +35,14 @@ UNWATCHED_AFTER = timedelta(minutes=15)
 """Least time between two scans that counts as one in which a source was not scanned."""
 
 # Where the last scan is not on record, as in a restored database, the last change on record precedes the period. The
-# first scan of a source that has versions already was one of a program that did not record such periods.
+# first scan of a source that has versions already was one of a program that did not record such periods, unless these
+# are versions of documents that were moved to it.
 _NOTE_UNWATCHED = """
 INSERT INTO unwatched (source, since, until)
 SELECT %(source)s, '-infinity', least(now(), (
     SELECT min(v.seen_from) + interval '1 day' FROM documents d JOIN versions v ON v.document_id = d.id
-    WHERE d.source = %(source)s))
+    WHERE d.source = %(source)s AND NOT EXISTS (
+        SELECT FROM document_paths h WHERE h.document_id = d.id AND left(h.path, 1) = '/')))
 WHERE NOT EXISTS (SELECT FROM unwatched WHERE source = %(source)s)
 UNION ALL
 SELECT %(source)s, last.scan, now() FROM (
@@ -252,13 +254,30 @@ def _revive(connection: Connection[dict[str, Any]], source: str, path: str) -> U
     return UUID(str(rows[0]["id"])) if rows else None
 
 
-def rename(pool: Pool, document_id: UUID, path: str, at: datetime | None = None) -> None:
-    """Record that a document has another path, since `at` or now."""
+def rename(pool: Pool, document_id: UUID, path: str, at: datetime | None = None, source: str | None = None) -> None:
+    """Record that a document has another path, since `at` or now; `source` is the source of it, None: the same."""
     with pool.connection() as connection:
-        renamed = connection.execute("UPDATE documents SET path = %s WHERE id = %s RETURNING id", (path, document_id))
-        if renamed.fetchone() is None:  # forgotten meanwhile
+        before = connection.execute("SELECT source FROM documents WHERE id = %s FOR UPDATE", (document_id,)).fetchone()
+        if before is None:  # forgotten meanwhile
             return
+        source = source or before["source"]
+        if source != before["source"]:
+            _rebase_paths(connection, document_id, before["source"], source)
+        connection.execute("UPDATE documents SET source = %s, path = %s WHERE id = %s", (source, path, document_id))
         _note_path(connection, document_id, path, _moment(connection, document_id, at))
+
+
+def _rebase_paths(connection: Connection[dict[str, Any]], document_id: UUID, before: str, source: str) -> None:
+    """Write the paths that a document has had as they are recorded for one in another source."""
+    rows = connection.execute(
+        "SELECT seen_from, path FROM document_paths WHERE document_id = %s", (document_id,)
+    ).fetchall()
+    connection.execute(
+        """UPDATE document_paths p SET path = new.path
+           FROM unnest(%s::timestamptz[], %s::text[]) AS new (seen_from, path)
+           WHERE p.document_id = %s AND p.seen_from = new.seen_from""",
+        ([row["seen_from"] for row in rows], [rebase(row["path"], before, source) for row in rows], document_id),
+    )
 
 
 def _note_path(connection: Connection[dict[str, Any]], document_id: UUID, path: str, moment: datetime) -> None:

@@ -8,19 +8,21 @@ from typing import Any
 from fastapi import APIRouter
 
 from tars_app.dependencies import AsOf, Dependencies
+from tars_app.documents.recorded_paths import place_at
 from tars_app.documents.schemas import Documents, Past
-from tars_app.documents.visible import AT, PATH_AT, visible_versions
+from tars_app.documents.visible import AT, visible_versions
 
-_COLUMNS = """d.id AS document_id, d.source, v.state, v.error, v.modified, v.seen_from AS observed, v.dated,
+_COLUMNS = """d.id AS document_id, v.state, v.error, v.modified, v.seen_from AS observed, v.dated,
        nullif(v.dated_by, 'none') AS dated_by, v.pages, v.chunks,
        nullif(concat_ws(' ', v.time_note, v.index_note), '') AS note"""
 _DOCUMENTS = f"""
-SELECT {_COLUMNS}, d.path FROM documents d JOIN versions v ON v.document_id = d.id AND v.seen_to IS NULL
+SELECT {_COLUMNS}, d.source, d.path FROM documents d JOIN versions v ON v.document_id = d.id AND v.seen_to IS NULL
 WHERE d.deleted_at IS NULL ORDER BY d.source, d.path
 """  # noqa: S608  constants
 _PAST = f"""
-SELECT {_COLUMNS}, {PATH_AT.format(at="%(at)s")} FROM documents d JOIN versions v ON v.document_id = d.id
-WHERE {AT} ORDER BY d.source, path
+SELECT {_COLUMNS}, place.source, place.path FROM documents d JOIN versions v ON v.document_id = d.id
+CROSS JOIN LATERAL {place_at("%(at)s")} AS place
+WHERE {AT} ORDER BY place.source, place.path
 """  # noqa: S608  constants
 
 _SOURCES = "SELECT name, available, detail FROM sources ORDER BY name"

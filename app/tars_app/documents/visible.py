@@ -22,9 +22,6 @@ FROM documents d JOIN versions v ON v.id = d.answered_from WHERE {CONFIRMED}
 """  # noqa: S608  constants
 AT = f"""v.seen_from <= %(at)s AND (v.seen_to > %(since)s OR v.seen_to IS NULL AND {CONFIRMED})"""
 """Whether version v of document d existed at some time from `since` to `at`, which may be the same."""
-PATH_AT = """coalesce((SELECT h.path FROM document_paths h WHERE h.document_id = d.id AND h.seen_from <= {at}
-                   ORDER BY h.seen_from DESC LIMIT 1), d.path) AS path"""
-"""The path of document d at a time."""
 _PAST = f"""
 SELECT string_agg(uuid_send(v.id), ''::bytea ORDER BY v.id) FILTER (WHERE t.version_id IS NOT NULL) AS ids,
        count(*) FILTER (WHERE t.version_id IS NULL) AS unread,

@@ -13,6 +13,7 @@ from psycopg import Connection
 from tars_app.adapters.mounts import FileStatus
 from tars_app.adapters.postgres import FORGET_LOCK, Pool
 from tars_app.documents import tombstones
+from tars_app.documents.recorded_paths import place_of
 from tars_app.documents.repository import answer_from
 from tars_app.documents.schemas import Place
 from tars_app.forgetting.schemas import Tombstone
@@ -90,7 +91,7 @@ def _leave_tombstone(connection: Connection[dict[str, Any]], extent: Extent) -> 
     digests = [tombstones.digest_of(document["source"], document["path"], row["sha256"]) for row in rows]
     # Versions that were never observed may be in snapshots of the NAS, under the paths that the document had.
     paths = connection.execute("SELECT path FROM document_paths WHERE document_id = %s", (document["id"],)).fetchall()
-    digests += [tombstones.place_of(document["source"], row["path"]) for row in paths]
+    digests += [tombstones.place_of(*place_of(row["path"], document["source"])) for row in paths]
     tombstone = tombstones.add_tombstone(connection, digests, document["versions"])
     if document["deleted_at"] is None and document["mtime_ns"] is not None:
         status = FileStatus(document["size"], int(document["mtime_ns"]))

@@ -11,17 +11,18 @@ from uuid import UUID
 from tars_app.adapters.postgres import Pool
 from tars_app.documents.parsers.marks import Piece, Rectangle
 from tars_app.documents.parsers.recognition.boxes import decode
+from tars_app.documents.recorded_paths import place_at
 from tars_app.documents.scans import recognized_page
-from tars_app.documents.visible import CONFIRMED, PATH_AT
+from tars_app.documents.visible import CONFIRMED
 from tars_app.snapshots.names import FOLDER
 
 _MOST_PLACES = 5
 # A version that was replaced has the last path of its time.
 _VERSION = f"""
-SELECT v.id AS version_id, d.id AS document_id, d.source, v.sha256, v.size, v.seen_from, v.seen_to,
-       {PATH_AT.format(at="coalesce(v.seen_to - interval '1 microsecond', 'infinity')")},
+SELECT v.id AS version_id, d.id AS document_id, place.source, place.path, v.sha256, v.size, v.seen_from, v.seen_to,
        d.deleted_at IS NOT NULL AND d.deleted_at = v.seen_to AS is_deleted
 FROM versions v JOIN documents d ON d.id = v.document_id
+CROSS JOIN LATERAL {place_at("coalesce(v.seen_to - interval '1 microsecond', 'infinity')")} AS place
 WHERE v.id = coalesce((SELECT id FROM versions WHERE former_id = %(version)s), %(version)s::uuid)
     AND (v.seen_to IS NOT NULL AND d.answered_from IS DISTINCT FROM v.id OR {CONFIRMED})
 """  # noqa: S608  constants
@@ -34,11 +35,12 @@ ORDER BY d.id = %(document)s DESC, d.source, d.path LIMIT {_MOST_PLACES}
 """  # noqa: S608  constants
 # The latest first: the NAS deletes the oldest ones first.
 _SNAPSHOTS = f"""
-SELECT d.source, s.root, n.name AS snapshot, {PATH_AT.format(at="n.taken")}
-FROM documents d JOIN sources s ON s.name = d.source
-JOIN (SELECT source, name, taken FROM snapshots UNION SELECT source, name, taken FROM volatile.snapshots) n
-    ON n.source = d.source
-WHERE d.id = %(document)s AND n.taken >= %(seen_from)s AND n.taken < %(seen_to)s
+SELECT n.source, s.root, n.name AS snapshot, place.path
+FROM documents d
+CROSS JOIN (SELECT source, name, taken FROM snapshots UNION SELECT source, name, taken FROM volatile.snapshots) n
+CROSS JOIN LATERAL {place_at("n.taken")} AS place
+JOIN sources s ON s.name = n.source
+WHERE d.id = %(document)s AND n.source = place.source AND n.taken >= %(seen_from)s AND n.taken < %(seen_to)s
 ORDER BY n.taken DESC LIMIT {_MOST_PLACES}
 """  # noqa: S608  constants
 _VERSION_AT = """

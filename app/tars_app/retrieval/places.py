@@ -14,7 +14,8 @@ from psycopg import Connection
 from tars_app.adapters.postgres import Pool
 from tars_app.documents.cells import cell_place, is_sheet
 from tars_app.documents.model import NO_PAGE
-from tars_app.documents.visible import CONFIRMED, PATH_AT
+from tars_app.documents.recorded_paths import place_at
+from tars_app.documents.visible import CONFIRMED
 from tars_app.retrieval.schemas import OtherPlace, Superseded
 from tars_app.retrieval.successors import superseded
 
@@ -25,28 +26,29 @@ PLACE_ID = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.[1-9][0-9]{0,8}$"
 _NEIGHBOURS = 20
 """Two passages in succession have at least 20 words together (settings.chunk_words), so that these fill the context."""
 
-_COLUMNS = """p.hash, p.text, p.header, d.id AS document_id, v.id AS version_id, d.source, v.modified,
+_COLUMNS = """p.hash, p.text, p.header, d.id AS document_id, v.id AS version_id, place.source, place.path, v.modified,
        v.seen_from AS observed, v.dated, nullif(v.dated_by, 'none') AS dated_by, v.index_note AS note"""
 _FOUND = f"""
-SELECT {_COLUMNS}, {PATH_AT.format(at="coalesce(%(at)s::timestamptz, 'infinity')")}, w.ordinal,
+SELECT {_COLUMNS}, w.ordinal,
        nullif(t.pages[w.ordinal], %(no_page)s) AS page, t.labels[w.ordinal] AS label
 FROM unnest(%(hashes)s::bytea[], %(versions)s::uuid[], %(ordinals)s::integer[]) AS w (hash, version_id, ordinal)
 JOIN passages p ON p.hash = w.hash
 JOIN version_texts t ON t.version_id = w.version_id
 JOIN versions v ON v.id = w.version_id
 JOIN documents d ON d.id = v.document_id
+CROSS JOIN LATERAL {place_at("coalesce(%(at)s::timestamptz, 'infinity')")} AS place
 WHERE %(phrase)s::text IS NULL OR p.terms @@ websearch_to_tsquery(p.language, %(phrase)s)
-ORDER BY v.modified DESC, d.source, path, v.seen_from DESC
+ORDER BY v.modified DESC, place.source, place.path, v.seen_from DESC
 """  # noqa: S608  constants
 # A version that was replaced has the last path of its time.
 _OPENED = f"""
-SELECT {_COLUMNS}, {PATH_AT.format(at="coalesce(v.seen_to - interval '1 microsecond', 'infinity')")},
-       %(ordinal)s::integer AS ordinal, nullif(t.pages[%(ordinal)s], %(no_page)s) AS page,
+SELECT {_COLUMNS}, %(ordinal)s::integer AS ordinal, nullif(t.pages[%(ordinal)s], %(no_page)s) AS page,
        t.labels[%(ordinal)s] AS label
 FROM version_texts t
 JOIN passages p ON p.hash = t.hashes[%(ordinal)s]
 JOIN versions v ON v.id = t.version_id
 JOIN documents d ON d.id = v.document_id
+CROSS JOIN LATERAL {place_at("coalesce(v.seen_to - interval '1 microsecond', 'infinity')")} AS place
 WHERE v.id = coalesce((SELECT id FROM versions WHERE former_id = %(version)s), %(version)s::uuid)
     AND (v.seen_to IS NOT NULL AND d.answered_from IS DISTINCT FROM v.id OR {CONFIRMED})
 """  # noqa: S608  constants

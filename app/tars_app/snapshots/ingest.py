@@ -47,13 +47,14 @@ def _read(dependencies: Dependencies, task: Task, places: list[Place]) -> bytes:
     settings = dependencies.settings
     for place in places:
         try:
-            content = read_file(task.root / FOLDER / place.snapshot, place.path, settings.max_file_bytes)
+            content = read_file(place.root / FOLDER / place.snapshot, place.path, settings.max_file_bytes)
         except OSError:
             continue  # the NAS deleted it, or cannot read it; if none has it, the errors below say so
         if hashlib.sha256(content).hexdigest() == task.sha256:
             return content
     try:
-        mount_of_share(task.root, settings.require_mount)
+        for root in {task.root, *(place.root for place in places)}:
+            mount_of_share(root, settings.require_mount)
     except ShareUnavailableError as failure:
         raise UnavailableError(str(failure), "Check that the NAS is on and its share is mounted.") from failure
     raise UnreadableError("The NAS deleted the snapshots that contained this version before it was read.")

@@ -65,13 +65,17 @@ class PathEntry:
 
 @dataclass
 class Document:
-    """A document with its path, now or last, and its versions and paths in the order of time."""
+    """A document with its path, now or last, and its versions and paths in the order of time.
+
+    A path in another share begins with `/`. `moved_to` is the share that the document is in now, if that is another.
+    """
 
     path: str
     versions: list[Version] = field(default_factory=list)
     paths: list[PathEntry] = field(default_factory=list)
     document_id: UUID = field(default_factory=uuid4)
     is_new: bool = True
+    moved_to: str | None = None
 
     def version_at(self, moment: datetime) -> Version | None:
         """Return the version that it had at a time; None where it did not exist."""
@@ -187,7 +191,9 @@ class _Observation:
         self._later: dict[str, Document] = {}
         for document in record.documents:
             if document.version_at(moment):
-                self._present[document.path_at(moment)] = document
+                path = document.path_at(moment)
+                if not path.startswith("/"):  # the snapshot of a share shows nothing of the others
+                    self._present[path] = document
                 continue
             self._absent.setdefault(document.path, document)
             following = document.first_after(moment)

@@ -17,6 +17,7 @@ from psycopg import Connection
 
 from tars_app.adapters.postgres import Pool
 from tars_app.documents.model import Task
+from tars_app.documents.recorded_paths import place_at, rebase
 from tars_app.documents.repository import LOST_AFTER
 from tars_app.documents.tombstones import hold_off, last_number, load_forgotten
 from tars_app.kit.text import storable
@@ -48,6 +49,13 @@ SELECT n.id, r.scanned, r.remaining, r.pages, r.date, r.dated_by, r.notes
 FROM unnest(%(ids)s::uuid[], %(copies_of)s::uuid[]) AS n (id, copy_of) JOIN recognitions r ON r.version_id = n.copy_of
 """
 
+_DOCUMENTS = """
+SELECT d.id, d.source, d.path FROM documents d
+WHERE d.source = %(source)s OR EXISTS (
+    SELECT FROM document_paths h
+    WHERE h.document_id = d.id AND starts_with(h.path, concat('/', %(source)s::text, '/')))
+ORDER BY d.id
+"""
 IMPORTED = "imported"
 
 
@@ -135,28 +143,35 @@ def live_work_waits(pool: Pool) -> bool:
 
 
 def load_record(pool: Pool, source: str) -> Record:
-    """Return the record of a share."""
+    """Return the record of a share: of the documents that are in it, or have been."""
     with pool.connection() as connection:
         documents = {
-            row["id"]: Document(row["path"], document_id=row["id"], is_new=False)
-            for row in connection.execute("SELECT id, path FROM documents WHERE source = %s ORDER BY id", (source,))
+            row["id"]: Document(
+                rebase(row["path"], row["source"], source),
+                document_id=row["id"],
+                is_new=False,
+                moved_to=None if row["source"] == source else row["source"],
+            )
+            for row in connection.execute(_DOCUMENTS, {"source": source})
         }
+        ids = list(documents)
         for row in connection.execute(
             """SELECT v.id, v.document_id, v.sha256, v.error, v.size, v.modified, v.time_note, v.seen_from, v.seen_to,
                       v.snapshot
-               FROM versions v JOIN documents d ON d.id = v.document_id WHERE d.source = %s ORDER BY v.seen_from""",
-            (source,),
+               FROM versions v WHERE v.document_id = ANY(%s) ORDER BY v.seen_from""",
+            (ids,),
         ):
             content = Content(row["sha256"], row["error"], row["size"], row["modified"], row["time_note"])
             documents[row["document_id"]].versions.append(
                 Version(content, row["seen_from"], row["seen_to"], row["snapshot"], row["id"], is_new=False)
             )
         for row in connection.execute(
-            """SELECT p.document_id, p.seen_from, p.path FROM document_paths p JOIN documents d ON d.id = p.document_id
-               WHERE d.source = %s ORDER BY p.seen_from""",
-            (source,),
+            "SELECT document_id, seen_from, path FROM document_paths WHERE document_id = ANY(%s) ORDER BY seen_from",
+            (ids,),
         ):
-            documents[row["document_id"]].paths.append(PathEntry(row["seen_from"], row["path"], row["seen_from"]))
+            document = documents[row["document_id"]]
+            path = rebase(row["path"], document.moved_to or source, source)
+            document.paths.append(PathEntry(row["seen_from"], path, row["seen_from"]))
         imported = connection.execute("SELECT taken, name FROM snapshots WHERE source = %s", (source,)).fetchall()
         forgotten = load_forgotten(connection)
     return Record(list(documents.values()), {row["taken"]: row["name"] for row in imported}, forgotten)
@@ -174,7 +189,7 @@ def save_record(pool: Pool, source: str, record: Record, tried: Sequence[Snapsho
         _add_documents(connection, source, [document for document in record.documents if document.is_new])
         _change_versions(connection, record)
         _add_versions(connection, record)
-        _write_paths(connection, record)
+        _write_paths(connection, source, record)
         # The time of the deletion of a document is the end of its last version.
         connection.execute(
             """UPDATE documents d SET deleted_at = last.seen_to
@@ -285,7 +300,7 @@ def _add_versions(connection: Connection[dict[str, Any]], record: Record) -> Non
         )
 
 
-def _write_paths(connection: Connection[dict[str, Any]], record: Record) -> None:
+def _write_paths(connection: Connection[dict[str, Any]], source: str, record: Record) -> None:
     """Move first paths back, and add new ones."""
     with connection.cursor() as cursor:
         cursor.executemany(
@@ -300,7 +315,7 @@ def _write_paths(connection: Connection[dict[str, Any]], record: Record) -> None
         cursor.executemany(
             "INSERT INTO document_paths (document_id, path, seen_from) VALUES (%s, %s, %s)",
             [
-                (document.document_id, entry.path, entry.seen_from)
+                (document.document_id, rebase(entry.path, source, document.moved_to or source), entry.seen_from)
                 for document in record.documents
                 for entry in document.paths
                 if entry.recorded is None
@@ -328,8 +343,9 @@ def waiting_earlier(pool: Pool, limit: int) -> list[UUID]:
 
 @dataclass(frozen=True)
 class Place:
-    """A file in an imported snapshot."""
+    """A file in an imported snapshot of the share that is mounted at `root`."""
 
+    root: Path
     snapshot: str
     path: str
 
@@ -364,15 +380,15 @@ def places_of(pool: Pool, version_id: UUID) -> list[Place]:
 
 def _places(connection: Connection[dict[str, Any]], version_id: UUID) -> list[Place]:
     rows = connection.execute(
-        """SELECT n.name AS snapshot, coalesce(
-                   (SELECT p.path FROM document_paths p WHERE p.document_id = d.id AND p.seen_from <= n.taken
-                    ORDER BY p.seen_from DESC LIMIT 1), d.path) AS path
-               FROM versions v JOIN documents d ON d.id = v.document_id JOIN snapshots n ON n.source = d.source
-               WHERE v.id = %s AND v.seen_from <= n.taken AND n.taken < v.seen_to
-               ORDER BY n.taken DESC""",
+        f"""SELECT s.root, n.name AS snapshot, place.path
+               FROM versions v JOIN documents d ON d.id = v.document_id
+               CROSS JOIN snapshots n CROSS JOIN LATERAL {place_at("n.taken")} AS place
+               JOIN sources s ON s.name = n.source
+               WHERE v.id = %s AND n.source = place.source AND v.seen_from <= n.taken AND n.taken < v.seen_to
+               ORDER BY n.taken DESC""",  # noqa: S608  constants
         (version_id,),
     ).fetchall()
-    return [Place(**row) for row in rows]
+    return [Place(Path(row["root"]), row["snapshot"], row["path"]) for row in rows]
 
 
 def list_snapshots(pool: Pool) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,18 +12,18 @@ from psycopg import Connection
 
 from tars_app.adapters.postgres import Pool
 from tars_app.documents.model import NO_PAGE
+from tars_app.documents.recorded_paths import place_at, place_of
 from tars_app.documents.visible import Beginning, read_beginning
 from tars_app.timeline.schemas import DayOfChanges, History, PathEntry, Version
 
-_VERSIONS = """
+_VERSIONS = f"""
 SELECT v.id AS version_id, v.seen_from AS observed, v.seen_to AS until, v.snapshot, v.modified, v.dated,
        nullif(v.dated_by, 'none') AS dated_by, v.state, v.error, v.pages, v.chunks,
-       EXISTS (SELECT FROM version_texts t WHERE t.version_id = v.id) AS kept,
-       coalesce((SELECT h.path FROM document_paths h WHERE h.document_id = v.document_id
-                     AND h.seen_from < coalesce(v.seen_to, 'infinity') ORDER BY h.seen_from DESC LIMIT 1),
-                d.path) AS path
-FROM versions v JOIN documents d ON d.id = v.document_id WHERE d.id = %s ORDER BY v.seen_from
-"""
+       EXISTS (SELECT FROM version_texts t WHERE t.version_id = v.id) AS kept, place.source, place.path
+FROM versions v JOIN documents d ON d.id = v.document_id
+CROSS JOIN LATERAL {place_at("coalesce(v.seen_to - interval '1 microsecond', 'infinity')")} AS place
+WHERE d.id = %s ORDER BY v.seen_from
+"""  # noqa: S608  constants
 _PASSAGES = """
 SELECT u.hash, p.text, u.ordinal, nullif(u.page, %s) AS page, u.label
 FROM version_texts t
@@ -58,8 +59,13 @@ def read_history(pool: Pool, document_id: UUID) -> History:
     return History(
         **document,
         versions=[Version.model_validate(row) for row in versions],
-        paths=[PathEntry.model_validate(row) for row in paths],
+        paths=[_path_entry(row["path"], document["source"], row["observed"]) for row in paths],
     )
+
+
+def _path_entry(recorded: str, recorded_for: str, observed: datetime) -> PathEntry:
+    source, path = place_of(recorded, recorded_for)
+    return PathEntry(source=source, path=path, observed=observed)
 
 
 def history_begins(pool: Pool) -> Beginning:

@@ -31,6 +31,7 @@ class Version(BaseModel):
     """A content that a document has had."""
 
     version_id: UUID
+    source: str = Field(description="The share of that path")
     path: str = Field(description="The last path that the document had with this content")
     observed: datetime = Field(description="When this content was first observed")
     until: datetime | None = Field(description="When the next content or the deletion was observed; null: current")
@@ -50,6 +51,7 @@ class Version(BaseModel):
 class PathEntry(BaseModel):
     """A path that a document has had."""
 
+    source: str
     path: str
     observed: datetime = Field(description="Since when")
 

@@ -48,12 +48,18 @@ function describe(history) {
   return [element("p", "hint", `${count}, the latest first.${removed}`), list, changes, end];
 }
 
+// A file that was moved to another share is named with the share that it was in.
+function formerName(history, version) {
+  if (version.source !== history.source) return `as ${version.source}/${version.path}`;
+  return version.path === history.path ? "" : `as ${version.path}`;
+}
+
 function versionItem(history, version, before, changes) {
   const until = version.until ? `to ${moment(version.until)}` : "until now";
   const item = element("li", "", element("strong", "", `${moment(version.observed)} ${until}`));
   const facts = [
     version.dated ? `dated ${version.dated} (${version.dated_by})` : "",
-    version.path === history.path ? "" : `as ${version.path}`,
+    formerName(history, version),
     version.snapshot ? "from a snapshot of the NAS" : "",
     version.kept ? plural(version.chunks, "passage") : (version.error ?? "its text is not on record"),
   ];

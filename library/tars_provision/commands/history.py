@@ -39,7 +39,7 @@ class History:
         if self.content["kept_since"]:
             line(console, f"  {_removed(self.content['kept_since'])}")
         for version in versions:
-            line(console, "  " + ", ".join(_cells(version, self.content["path"])))
+            line(console, "  " + ", ".join(_cells(version, self.content)))
         if len(versions) > 1:
             since = str(versions[0]["observed"])
             line(console, f"Compare: {next_step.command('diff', '--since', since, name, '-i', self.inventory)}")
@@ -148,7 +148,7 @@ def topic(inventory: Path, words: str, since: str, until: str | None) -> TopicDi
     return TopicDifference(client.query(endpoint, "/api/topic", q=words, since=since, until=until))
 
 
-def _cells(version: dict[str, Any], path: str) -> Iterator[str]:
+def _cells(version: dict[str, Any], history: dict[str, Any]) -> Iterator[str]:
     """Yield what the line of a version states."""
     until = f"until {_minute(version['until'])}" if version["until"] else "current"
     yield f"{_minute(version['observed'])} {until}"
@@ -156,7 +156,9 @@ def _cells(version: dict[str, Any], path: str) -> Iterator[str]:
         yield "seen in a snapshot of the NAS"
     if version["dated"]:
         yield f"dated {version['dated']} ({version['dated_by']})"
-    if version["path"] != path:
+    if version["source"] != history["source"]:  # the file was moved to another share since
+        yield f"as {version['source']}/{version['path']}"
+    elif version["path"] != history["path"]:
         yield f"as {version['path']}"
     if not version["kept"]:
         yield version["error"] or "text not on record"

@@ -157,8 +157,9 @@ SUPERSEDED = Superseded(at=CHANGED, state="changed", version_id=make_id(7), chun
 NEW_QUOTE = "The filter must be cleaned every three months."
 LAST_SPRING = Understood(kind="as_of", text="last spring", first=date(2026, 3, 1), last=date(2026, 5, 31))
 _VERSION = Version(
-    version_id=make_id(6), path="house/heating.pdf", observed=BEGINS, until=CHANGED, modified=MODIFIED, dated="2026-03",
-    dated_by="text", state="indexed", error=None, pages=12, chunks=31, kept=True, snapshot=None,
+    version_id=make_id(6), source="LLM_docs", path="house/heating.pdf", observed=BEGINS, until=CHANGED,
+    modified=MODIFIED, dated="2026-03", dated_by="text", state="indexed", error=None, pages=12, chunks=31, kept=True,
+    snapshot=None,
 )  # fmt: skip
 VERSIONS = [_VERSION, _VERSION.model_copy(update={"version_id": make_id(7), "observed": CHANGED, "until": None})]
 
@@ -256,7 +257,7 @@ class Script:
 
     async def show_history(self, request: Request) -> Response:
         document = self.find(request.query_params["document"])
-        paths = [PathEntry(path=document.path, observed=BEGINS)]
+        paths = [PathEntry(source=document.source, path=document.path, observed=BEGINS)]
         place = {"document_id": document.document_id, "source": document.source, "path": document.path}
         return _json(History(**place, deleted=None, kept_since=BEGINS, versions=self.versions, paths=paths))
 
