@@ -58,7 +58,7 @@ WHERE v.id = r.version_id
 RETURNING r.version_id, r.scanned, r.pages, r.notes
 """
 _PASSAGES = """
-SELECT u.page, u.before, p.text, u.after, u.label, p.header
+SELECT u.page, u.before, p.text, u.after, u.label, p.header AS section_header
 FROM version_texts t CROSS JOIN LATERAL unnest(t.hashes, t.pages, t.labels, t.before, t.after)
     WITH ORDINALITY AS u (hash, page, label, before, after, ordinal)
 JOIN passages p ON p.hash = u.hash WHERE t.version_id = %s ORDER BY u.ordinal

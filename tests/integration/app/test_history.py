@@ -98,7 +98,7 @@ def pages_of(pool: Pool, version: UUID) -> list[Section]:
     """Put the pages of a version together from the database."""
     with pool.connection() as connection:
         rows = connection.execute(
-            """SELECT e.page, e.before, p.text, e.after, e.label, p.header
+            """SELECT e.page, e.before, p.text, e.after, e.label, p.header AS section_header
                FROM version_texts t, unnest(t.hashes, t.pages, t.before, t.after, t.labels) WITH ORDINALITY
                    AS e (hash, page, before, after, label, ordinal) JOIN passages p ON p.hash = e.hash
                WHERE t.version_id = %s ORDER BY e.ordinal""",
