@@ -13,7 +13,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice
 from typing import Literal
 
+from tars_app.adapters.mounts import FORMAT
 from tars_app.adapters.postgres import Pool
+from tars_app.documents.parsers.registry import advice
 from tars_app.kit.errors import RefusedError
 from tars_app.library import repository
 from tars_app.library.repository import Row, Selection
@@ -155,6 +157,8 @@ def _reason(row: Row) -> tuple[str | None, str | None]:
     if row["because"]:
         reason, next_step = _WORDS[row["because"]]
         suffix = os.path.splitext(row["path"])[1]
+        if row["because"] == FORMAT:
+            next_step = advice(row["path"]) or next_step
         return reason.format(detail=row["error"], suffix=f" ({suffix})" if suffix else ""), next_step
     if row["state"] == "failed":
         return row["error"], _REPLACE

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tars_app.library.schemas import Counts
-from tars_app.library.service import progress
+from tars_app.library.schemas import Counts, File
+from tars_app.library.service import describe, progress
 
 
 def rate(files: int = 0, size: int = 0, minutes: float | None = None, left: int = 0) -> dict[str, Any]:
@@ -33,3 +33,21 @@ def rate(files: int = 0, size: int = 0, minutes: float | None = None, left: int 
 def test_progress(counts: Counts, measured: dict[str, Any], text: str, minutes: int | None) -> None:
     result = progress(counts, measured)
     assert (result.text, result.minutes_left) == (text, minutes)
+
+
+@pytest.mark.parametrize(
+    ("path", "next_step"),
+    [
+        ("house/lease.doc", "Save it as DOCX, with Word or LibreOffice."),
+        ("house/TALK.PPT", "Save it as PPTX, with PowerPoint or LibreOffice."),
+        ("mails/winmail.dat", "Outlook has packed the attachments of a mail into it (TNEF)"),
+        ("house/other.dat", "Save the document in a format that is read, as PDF."),
+        ("film.mkv", "Save the document in a format that is read, as PDF."),
+    ],
+)
+def test_what_to_do_about_a_file_of_another_format_depends_on_the_format(path: str, next_step: str) -> None:
+    nothing = dict.fromkeys(File.model_fields)
+    row = {**nothing, "source": "LLM_docs", "path": path, "state": "ignored", "because": "format", "earlier": False}
+    described = describe({**row, "error": None})
+    assert described.reason == f"Files of this format ({path[-4:]}) are not read."
+    assert described.next_step and described.next_step.startswith(next_step)

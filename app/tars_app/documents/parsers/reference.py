@@ -10,7 +10,7 @@ from tars_app.documents.parsers import archive, book, layout, pdf, picture
 from tars_app.documents.parsers.mails import mail_folder, messages
 from tars_app.documents.parsers.office import sheets, slides
 from tars_app.documents.parsers.process import RECOGNITION
-from tars_app.documents.parsers.registry import FORMATS, Format
+from tars_app.documents.parsers.registry import FORMATS, UNREAD, Format
 
 _HEAD = """# Formats
 
@@ -29,6 +29,15 @@ Generated from [the registry](../../app/tars_app/documents/parsers/registry.py) 
 """
 
 
+_UNREAD = """
+## Not read
+
+Files of other formats are listed as ignored, and attachments are named in a note beside the mail. Of these, it is
+stated what to do:
+
+| Files | What to do |
+|---|---|
+"""
 _LIMITS = """
 ## Limits
 
@@ -43,7 +52,15 @@ out with a note. A page that cannot be recognised is named, and the others are k
 def page() -> str:
     """Return the page, in Markdown."""
     formats = "".join(f"{_row(form)}\n" for form in FORMATS)
-    return _HEAD + formats + _LIMITS + "".join(f"| {name} | {value} |\n" for name, value in _limits().items())
+    unread = "".join(f"| {' '.join(f'`{name}`' for name in names)} | {words} |\n" for names, words in UNREAD.items())
+    return (
+        _HEAD
+        + formats
+        + _UNREAD
+        + unread
+        + _LIMITS
+        + "".join(f"| {name} | {value} |\n" for name, value in _limits().items())
+    )
 
 
 def _limits() -> dict[str, str]:

@@ -54,6 +54,18 @@ FORMATS: tuple[Format, ...] = (
         is_picture=True,
     ),
 )
+UNREAD: dict[tuple[str, ...], str] = {
+    (".doc", ".dot", ".wri", ".wps"): "Save it as DOCX, with Word or LibreOffice.",
+    (".ppt", ".pps", ".pot"): "Save it as PPTX, with PowerPoint or LibreOffice.",
+    (".pages", ".numbers"): "Export it as PDF, or as an Office document, from the program that wrote it.",
+    (".dwg", ".pub", ".vsd", ".vsdx", ".one", ".xps"): "Export it as PDF, from the program that wrote it.",
+    (".zip", ".7z", ".rar", ".tar", ".gz"): "Unpack it into the share.",
+    ("winmail.dat", ".tnef"): (
+        "Outlook has packed the attachments of a mail into it (TNEF): open the mail in Outlook and save them, or ask "
+        "the sender for a mail as HTML or plain text."
+    ),
+}
+"""What a person can do about files that are not read, by their suffixes or whole names in lower case."""
 SUFFIXES = frozenset(suffix for form in FORMATS for suffix in form.suffixes)
 
 
@@ -61,6 +73,13 @@ def find_format(name: str) -> Format | None:
     """Return the format of a file by its name, None for a file that is not read."""
     suffix = os.path.splitext(name)[1].lower()
     return next((form for form in FORMATS if suffix in form.suffixes), None)
+
+
+def advice(name: str) -> str | None:
+    """Return what a person can do about a file of this name, which is not read; None where that is not known."""
+    name = name.lower()
+    endings = (os.path.splitext(name)[1], os.path.basename(name))
+    return next((words for known, words in UNREAD.items() if not set(known).isdisjoint(endings)), None)
 
 
 def is_picture(name: str) -> bool:

@@ -94,6 +94,19 @@ def test_attachments_are_read_by_their_own_parsers() -> None:
     assert names == ["costs.csv", "Vertrag für Jane.docx", "bill.pdf", "archive.zip", "broken.docx", None]
 
 
+def test_attachments_that_are_not_read_are_named_with_what_to_do() -> None:
+    written = message()
+    for name in ("winmail.dat", "Brief.DOC", "old.doc", "talk.ppt", "film.mkv"):
+        written.add_attachment(b"\x78\x9f\x3e\x22", maintype="application", subtype="ms-tnef", filename=name)
+    parsed = parse("a.eml", written.as_bytes())
+    assert [section.text.split("\n")[0] for section in parsed.sections] == ["From: Jürgen Doe <j@example.org>"]
+    named, tnef, word, slides = parsed.notes
+    assert named == "Attachments that are not read: winmail.dat, Brief.DOC, old.doc, talk.ppt, film.mkv."
+    assert tnef.startswith("winmail.dat: Outlook has packed the attachments of a mail into it (TNEF): open the mail")
+    assert word == "Brief.DOC: Save it as DOCX, with Word or LibreOffice."
+    assert slides == "talk.ppt: Save it as PPTX, with PowerPoint or LibreOffice."
+
+
 def test_attachments_are_bounded_in_number_and_depth(monkeypatch: pytest.MonkeyPatch) -> None:
     nested = message("Level 0")
     for level in range(1, 6):
@@ -177,7 +190,7 @@ def test_a_mail_of_outlook_with_its_attachments() -> None:
         "Subject: Bill for März\n\nPlease pay 900 €.\nThanks"
     )
     assert (parsed.date, parsed.dated_by) == ("2024-03-01", "mail header")
-    assert parsed.notes == ["Attachments that are not read: x.zip."]
+    assert parsed.notes == ["Attachments that are not read: x.zip.", "x.zip: Unpack it into the share."]
 
 
 def test_quotations_of_a_mail_of_outlook_occur_where_oxmsg_reads_them() -> None:

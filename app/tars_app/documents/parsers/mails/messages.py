@@ -173,7 +173,9 @@ def _unread_note(collected: _Collected) -> list[str]:
     if not names:
         return []
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return [f"Attachments that are not read: {', '.join(names[:_NAMED])}{more}."]
+    first_with = {words: name for name in reversed(names) if (words := registry.advice(name))}
+    advice = [f"{name}: {words}" for words, name in reversed(first_with.items())]
+    return [f"Attachments that are not read: {', '.join(names[:_NAMED])}{more}.", *advice]
 
 
 def _line(name: str, value: str) -> str:
