@@ -190,10 +190,10 @@ def measure(dependencies: Dependencies, passages: Sequence[str], with_chroma: bo
     }
 
     def words(question: str) -> object:
-        with pool.connection() as connection:
+        with pool.reading() as connection:
             visible = visible_versions(connection, None, None, dependencies.reads)
-        view = index.view(visible.ids, None, visible.named)
-        with pool.connection() as connection:
+        view = index.view(visible.ids, None, visible.named, visible.state)
+        with pool.reading() as connection:
             asked, _ = words_of(connection, question, view.languages)
         return index.lexical(view, asked, 40)
 

@@ -27,6 +27,7 @@ from tars_app.adapters.passage_segments import Segment
 from tars_app.adapters.passage_titles import Titles, with_parts
 from tars_app.adapters.passage_words import UNDECIDED, Forms, Word, is_as_it_is
 from tars_app.adapters.postgres import Pool
+from tars_app.adapters.read_cache import STATE
 
 _UUID_BYTES, _HASH_BYTES = 16, 32
 _VERSIONS_PER_QUERY, _PASSAGES_PER_QUERY = 1000, 10_000
@@ -57,11 +58,11 @@ FROM unnest(%b::bytea[]) WITH ORDINALITY AS w (hash, ordinal)
 JOIN passages p ON p.hash = w.hash CROSS JOIN LATERAL unnest(p.terms) u
 GROUP BY p.language, u.lexeme
 """
-_CHANGES = """
-SELECT coalesce(max(number), 0) AS number, (SELECT kept_since FROM version_retention) AS kept_since,
+_CHANGES = f"""
+SELECT {STATE}, coalesce(max(number), 0) AS number, (SELECT kept_since FROM version_retention) AS kept_since,
        EXISTS (SELECT FROM passages WHERE NOT language_detected) AS undetected
 FROM forgotten
-"""
+"""  # noqa: S608  constants
 _GONE_VERSIONS = """
 SELECT w.id FROM unnest(%b::uuid[]) AS w (id) WHERE NOT EXISTS (SELECT FROM version_texts t WHERE t.version_id = w.id)
 """
@@ -117,22 +118,26 @@ class PassageIndex:
         self._languages: list[str] = []
         self._language_of: npt.NDArray[np.intp] = np.zeros(0, np.intp)
         self._undetected = False
+        self._state = ""
         self._forgotten = 0
         self._kept_since: datetime | None = None
         self._complete = False
         self._vectors: npt.NDArray[np.float32] = np.zeros((0, 0), np.float32)
         self._has_vector: npt.NDArray[np.bool_] = np.zeros(0, np.bool_)
 
-    def view(self, ids: bytes, at: datetime | None = None, named: int = 0) -> View:
+    def view(self, ids: bytes, at: datetime | None = None, named: int = 0, state: str = "") -> View:
         """Return the passages of versions, whose ids are given one after the other, and load what is missing.
 
         `at` is the time whose names of documents count, None: now, and `named` how often one had been given until then.
-        Where the languages of passages have been detected since the last call, all words are loaded again.
+        `state` is that of the database (`read_cache`): what was removed from it is read where it is another one than
+        at the last call. Where the languages of passages have been detected since then, all words are loaded again.
         """
         with self._lock:
-            changes = self._read_changes()
-            self._follow_removals(changes)
-            self._follow_languages(changes["undetected"])
+            if not state or state != self._state:
+                changes = self._read_changes()
+                self._follow_removals(changes)
+                self._follow_languages(changes["undetected"])
+                self._state = changes["state"]
             key = ids, named
             if key in self._views:
                 self._views[key] = self._views.pop(key)  # the one that was used longest ago is the first to go
@@ -272,7 +277,7 @@ class PassageIndex:
             self._follow_removals(self._read_changes())
 
     def _read_changes(self) -> dict[str, Any]:
-        with self._pool.connection() as connection:
+        with self._pool.reading() as connection:
             [row] = connection.execute(_CHANGES).fetchall()
         return row
 

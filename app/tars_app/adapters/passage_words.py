@@ -36,8 +36,9 @@ _YEAR = re.compile(r"(?:19|20|21)\d\d")
 _SHORTEST_IDENTIFIER = 3
 
 _WORDS = """
-SELECT l.language, u.lexeme, u.positions FROM unnest(%(languages)s::text[]) AS l (language)
-CROSS JOIN LATERAL unnest(to_tsvector(l.language::regconfig, %(text)s)) u
+SELECT t.number, l.language, u.lexeme, u.positions
+FROM unnest(%b::text[]) WITH ORDINALITY AS t (text, number) CROSS JOIN unnest(%b::text[]) AS l (language)
+CROSS JOIN LATERAL unnest(to_tsvector(l.language::regconfig, t.text)) u
 """
 _LEXEMES = """
 SELECT w.text, tsvector_to_array(to_tsvector(%b::regconfig, w.text)) AS words FROM unnest(%b::text[]) AS w (text)
@@ -73,14 +74,27 @@ def words_of(
 
     A word that all languages ignore is left out. Each analyser splits a text alike, so that a position is one word.
     """
-    rows = connection.execute(_WORDS, {"languages": list(languages), "text": text}).fetchall()
-    of_position: dict[int, set[tuple[str, str]]] = defaultdict(set)
-    for row in rows:
+    [words] = words_of_each(connection, [text], languages)
+    return words
+
+
+def words_of_each(
+    connection: Connection[dict[str, Any]], texts: Sequence[str], languages: Sequence[str]
+) -> list[tuple[list[Word], list[Word]]]:
+    """Return the words of texts, as `words_of` does, with one statement."""
+    of_position: list[dict[int, set[tuple[str, str]]]] = [defaultdict(set) for _ in texts]
+    for row in connection.execute(_WORDS, (list(texts), list(languages))).fetchall():
         for position in row["positions"]:
-            of_position[position].add((row["language"], fold(row["language"], row["lexeme"])))
+            stem = (row["language"], fold(row["language"], row["lexeme"]))
+            of_position[row["number"] - 1][position].add(stem)
+    return [_grouped(list(positions.values()), len(languages)) for positions in of_position]
+
+
+def _grouped(positions: Sequence[set[tuple[str, str]]], languages: int) -> tuple[list[Word], list[Word]]:
+    """Return the words that stand at positions of a text, and those that not all languages have."""
     groups: list[tuple[set[tuple[str, str]], bool]] = []
-    for stems in of_position.values():
-        common = len(stems) < len(languages)
+    for stems in positions:
+        common = len(stems) < languages
         same = [group for group in groups if group[0] & stems]
         groups = [group for group in groups if group not in same]
         groups.append((stems.union(*(others for others, _ in same)), common and all(flag for _, flag in same)))

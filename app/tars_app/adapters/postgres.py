@@ -83,6 +83,20 @@ class Pool(ConnectionPool[Connection[dict[str, Any]]]):
                 raise unavailable from error
             raise
 
+    @contextmanager
+    def reading(self) -> Iterator[Connection[dict[str, Any]]]:
+        """Lend a connection for statements that change nothing: each is a transaction, without BEGIN and COMMIT.
+
+        Raises as `connection`.
+        """
+        with self.connection() as connection:
+            connection.autocommit = True
+            try:
+                yield connection
+            finally:
+                if not connection.closed:
+                    connection.autocommit = False
+
 
 def make_pool(settings: Settings) -> Pool:
     """Return a pool that is not open yet."""

@@ -3,7 +3,8 @@
 
 PostgreSQL names what a statement sees by its snapshot: the transactions that were in progress, and the number of the
 next one. Statements with equal snapshots see equal rows (documentation of PostgreSQL, 9.27.8, pg_current_snapshot).
-So nothing has to report a change, and none can be missed.
+So nothing has to report a change, and none can be missed: but for a crash of the server, which empties unlogged tables
+without a transaction. What was read from these is kept until the next one.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import Any
 
 from psycopg import Connection
 
-_STATE = "SELECT pg_current_snapshot()::text || ' ' || pg_postmaster_start_time()::text AS state"
+STATE = "pg_current_snapshot()::text || ' ' || pg_postmaster_start_time()::text AS state"
+"""A column of a statement: the state of the database that it sees."""
 _VALUES = 32
 
 Read = Callable[[Connection[dict[str, Any]]], Any]
@@ -28,9 +30,12 @@ class ReadCache:
         self._state = ""
         self._values: dict[Hashable, Any] = {}
 
-    def get(self, connection: Connection[dict[str, Any]], key: Hashable, read: Read) -> Any:
-        """Return the value of a key: what `read` returns, which is kept where nothing changed while it was read."""
-        state = _state_of(connection)
+    def get(self, connection: Connection[dict[str, Any]], key: Hashable, read: Read, state: str | None = None) -> Any:
+        """Return the value of a key: what `read` returns, which is kept where nothing changed while it was read.
+
+        `state` is the state of the database that an earlier statement of the same question saw, None: the one of now.
+        """
+        state = state or state_of(connection)
         with self._lock:
             if state != self._state:
                 self._state = state
@@ -38,7 +43,7 @@ class ReadCache:
             elif key in self._values:
                 return self._values[key]
         value = read(connection)
-        if _state_of(connection) == state:
+        if state_of(connection) == state:
             with self._lock:
                 if self._state == state:
                     while len(self._values) >= _VALUES:
@@ -47,6 +52,7 @@ class ReadCache:
         return value
 
 
-def _state_of(connection: Connection[dict[str, Any]]) -> str:
-    [row] = connection.execute(_STATE).fetchall()
+def state_of(connection: Connection[dict[str, Any]]) -> str:
+    """Return the state of the database: equal ones see equal rows."""
+    [row] = connection.execute(f"SELECT {STATE}").fetchall()
     return str(row["state"])

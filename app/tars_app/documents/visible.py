@@ -9,7 +9,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from tars_app.adapters.read_cache import ReadCache
+from tars_app.adapters.read_cache import STATE, ReadCache, state_of
 from tars_app.kit.errors import RefusedError
 
 # A document of a restored database may have been deleted since the backup.
@@ -22,22 +22,20 @@ FROM documents d JOIN versions v ON v.id = d.answered_from WHERE {CONFIRMED}
 """  # noqa: S608  constants
 AT = f"""v.seen_from <= %(at)s AND (v.seen_to > %(since)s OR v.seen_to IS NULL AND {CONFIRMED})"""
 """Whether version v of document d existed at some time from `since` to `at`, which may be the same."""
+_BEGINS = "(SELECT min(seen_from) FROM versions) AS observed, (SELECT kept_since FROM version_retention) AS kept_since"
 _PAST = f"""
-SELECT string_agg(uuid_send(v.id), ''::bytea ORDER BY v.id) FILTER (WHERE t.version_id IS NOT NULL) AS ids,
+SELECT {_BEGINS}, string_agg(uuid_send(v.id), ''::bytea ORDER BY v.id) FILTER (WHERE t.version_id IS NOT NULL) AS ids,
        count(*) FILTER (WHERE t.version_id IS NULL) AS unread,
        (SELECT count(*) FROM document_paths h WHERE h.seen_from <= %(at)s) AS named
 FROM versions v JOIN documents d ON d.id = v.document_id LEFT JOIN version_texts t ON t.version_id = v.id
 WHERE {AT}
 """  # noqa: S608  constants
-_LAST_MOMENT = """
-SELECT greatest((SELECT max(seen_from) FROM versions WHERE seen_from <= %(at)s),
+_LAST_MOMENT = f"""
+SELECT {STATE}, greatest((SELECT max(seen_from) FROM versions WHERE seen_from <= %(at)s),
                 (SELECT max(seen_to) FROM versions WHERE seen_to <= %(at)s),
                 (SELECT max(seen_from) FROM document_paths WHERE seen_from <= %(at)s)) AS moment
-"""
+"""  # noqa: S608  constants
 """The last time at which something was observed, until a time. Nothing differs between the two."""
-_BEGINNING = """
-SELECT (SELECT min(seen_from) FROM versions) AS observed, (SELECT kept_since FROM version_retention) AS kept_since
-"""
 
 
 @dataclass(frozen=True)
@@ -91,17 +89,23 @@ class TimeAsked:
 class Visible:
     """The ids of versions, in order, one after the other (16 bytes each), and the time, None for now.
 
-    `named` is how often a document had been given a name until then: where it is the same, so are the names.
+    `named` is how often a document had been given a name until then: where it is the same, so are the names. `state` is
+    that of the database when the question began.
     """
 
     ids: bytes
     past: TimeAsked | None
-    named: int = 0
+    named: int
+    state: str
 
 
 def read_beginning(connection: Connection[dict[str, Any]]) -> Beginning:
     """Return when the history begins: with the first observation, or where versions were removed, with their end."""
-    [row] = connection.execute(_BEGINNING).fetchall()
+    [row] = connection.execute(f"SELECT {_BEGINS}").fetchall()
+    return _beginning_of(row)
+
+
+def _beginning_of(row: dict[str, Any]) -> Beginning:
     return Beginning(row["kept_since"] or row["observed"], removed=row["kept_since"] is not None)
 
 
@@ -121,17 +125,16 @@ def visible_versions(
     """
     cache = cache or ReadCache()
     if at is None:
-        row = cache.get(connection, "current", lambda reading: _read(reading, _CURRENT, None, None))
-        return Visible(row["ids"] or b"", None, row["named"])
-    if since in (None, at):
-        [last] = connection.execute(_LAST_MOMENT, {"at": at}).fetchall()
-        first = until = last["moment"] or at
-    else:
-        first, until = since, at
-    row = cache.get(connection, (first, until), lambda reading: _read(reading, _PAST, until, first))
-    # Read after the versions: what is removed in between is refused, not left out.
-    begins = read_beginning(connection).check(at)
-    return Visible(row["ids"] or b"", TimeAsked(since or at, at, begins, row["unread"]), row["named"])
+        state = state_of(connection)
+        row = cache.get(connection, "current", lambda reading: _read(reading, _CURRENT, None, None), state)
+        return Visible(row["ids"] or b"", None, row["named"], state)
+    [last] = connection.execute(_LAST_MOMENT, {"at": at}).fetchall()
+    state = last["state"]
+    first, until = (last["moment"] or at,) * 2 if since in (None, at) else (since, at)
+    row = cache.get(connection, (first, until), lambda reading: _read(reading, _PAST, until, first), state)
+    # Of the same statement as the versions: what is removed is refused, not left out.
+    begins = _beginning_of(row).check(at)
+    return Visible(row["ids"] or b"", TimeAsked(since or at, at, begins, row["unread"]), row["named"], state)
 
 
 def _read(

@@ -27,7 +27,8 @@ _NEIGHBOURS = 20
 """Two passages in succession have at least 20 words together (settings.chunk_words), so that these fill the context."""
 
 _COLUMNS = """p.hash, p.text, p.header, d.id AS document_id, v.id AS version_id, place.source, place.path, v.modified,
-       v.seen_from AS observed, v.dated, nullif(v.dated_by, 'none') AS dated_by, v.index_note AS note"""
+       v.seen_from AS observed, v.dated, nullif(v.dated_by, 'none') AS dated_by, v.index_note AS note,
+       v.seen_to IS NOT NULL AS replaced"""
 _FOUND = f"""
 SELECT {_COLUMNS}, w.ordinal,
        nullif(t.pages[w.ordinal], %(no_page)s) AS page, t.labels[w.ordinal] AS label
@@ -87,8 +88,8 @@ class Passage:
     `page` is the number of its section, None for a text without places, `label` that section as people see it, and
     `header` what belongs to the passage without standing in it. `score` is 0..1. `modified` is the time of the file,
     `observed` when this content was first seen, `dated` the date that the document claims, and `dated_by` where it
-    stands. `note` states what was not read of the version. `also_in` are the other documents that contain the passage,
-    `superseded` is what took its place since.
+    stands. `note` states what was not read of the version, `replaced` that it is not the latest one. `also_in` are the
+    other documents that contain the passage, `superseded` is what took its place since.
     """
 
     hash: bytes
@@ -107,6 +108,7 @@ class Passage:
     label: str = ""
     header: str = ""
     note: str | None = None
+    replaced: bool = False
     also_in: tuple[OtherPlace, ...] = ()
     superseded: Superseded | None = None
 
@@ -153,22 +155,25 @@ def load_passages(
         "no_page": NO_PAGE,
     }
     rows = connection.execute(_FOUND, parameters).fetchall()
-    passages: dict[bytes, Passage] = {}
+    # Of a period, several versions of one document may contain it.
+    of_hash: dict[bytes, dict[UUID, dict[str, Any]]] = {}
     for row in rows:
-        if first := passages.get(row["hash"]):
-            other = OtherPlace.model_validate({name: row[name] for name in OtherPlace.model_fields})
-            # Of a period, several versions of one document may contain it.
-            if other.document_id not in {first.document_id, *(place.document_id for place in first.also_in)}:
-                passages[row["hash"]] = replace(first, also_in=(*first.also_in, other))
-        else:
-            passages[row["hash"]] = Passage(**row, score=scores[row["hash"]])
+        of_hash.setdefault(row["hash"], {}).setdefault(row["document_id"], row)
+    passages: dict[bytes, Passage] = {}
+    for value, of_document in of_hash.items():
+        first, *others = of_document.values()
+        also_in = tuple(OtherPlace(**{name: row[name] for name in OtherPlace.model_fields}) for row in others)
+        passages[value] = Passage(**first, score=scores[value], also_in=also_in)
     return passages
 
 
 def note_superseded(connection: Connection[dict[str, Any]], passages: Sequence[Passage]) -> list[Passage]:
     """Return the passages, each with what took its place where its document does not contain it any more."""
-    later = superseded(connection, [(p.hash, p.version_id, p.ordinal) for p in passages])
-    return [replace(passage, superseded=later.get(index)) for index, passage in enumerate(passages)]
+    replaced = [number for number, passage in enumerate(passages) if passage.replaced]
+    places = [(passages[at].hash, passages[at].version_id, passages[at].ordinal) for at in replaced]
+    later = superseded(connection, places) if places else {}
+    noted = {replaced[index]: replace(passages[replaced[index]], superseded=value) for index, value in later.items()}
+    return [noted.get(number, passage) for number, passage in enumerate(passages)]
 
 
 def open_passage(pool: Pool, chunk_id: str) -> tuple[Passage, str, str] | None:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -17,7 +18,7 @@ from psycopg import Connection
 from tars_app.adapters.ollama import NotInstalledError, Vector, embed_question
 from tars_app.adapters.passage_occurrences import View
 from tars_app.adapters.passage_titles import runs_of, spaced
-from tars_app.adapters.passage_words import Word, plain, words_of
+from tars_app.adapters.passage_words import Word, plain, words_of_each
 from tars_app.dependencies import Dependencies
 from tars_app.documents.schemas import Past
 from tars_app.documents.vectors import answering_vectors
@@ -87,27 +88,32 @@ def search(
         NoHistoryError: nothing had been observed at that time.
         UnavailableError: a store or the embedding model does not answer. Never an empty list instead.
     """
+    settings = dependencies.settings
     phrase = question if operators and has_operators(question) else None
     named = None if phrase else _named_time(dependencies, question, asked)
     if named:
         asked = _request_of(dependencies, named)
     understood = Understood(**asdict(named)) if named else None
     try:
-        with dependencies.pool.connection() as connection:
+        with dependencies.pool.reading() as connection:
             visible = visible_versions(connection, asked.at, asked.since, dependencies.reads)
             then = _versions_then(connection, dependencies, question, named)
+            vectors = dependencies.reads.get(
+                connection, "vectors", partial(answering_vectors, model=settings.embedding_model), visible.state
+            )
     except NoHistoryError as error:
         error.understood = understood
         raise
     ids = visible.ids + b"".join(version.bytes for version in then)
-    view = dependencies.passages.view(ids, asked.at, visible.named)
-    with dependencies.pool.connection() as connection:
+    view = dependencies.passages.view(ids, asked.at, visible.named, visible.state)
+    with dependencies.pool.reading() as connection:
         query = _query(connection, question, named, phrase, view.languages)
-    scores = _evidence(dependencies, query, view, limit, exact=asked.at is not None or bool(then))
+    exact = asked.at is not None or bool(then)
+    scores = _evidence(dependencies, query, view, limit, vectors, exact)
     if not (named or phrase or asked.latest):  # which change the order
         scores = dict(islice(scores.items(), RANKED * limit))
     places = dependencies.passages.places(view, scores)
-    with dependencies.pool.connection() as connection:
+    with dependencies.pool.reading() as connection:
         passages = load_passages(connection, places, scores, phrase, asked.at)
         ranked = prefer([passages[key] for key in scores if key in passages], named, asked.latest, then)
         ranked = ranked[:limit] if asked.since else apart(ranked, limit)
@@ -124,11 +130,11 @@ def _query(
 ) -> _Query:
     text = without_time(question, named) if named else without_operators(question) if phrase else question
     content = content_of(text)
-    words, common = words_of(connection, spaced(content), languages)
-    runs = [plain(run) for run in sorted(runs_of(content))]
     # A date that a question names may stand in the name of a file alone, and "raised" or "cost" in no document.
     named_text = named.text if named and named.kind in ("period", "between") else ""
-    optional, _ = words_of(connection, f"{named_text} {asking_of(content)}", languages)
+    texts = (spaced(content), f"{named_text} {asking_of(content)}")
+    [(words, common), (optional, _)] = words_of_each(connection, texts, languages)
+    runs = [plain(run) for run in sorted(runs_of(content))]
     # Nor need a short number stand anywhere: of a 27" screen, the screen is looked for.
     short = [word for word in words if word.is_number and not word.is_identifier]
     return _Query(text, [*words, *runs], [*optional, *runs, *short, *common], phrase)
@@ -172,11 +178,13 @@ def _request_of(dependencies: Dependencies, named: TimeInQuestion) -> TimeReques
     return TimeRequest(end_of(named.last.isoformat(), dependencies.zone, now), since)
 
 
-def _evidence(dependencies: Dependencies, query: _Query, view: View, limit: int, exact: bool) -> dict[bytes, float]:
+def _evidence(
+    dependencies: Dependencies, query: _Query, view: View, limit: int, vectors: tuple[str, bool], exact: bool
+) -> dict[bytes, float]:
     """Return the passages of a view that are evidence, best first, with their scores."""
     settings, index = dependencies.settings, dependencies.passages
     candidates = max(4 * limit, CANDIDATES_OF_A_PHRASE if query.phrase else CANDIDATES)
-    model, in_chroma, vector = _vector_of(dependencies, query.text)
+    model, in_chroma, vector = _vector_of(dependencies, query.text, *vectors)
     lexical = index.lexical(view, query.words, candidates, query.optional)
     if exact or not in_chroma:
         nearest = index.nearest(view, vector, candidates, model)
@@ -202,11 +210,9 @@ def _is_foreign(model: str, question: str) -> bool:
     return model.partition(":")[0] in _ENGLISH_MODELS and language(question) == "de"
 
 
-def _vector_of(dependencies: Dependencies, text: str) -> tuple[str, bool, Vector]:
+def _vector_of(dependencies: Dependencies, text: str, model: str, in_chroma: bool) -> tuple[str, bool, Vector]:
     """Return the vector of a text, with the model of the passages' vectors to compare it with; are they in Chroma?"""
     wanted = dependencies.settings.embedding_model
-    with dependencies.pool.connection() as connection:
-        model, in_chroma = answering_vectors(connection, wanted)
     try:
         return model, in_chroma, embed_question(dependencies.embedder, model, text)
     except NotInstalledError:
@@ -229,7 +235,7 @@ def load_current(dependencies: Dependencies, stopped: threading.Event) -> None:
             with dependencies.pool.connection() as connection:
                 visible = visible_versions(connection, None)
             began = time.monotonic()
-            dependencies.passages.view(visible.ids, None, visible.named)
+            dependencies.passages.view(visible.ids, None, visible.named, visible.state)
             log.info("Words loaded", extra={"fields": {"seconds": round(time.monotonic() - began, 1)}})
             return
         except UnavailableError as error:

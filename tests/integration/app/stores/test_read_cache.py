@@ -1,17 +1,25 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What was read is read again after any change, and not before."""
+"""What was read is read again after any change, and not before: so a question asks the database little."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tars_app.adapters.postgres import Pool
 from tars_app.adapters.read_cache import ReadCache
+from tars_app.dependencies import make_dependencies
 from tars_app.documents import visible
 from tars_app.documents.visible import visible_versions
+from tars_app.kit.instants import TimeRequest
+from tars_app.retrieval.service import search
 
 from ..past import Store, remember
 
@@ -90,3 +98,37 @@ def test_times_between_two_observations_share_what_is_read(store: Store, monkeyp
     assert {ids(BEGIN + DAY * share) for share in (0.1, 0.5, 0.99)} == {first}
     assert {ids(BEGIN + DAY * (1 + share)) for share in (0.1, 0.5, 0.99)} == {second} and len(read) == 2
     assert len(ids(BEGIN + DAY, BEGIN)) == len(first + second), "those of the time between are others"
+
+
+@contextmanager
+def traced(pool: Pool, trace: Path) -> Iterator[None]:
+    """Write what the only connection of a pool and the server send each other to a file."""
+    with trace.open("w") as file:
+        with pool.connection() as connection:
+            connection.pgconn.trace(file.fileno())
+        yield
+        with pool.connection() as connection:
+            connection.pgconn.untrace()
+
+
+def test_a_question_waits_for_the_database_a_few_times(store: Store, tmp_path: Path) -> None:
+    def round_trips(ask: Callable[[], object]) -> int:
+        """Return how often the server is waited for."""
+        trace = tmp_path / "trace"
+        with traced(made.pool, trace):
+            ask()
+        return trace.read_text().count("ReadyForQuery")
+
+    store.observe("a.txt", remember("The boiler is in the cellar. The rent is 800 euros."), BEGIN)
+    made = replace(make_dependencies(store.dependencies.settings), embedder=store.dependencies.embedder)
+    made.pool.resize(1, 1)
+    with made.pool:
+        for question in ("boiler", "rent"):
+            assert len(search(made, question, 3, TimeRequest(BEGIN + DAY)).passages) == 1
+        nothing = round_trips(lambda: None)
+        counts = [
+            round_trips(partial(search, made, "cellar rent", 3, TimeRequest(time)))
+            for time in (BEGIN + DAY, BEGIN + 2 * DAY)
+        ]
+    # Which versions, the words of the question, and the passages: each with a check of its connection.
+    assert [count - nothing for count in counts] == [6, 6]
