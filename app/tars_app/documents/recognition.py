@@ -19,7 +19,8 @@ from tars_app.documents.dates import claimed_date
 from tars_app.documents.index import MAX_ATTEMPTS
 from tars_app.documents.ingest import Reader, follow, missing_vectors
 from tars_app.documents.parsers import process
-from tars_app.documents.parsers.model import UnreadableError
+from tars_app.documents.parsers.model import Section, UnreadableError
+from tars_app.documents.parsers.registry import has_pages
 from tars_app.documents.passages import place_passages
 from tars_app.documents.scans import Scan
 from tars_app.kit.errors import UnavailableError, summarize
@@ -114,12 +115,26 @@ class Recognition:
             self._content = None if content is None else (scan.task.version_id, content)
         return self._content and self._content[1]
 
+    def _places_of(self, scan: Scan) -> dict[int, Section] | None:
+        """Return the places of pages of attachments by their numbers; None where the file is another one."""
+        if has_pages(scan.task.path):
+            return {}
+        content = self._content_of(scan)
+        if content is None:
+            return None
+        return {place.number: place for place in process.parse(scan.task.path, content).places}
+
     def _store(self, scan: Scan) -> None:
         """Store the text of a version whose pages are all recognised, and answer from it."""
         pool, settings, task = self._dependencies.pool, self._dependencies.settings, scan.task
         started = time.monotonic()
-        passages, outcome = scans.read_outcome(pool, scan)
-        notes = scans.final_notes(scan.parsed, outcome)
+        places = self._places_of(scan)
+        if places is None:
+            index.observe_again(pool, task.document_id)
+            scans.postpone(pool, task.version_id, counts=False)
+            return
+        passages, outcome = scans.read_outcome(pool, scan, places)
+        notes = scans.final_notes(scan.parsed, outcome, places)
         if not passages and not outcome.sections:
             reason = "; ".join(dict.fromkeys(outcome.failed.values())) or "No text was recognised on its pages."
             index.fail(pool, task.version_id, reason)

@@ -6,7 +6,8 @@ Each function is one transaction. It raises UnavailableError where the database 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -23,6 +24,8 @@ POSTPONED = "1 minute"
 """After a failure that the page did not cause, and while the file on the share is another one."""
 
 MOST_FAILED = 20
+_NAMED = 5
+"""Pages of attachments in a note."""
 GIVEN_UP = f"{MOST_FAILED} pages before it failed."
 
 # Where many pages failed, the others are not tried: each may take minutes.
@@ -199,8 +202,11 @@ def drop_lost(pool: Pool) -> None:
             )
 
 
-def read_outcome(pool: Pool, scan: Scan) -> tuple[list[PlacedPassage], Outcome]:
-    """Return the passages that a version has without its scanned pages, and these pages."""
+def read_outcome(pool: Pool, scan: Scan, places: Mapping[int, Section]) -> tuple[list[PlacedPassage], Outcome]:
+    """Return the passages that a version has without its scanned pages, and these pages.
+
+    `places` are those of pages of attachments, as in `Parsed`, by their numbers.
+    """
     with pool.connection() as connection:
         passages = [PlacedPassage(**row) for row in connection.execute(_PASSAGES, (scan.task.version_id,))]
         rows = connection.execute(
@@ -208,7 +214,11 @@ def read_outcome(pool: Pool, scan: Scan) -> tuple[list[PlacedPassage], Outcome]:
             (scan.task.version_id,),
         ).fetchall()
     rows = [row for row in rows if row["page"] in set(scan.parsed.scanned)]
-    sections = [Section(row["page"], row["text"], f"page {row['page']}, recognised") for row in rows if row["text"]]
+    sections = [
+        replace(places.get(row["page"], Section(row["page"], "", f"page {row['page']}, recognised")), text=row["text"])
+        for row in rows
+        if row["text"]
+    ]
     failed = {row["page"]: row["error"] for row in rows if row["error"]}
     empty = [row["page"] for row in rows if not row["text"] and not row["error"]]
     return passages, Outcome(sections, empty, failed)
@@ -216,20 +226,35 @@ def read_outcome(pool: Pool, scan: Scan) -> tuple[list[PlacedPassage], Outcome]:
 
 def waiting_note(parsed: Parsed) -> str:
     """Return the note beside a version of which scanned pages are not recognised yet."""
+    if parsed.places:
+        return f"Not recognised yet: {_labels([place.label for place in parsed.places])}."
     are = "is scanned and has" if len(parsed.scanned) == 1 else "are scanned and have"
     return f"{len(parsed.scanned)} of {parsed.pages} pages {are} no text yet: {ranges(parsed.scanned)}."
 
 
-def final_notes(parsed: Parsed, outcome: Outcome) -> list[str]:
+def final_notes(parsed: Parsed, outcome: Outcome, places: Mapping[int, Section]) -> list[str]:
     """Return the notes beside a version whose scanned pages are recognised, on those of which there is no text."""
-    notes = [pages_without_text(outcome.empty, parsed.pages)] if outcome.empty else []
+    notes = []
+    if outcome.empty and places:
+        notes.append(f"No text was recognised in {_named(outcome.empty, places)}.")
+    elif outcome.empty:
+        notes.append(pages_without_text(outcome.empty, parsed.pages))
     by_reason: dict[str, list[int]] = {}
     for page, reason in outcome.failed.items():
         by_reason.setdefault(reason, []).append(page)
-    return notes + [
-        f"Page{'s' if len(pages) > 1 else ''} {ranges(pages)} could not be recognised: {reason}"
-        for reason, pages in by_reason.items()
-    ]
+    return notes + [f"{_named(pages, places)} could not be recognised: {reason}" for reason, pages in by_reason.items()]
+
+
+def _named(pages: Sequence[int], places: Mapping[int, Section]) -> str:
+    """Return what pages are called in a note."""
+    if not places:
+        return f"Page{'s' if len(pages) > 1 else ''} {ranges(pages)}"
+    return _labels([places[page].label if page in places else f"page {page}" for page in pages])
+
+
+def _labels(labels: Sequence[str]) -> str:
+    more = f" and {len(labels) - _NAMED} more" if len(labels) > _NAMED else ""
+    return "; ".join(label.removesuffix(", recognised") for label in labels[:_NAMED]) + more
 
 
 def recognized_page(pool: Pool, version_id: UUID, page: int) -> RecognizedPage | None:

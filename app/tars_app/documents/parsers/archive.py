@@ -50,6 +50,10 @@ class Archive:
         if sum(entry.file_size for entry in self._zip.infolist()) > most_bytes:
             raise UnreadableError(f"The file unpacks to more than {most_bytes // 1024**2} MiB; it is not read.")
 
+    def size(self, name: str) -> int:
+        """Return the size of a part in bytes, as it is declared; 0 where it is missing."""
+        return self._zip.getinfo(name).file_size if name in self.names else 0
+
     def read(self, name: str) -> bytes:
         """Return a part.
 

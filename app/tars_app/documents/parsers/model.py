@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -36,6 +36,9 @@ class Parsed:
     `scanned` are the numbers of the pages whose text has to be recognised, of `pages` pages. `date` is the day
     (2023-05-04), month or year that its metadata or its mail header claims, and `dated_by` where ("PDF metadata",
     "Office metadata", "mail header"). `notes` are sentences about what else was not read.
+
+    Where scanned pages are those of attachments or pictures, `places` has a section without text for each of them, and
+    `files` what returns the name and content of that file, and which of its pages it is, by the number in `scanned`.
     """
 
     sections: list[Section]
@@ -44,6 +47,8 @@ class Parsed:
     notes: list[str] = field(default_factory=list)
     scanned: list[int] = field(default_factory=list)
     pages: int = 0
+    places: list[Section] = field(default_factory=list)
+    files: dict[int, Callable[[], tuple[str, bytes, int]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -97,16 +97,18 @@ def _read(name: str, content: bytes, limits: Limits, page: dict[str, Any] | None
 
 
 def _parsed(result: dict[str, Any]) -> Parsed:
-    sections = [
-        Section(int(section["number"]), text, storable(section["label"]), storable(section["header"]))
-        for section in result["sections"]
-        if (text := storable(section["text"])).strip()
-    ]
+    sections = [_section(section) for section in result["sections"] if storable(section["text"]).strip()]
     date = result["date"] if _DATE.fullmatch(result["date"] or "") else None
     notes = [storable(note) for note in result["notes"]]
     pages = max(0, int(result["pages"]))
     scanned = sorted({page for number in result["scanned"] if 1 <= (page := int(number)) <= pages})
-    return Parsed(sections, date, storable(result["dated_by"]), notes, scanned, pages)
+    places = [place for entry in result["places"] if (place := _section(entry)).number in scanned]
+    return Parsed(sections, date, storable(result["dated_by"]), notes, scanned, pages, places)
+
+
+def _section(result: dict[str, Any]) -> Section:
+    text, label, header = (storable(result[name]) for name in ("text", "label", "header"))
+    return Section(int(result["number"]), text, label, header)
 
 
 def _recognized(result: dict[str, Any]) -> RecognizedPage:

@@ -18,7 +18,7 @@ import signal
 import socket
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from importlib import import_module
 from typing import Any
@@ -74,10 +74,11 @@ def _call(request: dict[str, Any]) -> Call:
     name, page = request["name"], request.get("page")
     if page is not None and page["call"] == "recognize":
         reader = import_module("tars_app.documents.parsers.recognition.reader")
+        registry.load(name)
         return partial(reader.answer, name=name, number=page["number"])
     registry.load(name)
     if page is None:
-        return lambda content: asdict(registry.parse(name, content))
+        return lambda content: asdict(replace(registry.parse(name, content), files={}))
     pages = import_module("tars_app.documents.parsers.pages")  # needs the reader of PDF, which most files do not
     return partial(getattr(pages, page.pop("call")), **page)
 

@@ -8,7 +8,7 @@ from importlib import import_module
 
 from tars_app.documents.parsers import archive, book, layout, pdf, picture
 from tars_app.documents.parsers.mails import mail_folder, messages
-from tars_app.documents.parsers.office import sheets, slides
+from tars_app.documents.parsers.office import pictures, sheets, slides
 from tars_app.documents.parsers.process import RECOGNITION
 from tars_app.documents.parsers.registry import FORMATS, UNREAD, Format
 
@@ -18,7 +18,8 @@ Which files are read, what a citation of them names, and what is read of them. E
 [a process of its own](../decisions/0028-a-process-per-file.md); one that is damaged, encrypted or too large is reported
 with its reason. Why these libraries: [decision 30](../decisions/0030-formats-by-light-libraries.md).
 
-The text of pictures, and of pages of a PDF that have none or an unusable one, is recognised
+The text of pictures, and of pages of a PDF that have none or an unusable one, is recognised, also of those that are
+attached to a mail, and of pictures in text documents and presentations
 ([decision 35](../decisions/0035-recognition-of-scans.md)); its citations have "recognised" after the page.
 
 Generated from [the registry](../../app/tars_app/documents/parsers/registry.py) by
@@ -78,6 +79,9 @@ def _limits() -> dict[str, str]:
         "cells of all sheets": f"{sheets.MOST_CELLS:,}",
         "mails of a folder": f"{mail_folder.MOST_MESSAGES:,}",
         "attachments; mails within one another": f"{messages.MOST_ATTACHMENTS}; {messages.MOST_LEVELS}",
+        "pictures of a document that are recognised": f"{pictures.MOST_PICTURES}",
+        "a picture of a document, to be recognised": f"from {pictures.LEAST_BYTES // 1024} KiB",
+        "scanned pages of attachments of one file": f"{messages.MOST_SCANNED}",
     }
 
 

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from email.message import EmailMessage
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from tars_app.originals.pages import picture as draw_picture
 from tars_app.originals.service import Originals
 from tars_app.retrieval.places import Passage, open_passage
 from tars_app.retrieval.service import search
+from tars_app.retrieval.views import view
 from tars_app.snapshots import service
 from tars_app.snapshots.ingest import ingest_earlier, read_scanned
 
@@ -144,6 +146,35 @@ def test_a_document_is_answered_from_before_its_scanned_pages_are_recognised(sha
         assert opened and (opened[0].text, opened[0].label) == (passage.text, passage.label)
         assert opened[0].version_id == rent.version_id != passage.version_id
     assert share.sql("SELECT FROM recognitions") == []
+
+
+def test_a_mail_is_answered_from_before_its_attached_scans_are_recognised(share: Share) -> None:
+    written_mail = EmailMessage()
+    written_mail["From"], written_mail["Subject"] = "Jane Doe <jane@example.org>", "The flat"
+    written_mail.set_content(CELLAR)
+    for name, attached in (("lease.png", written(picture(RENT))), ("deposit.pdf", pdf(CELLAR, picture(DEPOSIT)))):
+        kind, subtype = ("image", "png") if name.endswith("png") else ("application", "pdf")
+        written_mail.add_attachment(attached, maintype=kind, subtype=subtype, filename=name)
+    blank = written(Image.effect_noise((400, 400), 20))
+    written_mail.add_attachment(blank, maintype="image", subtype="png", filename="photo.png")
+    share.write("flat.eml", written_mail.as_bytes())
+    share.scan()
+    waiting = "Not recognised yet: attachment lease.png; attachment deposit.pdf, page 2; attachment photo.png."
+    assert share.describe("flat.eml") == ("read", None, waiting)
+    before = {passage.label: passage for passage in share.found("cellar")}
+    assert set(before) == {"message", "attachment deposit.pdf, page 1"} and share.found("monthly rent") == []
+    assert share.recognize_all() == 4
+    [rent] = [passage for passage in share.found("monthly rent") if "910" in passage.text]
+    assert (rent.text, rent.label) == (RENT, "attachment lease.png, recognised")
+    assert rent.header == "Subject: The flat\nFrom: Jane Doe <jane@example.org>"
+    [deposit] = [passage for passage in share.found("deposit") if "1,820" in passage.text]
+    assert (deposit.text, deposit.label) == (DEPOSIT, "attachment deposit.pdf, page 2, recognised")
+    assert share.describe("flat.eml") == ("read", None, "No text was recognised in attachment photo.png.")
+    for passage in before.values():
+        opened = open_passage(share.pool, passage.chunk_id)
+        assert opened and (opened[0].text, opened[0].label) == (passage.text, passage.label)
+    shown = view(share.pool, rent, "", "", RENT)
+    assert not shown.has_page and [field.value for field in shown.mail] == ["The flat", "Jane Doe <jane@example.org>"]
 
 
 @pytest.mark.parametrize("name", ["lease.pdf", "lease.png"])

@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 from oxmsg import Message
 
+from tars_app.documents.parsers import process
 from tars_app.documents.parsers.mails import messages
 from tars_app.documents.parsers.model import UnreadableError
 
+from ....letters import page, written
 from ..parsers.pdfs import draw, lines
 from .citations import parse, quotations
 from .office_files import docx, paragraph
@@ -105,6 +107,63 @@ def test_attachments_that_are_not_read_are_named_with_what_to_do() -> None:
     assert tnef.startswith("winmail.dat: Outlook has packed the attachments of a mail into it (TNEF): open the mail")
     assert word == "Brief.DOC: Save it as DOCX, with Word or LibreOffice."
     assert slides == "talk.ppt: Save it as PPTX, with PowerPoint or LibreOffice."
+
+
+def scan(text: str, form: str = "PNG") -> bytes:
+    return written(page(text, points=14).crop((0, 0, 1654, 500)), form)
+
+
+def test_pictures_and_scanned_pages_that_are_attached_are_recognised() -> None:
+    inner = message("Forwarded")
+    inner.add_attachment(scan("The cellar is dry."), maintype="image", subtype="png", filename="cellar.png")
+    outer = message()
+    outer.add_attachment(scan("The rent is 910 EUR."), maintype="image", subtype="png", filename="rent.png", cid="<a>")
+    outer.add_attachment(b"Item,Amount\nRent,910\n", maintype="text", subtype="csv", filename="costs.csv")
+    outer.add_attachment(scan("The deposit is due.", "PDF"), maintype="application", subtype="pdf", filename="scan.pdf")
+    outer.add_attachment(scan("x")[:2000], maintype="image", subtype="png", filename="logo.png")
+    outer.add_attachment(inner)
+    content = outer.as_bytes()
+    parsed = parse("a.eml", content)
+    labels = [(section.number, section.label) for section in [*parsed.sections, *parsed.places]]
+    assert labels == [
+        (1, "message"),
+        (3, "attachment costs.csv, table"),
+        (5, "attachment Forwarded, message"),
+        (2, "attachment rent.png, recognised"),
+        (4, "attachment scan.pdf, recognised"),
+        (6, "attachment Forwarded, attachment cellar.png, recognised"),
+    ]
+    assert (parsed.scanned, parsed.pages) == ([2, 4, 6], 6)
+    assert parsed.places[0].header == "Subject: Your bill\nFrom: Jürgen Doe <j@example.org>"
+    assert parsed.places[2].header.endswith("Subject: Forwarded\nFrom: Jürgen Doe <j@example.org>")
+    assert parsed.notes == ["Attachments that are not read: logo.png."]
+    texts = [process.recognize("a.eml", content, number).text for number in parsed.scanned]
+    assert texts == ["The rent is 910 EUR.", "The deposit is due.", "The cellar is dry."]
+    with pytest.raises(UnreadableError, match="The attachment or picture is not in the file"):
+        process.recognize("a.eml", content, 3)
+
+
+def test_pictures_of_the_text_itself_are_left_out() -> None:
+    outer = message()
+    outer.add_attachment(
+        scan("logo"), maintype="image", subtype="png", filename="logo.png", cid="<a>", disposition="inline"
+    )
+    parsed = parse("a.eml", outer.as_bytes())
+    assert (parsed.scanned, parsed.places, parsed.notes) == ([], [], [])
+    assert [section.number for section in parsed.sections] == [0]
+
+
+def test_a_damaged_picture_is_named_and_so_are_scanned_pages_beyond_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    outer = message()
+    for name in ("a.png", "b.png"):
+        outer.add_attachment(scan("The rent."), maintype="image", subtype="png", filename=name)
+    outer.add_attachment(b"\x89PNG" + bytes(5000), maintype="image", subtype="png", filename="broken.png")
+    few = {"level": 0, "attachments": 200, "scanned": 1}
+    monkeypatch.setattr(messages._Budget, "__init__", lambda self: self.__dict__.update(few))
+    parsed = parse("a.eml", outer.as_bytes())
+    assert [place.label for place in parsed.places] == ["attachment a.png, recognised"]
+    assert parsed.notes[0] == "b.png: 1 of 1 pages has no text: 1."
+    assert parsed.notes[1].startswith("The attachment broken.png was not read: The picture is damaged")
 
 
 def test_attachments_are_bounded_in_number_and_depth(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,10 @@ from tars_app.documents.parsers.model import Parsed, UnreadableError
 
 _SUFFIXES = {
     "application/pdf": ".pdf",
+    "image/heic": ".heic",
+    "image/jpeg": ".jpg",
+    "image/png": ".png",
+    "image/tiff": ".tif",
     "message/rfc822": ".eml",
     "text/calendar": ".ics",
     "text/csv": ".csv",
@@ -96,10 +100,16 @@ def _collect(part: Message, parts: _Parts) -> None:
                 _collect(inner, parts)
     elif kind in ("text/plain", "text/html") and part.get_content_disposition() != "attachment" and not _name(part):
         parts.texts.append(_text(part, kind))
-    elif not (part.get_content_maintype() == "image" and "content-id" in part):  # pictures of the text itself
+    elif not _is_in_text(part):
         content = _content(part)
         if content.strip():
             parts.attachments.append(Attachment(_name(part) or f"part{_SUFFIXES.get(kind, '')}", content))
+
+
+def _is_in_text(part: Message) -> bool:
+    """Return whether a part is a picture of the text itself, as a logo. Outlook gives attachments an id too."""
+    is_attached = part.get_content_disposition() == "attachment"
+    return part.get_content_maintype() == "image" and "content-id" in part and not is_attached
 
 
 def _collect_alternatives(part: Message, parts: _Parts) -> None:

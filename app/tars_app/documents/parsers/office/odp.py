@@ -6,7 +6,15 @@ from __future__ import annotations
 from tars_app.documents.parsers.archive import Element, attribute
 from tars_app.documents.parsers.layout import Layout
 from tars_app.documents.parsers.model import Parsed, Section, UnreadableError
-from tars_app.documents.parsers.office.opendocument import Story, body, document_date, hidden_styles, open_document
+from tars_app.documents.parsers.office.opendocument import (
+    Story,
+    body,
+    document_date,
+    hidden_styles,
+    open_document,
+    pictures,
+)
+from tars_app.documents.parsers.office.pictures import with_pictures
 from tars_app.documents.parsers.office.slides import MOST_SLIDES
 
 
@@ -24,7 +32,8 @@ def parse(content: bytes) -> Parsed:
     hidden = hidden_styles(root)
     date = document_date(archive)
     sections = [_slide(number, slide, hidden) for number, slide in enumerate(slides, 1)]
-    return Parsed(sections, date, "Office metadata" if date else "")
+    shown = ((name, section.label) for slide, section in zip(slides, sections, strict=True) for name in pictures(slide))
+    return with_pictures(Parsed(sections, date, "Office metadata" if date else ""), archive, shown)
 
 
 def _slide(number: int, slide: Element, hidden: frozenset[str]) -> Section:

@@ -6,7 +6,8 @@ from __future__ import annotations
 from tars_app.documents.parsers.archive import Archive, local
 from tars_app.documents.parsers.layout import Layout
 from tars_app.documents.parsers.model import Parsed
-from tars_app.documents.parsers.office.opendocument import Story, body, document_date, open_document
+from tars_app.documents.parsers.office.opendocument import Story, body, document_date, open_document, pictures
+from tars_app.documents.parsers.office.pictures import with_pictures
 
 
 def parse(content: bytes) -> Parsed:
@@ -24,7 +25,8 @@ def parse(content: bytes) -> Parsed:
     for footer in _margins(archive, "footer"):
         layout.paragraph(footer)
     date = document_date(archive)
-    return Parsed(layout.sections(), date, "Office metadata" if date else "")
+    parsed = Parsed(layout.sections(), date, "Office metadata" if date else "")
+    return with_pictures(parsed, archive, ((name, "") for name in pictures(text)))
 
 
 def _margins(archive: Archive, kind: str) -> list[str]:

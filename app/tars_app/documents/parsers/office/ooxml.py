@@ -25,6 +25,16 @@ def relations(archive: Archive, part: str) -> dict[str, tuple[str, str]]:
     }
 
 
+def pictures(archive: Archive, part: str, root: Element) -> Iterator[str]:
+    """Yield the names of the pictures of a part, as they follow one another in it; also those of drawings in VML."""
+    related = relations(archive, part)
+    for element in root.iter("{*}blip", "{*}imagedata"):
+        for key, value in element.attrib.items():
+            kind, target = related.get(str(value), ("", ""))
+            if kind == "image" and key.endswith(("}embed", "}id")):
+                yield target
+
+
 def main_part(archive: Archive, default: str) -> str:
     """Return the name of the part with the document itself."""
     targets = (target for kind, target in relations(archive, "").values() if kind == "officeDocument")

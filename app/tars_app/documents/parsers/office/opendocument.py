@@ -52,6 +52,12 @@ def document_date(archive: Archive) -> str | None:
     return (dates.get("date") or dates.get("creation-date") or "")[:10] or None
 
 
+def pictures(root: Element) -> Iterator[str]:
+    """Yield the names of the pictures below an element, as they follow one another."""
+    for image in root.iter("{*}image"):
+        yield attribute(image, "href").removeprefix("./")
+
+
 def hidden_styles(root: Element) -> frozenset[str]:
     """Return the names of the styles of tables and slides that are not shown."""
     return frozenset(

@@ -6,7 +6,8 @@ from __future__ import annotations
 from tars_app.documents.parsers.archive import Archive, Element, attribute, local
 from tars_app.documents.parsers.layout import Layout
 from tars_app.documents.parsers.model import Parsed, Section, UnreadableError
-from tars_app.documents.parsers.office.ooxml import Story, main_part, office_date, relations
+from tars_app.documents.parsers.office.ooxml import Story, main_part, office_date, pictures, relations
+from tars_app.documents.parsers.office.pictures import with_pictures
 
 MOST_SLIDES = 5000
 _LEFT_OUT = frozenset({"sldNum", "dt", "hdr"})
@@ -28,9 +29,14 @@ def parse(content: bytes) -> Parsed:
     ]
     if len(targets) > MOST_SLIDES:
         raise UnreadableError(f"The presentation has {len(targets)} slides; more than {MOST_SLIDES} are not read.")
-    sections = [_slide(archive, number, name) for number, name in enumerate(targets, 1)]
+    sections: list[Section] = []
+    shown: list[tuple[str, str]] = []
+    for number, name in enumerate(targets, 1):
+        root = archive.xml(name)
+        sections.append(_slide(archive, number, name, root))
+        shown += ((picture, sections[-1].label) for picture in pictures(archive, name, root))
     date = office_date(archive)
-    return Parsed(sections, date, "Office metadata" if date else "")
+    return with_pictures(Parsed(sections, date, "Office metadata" if date else ""), archive, shown)
 
 
 def _relation_id(entry: Element) -> str:
@@ -38,8 +44,7 @@ def _relation_id(entry: Element) -> str:
     return next((str(value) for key, value in entry.attrib.items() if key.endswith("}id")), "")
 
 
-def _slide(archive: Archive, number: int, name: str) -> Section:
-    root = archive.xml(name)
+def _slide(archive: Archive, number: int, name: str, root: Element) -> Section:
     layout = Layout()
     _write(root, layout)
     for kind, target in relations(archive, name).values():

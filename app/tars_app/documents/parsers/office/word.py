@@ -9,7 +9,8 @@ from collections.abc import Collection
 from tars_app.documents.parsers.archive import Archive, Element, attribute, local
 from tars_app.documents.parsers.layout import Layout
 from tars_app.documents.parsers.model import Parsed
-from tars_app.documents.parsers.office.ooxml import Story, main_part, office_date, relations
+from tars_app.documents.parsers.office.ooxml import Story, main_part, office_date, pictures, relations
+from tars_app.documents.parsers.office.pictures import with_pictures
 
 _HEADING = re.compile(r"heading ([1-9])")
 
@@ -31,7 +32,8 @@ def parse(content: bytes) -> Parsed:
     for text in _margins(archive, related, "footer"):
         layout.paragraph(text)
     date = office_date(archive)
-    return Parsed(layout.sections(), date, "Office metadata" if date else "")
+    parsed = Parsed(layout.sections(), date, "Office metadata" if date else "")
+    return with_pictures(parsed, archive, ((name, "") for name in pictures(archive, part, root)))
 
 
 def _levels(archive: Archive, related: Collection[tuple[str, str]]) -> dict[str, int]:

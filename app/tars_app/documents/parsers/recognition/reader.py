@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from tars_app.documents.parsers import pdf, picture, registry
-from tars_app.documents.parsers.model import RecognizedPage
+from tars_app.documents.parsers.model import RecognizedPage, UnreadableError
 from tars_app.documents.parsers.recognition import models, page
 
 _PIXELS = 4_000_000
@@ -18,11 +18,16 @@ _MOST_ENLARGED = 2.0
 
 
 def recognize(name: str, content: bytes, number: int) -> RecognizedPage:
-    """Return the text of a page, from 1, of a PDF or a picture.
+    """Return the text of a page, from 1, of a PDF or a picture, or of one that is within a mail or an Office document.
 
     Raises:
         UnreadableError: the page is damaged or too large.
     """
+    if not registry.has_pages(name):
+        attached = registry.parse(name, content).files.get(number)
+        if attached is None:
+            raise UnreadableError("The attachment or picture is not in the file.")
+        return recognize(*attached())
     if registry.is_picture(name):
         image = picture.render(content, number, _PIXELS, _MOST_ENLARGED)
     else:
