@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Start Chromium so that it does not notice when the network interfaces of this computer change.
 
@@ -11,9 +10,11 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+import shlex
 import shutil
 import struct
 import sys
+from pathlib import Path
 
 PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 38, 22, 2
 AF_NETLINK, EACCES = 16, 13
@@ -50,6 +51,14 @@ def refuse_netlink(number: int) -> None:
     ):
         if libc.prctl(*arguments):
             raise OSError(ctypes.get_errno(), "prctl failed")
+
+
+def launcher(folder: Path) -> Path:
+    """Return a program in the folder that runs this file, as Playwright starts one program without words of its own."""
+    program = folder / "chromium.sh"
+    program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {shlex.quote(__file__)} "$@"\n')
+    program.chmod(0o755)
+    return program
 
 
 def main() -> None:
