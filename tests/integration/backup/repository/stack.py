@@ -147,13 +147,15 @@ class ProcessServices(Stack):
     def _run(self, service: str, command: list[str]) -> None:
         with self._log(service).open("ab") as log:
             bounded = ["timeout", str(self.limit_s), *command]
-            process = subprocess.Popen(bounded, stdout=log, stderr=log, start_new_session=True, cwd="/")
+            # A container does not inherit the umask of what starts it.
+            process = subprocess.Popen(bounded, stdout=log, stderr=log, start_new_session=True, cwd="/", umask=0o022)
         self._pid(service).write_text(str(process.pid))
 
     def _end(self, service: str) -> None:
         if self._alive(service):
             pid = int(self._pid(service).read_text())
-            os.kill(pid, signal.SIGINT if service == "postgres" else signal.SIGTERM)
+            # To the group: `timeout` passes on no signal that comes while it starts the program, which then stays.
+            os.killpg(pid, signal.SIGINT if service == "postgres" else signal.SIGTERM)
             while self._alive(service):
                 time.sleep(0.01)
         self._pid(service).unlink(missing_ok=True)
