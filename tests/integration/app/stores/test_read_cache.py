@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from tars_app.adapters.postgres import Pool
@@ -21,12 +22,28 @@ from tars_app.documents.visible import visible_versions
 from tars_app.kit.instants import TimeRequest
 from tars_app.retrieval.service import search
 
-from ..past import Store, remember
+from ...servers import start_postgres
+from ..past import Store, open_store, remember
 
 pytestmark = pytest.mark.integration
 
 BEGIN = datetime(2024, 1, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
+
+
+@pytest.fixture(scope="module")
+def database(workspace: Path) -> Iterator[Store]:
+    """In a server of its own, without its vacuum: a transaction in any database of a server changes the snapshot."""
+    folder = workspace / "without-vacuum"
+    folder.mkdir()
+    server = start_postgres(folder)
+    with psycopg.connect(f"host=127.0.0.1 port={server.environment['PGPORT']} user=tars dbname=postgres") as connection:
+        connection.autocommit = True
+        connection.execute("ALTER SYSTEM SET autovacuum = off")
+        connection.execute("SELECT pg_reload_conf()")
+    with open_store(server) as store:
+        yield store
+    server.stop()
 
 
 class Reading:
