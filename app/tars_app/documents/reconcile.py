@@ -124,7 +124,7 @@ def _attempt_share(pool: Pool, name: str, root: Path, action: Callable[[], None]
         repository.note_source(pool, name, root, available=False, detail=str(error))
     except UnavailableError:
         raise
-    except Exception as error:
+    except Exception as error:  # a fault of one share: the others go on
         log.exception("Reading a share failed", extra={"fields": {"source": name}})
         detail = f"reading it failed ({summarize(error)}); see the log of the worker container"
         repository.note_source(pool, name, root, available=False, detail=detail)

@@ -81,7 +81,7 @@ def files_with(folder: Path, *texts: bytes) -> dict[bytes, set[str]]:
         for file in files:
             path = Path(parent, file)
             if path.is_file():
-                with suppress(FileNotFoundError):
+                with suppress(FileNotFoundError):  # a server deleted it meanwhile: it holds nothing any more
                     content = path.read_bytes()
                     for text in texts:
                         if text in content:

@@ -49,7 +49,7 @@ def _read(book: Any) -> Workbook:
             workbook.add(f"sheet {sheet.title}{mark}", _rows(sheet))
     except (UnreadableError, MemoryError):
         raise
-    except Exception as error:
+    except Exception as error:  # openpyxl has no error of its own for a damaged sheet
         raise UnreadableError(
             f"The file is damaged in its sheet {len(workbook.sections) + 1}: open it, and save it again."
         ) from error
