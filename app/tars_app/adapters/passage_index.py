@@ -22,7 +22,7 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 
-from tars_app.adapters.passage_occurrences import Occurrences, Rows, View
+from tars_app.adapters.passage_occurrences import Occurrences, Rows, Times, View
 from tars_app.adapters.passage_segments import Segment
 from tars_app.adapters.passage_titles import Titles, with_parts
 from tars_app.adapters.passage_words import UNDECIDED, Forms, Word, is_as_it_is
@@ -164,7 +164,8 @@ class PassageIndex:
         parts = [self._versions[version] for version in versions]
         lengths = np.array([0, *map(len, parts)], np.intp)
         rows = np.concatenate(parts) if parts else np.zeros(0, np.intp)
-        unique = np.unique(rows)
+        order = np.argsort(rows, kind="stable")
+        unique = np.unique(rows[order])
         names = {self._languages[number] for number in np.unique(self._language_of[unique])}
         languages = tuple(sorted(names - {UNDECIDED, ""})) or (DEFAULT_LANGUAGE,)
         with self._pool.connection() as connection:
@@ -174,7 +175,7 @@ class PassageIndex:
         mask[unique] = True
         usual_size = max(1.0, float(self._sizes[unique].mean())) if len(unique) else 1.0
         norms = _K1 * (1 - _B + _B * self._sizes / usual_size)
-        return View(versions, np.cumsum(lengths)[:-1], rows, unique, places, languages, mask, norms)
+        return View(versions, np.cumsum(lengths)[:-1], rows, order, unique, places, languages, mask, norms)
 
     def lexical(self, view: View, words: Iterable[Word], limit: int, optional: Collection[Word] = ()) -> list[TextHit]:
         """Return the passages of a view that match the words best, best first; those with most identifiers before all.
@@ -183,24 +184,24 @@ class PassageIndex:
         """
         with self._lock:
             count = len(self._hashes)
-            scores, covered, identified = np.zeros(count), np.zeros(count), np.zeros(count, np.intp)
-            total = 0.0
             occurrences = Occurrences(self._segments, self._forms, view, count)
             may_lack = {stem for word in optional for stem in word.stems}
+            matches: list[tuple[float, Rows, Times]] = []
+            scores, identified = np.zeros(count), np.zeros(count, np.intp)
             for word in sorted(set(words), key=lambda word: sorted(word.stems)):
                 rows, times = occurrences.of(word)
                 if not len(rows) and not may_lack.isdisjoint(word.stems):
                     continue
                 idf = float(np.log(1 + (len(view.unique) - len(rows) + 0.5) / (len(rows) + 0.5)))
-                total += idf
-                scores[rows] += idf * times * (_K1 + 1) / (times + view.norms[rows])
-                covered[rows] += idf * np.minimum(1.0, 0.5 + times)  # a compound has the word, two words are near it
+                matches.append((idf, rows, times))
+                scores[rows] += idf * (_K1 + 1) * (times / (times + view.norms[rows]))
                 if word.is_identifier:
                     identified[rows] += 1
-            matching = np.flatnonzero(covered > 0)
+            matching = np.flatnonzero(scores > 0)
             ranks = scores[matching] + identified[matching] * (1 + scores.max(initial=0.0))
             best = matching[self._best(ranks, matching, limit)]
-            return [TextHit(self._hashes[row], float(covered[row]) / total, int(identified[row])) for row in best]
+            coverage = _coverage(best, matches, count)
+            return [TextHit(self._hashes[row], coverage[at], int(identified[row])) for at, row in enumerate(best)]
 
     def nearest(
         self, view: View, vector: Sequence[float], limit: int, model: str | None = None
@@ -214,17 +215,16 @@ class PassageIndex:
                 self._model = model or ""
                 self._vectors, self._has_vector = np.zeros((0, 0), np.float32), np.zeros(0, np.bool_)
             self._load_vectors(view)
-            query = np.asarray(vector, np.float32)
-            query /= max(float(np.linalg.norm(query)), 1e-12)
-            rows = view.unique[self._has_vector[view.unique]]
-            if self._vectors.shape[1] != len(query):
-                return []
-            if len(rows) < _GATHER_BELOW * len(self._hashes):
-                similarities = self._vectors[rows] @ query
-            else:
-                similarities = (self._vectors[: len(self._hashes)] @ query)[rows]
+            matrix, rows = self._vectors[: len(self._hashes)], view.unique[self._has_vector[view.unique]]
+        query = np.asarray(vector, np.float32)
+        query /= max(float(np.linalg.norm(query)), 1e-12)
+        if matrix.shape[1] != len(query):
+            return []
+        # Without the lock: the words of the question are looked up meanwhile. Rows are emptied, and never used again.
+        similarities = matrix[rows] @ query if len(rows) < _GATHER_BELOW * len(matrix) else (matrix @ query)[rows]
+        with self._lock:
             best = self._best(similarities, rows, limit)
-            return [(self._hashes[rows[number]], float(similarities[number])) for number in best]
+            return [(self._hashes[rows[at]], float(similarities[at])) for at in best if self._hashes[rows[at]] != _GONE]
 
     def _best(self, scores: npt.NDArray[np.floating[Any]], rows: Rows, limit: int) -> list[int]:
         """Return the places of the highest scores of rows, highest first; equal ones in the order of their hashes."""
@@ -241,20 +241,18 @@ class PassageIndex:
 
         A passage that is in none of them is left out.
         """
+        places: dict[bytes, list[tuple[UUID, int]]] = {}
         with self._lock:
-            wanted = {self._row_of[value]: value for value in hashes if value in self._row_of}
-            mask = np.zeros(len(self._hashes), np.bool_)
-            mask[list(wanted)] = True
-            at = np.flatnonzero(mask[view.rows])
-            numbers = np.searchsorted(view.starts, at, side="right") - 1
-            places: dict[bytes, dict[bytes, int]] = {}
-            for position, number in zip(at.tolist(), numbers.tolist(), strict=True):
-                ordinal = position - int(view.starts[number]) + 1
-                places.setdefault(wanted[int(view.rows[position])], {}).setdefault(view.versions[number], ordinal)
-            return {
-                value: [(UUID(bytes=version), ordinal) for version, ordinal in of_hash.items()]
-                for value, of_hash in places.items()
-            }
+            for value in hashes:
+                if len(at := view.places_of(self._row_of.get(value, -1))):
+                    versions = np.searchsorted(view.starts, at, side="right") - 1
+                    numbers, first = np.unique(versions, return_index=True)
+                    ordinals = at[first] - view.starts[numbers] + 1
+                    places[value] = [
+                        (UUID(bytes=view.versions[number]), ordinal)
+                        for number, ordinal in zip(numbers.tolist(), ordinals.tolist(), strict=True)
+                    ]
+        return places
 
     def _load(self, versions: list[bytes]) -> None:
         """Load the lists of passages of versions. A version without text has none."""
@@ -381,3 +379,20 @@ class PassageIndex:
             if present[1] == dimensions:
                 matrix[: present[0]] = self._vectors
             self._vectors = matrix
+
+
+def _coverage(best: Rows, matches: Sequence[tuple[float, Rows, Times]], count: int) -> list[float]:
+    """Return for each of a few rows, of `count`, the share of the question's words that its passage has, by rarity.
+
+    `matches` has for each word its rarity, the rows that have it, and how often.
+    """
+    covered = np.zeros(len(best))
+    place = np.full(count, -1, np.intp)
+    place[best] = np.arange(len(best))
+    for idf, rows, times in matches:
+        places = place[rows]
+        among = places >= 0
+        # A compound has the word; two words are near it.
+        covered[places[among]] += idf * np.minimum(1.0, 0.5 + times[among])
+    total = max(sum(idf for idf, _, _ in matches), 1e-12)
+    return [float(value) / total for value in covered]

@@ -35,6 +35,8 @@ _AS_PART, _IN_PARTS = 0.5, 0.3
 class View:
     """The passages of some versions: `rows` of all versions in succession, `starts` where each version begins.
 
+    `order` are the places in `rows` by ascending row, those of one row ascending.
+
     `titles` are the numbers of the versions whose name has the word of a key, and `languages` those of the passages.
     `mask` is true for the rows of `unique`, and may lack later rows. `norms` is what BM25 adds to the number of
     occurrences of a word for the size of each row's passage.
@@ -43,6 +45,7 @@ class View:
     versions: list[bytes]
     starts: Rows
     rows: Rows
+    order: Rows
     unique: Rows
     titles: dict[str, list[int]]
     languages: tuple[str, ...]
@@ -54,6 +57,11 @@ class View:
         if len(self.unique) == count:
             return None
         return np.concatenate([self.mask, np.zeros(count - len(self.mask), np.bool_)])
+
+    def places_of(self, row: int) -> Rows:
+        """Return the places of one row in `rows`, ascending."""
+        begin, end = np.searchsorted(self.rows, (row, row + 1), sorter=self.order)
+        return self.order[begin:end]
 
     def rows_of_titles(self, keys: Iterable[str]) -> Rows:
         """Return the rows of the versions whose name has one of these words."""

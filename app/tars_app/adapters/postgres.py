@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import select
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -98,6 +99,17 @@ class Pool(ConnectionPool[Connection[dict[str, Any]]]):
                     connection.autocommit = False
 
 
+def _check(connection: Connection[dict[str, Any]]) -> None:
+    """Raise psycopg.OperationalError where the server has ended an idle connection.
+
+    It sends nothing to one that is idle but that it ends, which can be read. So most checks need no round trip.
+    """
+    waiting = select.poll()
+    waiting.register(connection.fileno(), select.POLLIN)
+    if waiting.poll(0):
+        ConnectionPool.check_connection(connection)
+
+
 def make_pool(settings: Settings) -> Pool:
     """Return a pool that is not open yet."""
     conninfo = make_conninfo(
@@ -113,7 +125,7 @@ def make_pool(settings: Settings) -> Pool:
         conninfo,
         connection_class=Connection[dict[str, Any]],
         kwargs={"row_factory": dict_row},
-        check=ConnectionPool.check_connection,
+        check=_check,
         min_size=1,
         max_size=10,
         timeout=5,

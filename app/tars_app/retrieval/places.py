@@ -38,9 +38,12 @@ JOIN version_texts t ON t.version_id = w.version_id
 JOIN versions v ON v.id = w.version_id
 JOIN documents d ON d.id = v.document_id
 CROSS JOIN LATERAL {place_at("coalesce(%(at)s::timestamptz, 'infinity')")} AS place
-WHERE %(phrase)s::text IS NULL OR p.terms @@ websearch_to_tsquery(p.language, %(phrase)s)
 ORDER BY v.modified DESC, place.source, place.path, v.seen_from DESC
 """  # noqa: S608  constants
+_MATCHING = """
+SELECT p.hash FROM passages p
+WHERE p.hash = ANY(%(hashes)s) AND p.terms @@ websearch_to_tsquery(p.language, %(phrase)s)
+"""
 # A version that was replaced has the last path of its time.
 _OPENED = f"""
 SELECT {_COLUMNS}, %(ordinal)s::integer AS ordinal, nullif(t.pages[%(ordinal)s], %(no_page)s) AS page,
@@ -133,14 +136,20 @@ class Passage:
         return f"{self.version_id}.{self.ordinal}"
 
 
+def matching(connection: Connection[dict[str, Any]], scores: Mapping[bytes, float], phrase: str) -> dict[bytes, float]:
+    """Return those of the passages, in their order, that match the syntax of a web search."""
+    rows = connection.execute(_MATCHING, {"hashes": list(scores), "phrase": phrase}).fetchall()
+    hashes = {row["hash"] for row in rows}
+    return {value: score for value, score in scores.items() if value in hashes}
+
+
 def load_passages(
     connection: Connection[dict[str, Any]],
     places: Mapping[bytes, Sequence[tuple[UUID, int]]],
     scores: Mapping[bytes, float],
-    phrase: str | None = None,
     at: datetime | None = None,
 ) -> dict[bytes, Passage]:
-    """Return the passages at these places (by hash: versions, and the number in each) that match a web search phrase.
+    """Return the passages at these places (by hash: versions, and the number in each).
 
     Each is at its place in the document whose file was changed last, and names the others. Paths are those at the
     time `at`; None: now.
@@ -150,7 +159,6 @@ def load_passages(
         "hashes": [place[0] for place in flat],
         "versions": [place[1] for place in flat],
         "ordinals": [place[2] for place in flat],
-        "phrase": phrase,
         "at": at,
         "no_page": NO_PAGE,
     }

@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import islice
@@ -28,7 +29,7 @@ from tars_app.kit.instants import ANY_TIME, TimeRequest, end_of, start_of
 from tars_app.kit.language import language
 from tars_app.retrieval.fulltext import asking_of, content_of, has_operators, without_operators
 from tars_app.retrieval.fusion import fuse
-from tars_app.retrieval.places import Passage, load_passages, note_superseded
+from tars_app.retrieval.places import Passage, load_passages, matching, note_superseded
 from tars_app.retrieval.preference import apart, prefer
 from tars_app.retrieval.schemas import EXCERPT_CHARACTERS, Understood
 from tars_app.retrieval.times import EARLIEST, TimeInQuestion, is_past, time_in, without_time
@@ -110,11 +111,14 @@ def search(
         query = _query(connection, question, named, phrase, view.languages)
     exact = asked.at is not None or bool(then)
     scores = _evidence(dependencies, query, view, limit, vectors, exact)
-    if not (named or phrase or asked.latest):  # which change the order
+    if phrase:
+        with dependencies.pool.reading() as connection:
+            scores = matching(connection, scores, phrase)
+    if not (named or asked.latest):  # which change the order
         scores = dict(islice(scores.items(), RANKED * limit))
     places = dependencies.passages.places(view, scores)
     with dependencies.pool.reading() as connection:
-        passages = load_passages(connection, places, scores, phrase, asked.at)
+        passages = load_passages(connection, places, scores, asked.at)
         ranked = prefer([passages[key] for key in scores if key in passages], named, asked.latest, then)
         ranked = ranked[:limit] if asked.since else apart(ranked, limit)
         superseded = note_superseded(connection, ranked)
@@ -184,12 +188,10 @@ def _evidence(
     """Return the passages of a view that are evidence, best first, with their scores."""
     settings, index = dependencies.settings, dependencies.passages
     candidates = max(4 * limit, CANDIDATES_OF_A_PHRASE if query.phrase else CANDIDATES)
-    model, in_chroma, vector = _vector_of(dependencies, query.text, *vectors)
-    lexical = index.lexical(view, query.words, candidates, query.optional)
-    if exact or not in_chroma:
-        nearest = index.nearest(view, vector, candidates, model)
-    else:
-        nearest = dependencies.vectors.nearest(vector, candidates)
+    with ThreadPoolExecutor(1) as other:  # the embedding model and Chroma work meanwhile
+        similar = other.submit(_nearest, dependencies, query.text, view, candidates, vectors, exact)
+        lexical = index.lexical(view, query.words, candidates, query.optional)
+    model, nearest = similar.result()
     fused = fuse(
         {hit.hash: hit.coverage for hit in lexical if hit.coverage >= settings.min_coverage or hit.identifiers},
         {key: similarity for key, similarity in nearest if similarity >= settings.min_similarity},
@@ -203,6 +205,16 @@ def _evidence(
         result.key: max(result.score, IDENTIFIED_SCORE) if identifiers.get(result.key) else result.score
         for result in fused
     }
+
+
+def _nearest(
+    dependencies: Dependencies, text: str, view: View, limit: int, vectors: tuple[str, bool], exact: bool
+) -> tuple[str, list[tuple[bytes, float]]]:
+    """Return the embedding model that a text was compared with, and the passages of a view nearest to it."""
+    model, in_chroma, vector = _vector_of(dependencies, text, *vectors)
+    if exact or not in_chroma:
+        return model, dependencies.passages.nearest(view, vector, limit, model)
+    return model, dependencies.vectors.nearest(vector, limit)
 
 
 def _is_foreign(model: str, question: str) -> bool:

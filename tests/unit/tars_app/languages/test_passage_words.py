@@ -64,7 +64,7 @@ def occurrences(
     mask = np.ones(len(passages), np.bool_)
     mask[list(hidden)] = False
     norms = np.ones(len(passages))
-    view = View([], every, every, np.flatnonzero(mask), titles or {}, ("english", "german"), mask, norms)
+    view = View([], every, every, every, np.flatnonzero(mask), titles or {}, ("english", "german"), mask, norms)
     return Occurrences([segment], Forms(), view, len(passages))
 
 
