@@ -3,6 +3,7 @@
 
 import { watchBackups } from "./backups.js";
 import { changeDay, refresh, watch } from "./holdings.js";
+import { announce } from "./notice.js";
 import { element, onSingleClick } from "./text.js";
 import { asOf, watchTimeline } from "./timeline.js";
 import { isMadeFrom, removeForgotten, startTurn } from "./turn.js";
@@ -13,13 +14,15 @@ const send = document.getElementById("send");
 const stop = document.getElementById("stop");
 const thread = document.getElementById("thread");
 const history = document.getElementById("history");
+const busyNotice = document.getElementById("busy-notice");
 
 const asked = [];
 let running = null;
 
 // time: fields of the request; without any, those of the timeline.
 async function askQuestion(question, time = asOf() ? { as_of: asOf() } : {}) {
-  if (running || !question) return;
+  if (!question) return;
+  if (running) return refuse();
   box.value = "";
   fit();
   document.body.classList.remove("empty");
@@ -43,7 +46,27 @@ async function askAgain(turn, question, time) {
   askQuestion(question, time);
 }
 
+function refuse() {
+  announce(busyNotice, [["An answer is being written.", "Ask when it has ended, or stop it."]]);
+}
+
+// While an answer is written, other turns cannot ask; what could stays in its place, where it may have the focus.
+thread.addEventListener(
+  "click",
+  (event) => {
+    if (!event.target.closest("[aria-disabled=true]")) return;
+    event.preventDefault();
+    event.stopPropagation();
+    refuse();
+  },
+  true,
+);
+
 function setBusy(busy) {
+  for (const control of thread.querySelectorAll(".asks")) {
+    control.setAttribute("aria-disabled", String(busy && !running.turn.contains(control)));
+  }
+  if (!busy) announce(busyNotice, []);
   const focused = document.activeElement;
   send.hidden = busy;
   stop.hidden = !busy;

@@ -12,7 +12,8 @@ import { button, element, longDay, plural, where } from "./text.js";
 const template = (id) => document.getElementById(id).content.firstElementChild.cloneNode(true);
 const spoken = document.getElementById("spoken");
 
-// Append the turn to thread and run it. time: fields of the request. Buttons call askAgain(turn, question, time).
+// Append the turn to thread and run it. time: fields of the request. Its buttons of the class asks call
+// askAgain(turn, question, time).
 export function startTurn(question, time, thread, askAgain) {
   const turn = template("turn");
   turn.querySelector(".question").textContent = question;
@@ -188,8 +189,8 @@ function showTime(turn, { question, askAgain }, { understood, as_of }) {
   const { kind, text, first, last } = understood;
   line.textContent = `“${text}” is read as: ${MEANINGS[kind](first && longDay(first), last && longDay(last))}. `;
   const change = element("span", "change-time");
-  const words = button("quiet", "Read it as words", () => askAgain(question, { interpret: false }));
-  const other = button("quiet", "Choose another day", () => {
+  const words = button("quiet asks", "Read it as words", () => askAgain(question, { interpret: false }));
+  const other = button("quiet asks", "Choose another day", () => {
     other.hidden = true;
     change.append(dayForm(last, (day) => askAgain(question, { as_of: day })));
     change.querySelector("input").focus();
@@ -210,7 +211,7 @@ function dayForm(day, onChosen) {
   Object.assign(input, { type: "date", required: true, max: new Date().toISOString().slice(0, 10) });
   input.value = day ?? input.max;
   const form = element("form", "day-form", element("label", "", "As of ", input), " ");
-  const go = element("button", "quiet", "Ask again");
+  const go = element("button", "quiet asks", "Ask again");
   form.append(go);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -233,8 +234,10 @@ function offerChanges(turn, question, past) {
 // The question is about a time before the first observation.
 function offerBeginning(turn, begins, { question, askAgain }) {
   turn.classList.add("nothing");
-  const first = button("quiet", `Ask about ${longDay(begins)}`, () => askAgain(question, { as_of: begins.slice(0, 10) }));
-  const now = button("quiet", "Ask about today", () => askAgain(question, { interpret: false }));
+  const first = button("quiet asks", `Ask about ${longDay(begins)}`, () =>
+    askAgain(question, { as_of: begins.slice(0, 10) }),
+  );
+  const now = button("quiet asks", "Ask about today", () => askAgain(question, { interpret: false }));
   turn.querySelector(".made").replaceChildren(first, " ", now);
 }
 
