@@ -4,7 +4,7 @@
 import { announce } from "./notice.js";
 import { inOrder } from "./order.js";
 import { Failure, readBackups } from "./service.js";
-import { element, plural } from "./text.js";
+import { element, formatIn, plural } from "./text.js";
 
 const REFRESH_MS = 60_000;
 const DAY_MS = 86_400_000;
@@ -62,20 +62,12 @@ function describe({ state, zone, saved, proven, oldest, kept }, now) {
 }
 
 function clockOf(zone) {
-  const format = (options) => {
-    try {
-      return new Intl.DateTimeFormat("en-GB", { timeZone: zone, ...options });
-    } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
-      return new Intl.DateTimeFormat("en-GB", options); // a zone that this browser does not know
-    }
-  };
   const [time, date, dated, year] = [
     { hour: "2-digit", minute: "2-digit" },
     { day: "numeric", month: "long" },
     { day: "numeric", month: "long", year: "numeric" },
     { year: "numeric" },
-  ].map(format);
+  ].map((options) => formatIn(zone, "en-GB", options));
   const day = (instant, now) => (year.format(instant) === year.format(now) ? date : dated).format(instant);
   const today = (instant, now) => dated.format(instant) === dated.format(now);
   const moment = (instant, now) =>

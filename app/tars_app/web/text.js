@@ -39,6 +39,16 @@ export function where(place) {
 // A day (2025-05-03) or a time, as "3 May 2025" by the clocks of this device; a day has no time zone.
 export const longDay = (iso) => LONG_DATE.format(new Date(iso.length === 10 ? `${iso}T12:00` : iso));
 
+// A format of dates and times by the clocks of a zone; by those of this device if the browser does not know it.
+export function formatIn(zone, locale, options) {
+  try {
+    return new Intl.DateTimeFormat(locale, { timeZone: zone, ...options });
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return new Intl.DateTimeFormat(locale, options);
+  }
+}
+
 export const day = (iso) => (iso ? DATE.format(new Date(iso)) : "");
 
 // Render an answer: paragraphs, lists, **strong**, `code`, and [1] as makeMarker(1), or as text where that is null.

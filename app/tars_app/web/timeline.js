@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The control below the box that sets the day of the past which questions and the list of documents are about.
 
+import { inOrder } from "./order.js";
 import { Failure, readTimeline } from "./service.js";
-import { longDay } from "./text.js";
+import { formatIn, longDay } from "./text.js";
 
 const DAY_MS = 86_400_000;
+const REFRESH_MS = 60_000;
 const BAR_HEIGHT = 20;
 
 const control = document.getElementById("time-control");
@@ -16,6 +18,8 @@ const back = document.getElementById("today");
 const hint = document.getElementById("as-of-hint");
 const bars = panel.querySelector("svg");
 
+let zone; // of the household; until it is read, that of this device
+let days = [];
 let chosen = null;
 let first = 0;
 let last = 0;
@@ -24,32 +28,50 @@ let changed = () => {};
 // The day that is asked about, as 2025-05-03; null: now.
 export const asOf = () => chosen;
 
+// The day of the household, which the page may outlast.
+export const today = () => formatIn(zone, "en-CA", { dateStyle: "short" }).format(new Date());
+
 // onChange is called when another day is chosen.
-export async function watchTimeline(onChange) {
+export function watchTimeline(onChange) {
   changed = onChange;
+  refresh();
+  setInterval(() => document.hidden || refresh(), REFRESH_MS);
+  document.addEventListener("visibilitychange", () => document.hidden || refresh());
+}
+
+const request = inOrder();
+
+// On another day, and until there is a history, the days are read again.
+async function refresh() {
+  if (days.length && last === numberOf(today())) return;
+  show();
+  const isCurrent = request();
   try {
-    show(await readTimeline());
+    const timeline = await readTimeline();
+    if (!isCurrent()) return;
+    ({ zone, days } = timeline);
+    show();
   } catch (error) {
-    // The notice about the documents names the reason; a reload of the page tries again.
+    // The notice about the documents names the reason.
     if (!(error instanceof Failure)) throw error;
   }
 }
 
-function show({ zone, days }) {
+function show() {
   control.hidden = !days.length;
-  if (!days.length) return;
-  last = numberOf(today(zone));
+  if (!days.length) return choose(null);
+  last = numberOf(today());
   first = Math.min(numberOf(days[0].day), last);
   picker.min = days[0].day;
   picker.max = isoOf(last);
   slider.max = String(last - first);
   document.getElementById("timeline-begin").textContent = longDay(isoOf(first));
-  drawBars(days);
-  choose(null);
+  drawBars();
+  choose(chosen);
 }
 
 // One bar for each day on which documents were new or changed; the slider has the days themselves.
-function drawBars(days) {
+function drawBars() {
   const most = Math.max(...days.map(({ changes }) => changes));
   bars.setAttribute("viewBox", `0 0 ${last - first + 1} ${BAR_HEIGHT}`);
   const made = days.map(({ day, changes }) => {
@@ -80,6 +102,7 @@ function choose(day) {
 }
 
 toggle.addEventListener("click", () => {
+  refresh();
   panel.hidden = !panel.hidden;
   toggle.setAttribute("aria-expanded", String(!panel.hidden));
 });
@@ -92,8 +115,3 @@ back.addEventListener("click", () => {
 
 const numberOf = (day) => Date.parse(`${day}T00:00:00Z`) / DAY_MS;
 const isoOf = (number) => new Date(number * DAY_MS).toISOString().slice(0, 10);
-
-function today(zone) {
-  const parts = new Intl.DateTimeFormat("en-CA", { timeZone: zone, dateStyle: "short" });
-  return parts.format(new Date());
-}

@@ -8,6 +8,7 @@ import { showPassage } from "./passage.js";
 import { Failure, ask } from "./service.js";
 import { supersededLine } from "./superseded.js";
 import { button, element, longDay, plural, where } from "./text.js";
+import { today } from "./timeline.js";
 
 const template = (id) => document.getElementById(id).content.firstElementChild.cloneNode(true);
 const spoken = document.getElementById("spoken");
@@ -208,8 +209,11 @@ const MEANINGS = {
 
 function dayForm(day, onChosen) {
   const input = element("input", "");
-  Object.assign(input, { type: "date", required: true, max: new Date().toISOString().slice(0, 10) });
-  input.value = day ?? input.max;
+  Object.assign(input, { type: "date", required: true });
+  input.value = day ?? today();
+  input.addEventListener("focus", () => {
+    input.max = today();
+  });
   const form = element("form", "day-form", element("label", "", "As of ", input), " ");
   const go = element("button", "quiet asks", "Ask again");
   form.append(go);

@@ -216,6 +216,7 @@ class Script:
         self.backups = Backups(state="none")
         self.asked: list[str] = []
         self.times: list[dict[str, Any]] = []
+        self.zone = "UTC"
         self.timeline = [DayOfChanges(day=BEGINS.date(), changes=3), DayOfChanges(day=CHANGED.date(), changes=1)]
         self.listed_as_of: str | None = None
         self.taken_back: list[UUID] = []
@@ -253,7 +254,7 @@ class Script:
         return app
 
     async def show_timeline(self, _: Request) -> Response:
-        return _json(Timeline(zone="UTC", days=self.timeline))
+        return _json(Timeline(zone=self.zone, days=self.timeline))
 
     async def show_history(self, request: Request) -> Response:
         document = self.find(request.query_params["document"])

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
+
+from tars_app.timeline.schemas import DayOfChanges
 
 from ..servers import wait_for
 from .conftest import OpenPage
@@ -96,6 +98,58 @@ def test_without_a_history_there_is_no_timeline(open_page: OpenPage, server: Ser
     page = open_page(now=NOW)
     expect(page.locator("#holdings")).to_contain_text("2 documents")
     expect(page.locator("#time-control")).to_be_hidden()
+
+
+def test_a_page_that_is_left_open_follows_the_day(open_page: OpenPage, server: Server) -> None:
+    page = open_page(now=NOW)
+    turn = answered(page, "What did the manual say last spring?")
+    turn.get_by_role("button", name="Choose another day").click()
+    page.get_by_role("button", name="Answers as of today").click()
+    picker = page.locator("#as-of")
+    expect(picker).to_have_value("2026-11-30")
+    server.script.timeline.append(DayOfChanges(day=date(2026, 12, 1), changes=2))
+    page.clock.fast_forward("24:00:00")
+    expect(picker).to_have_value("2026-12-01")
+    expect(picker).to_have_attribute("max", "2026-12-01")
+    expect(page.locator("#timeline rect")).to_have_count(3)
+    expect(page.locator("#time")).to_have_text("As of today")
+    picker.fill("2026-11-30")
+    expect(page.locator("#time")).to_have_text("As of 30 November 2026")
+    page.clock.fast_forward("24:00:00")
+    expect(picker).to_have_attribute("max", "2026-12-02")
+    expect(picker).to_have_value("2026-11-30")
+    answered(page)
+    turn.get_by_label("As of").fill("2026-12-02")
+    turn.get_by_role("button", name="Ask again").click()
+    expect(page.locator(".turn")).to_have_count(3)
+    ended(page.locator(".turn").nth(2))
+    assert server.script.times == [{}, {"as_of": "2026-11-30"}, {"as_of": "2026-12-02"}]
+
+
+def test_the_timeline_appears_once_it_can_be_read_and_there_is_a_history(open_page: OpenPage, server: Server) -> None:
+    page = open_page(now=NOW)
+    page.route("**/api/timeline", lambda route: route.abort())
+    page.reload()
+    expect(page.locator("#holdings")).to_contain_text("2 documents")
+    expect(page.locator("#time-control")).to_be_hidden()
+    page.unroute_all()
+    days, server.script.timeline = server.script.timeline, []
+    page.clock.run_for(61_000)
+    expect(page.locator("#time-control")).to_be_hidden()
+    server.script.timeline = days
+    page.clock.run_for(61_000)
+    expect(page.locator("#time-control")).to_be_visible()
+
+
+@pytest.mark.parametrize(("zone", "day"), [("Pacific/Auckland", "2026-12-01"), ("Atlantis/Capital", "2026-11-30")])
+def test_today_is_the_day_of_the_household(open_page: OpenPage, server: Server, zone: str, day: str) -> None:
+    """Of this device, if the browser does not know the zone."""
+    server.script.zone = zone
+    page = open_page(now=NOW)
+    expect(page.locator("#as-of")).to_have_value(day)
+    turn = answered(page, "What did the manual say last spring?")
+    turn.get_by_role("button", name="Choose another day").click()
+    expect(turn.get_by_label("As of")).to_have_attribute("max", day)
 
 
 def test_a_time_that_was_read_from_the_question_is_shown_and_corrected(open_page: OpenPage, server: Server) -> None:
