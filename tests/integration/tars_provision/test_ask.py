@@ -1,22 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Questions over real TLS: the site's authority is trusted, its name expected, and nothing else."""
 
-import datetime
 import hashlib
 import json
-import socket
 import ssl
-import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import uvicorn
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
@@ -24,48 +15,9 @@ from starlette.routing import Route
 from tars_provision.assistant import client
 from tars_provision.controller import trust
 
+from .desktop import NAME, endpoint, serving
+
 pytestmark = pytest.mark.integration
-
-NAME = "tars.home.arpa"
-Key = ec.EllipticCurvePrivateKey
-
-
-def certificate(
-    name: str, key: Key, issuer: tuple[x509.Certificate, Key] | None = None, *, authority: bool = False
-) -> x509.Certificate:
-    """Return a certificate for a name, valid for this hour, signed by the issuer or by itself."""
-    now = datetime.datetime.now(datetime.UTC)
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    signer = issuer[1] if issuer else key
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer[0].subject if issuer else subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(minutes=5))
-        .not_valid_after(now + datetime.timedelta(hours=1))
-        .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
-        .add_extension(usage(authority), critical=True)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
-        .sign(signer, hashes.SHA256())
-    )
-
-
-def usage(authority: bool) -> x509.KeyUsage:
-    """Return what a key may be used for: to sign certificates, or to sign handshakes."""
-    never = dict.fromkeys(("content_commitment", "key_encipherment", "data_encipherment", "key_agreement"), False)
-    none = dict.fromkeys(("encipher_only", "decipher_only"), False)
-    return x509.KeyUsage(digital_signature=not authority, key_cert_sign=authority, crl_sign=authority, **never, **none)
-
-
-def pem(thing: x509.Certificate | Key) -> bytes:
-    if isinstance(thing, x509.Certificate):
-        return thing.public_bytes(serialization.Encoding.PEM)
-    none = serialization.NoEncryption()
-    return thing.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, none)
 
 
 def event(name: str, **data: object) -> str:
@@ -113,19 +65,6 @@ async def history(request: Request) -> Response:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Certificates: an authority's, a server's signed by it, and a stranger's authority."""
-    folder = tmp_path_factory.mktemp("tls")
-    authority_key, server_key, stranger_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(3))
-    authority = certificate("Site authority", authority_key, authority=True)
-    (folder / "authority.pem").write_bytes(pem(authority))
-    (folder / "server.pem").write_bytes(pem(certificate(NAME, server_key, (authority, authority_key))))
-    (folder / "server.key").write_bytes(pem(server_key))
-    (folder / "stranger.pem").write_bytes(pem(certificate("Stranger", stranger_key, authority=True)))
-    return folder
-
-
-@pytest.fixture(scope="module")
 def port(folder: Path) -> Iterator[int]:
     """A server that answers as the application does."""
     routes = [
@@ -135,32 +74,6 @@ def port(folder: Path) -> Iterator[int]:
     ]
     with serving(folder, routes) as port:
         yield port
-
-
-@contextmanager
-def serving(folder: Path, routes: list[Route]) -> Iterator[int]:
-    """Serve these routes with the certificates of the folder; yield the port."""
-    config = uvicorn.Config(
-        Starlette(routes=routes),
-        ssl_certfile=folder / "server.pem",
-        ssl_keyfile=str(folder / "server.key"),
-        log_level="error",
-        lifespan="off",
-    )
-    server = uvicorn.Server(config)
-    listener = socket.create_server(("127.0.0.1", 0))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        server.should_exit = True
-        thread.join()
-        listener.close()
-
-
-def endpoint(folder: Path, port: int, *, name: str = NAME, authority: str = "authority.pem") -> client.Endpoint:
-    return client.Endpoint("127.0.0.1", name, folder / authority, port)
 
 
 def test_an_answer_comes_in_events(folder: Path, port: int) -> None:

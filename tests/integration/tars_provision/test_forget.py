@@ -4,8 +4,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -19,9 +17,7 @@ from starlette.routing import Route
 from tars_provision.assistant import client
 from tars_provision.cli_documents import forget
 
-from .test_ask import endpoint, folder, serving
-
-__all__ = ["folder"]
+from .conftest import Serve
 
 pytestmark = pytest.mark.integration
 
@@ -80,14 +76,11 @@ class Household:
 
 
 @pytest.fixture
-def household(folder: Path, tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Household]:
+def household(serve_site: Serve) -> Household:
     """A site whose desktop is a server on loopback."""
-    (tmp_path / "tars.yml").write_text((root / "inventories" / "home" / "tars.yml").read_text())
     made = Household()
-    with serving(folder, made.routes()) as port:
-        monkeypatch.setattr(client, "endpoint", lambda *_: endpoint(folder, port))
-        monkeypatch.setenv("TARS_INVENTORY", str(tmp_path))
-        yield made
+    serve_site(made.routes())
+    return made
 
 
 def run(*arguments: str, answer: str | None = None) -> Result:

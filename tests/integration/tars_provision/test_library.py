@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from tars_app.library.schemas import Counts, File, Files, Folder, Library, Progress, Retried, Share
-from tars_provision.assistant import client
 from tars_provision.cli_library import library
 
-from .test_ask import endpoint, folder, serving
-
-__all__ = ["folder"]
+from .conftest import Serve
 
 pytestmark = pytest.mark.integration
 
@@ -95,14 +91,11 @@ def _json(model: Any) -> Response:
 
 
 @pytest.fixture
-def server(folder: Path, tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+def server(serve_site: Serve) -> Server:
     """A site whose desktop is a server on loopback."""
-    (tmp_path / "tars.yml").write_text((root / "inventories" / "home" / "tars.yml").read_text())
     made = Server()
-    with serving(folder, made.routes()) as port:
-        monkeypatch.setattr(client, "endpoint", lambda *_: endpoint(folder, port))
-        monkeypatch.setenv("TARS_INVENTORY", str(tmp_path))
-        yield made
+    serve_site(made.routes())
+    return made
 
 
 def run(*arguments: str) -> Result:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
 
@@ -19,9 +18,7 @@ from tars_provision.assistant import client
 from tars_provision.cli_documents import original
 from tars_provision.errors import ProvisionError
 
-from .test_ask import endpoint, folder, serving
-
-__all__ = ["folder"]
+from .conftest import Serve
 
 pytestmark = pytest.mark.integration
 
@@ -55,18 +52,11 @@ def download(request: Request) -> Response:
 
 
 @pytest.fixture(autouse=True)
-def server(folder: Path, tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def server(serve_site: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A site whose desktop is a server on loopback; the current folder is empty."""
-    site = tmp_path / "site"
-    site.mkdir()
-    (site / "tars.yml").write_text((root / "inventories" / "home" / "tars.yml").read_text())
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    monkeypatch.setenv("TARS_INVENTORY", str(site))
-    routes = [Route("/api/originals", show), Route("/api/originals/{version}/file", download)]
-    with serving(folder, routes) as port:
-        monkeypatch.setattr(client, "endpoint", lambda *_: endpoint(folder, port))
-        yield
+    serve_site([Route("/api/originals", show), Route("/api/originals/{version}/file", download)])
 
 
 def run(*arguments: str) -> Result:
