@@ -123,7 +123,8 @@ def forget(
     """Remove DOCUMENTS with all their versions for good, and name the backups that still hold them.
 
     A document is a path below a share, now or in the past, or the name of a file. The file on the share stays, and is
-    not read again while its content is the same. If one document cannot be forgotten, the others are.
+    not read again while its content is the same. If one document cannot be forgotten, the others are. Exit code 3 if
+    the files of the database still hold something after three minutes; --list shows when that is erased.
     """
     from tars_provision.commands import forget as command
     from tars_provision.commands.outcome import console_of, finish

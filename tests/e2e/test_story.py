@@ -238,8 +238,11 @@ def test_a_forgotten_document_is_in_no_file_of_the_stores() -> None:
 
     preview = tars("forget", "diary.txt", "--dry-run", "--json", check=False)
     assert preview.returncode == 3 and json.loads(preview.stdout)["documents"][0]["versions"] == 2, preview
-    [document] = json.loads(tars("forget", "diary.txt", "--yes", "--json").stdout)["documents"]
-    assert document["erased"], document
+    forgotten = tars("forget", "diary.txt", "--yes", "--json", check=False)
+    [document] = json.loads(forgotten.stdout)["documents"]
+    assert forgotten.returncode == (0 if document["erased"] else 3), forgotten
+    listed = "/api/forgotten"
+    eventually(lambda: {e["id"]: e["erased_at"] for e in get(listed)["forgotten"]}[document["forgotten_id"]])
     assert "diary.txt" not in states() and "PX-7719" not in str(get("/api/search?q=canary+diary"))
     left = host("xps8950").run(held)
     assert (left.rc, left.stdout) == (1, ""), left

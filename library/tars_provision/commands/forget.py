@@ -41,10 +41,10 @@ class Outcome:
 
     @property
     def exit_code(self) -> int:
-        """Return 1 if a document could not be forgotten, 3 if a dry run has something to forget, else 0."""
+        """Return 1 if a document could not be forgotten, 3 if something is left to forget or to erase, else 0."""
         if self.failed:
             return 1
-        return 3 if self.dry_run and self.documents else 0
+        return 3 if any(self.dry_run or not document["erased"] for document in self.documents) else 0
 
     def as_data(self) -> dict[str, Any]:
         """Return the outcome as plain data."""
@@ -61,7 +61,7 @@ class Outcome:
             line(console, f"Forgotten: {_name(document)}")
             erased = "The files of the database hold nothing of it any more."
             listing = next_step.command("forget", "--list", "-i", self.inventory)
-            later = f"The worker still has to erase what their files hold; {listing} shows when it has."
+            later = f"What the files of the database hold is not known to be erased yet; {listing} shows when it is."
             line(console, f"  {erased if document['erased'] else later}")
             undo = next_step.command("forget", "--undo", str(document["forgotten_id"]), "-i", self.inventory)
             line(console, f"  To have its file read again: {undo}")

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import click
@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from tars_provision.assistant import client
 from tars_provision.cli_documents import forget
+from tars_provision.commands import forget as command
 
 from .conftest import Serve
 
@@ -32,6 +33,7 @@ class Household:
         self.documents = dict(NAMES)
         self.forgotten: list[str] = []
         self.lists = 0
+        self.worker: Literal["erases", "waits", "unknown"] = "erases"
 
     def routes(self) -> list[Route]:
         return [
@@ -64,7 +66,9 @@ class Household:
     async def listed(self, _: Request) -> Response:
         self.lists += 1
         at = "2026-11-30T08:00:00Z"
-        erased = at if self.lists > 1 else None
+        if self.worker == "unknown":
+            return JSONResponse({"code": "unavailable", "message": "The database does not answer."}, 503)
+        erased = at if self.worker == "erases" and self.lists > 1 else None
         entries = [{"id": i, "forgotten_at": at, "versions": 1, "erased_at": erased} for i in self.forgotten]
         return JSONResponse({"forgotten": entries})
 
@@ -108,6 +112,21 @@ def test_one_document_that_cannot_be_forgotten_does_not_stop_the_others(househol
         ("lease.txt", True),
     ]
     assert result["failed"] == {"no such.txt": "document 'no such.txt': found none."}
+
+
+@pytest.mark.parametrize("worker", ["waits", "unknown"])
+def test_what_is_not_known_to_be_erased_is_not_done(
+    household: Household, monkeypatch: pytest.MonkeyPatch, worker: Literal["waits", "unknown"]
+) -> None:
+    monkeypatch.setattr(command, "ERASED_WITHIN_S", 0)
+    household.worker = worker
+    done = run("--yes", "diary.txt")
+    assert done.return_value == 3 and list(household.documents) == ["lease.txt"]
+    assert "What the files of the database hold is not known to be erased yet; " in done.output
+    assert "forget --list -i" in done.output
+    done = run("--yes", "--json", "lease.txt")
+    assert done.return_value == 3 and household.documents == {}
+    assert [document["erased"] for document in json.loads(done.stdout)["documents"]] == [False]
 
 
 def test_a_document_is_kept_without_a_yes(household: Household) -> None:
