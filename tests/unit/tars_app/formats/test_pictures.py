@@ -34,7 +34,7 @@ def picture(text: str, seed: int = 1) -> bytes:
 def word() -> bytes:
     document, file = docx.Document(), BytesIO()
     document.add_paragraph("The letter of the landlord:")
-    for content in (picture(RENT), written(Image.new("L", (50, 50))), picture(DEPOSIT, 2), picture(RENT)):
+    for content in (picture(RENT), written(Image.new("L", (50, 50))), picture(RENT), picture(DEPOSIT, 2)):
         document.add_picture(BytesIO(content))
     document.save(file)
     return file.getvalue()
@@ -65,14 +65,31 @@ def open_text() -> bytes:
     return file.getvalue()
 
 
+def open_slides() -> bytes:
+    document, file = odfdo.Document("presentation"), BytesIO()
+    document.body.clear()
+    for number, content in enumerate((None, picture(RENT), picture(DEPOSIT, 2)), 1):
+        slide = odfdo.DrawPage(f"page{number}", name=f"page{number}")
+        slide.append(odfdo.Frame.text_frame("The flat", size=("10cm", "2cm")))
+        if content:
+            name = f"Pictures/{number}.png"
+            assert document.container
+            document.container.set_part(name, content)
+            slide.append(odfdo.Frame.image_frame(name, size=("10cm", "3cm"), position=("1cm", "5cm")))
+        document.body.append(slide)
+    document.save(file)
+    return file.getvalue()
+
+
 @pytest.mark.parametrize(
     ("name", "content", "first", "labels"),
     [
         ("a.docx", word(), 1, ["picture 1, recognised", "picture 2, recognised"]),
         ("a.pptx", slides(), 4, ["slide 2, picture, recognised", "slide 3, picture, recognised"]),
         ("a.odt", open_text(), 1, ["picture 1, recognised", "picture 2, recognised"]),
+        ("a.odp", open_slides(), 4, ["slide 2, picture, recognised", "slide 3, picture, recognised"]),
     ],
-    ids=["Word", "PowerPoint", "OpenDocument"],
+    ids=["Word", "PowerPoint", "OpenDocument text", "OpenDocument presentation"],
 )
 def test_pictures_are_recognised_in_their_order(name: str, content: bytes, first: int, labels: list[str]) -> None:
     parsed = process.parse(name, content)
@@ -91,12 +108,15 @@ def test_further_pictures_are_left_out_with_a_note(monkeypatch: pytest.MonkeyPat
     assert len(parsed.places) == 1 and parsed.notes == ["The text of 1 further pictures is not recognised."]
 
 
-def test_a_picture_that_unpacks_to_too_much_is_a_fault_of_that_page_alone() -> None:
+@pytest.mark.parametrize(
+    ("form", "reason"), [("BMP", "unpacks to more than 48 MiB"), ("PNG", "9,000 x 9,000 pixels; more than 80 million")]
+)
+def test_a_picture_that_is_too_large_is_a_fault_of_that_page_alone(form: str, reason: str) -> None:
     document, file = docx.Document(), BytesIO()
     document.add_paragraph("The letter of the landlord:")
-    document.add_picture(BytesIO(written(Image.new("L", (9000, 9000)), "BMP")))
+    document.add_picture(BytesIO(written(Image.new("L", (9000, 9000)), form)))
     document.save(file)
     parsed = process.parse("a.docx", file.getvalue())
     assert parsed.sections[0].text == "The letter of the landlord:" and parsed.scanned == [1]
-    with pytest.raises(UnreadableError, match="is not read"):
+    with pytest.raises(UnreadableError, match=reason):
         process.recognize("a.docx", file.getvalue(), 1)
