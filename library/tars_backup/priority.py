@@ -4,12 +4,16 @@
 The unit of the timer gives the program the scheduling policy "idle": it runs while nobody else wants the processor, and
 is interrupted at once. The programs that it starts inherit that, but those in containers and the server processes of
 the database do not. They would go on with the priority of the questions.
+
+What has to answer within seconds keeps the usual priority, as it does little: on a busy desktop, it would be taken for
+a share that does not answer.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 _LOWERED = 'chrt -i -p 0 "$$" >/dev/null 2>&1; exec "$@"'
 """A container without this program, or that forbids it, keeps its priority: nothing else depends on it."""
@@ -23,6 +27,20 @@ def is_low() -> bool:
 def lowered(command: Sequence[str]) -> list[str]:
     """Return a command that runs with the priority of this process if that is low."""
     return ["sh", "-c", _LOWERED, "sh", *command] if is_low() else list(command)
+
+
+@contextmanager
+def usual() -> Iterator[None]:
+    """Give this thread, and what it starts within the block, the usual priority instead of a low one, where it may."""
+    if not is_low():
+        yield
+        return
+    with suppress(PermissionError):
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 def processors() -> int:

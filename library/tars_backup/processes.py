@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple, TypeVar
 
+from . import priority
 from .errors import BackupError, DestinationError
 
 Result = TypeVar("Result")
@@ -168,9 +169,11 @@ def alongside(
     The time limit begins with this call. Without it, the child is killed at the end of the block.
     """
     read_end, write_end = os.pipe()
-    child = os.fork()
-    if child == 0:
-        _answer(function, write_end)
+    # The other limits are long, and a child with one may read gigabytes.
+    with priority.usual() if deadline_s is None else contextlib.nullcontext():
+        child = os.fork()
+        if child == 0:
+            _answer(function, write_end)
     os.close(write_end)
     received = False
 

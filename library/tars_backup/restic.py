@@ -80,7 +80,7 @@ class Restic:
 
     def version(self) -> str:
         """Return the version of the program, such as 0.18.0."""
-        text = processes.run([self._configuration.restic, "version"], deadline_s=20).decode()
+        text = processes.run([self._configuration.restic, "version"], deadline_s=60).decode()
         return text.split()[1]
 
     def repository_id(self) -> str:

@@ -7,6 +7,8 @@ import os
 import subprocess
 from collections.abc import Callable
 
+import pytest
+
 from tars_backup import priority, processes
 
 
@@ -41,6 +43,18 @@ def test_a_container_without_the_program_runs_the_command_all_the_same() -> None
     without = ["/usr/bin/env", "-i", "PATH=/nonexistent", "/bin/sh"]
     output = with_low_priority(lambda: in_a_container([*without, *priority.lowered(command)[1:]]))
     assert output == "it runs; $HOME\n"
+
+
+def test_what_has_to_answer_within_seconds_has_the_usual_priority(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "ANSWER_S", 900.0)  # this computer can be busy
+
+    def policies() -> str:
+        answering = processes.isolated(lambda: os.sched_getscheduler(0), subject="share")
+        reading = processes.isolated(lambda: os.sched_getscheduler(0), subject="share", deadline_s=900)
+        return f"{answering} {reading} {os.sched_getscheduler(0)}"
+
+    assert with_low_priority(policies) == f"{os.SCHED_OTHER} {os.SCHED_IDLE} {os.SCHED_IDLE}"
+    assert processes.isolated(lambda: os.sched_getscheduler(0), subject="share") == os.SCHED_OTHER
 
 
 def test_half_of_the_processors_are_left() -> None:
