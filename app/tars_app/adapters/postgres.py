@@ -17,7 +17,7 @@ from psycopg import Connection
 from psycopg.conninfo import make_conninfo
 from psycopg.errors import DiskFull, IoError, ReadOnlySqlTransaction, UndefinedColumn, UndefinedTable
 from psycopg.rows import dict_row
-from psycopg_pool import ConnectionPool
+from psycopg_pool import ConnectionPool, PoolTimeout
 from sqlalchemy import URL, create_engine, text
 from sqlalchemy.pool import NullPool
 
@@ -50,7 +50,8 @@ def as_unavailable(error: psycopg.Error) -> UnavailableError | None:
     else:
         away = code in _UNREACHABLE or code.startswith(("08", "28"))
     if away:
-        return UnavailableError("The database does not answer.", "Check that the postgres container is running.")
+        busy = " On a busy desktop, try again later." if isinstance(error, PoolTimeout) else ""
+        return UnavailableError("The database does not answer.", f"Check that the postgres container is running.{busy}")
     if isinstance(error, DiskFull | IoError):
         return UnavailableError("The disk of the database is full or faulty.", "Free disk space on the desktop.")
     if isinstance(error, UndefinedTable | UndefinedColumn):

@@ -45,6 +45,15 @@ def test_an_error_of_the_database_is_named_with_a_next_step(error: psycopg.Error
     assert unavailable and words in str(unavailable) and unavailable.next_step.endswith(".")
 
 
+def test_a_desktop_that_is_busy_is_named_where_no_connection_came_in_time() -> None:
+    for error, busy in (
+        (PoolTimeout("couldn't get a connection after 5.00 sec"), True),
+        (errors.AdminShutdown(), False),
+    ):
+        unavailable = as_unavailable(error)
+        assert unavailable and ("busy desktop" in unavailable.next_step) == busy
+
+
 @pytest.mark.parametrize("kind", OF_ONE_STATEMENT)
 def test_an_error_of_one_statement_is_not_taken_for_one_of_the_database(kind: type[psycopg.Error]) -> None:
     assert as_unavailable(kind()) is None
