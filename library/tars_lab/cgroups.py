@@ -15,6 +15,11 @@ from pathlib import Path
 from tars_lab.layout import Lab
 
 _ROOT = Path("/sys/fs/cgroup")
+_SHARES = "8192"
+"""The lab's weight for processor time, on hosts with cgroup v1: that of eight sessions.
+
+A session has 1024, and so would have the lab with all of its machines and their containers.
+"""
 # Errors of the kernel about a group that was removed in the meantime.
 _GONE = (errno.ENOENT, errno.ENODEV)
 
@@ -43,6 +48,8 @@ def create(lab: Lab, name: str) -> list[Path]:
             for setting in ("cpuset.cpus", "cpuset.mems"):
                 if legacy() and (level / setting).exists():
                     (level / setting).write_text((level.parent / setting).read_text())
+        if (shares := group.parent / "cpu.shares").exists():
+            shares.write_text(_SHARES)
     return [group / "cgroup.procs" for group in _group(lab, name)]
 
 

@@ -69,8 +69,9 @@ def keep_timer_away() -> None:
 
 @pytest.fixture(scope="session")
 def bare(new_lab: Lab) -> None:
-    """Create the lab's machines again, without the changes of earlier tests."""
-    tars("lab", "down")
+    """Create the desktop and the NAS again, without the changes of earlier tests."""
+    for name in ("xps8950", "ds1515plus"):
+        tars("lab", "destroy", name)
     tars("lab", "up")
     keep_timer_away()
 

@@ -92,6 +92,12 @@ def test_every_part_is_up(lab: Lab) -> None:
     assert {m["state"] for m in status["machines"].values()} == {"running"}
 
 
+@pytest.mark.skipif(not cgroups.legacy(), reason="a group without a controller of its own, as here, has no weight")
+def test_a_busy_computer_gives_the_lab_the_time_of_several_sessions(lab: Lab) -> None:
+    top = Path(f"/sys/fs/cgroup/cpu/tars-lab.{lab.bridge}")
+    assert int((top / "cpu.shares").read_text()) == 8 * int((top.parent / "cpu.shares").read_text())
+
+
 def test_the_controller_can_log_in_with_known_host_keys(lab: Lab) -> None:
     options = ["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-i", f"{lab.state}/ssh/id_ed25519"]
     options += ["-o", f"UserKnownHostsFile={lab.state}/ssh/known_hosts"]
