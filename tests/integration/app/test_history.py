@@ -318,7 +318,7 @@ def test_a_passage_that_one_document_loses_while_another_gains_it_stays_searchab
     assert len(dependencies.vectors.ids()) == 1
 
 
-DAYS = 60
+DAYS = 30
 LETTERS = random.Random(3)
 WORDS = ["".join(LETTERS.choices("aeinorstlmdgh", k=LETTERS.randrange(2, 11))) for _ in range(3000)]
 
