@@ -32,12 +32,20 @@ from tars_app.settings import Settings
 from tars_app.snapshots.routes import make_router as snapshots_router
 from tars_app.timeline.routes import make_router as timeline_router
 from tars_app.trust.routes import make_router as trust_router
+from tars_app.uploads.routes import PATH as UPLOADS
+from tars_app.uploads.routes import make_router as uploads_router
 
 UNEXPECTED = {
     "message": "The request failed because of an unexpected error.",
     "next_step": "Try again. If it fails again, check the log of the app container.",
 }
 WEB = Path(__file__).parent / "web"
+
+
+def refused(_: Request, error: RefusedError) -> JSONResponse:
+    """Return the answer to a request that was refused."""
+    body = {"code": error.code, "message": str(error), "next_step": error.next_step, **error.details}
+    return JSONResponse(body, error.status)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -64,7 +72,8 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,  # these pages load scripts from elsewhere
         redoc_url=None,
     )
-    app.add_middleware(RequestGuard)
+    app.exception_handler(RefusedError)(refused)
+    app.add_middleware(RequestGuard, unlimited=frozenset({UPLOADS}))
 
     @app.exception_handler(UnavailableError)
     def unavailable(_: Request, error: UnavailableError) -> JSONResponse:
@@ -73,11 +82,6 @@ def create_app(settings: Settings) -> FastAPI:
     @app.exception_handler(WrongTimeError)
     def wrong_time(_: Request, error: WrongTimeError) -> JSONResponse:
         return JSONResponse({"message": str(error), "next_step": "Ask with another time."}, 422)
-
-    @app.exception_handler(RefusedError)
-    def refused(_: Request, error: RefusedError) -> JSONResponse:
-        body = {"code": error.code, "message": str(error), "next_step": error.next_step, **error.details}
-        return JSONResponse(body, error.status)
 
     @app.exception_handler(RequestValidationError)
     def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
@@ -93,6 +97,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(documents_router(dependencies))
     app.include_router(originals_router(dependencies))
     app.include_router(library_router(dependencies))
+    app.include_router(uploads_router(dependencies))
     app.include_router(timeline_router(dependencies))
     app.include_router(snapshots_router(dependencies, metrics))
     app.include_router(forgetting_router(dependencies))

@@ -53,6 +53,10 @@ class Settings(BaseSettings):
     versions_years: int = Field(
         0, ge=0, description="Versions that were replaced or deleted longer ago are removed; 0: none ever"
     )
+    uploads: Path | None = Field(
+        None, description="Mount in which documents are added on the page; none: they cannot be added"
+    )
+    uploads_place: str = Field("", description="That folder as a path of the library: its share, and the folder in it")
     worker_threads: int = Field(2, ge=1, le=32)
     heartbeat: Path = Field(Path(HEARTBEAT), description="Touched by the worker; read by its health check")
 

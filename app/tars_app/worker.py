@@ -17,6 +17,7 @@ from dramatiq.middleware import Retries, TimeLimit, default_middleware
 from sqlalchemy.exc import OperationalError
 
 from tars_app.adapters.postgres import migrate
+from tars_app.adapters.redis import take_added
 from tars_app.dependencies import Dependencies, make_dependencies
 from tars_app.documents.ingest import ingest
 from tars_app.documents.recognition import Recognition
@@ -111,6 +112,8 @@ def run_worker(settings: Settings) -> None:
             next_pass = time.monotonic() + (0 if more else settings.scan_interval_s)
             while (left_s := next_pass - time.monotonic()) > 0 and not stop.wait(min(left_s, FILL_INTERVAL_S)):
                 maintenance.fill_queue()
+                if take_added(dependencies.redis):
+                    break
     finally:
         stop.set()
         worker.stop(timeout=STOP_WITHIN_MS)

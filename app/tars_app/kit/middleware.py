@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Limit the size of every request, add security headers to its response, and log it."""
+"""Limit the size of every request but those that add documents, add security headers to its response, and log it."""
 
 from __future__ import annotations
 
 import logging
+import math
 import time
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -33,8 +34,10 @@ _QUIET = frozenset({"/health", "/ready", "/metrics"})
 class RequestGuard:
     """ASGI middleware; it passes streams on without buffering."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, unlimited: frozenset[str] = frozenset()) -> None:
+        """Take the paths whose routes limit the size of their requests themselves."""
         self._app = app
+        self._unlimited = unlimited
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -56,18 +59,19 @@ class RequestGuard:
             await send(message)
 
         arrived = 0
+        most = math.inf if scope["path"] in self._unlimited else MAX_BODY_BYTES
 
         async def guarded_receive() -> Message:
             nonlocal arrived
             message = await receive()
             arrived += len(message.get("body", b""))
-            if arrived > MAX_BODY_BYTES:
+            if arrived > most:
                 raise HTTPException(413, TOO_LARGE)
             return message
 
         try:
             announced = Headers(scope=scope).get("content-length", "0")
-            if announced.isdigit() and int(announced) > MAX_BODY_BYTES:
+            if announced.isdigit() and int(announced) > most:
                 await JSONResponse({"detail": TOO_LARGE}, 413)(scope, receive, guarded_send)
             else:
                 await self._app(scope, guarded_receive, guarded_send)

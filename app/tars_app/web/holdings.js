@@ -7,6 +7,7 @@ import { inOrder } from "./order.js";
 import { Failure, listDocuments, readLibrary } from "./service.js";
 import { element, longDay, plural } from "./text.js";
 import { asOf } from "./timeline.js";
+import { offerUploads } from "./upload.js";
 
 const REFRESH_MS = 20_000;
 
@@ -19,6 +20,7 @@ document.addEventListener("library-changed", refresh);
 
 export function openDocuments() {
   sheet.showModal();
+  offerUploads(!asOf());
   refresh();
 }
 

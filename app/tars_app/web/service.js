@@ -8,6 +8,11 @@ export class Failure extends Error {
   }
 }
 
+const NOT_REACHED = () =>
+  new Failure(
+    "T.A.R.S. cannot be reached.",
+    "Check that the desktop is on and that this device is in the home network, then try again.",
+  );
 const BROKEN_OFF = () => new Failure("The answer broke off before its end.", "Ask again.");
 
 const query = (fields) => new URLSearchParams(Object.entries(fields).filter(([, value]) => value)).toString();
@@ -25,6 +30,7 @@ export const listFiles = (selection, offset, limit) =>
   getJSON(`api/library/files?${selected(selection, { offset, limit })}`);
 export const exportOf = (selection, format) => `api/library/export?${selected(selection, { format })}`;
 export const retryFiles = (order) => postJSON("api/library/retry", order);
+export const readUploads = () => getJSON("api/uploads");
 export const readTimeline = () => getJSON("api/timeline");
 export const readHistory = (document) => getJSON(`api/history?${query({ document })}`);
 export const readChanges = (document, since, until) => getJSON(`api/diff?${query({ document, since, until })}`);
@@ -69,6 +75,22 @@ async function postJSON(path, body) {
   return parse(await reach(path, { method: "POST", headers, body: JSON.stringify(body) }));
 }
 
+// progress is called with the part that was sent, 0 to 1. fetch does not report it.
+export async function uploadFile(file, progress) {
+  const response = await new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", `api/uploads?${query({ name: file.name })}`);
+    request.setRequestHeader("Content-Type", "application/octet-stream");
+    request.setRequestHeader("Accept", "application/json");
+    request.upload.addEventListener("progress", ({ loaded, total }) => progress(loaded / total));
+    request.addEventListener("load", () => resolve(new Response(request.responseText, { status: request.status })));
+    request.addEventListener("error", () => reject(NOT_REACHED()));
+    request.send(file);
+  });
+  if (!response.ok) throw await explain(response);
+  return parse(response);
+}
+
 // The body may break off, or come from something else in between.
 async function parse(response) {
   try {
@@ -84,10 +106,7 @@ async function reach(path, options) {
     response = await fetch(path, options);
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Failure(
-      "T.A.R.S. cannot be reached.",
-      "Check that the desktop is on and that this device is in the home network, then try again.",
-    );
+    throw NOT_REACHED();
   }
   if (!response.ok) throw await explain(response);
   return response;

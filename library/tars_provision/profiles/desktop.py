@@ -10,7 +10,8 @@ from pathlib import PurePosixPath
 from tars_provision import __version__
 from tars_provision.profiles import authority, roles
 from tars_provision.project import SPEC
-from tars_provision.spec.model import Backup, BackupCopy, Desktop, Firewall, History, Site
+from tars_provision.spec.model import Backup, BackupCopy, Desktop, Firewall, History, Site, Uploads
+from tars_provision.spec.model.site_spec import UPLOADS
 
 HTTPS_PORT = 443
 DNS_PORT = 53
@@ -156,13 +157,51 @@ def nfs_mounts(site: Site, name: str) -> list[roles.Mount]:
         client = share.clients.get(name)
         if client and client.mount:
             source = f"{server}:{share.volume}/{share_name}"
-            mounts.append({"source": source, "path": client.mount, "read_only": client.access == "ro"})
+            if site.uploads and site.uploads.share == share_name:
+                mounts.append(shown(source, client.mount))
+                mounts.append(writable(source, site.uploads))
+            else:
+                mounts.append({"source": source, "path": client.mount, "read_only": client.access == "ro"})
     if site.backup:
         mounts.append({"source": backup_export(site, site.backup), "path": site.backup.mount, "read_only": False})
         for copy_name, copy in site.backup.copies.items():
             if copy.nfs:
                 mounts.append({"source": copy.nfs, "path": copy_mount(copy_name), "read_only": False})
     return mounts
+
+
+def shown(source: str, path: str) -> roles.Mount:
+    """Return the mount by which the documents of the share for uploads are read.
+
+    The kernel keeps what it knows of a folder for a second, instead of half a minute, so that a document that was just
+    added is found by the scan that follows.
+    """
+    return {"source": source, "path": path, "read_only": True, "options": ["acdirmin=1", "acdirmax=1"]}
+
+
+def writable(source: str, uploads: Uploads) -> roles.Mount:
+    """Return the mount of the folder for uploads alone.
+
+    Soft, because a document has its name only once the NAS has all of it: an error loses nothing. `nosharecache` keeps
+    it apart from the read-only mount of the share, whose flags the kernel may else apply to both.
+    """
+    return {
+        "source": f"{source}/{uploads.folder}" if uploads.folder else source,
+        "path": uploads_mount(uploads),
+        "read_only": False,
+        "options": ["soft", "nosharecache"],
+    }
+
+
+def uploads_mount(uploads: Uploads) -> str:
+    """Return the folder of the desktop where the folder for uploads is mounted writable."""
+    return f"{UPLOADS}/{uploads.share}"
+
+
+def uploads_place(site: Site, uploads: Uploads) -> str:
+    """Return the folder for uploads as the application knows it: by the folder of the share's mount."""
+    mount = site.shares[uploads.share].clients[site.desktop].mount or ""
+    return str(PurePosixPath(PurePosixPath(mount).name, uploads.folder or ""))
 
 
 def backup_export(site: Site, backup: Backup) -> str:
@@ -273,6 +312,8 @@ def stack(site: Site, name: str, desktop: Desktop) -> roles.Stack:
         "stack_history_shares": history_folders(site) if history and history.enabled else [],
         "stack_history_days": (history or History()).days,
         "stack_versions_years": site.versions.years or 0,
+        "stack_uploads_mount": uploads_mount(site.uploads) if site.uploads else "",
+        "stack_uploads_place": uploads_place(site, site.uploads) if site.uploads else "",
         "stack_addresses": [str(desktop.address)],
         "stack_chat_model": chat.name,
         "stack_context_tokens": chat.context_tokens,

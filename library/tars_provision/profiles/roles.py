@@ -92,6 +92,7 @@ class Mount(TypedDict):
     source: str
     path: str
     read_only: bool
+    options: NotRequired[list[str]]
 
 
 class NfsMount(TypedDict):
@@ -127,6 +128,8 @@ class Stack(TypedDict):
     stack_history_shares: list[str]
     stack_history_days: int
     stack_versions_years: int
+    stack_uploads_mount: str
+    stack_uploads_place: str
 
 
 class BackupMount(TypedDict):

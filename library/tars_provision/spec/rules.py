@@ -17,7 +17,7 @@ from typing import Any
 from tars_provision.spec.document import Location, Problem, shortened
 from tars_provision.spec.model import Backup, ChatModel, Desktop, Dsm, Nas
 from tars_provision.spec.model.base import PATH
-from tars_provision.spec.model.site_spec import DOCUMENTS
+from tars_provision.spec.model.site_spec import DOCUMENTS, UPLOADS
 
 LABELS = {"xps8950": Desktop.model_fields["labels"].default, "ds1515plus": Nas.model_fields["labels"].default}
 """Default labels of a host, by its profile."""
@@ -44,6 +44,7 @@ def check(data: Any) -> Iterator[Problem]:
     yield from check_shares(data)
     yield from check_backup(data)
     yield from check_history(data)
+    yield from check_uploads(data)
     yield from check_firewall(data)
     yield from check_ports(data)
     yield from check_models(data)
@@ -179,6 +180,35 @@ def check_history(data: Any) -> Iterator[Problem]:
         elif DOCUMENTS not in parents:
             actual = f"{share}, which the desktop does not mount below {DOCUMENTS}"
             yield Problem(("history", "shares", index), actual, "a share of documents")
+
+
+def check_uploads(data: Any) -> Iterator[Problem]:
+    """Require a share of documents that the desktop may write to, and no other mount where its folder is mounted."""
+    if not at(data, "uploads"):
+        return
+    share = at(data, "uploads").get("share")
+    known = [str(name) for name in at(data, "shares")]
+    clients = at(data, "shares", share, "clients") if isinstance(share, str) else {}
+    desktops = [rule for name, rule in clients.items() if at(data, "hosts", name).get("profile") == "xps8950"]
+    mounts = [rule.get("mount") for rule in desktops if isinstance(rule, dict)]
+    parents = [str(PurePosixPath(mount).parent) for mount in mounts if isinstance(mount, str)]
+    if isinstance(share, str) and share not in known:
+        expected = f"a name from shares: {', '.join(known)}{nearest(share, known)}"
+        yield Problem(("uploads", "share"), shortened(share), expected)
+    elif isinstance(share, str) and DOCUMENTS not in parents:
+        actual = f"{share}, which the desktop does not mount below {DOCUMENTS}"
+        yield Problem(("uploads", "share"), actual, "a share of documents")
+    elif any(rule.get("access") == "ro" for rule in desktops if isinstance(rule, dict)):
+        actual = f"{share}, which the desktop may only read"
+        yield Problem(("uploads", "share"), actual, "a share with access: rw, best one for uploads alone")
+    places: list[tuple[Location, object]] = [(("backup", "mount"), at(data, "backup").get("mount"))]
+    for name in known:
+        for client in at(data, "shares", name, "clients"):
+            mount = at(data, "shares", name, "clients", client).get("mount")
+            places.append((("shares", name, "clients", client, "mount"), mount))
+    for place, mount in places:
+        if isinstance(mount, str) and re.match(PATH, mount) and _overlap(mount, UPLOADS):
+            yield Problem(place, f"{mount}, which overlaps the folder {UPLOADS} of uploads", "a folder of its own")
 
 
 def check_mail(mail: dict[Any, Any]) -> Iterator[Problem]:

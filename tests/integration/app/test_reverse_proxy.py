@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import filecmp
+import json
+import os
 import re
 import select
 import socket
@@ -29,6 +32,8 @@ from .helpers import wait_for_state
 
 pytestmark = pytest.mark.integration
 
+LARGE = 256 * 2**20
+"""Size of a document in bytes."""
 TEMPLATE = "collections/ansible_collections/tars/home/roles/stack/templates/Caddyfile.j2"
 
 
@@ -80,6 +85,8 @@ class Site:
 
     url: str
     model: SlowModel
+    processes: tuple[int, int]
+    """Caddy's and the application's."""
 
 
 def render(root: Path, authority: Path, listen: int, health: int, app: str) -> str:
@@ -118,8 +125,8 @@ def has_certificate(port: int) -> bool:
 
 
 @contextmanager
-def caddy_before(application: str, root: Path, folder: Path) -> Iterator[str]:
-    """Start caddy before an application, and yield its address."""
+def caddy_before(application: str, root: Path, folder: Path) -> Iterator[tuple[str, int]]:
+    """Start caddy before an application, and yield its address and the id of its process."""
     authority, listen, health = folder / "issuer", free_port(), free_port()
     key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", f"{authority}.key"]
     subprocess.run(["openssl", "req", "-x509", *key, "-subj", "/CN=Household", "-out", f"{authority}.pem"], check=True)
@@ -132,7 +139,8 @@ def caddy_before(application: str, root: Path, folder: Path) -> Iterator[str]:
         {"XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)},
     )
     caddy.start()
-    yield f"https://127.0.0.1:{listen}"
+    assert caddy.process
+    yield f"https://127.0.0.1:{listen}", caddy.process.pid
     caddy.stop()
 
 
@@ -145,11 +153,14 @@ def site(stack: Stack, root: Path, tmp_path: Path) -> Iterator[Site]:
             [sys.executable, "-m", "tars_app", "serve"],
             tmp_path / "serve.log",
             lambda: get_ok(f"http://127.0.0.1:{port}/health"),
-            stack.settings | {"TARS_PORT": str(port), "TARS_OLLAMA_URL": model.url},
+            stack.settings
+            | {"TARS_PORT": str(port), "TARS_OLLAMA_URL": model.url}
+            | {"TARS_UPLOADS": str(stack.share), "TARS_UPLOADS_PLACE": "LLM_docs", "TARS_MAX_FILE_BYTES": str(LARGE)},
         )
         app.start()
-        with caddy_before(f"127.0.0.1:{port}", root, tmp_path) as url:
-            yield Site(url, model)
+        assert app.process
+        with caddy_before(f"127.0.0.1:{port}", root, tmp_path) as (url, caddy):
+            yield Site(url, model, (caddy, app.process.pid))
         app.stop()
         model.shutdown()
 
@@ -182,7 +193,7 @@ def test_a_request_is_passed_on_once_all_of_it_is_there(root: Path, tmp_path: Pa
         application.settimeout(PATIENCE_S)
         listening = f"127.0.0.1:{application.getsockname()[1]}"
         with (
-            caddy_before(listening, root, tmp_path) as url,
+            caddy_before(listening, root, tmp_path) as (url, _),
             connect(int(url.rpartition(":")[2])) as client,
         ):
             client.sendall(b"POST /api/ask HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2\r\n\r\na")
@@ -195,3 +206,37 @@ def test_a_request_is_passed_on_once_all_of_it_is_there(root: Path, tmp_path: Pa
                     block = connection.recv(65536)
                     assert block, received
                     received += block
+
+
+def most_memory(process: int) -> int:
+    """The most memory that a process has had, in bytes (proc(5), VmHWM)."""
+    status = Path(f"/proc/{process}/status").read_text()
+    return 1024 * int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0])
+
+
+def add(site: Site, version: str, file: Path, name: str) -> tuple[int, Any]:
+    """Add a document with curl; return status and answer."""
+    head = ["--insecure", "--silent", "--show-error", version, "--header", "Content-Type: application/octet-stream"]
+    # Without --upload-file, curl reads the whole file first, and without Expect it does not wait for a first answer.
+    body = ["--request", "POST", "--upload-file", str(file), "--header", "Expect:"]
+    url = f"{site.url}/api/uploads?name={name}"
+    done = subprocess.run(
+        ["curl", *head, *body, "--write-out", "\n%{http_code}", url], check=True, capture_output=True, text=True
+    )
+    answer, _, status = done.stdout.rpartition("\n")
+    return int(status), json.loads(answer)
+
+
+@pytest.mark.parametrize("version", ["--http1.1", "--http2"])
+def test_a_large_document_is_passed_on_as_it_arrives(site: Site, stack: Stack, tmp_path: Path, version: str) -> None:
+    large, saved = tmp_path / "large", stack.share / "large.txt"
+    with large.open("wb") as file:
+        for _ in range(LARGE // 2**20):
+            file.write(os.urandom(2**20))
+    assert add(site, version, large, "film.mkv")[1]["code"] == "unread_format"  # refused, and not broken off
+    before = [most_memory(process) for process in site.processes]
+    assert add(site, version, large, "large.txt")[0] == 201
+    grown = [most_memory(process) - most for process, most in zip(site.processes, before, strict=True)]
+    assert filecmp.cmp(large, saved, shallow=False)
+    saved.unlink()
+    assert max(grown) < LARGE / 4, f"caddy and the application need {grown} bytes more"

@@ -40,11 +40,13 @@ from tars_app.answers.schemas import (
 )
 from tars_app.answers.service import NOT_IN_DOCUMENTS
 from tars_app.backups.schemas import Backups
+from tars_app.dependencies import make_dependencies
 from tars_app.documents.schemas import Document, Documents, Past, Place, Source
 from tars_app.forgetting import schemas as forgetting
+from tars_app.kit.errors import RefusedError
 from tars_app.kit.middleware import RequestGuard
 from tars_app.library import schemas as library
-from tars_app.main import WEB
+from tars_app.main import WEB, refused
 from tars_app.retrieval.schemas import OtherPlace, PassageView, Superseded, Understood
 from tars_app.settings import Settings
 from tars_app.timeline.schemas import (
@@ -59,6 +61,8 @@ from tars_app.timeline.schemas import (
     Version,
 )
 from tars_app.trust.routes import make_router as trust_router
+from tars_app.uploads.routes import PATH as UPLOADS
+from tars_app.uploads.routes import make_router as uploads_router
 
 from .originals import Originals, make_passage
 
@@ -67,6 +71,8 @@ QUOTE = "The filter must be cleaned every six months."
 BEFORE = "Heating\n\nThe heat pump in the cellar was installed in March 2021 by Brenner Haustechnik.\n\n"
 TEXT = f"Maintenance\n\n{QUOTE} The brine pressure must stay between 1.5 and 2.0 bar. <script>alert(1)</script>"
 AFTER = "\n\nIf the display shows F.22, the pressure is too low: fill up the circuit and call 0761 555 0199."
+MOST_BYTES = 3 * 1024 * 1024
+"""Of a document that is added."""
 LONG = "Rechnungen_und_Verträge/Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft.pdf"
 
 
@@ -196,7 +202,9 @@ def _forgetting(document: Document) -> forgetting.Preview:
 class Script:
     """The API. Tests set its documents; a word of the question chooses how it is answered."""
 
-    def __init__(self) -> None:
+    def __init__(self, uploads: Path | None = None) -> None:
+        """Take the folder in which documents are added, if they can be."""
+        self.uploads = uploads
         self.documents = [
             Document(
                 document_id=make_id(101), source="LLM_docs", path="house/heating.pdf", state="indexed", error=None,
@@ -248,8 +256,15 @@ class Script:
             Route("/api/forget", self.forget, methods=["POST"]),
             Route("/api/forgotten/{id}", self.take_back, methods=["DELETE"]),
         ]
-        app = FastAPI(routes=routes, middleware=[Middleware(RequestGuard)])
-        app.include_router(trust_router(Settings(chat_model="a", embedding_model="b", authority=authority)))
+        guard = Middleware(RequestGuard, unlimited=frozenset({UPLOADS}))
+        app = FastAPI(routes=routes, middleware=[guard])
+        app.exception_handler(RefusedError)(refused)
+        settings = Settings(
+            chat_model="a", embedding_model="b", authority=authority, max_file_bytes=MOST_BYTES, require_mount=False,
+            uploads=self.uploads, uploads_place="uploads/Incoming", redis_host="127.0.0.1", redis_port=9,
+        )  # fmt: skip
+        app.include_router(trust_router(settings))
+        app.include_router(uploads_router(make_dependencies(settings)))
         app.mount("/", StaticFiles(directory=WEB, html=True))
         return app
 

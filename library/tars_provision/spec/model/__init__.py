@@ -28,6 +28,7 @@ from tars_provision.spec.model.storage import (
     Share,
     ShareClient,
     Snapshots,
+    Uploads,
 )
 
 __all__ = [
@@ -59,4 +60,5 @@ __all__ = [
     "Site",
     "Snapshots",
     "Stack",
+    "Uploads",
 ]

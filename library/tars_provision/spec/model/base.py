@@ -30,6 +30,7 @@ INTERFACE = r"^[A-Za-z0-9_.-]{1,15}\Z"
 SERIAL = r"^[A-Za-z0-9]{6,32}\Z"
 VOLUME = r"^/volume[1-9][0-9]*\Z"
 DOMAIN = r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}\Z"
+FOLDER = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*\Z"
 HOST = r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?\Z"
 FILE = r"^[^-\x00-\x1f\x7f\"][^\x00-\x1f\x7f\"]*\Z"
 LINE = r"^[^\x00-\x1f\x7f]*\Z"
@@ -52,6 +53,7 @@ PATTERNS = {
     SERIAL: "the serial number on the NAS's label, such as 15A0LKN000000",
     VOLUME: "a volume of the NAS, such as /volume1",
     DOMAIN: "a DNS zone of at least two labels, such as home.arpa",
+    FOLDER: "a folder below the share, of letters, digits and ._-, such as Incoming",
     HOST: "a host name or an IPv4 address, such as 192.168.1.77",
     FILE: "a file on the controller, without control characters or double quotes, such as ~/.ssh/id_ed25519",
     LINE: "one line of text",

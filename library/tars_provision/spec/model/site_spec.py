@@ -14,10 +14,13 @@ from tars_provision.spec.model.base import DOMAIN, Name, Section, ShareName
 from tars_provision.spec.model.hosts import Desktop, Machine, Nas
 from tars_provision.spec.model.network import Firewall, Names, Network
 from tars_provision.spec.model.services import Docker, Models, Stack
-from tars_provision.spec.model.storage import Backup, History, Share, Versions
+from tars_provision.spec.model.storage import Backup, History, Share, Uploads, Versions
 
 DOCUMENTS = "/srv/tars/documents"
 """Folder whose mounts the application reads documents from, the default of the role stack."""
+
+UPLOADS = "/srv/tars/uploads"
+"""Folder below which the folder for uploads is mounted writable."""
 
 
 class Site(Section):
@@ -41,6 +44,8 @@ class Site(Section):
     """Earlier versions of documents, from the NAS's snapshots. Default: none."""
     versions: Versions = Versions()
     """How long replaced versions of documents are kept."""
+    uploads: Uploads | None = None
+    """Folder in which the page adds documents. Default: none."""
     firewall: Firewall | None = None
     """Host firewalls of both machines. Default: they stay as they are."""
     names: Names | None = None

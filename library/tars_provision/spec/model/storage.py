@@ -11,6 +11,7 @@ from tars_provision.spec.model.base import (
     DISK,
     EXPORT,
     FILE,
+    FOLDER,
     LINE,
     SERVER_URL,
     USER,
@@ -218,6 +219,17 @@ class Versions(Section):
     years: int | None = Field(default=None, ge=1, le=100, examples=[10])
     """Versions that ended more years ago are removed with what only they contain, the first ones a week after this is
     set. Current versions always stay. Default: every version is kept for ever."""
+
+
+class Uploads(Section):
+    """Folder in which the page adds documents. Without this section, it adds none."""
+
+    share: ShareName = Field(examples=["uploads"])
+    """Share of documents that the desktop has the access `rw` to, best one for this alone: DSM grants write access to
+    whole shares."""
+    folder: str | None = Field(default=None, pattern=FOLDER, examples=["Incoming"])
+    """Folder of this share, created by you. It alone is mounted writable, for the application alone. Default: the share
+    itself."""
 
 
 class ShareClient(Section):

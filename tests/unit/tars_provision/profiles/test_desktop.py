@@ -158,3 +158,27 @@ def test_snapshots_are_imported_from_the_shares_of_documents(make_site: MakeSite
     assert history(None) == ([], 1826)
     assert history({"days": 30}) == (["papers"], 30), "the application knows a share by the folder of its mount"
     assert history({"shares": ["docs"], "enabled": False}) == ([], 1826)
+
+
+@pytest.mark.parametrize(("folder", "below"), [(None, ""), ("Incoming/scans", "/Incoming/scans")])
+def test_the_folder_for_uploads_alone_is_mounted_writable(make_site: MakeSite, folder: str | None, below: str) -> None:
+    clients = {"xps8950": {"access": "rw", "mount": "/srv/tars/documents/papers"}}
+    shares = {"added": {"volume": "/volume1", "clients": clients}}
+    site = make_site(shares=shares, backup=None, uploads={"share": "added", "folder": folder})
+    variables = role_variables(site, "xps8950")
+    mounts = variables["nfs_mount_mounts"]
+    assert isinstance(mounts, list)
+    assert [(mount["source"], mount["path"], mount["read_only"]) for mount in mounts] == [
+        ("10.77.0.20:/volume1/added", "/srv/tars/documents/papers", True),
+        (f"10.77.0.20:/volume1/added{below}", "/srv/tars/uploads/added", False),
+    ]
+    assert variables["stack_uploads_mount"] == "/srv/tars/uploads/added"
+    assert variables["stack_uploads_place"] == f"papers{below}", "the application knows a share by its mount"
+    assert role_variables(site, "nas")["nas_exports"] == [
+        {"share": "added", "rules": [{"client": "10.77.0.10", "access": "rw", "squash": "all_to_admin"}]}
+    ]
+
+
+def test_without_uploads_nothing_is_mounted_for_them(make_site: MakeSite) -> None:
+    variables = role_variables(make_site(), "xps8950")
+    assert (variables["stack_uploads_mount"], variables["stack_uploads_place"]) == ("", "")
