@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Find the document of a new file that was moved from another share.
+"""Find the document of a new file that was moved.
 
 Between two shares, a NAS moves a file by copying and deleting it. A copy whose original is still in its place is a
-document of its own.
+document of its own. A file that is moved while the shares are listed may be in none of the lists: its document is
+deleted by the time at which the file is seen.
 """
 
 from __future__ import annotations
@@ -19,14 +20,18 @@ from tars_app.documents.repository import rename
 
 log = logging.getLogger(__name__)
 
+GONE_FOR = "1 day"
+"""A new file continues a document that was deleted for at most so long, with the same content in another place."""
+
 
 @dataclass(frozen=True)
 class _Origin:
-    """A document of another share, and the path of its file."""
+    """A document of another share, or a deleted one of any share, and the path of its file."""
 
     document_id: UUID
     source: str
     path: str
+    is_deleted: bool
 
     @property
     def name(self) -> str:
@@ -55,7 +60,7 @@ class Moves:
 
 
 class MovesToShare:
-    """The documents of other shares, read at the first question."""
+    """The documents of other shares, and deleted ones, read at the first question."""
 
     def __init__(self, moves: Moves, pool: Pool, source: str, sizes: Sequence[int]) -> None:
         self._moves = moves
@@ -67,11 +72,14 @@ class MovesToShare:
     def take(self, path: str, sha256: str | None) -> UUID | None:
         """Move the document here that has this content and whose file is gone, and return it; None: there is none.
 
-        Of several, it is one whose file had the same name, if there is one. Raises UnavailableError where the database
-        cannot be used.
+        Of several, it is one whose file had the same name, if there is one. A deleted document whose file is back in
+        its place is not moved. Raises UnavailableError where the database cannot be used.
         """
+        origins = self._with_content(sha256)
+        if any((origin.source, origin.path) == (self._source, path) for origin in origins):
+            return None
         name = path.rpartition("/")[2]
-        for origin in sorted(self._with_content(sha256), key=lambda origin: origin.name != name):
+        for origin in sorted(origins, key=lambda origin: (origin.name != name, origin.is_deleted)):
             if self._is_gone(origin):
                 self._moves.moved.add(origin.document_id)
                 log.info("Moved", extra={"fields": {"document": origin.document_id, "from": origin.source}})
@@ -81,7 +89,7 @@ class MovesToShare:
 
     def is_copy(self, sha256: str | None) -> bool:
         """Return whether a document of another share has this content. Raises as `take`."""
-        return bool(self._with_content(sha256))
+        return any(not origin.is_deleted for origin in self._with_content(sha256))
 
     def _with_content(self, sha256: str | None) -> list[_Origin]:
         if self._origins is None:
@@ -93,14 +101,17 @@ class MovesToShare:
         origins: dict[str, list[_Origin]] = {}
         with self._pool.connection() as connection:
             rows = connection.execute(
-                """SELECT v.sha256, d.id, d.source, d.path
-                   FROM documents d JOIN versions v ON v.document_id = d.id AND v.seen_to IS NULL
-                   WHERE d.source <> %s AND d.deleted_at IS NULL AND v.sha256 IS NOT NULL
-                       AND v.size = ANY(%s::bigint[]) ORDER BY d.source, d.path""",
-                (self._source, list(self._sizes)),
+                """SELECT v.sha256, d.id, d.source, d.path, d.deleted_at IS NOT NULL AS is_deleted
+                   FROM documents d JOIN versions v ON v.document_id = d.id
+                       AND v.seen_to IS NOT DISTINCT FROM d.deleted_at
+                   WHERE (d.deleted_at IS NULL AND d.source <> %s OR d.deleted_at > now() - %s::interval)
+                       AND v.sha256 IS NOT NULL AND v.size = ANY(%s::bigint[])
+                   ORDER BY d.deleted_at DESC, d.source, d.path""",
+                (self._source, GONE_FOR, list(self._sizes)),
             )
             for row in rows:
-                origins.setdefault(row["sha256"], []).append(_Origin(row["id"], row["source"], row["path"]))
+                origin = _Origin(row["id"], row["source"], row["path"], row["is_deleted"])
+                origins.setdefault(row["sha256"], []).append(origin)
         return origins
 
     def _is_gone(self, origin: _Origin) -> bool:

@@ -155,8 +155,12 @@ def observe(
             if existing:
                 _retire(connection, existing["id"], at)
             return
-        known = existing["id"] if existing else _revive(connection, source, path)
+        known = existing["id"] if existing else _last_at(connection, source, path)
         document_id = known or _create(connection, source, path)
+        if known:
+            connection.execute(
+                "UPDATE documents SET deleted_at = NULL WHERE id = %s AND deleted_at IS NOT NULL", (known,)
+            )
         moment = _moment(connection, document_id, at)
         if not known:
             _note_path(connection, document_id, path, moment)
@@ -242,16 +246,14 @@ def _create(connection: Connection[dict[str, Any]], source: str, path: str) -> U
     return UUID(str(rows[0]["id"]))
 
 
-def _revive(connection: Connection[dict[str, Any]], source: str, path: str) -> UUID | None:
-    """Mark a deleted document as present again; return it, None where none had this path last."""
-    rows = connection.execute(
-        """UPDATE documents SET deleted_at = NULL WHERE id = (
-               SELECT id FROM documents WHERE source = %s AND md5(path) = md5(%s) AND path = %s
-               AND deleted_at IS NOT NULL ORDER BY deleted_at DESC LIMIT 1)
-           RETURNING id""",
+def _last_at(connection: Connection[dict[str, Any]], source: str, path: str) -> UUID | None:
+    """Return the deleted document that had this path last; None: there is none."""
+    row = connection.execute(
+        """SELECT id FROM documents WHERE source = %s AND md5(path) = md5(%s) AND path = %s
+           AND deleted_at IS NOT NULL ORDER BY deleted_at DESC LIMIT 1 FOR UPDATE""",
         (source, path, path),
-    ).fetchall()
-    return UUID(str(rows[0]["id"])) if rows else None
+    ).fetchone()
+    return UUID(str(row["id"])) if row else None
 
 
 def rename(pool: Pool, document_id: UUID, path: str, at: datetime | None = None, source: str | None = None) -> None:
@@ -299,7 +301,9 @@ def _retire(connection: Connection[dict[str, Any]], document_id: UUID, at: datet
     connection.execute(
         "UPDATE versions SET seen_to = %s WHERE document_id = %s AND seen_to IS NULL", (moment, document_id)
     )
-    connection.execute("UPDATE documents SET deleted_at = %s WHERE id = %s", (moment, document_id))
+    connection.execute(
+        "UPDATE documents SET deleted_at = %s WHERE id = %s AND deleted_at IS NULL", (moment, document_id)
+    )
 
 
 def answer_from(

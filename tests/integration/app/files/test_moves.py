@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tars_app.adapters.mounts import list_share
 from tars_app.documents import reconcile as reconciling
 from tars_app.documents.lookup import find_document
 from tars_app.documents.tombstones import load_forgotten
@@ -171,6 +172,93 @@ def test_a_document_waits_while_the_share_that_it_was_moved_to_is_being_read(
     monkeypatch.setattr(reconciling, "SLICE_S", 60.0)
     shares.scan()
     assert shares.living() == {"LLM_docs/lease.txt": documents["Archive/lease.txt"]}
+
+
+def test_a_file_that_is_moved_while_the_shares_are_listed_keeps_its_document(
+    shares: Shares, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is in neither list: that of the new share is complete, that of the old one not begun."""
+    shares.household.write("lease.txt", LEASE)
+    shares.scan()
+    documents, observed = shares.living(), datetime.now(UTC)
+
+    def move_before(root: Path, *arguments: Any) -> Any:
+        if root.name == "LLM_docs":
+            shares.move("LLM_docs/lease.txt", "Archive/lease.txt")
+        return list_share(root, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reconciling, "list_share", move_before)
+        shares.scan()
+    assert shares.living() == {}
+    shares.scan()
+    assert shares.living() == {"Archive/lease.txt": documents["LLM_docs/lease.txt"]}
+    now, then = shares.found("What is the rent?"), shares.found("What is the rent?", observed)
+    assert [(passage.source, passage.text) for passage in (now, then)] == [("Archive", LEASE), ("LLM_docs", LEASE)]
+
+
+@pytest.mark.parametrize("place", ["LLM_docs/lease.txt", "LLM_docs/2020/old lease.txt", "Archive/lease.txt"])
+@pytest.mark.parametrize("missing_for", ["23 hours", "25 hours"])
+def test_a_file_that_was_missing_for_a_day_at_most_continues_its_document(
+    shares: Shares, place: str, missing_for: str
+) -> None:
+    shares.household.write("lease.txt", LEASE)
+    shares.scan()
+    documents = shares.living()
+    shares.move("LLM_docs/lease.txt", "../lease.txt")
+    shares.scan()
+    assert shares.living() == {}
+    for statement in (
+        "document_paths SET seen_from = seen_from - interval '3 days'",
+        "versions SET seen_from = seen_from - interval '3 days', seen_to = now() - %s::interval",
+        "documents SET deleted_at = (SELECT seen_to FROM versions)",
+    ):
+        parameters = [missing_for] * statement.count("%s")
+        shares.rows(f"UPDATE {statement} RETURNING 1", *parameters)
+    [version] = [row["id"] for row in shares.rows("SELECT id FROM versions")]
+    shares.move("../lease.txt", place)
+    shares.scan()
+    [(path, document)] = shares.living().items()
+    kept = missing_for == "23 hours" or place == "LLM_docs/lease.txt"
+    assert path == place and (document == documents["LLM_docs/lease.txt"]) == kept
+    history = read_history(shares.pool, document)
+    assert [entry.version_id for entry in history.versions][:-1] == ([version] if kept else [])
+
+
+def test_a_file_that_is_put_back_is_its_own_document_beside_another_with_its_content(
+    shares: Shares, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconciling, "RECENT_S", 0.0)
+    for place in ("Archive/lease.txt", "LLM_docs/lease.txt"):
+        shares.household.write(f"../{place}", LEASE)
+    shares.scan()
+    documents = shares.living()
+    for place in documents:
+        shares.move(place, f"../{place.replace('/', ' ')}")
+    shares.scan()
+    assert shares.living() == {}
+    shares.move("../LLM_docs lease.txt", "LLM_docs/lease.txt")
+    shares.scan()
+    assert shares.living() == {"LLM_docs/lease.txt": documents["LLM_docs/lease.txt"]}
+
+
+def test_a_deleted_document_is_not_continued_with_a_content_that_was_forgotten_elsewhere(
+    shares: Shares, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconciling, "RECENT_S", 0.0)
+    for place in ("Archive/lease.txt", "LLM_docs/other.txt"):
+        shares.household.write(f"../{place}", LEASE)
+    shares.scan()
+    documents = shares.living()
+    assert forgetting.remove(shares.pool, documents["Archive/lease.txt"])
+    shares.scan()
+    assert shares.living() == {"LLM_docs/other.txt": documents["LLM_docs/other.txt"]}
+    shares.move("LLM_docs/other.txt", "../other.txt")
+    shares.scan()
+    shares.move("../other.txt", "LLM_docs/2020/other.txt")
+    for _ in range(2):
+        shares.scan()
+        assert shares.living() == {}
 
 
 @pytest.mark.parametrize(
