@@ -50,7 +50,7 @@ class VectorIndex:
         self._lock = threading.Lock()
         self._collection: str | None = None
 
-    def add(self, hashes: Sequence[bytes], vectors: Sequence[Sequence[float]]) -> None:
+    def add(self, hashes: Sequence[bytes], vectors: Iterable[Sequence[float]]) -> None:
         """Write the vectors of passages. A vector of the same passage is overwritten."""
         if hashes:
             # Numbers in base64 are imported 1.7 times as fast as numbers in JSON.

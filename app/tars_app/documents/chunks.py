@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from zlib import crc32
 
 from tars_app.documents.languages import ENGLISH, language_of
 from tars_app.documents.parsers.model import Section
-from tars_app.kit.sentences import Span, sentences
+from tars_app.kit.sentences import Span, iterate_sentences, sentences
 from tars_app.kit.tokens import embedded_tokens
 
 _WORD = re.compile(r"\S+")
@@ -37,29 +38,38 @@ def chunk_page(page: Section, most_words: int, most_characters: int) -> list[Chu
     paragraph begins a new chunk once the last one is half full. A paragraph that does not fit is cut where its own text
     decides, so that an edit changes the chunks near it, and not all that follow.
     """
-    pieces = list(_pieces(page.text, most_words, most_characters))
-    words = [len(_WORD.findall(page.text, piece.start, piece.end)) for piece in pieces]
+    pieces = ((piece, _count(page.text, piece)) for piece in _pieces(page.text, most_words, most_characters))
     chunks: list[Chunk] = []
-    first = 0
-    while first < len(pieces):
-        start, count = pieces[first].start, words[first]
-        next_first = first + 1
-        half_full = next_first
-        while next_first < len(pieces):
-            if count < most_words / 2 and pieces[next_first - 1].end - start < most_characters / 2:
-                half_full = next_first + 1
-            elif pieces[next_first].opens:
+    window: list[tuple[Span, int]] = []  # not all pieces: those of a large text take many times its memory
+    while window or _extend(window, pieces):
+        start, count = window[0][0].start, window[0][1]
+        number = half_full = 1
+        while number < len(window) or _extend(window, pieces):
+            piece, words = window[number]
+            if count < most_words / 2 and window[number - 1][0].end - start < most_characters / 2:
+                half_full = number + 1
+            elif piece.opens:
                 break
-            count += words[next_first]
-            if count > most_words or pieces[next_first].end - start > most_characters:
-                cuts = range(min(half_full, next_first), next_first + 1)
-                next_first = min(cuts, key=lambda number: _rank(page.text, pieces[number]))
+            count += words
+            if count > most_words or piece.end - start > most_characters:
+                cuts = range(min(half_full, number), number + 1)
+                number = min(cuts, key=lambda cut: _rank(page.text, window[cut][0]))
                 break
-            next_first += 1
-        end = pieces[next_first - 1].end
+            number += 1
+        end = window[number - 1][0].end
         chunks += (Chunk(page.number, *part, page.text[slice(*part)]) for part in _fitting(page.text, start, end))
-        first = next_first
+        del window[:number]
     return chunks
+
+
+def _extend(window: list[tuple[Span, int]], pieces: Iterator[tuple[Span, int]]) -> bool:
+    """Add the next piece to the window; return whether there is one."""
+    window.extend(added := list(islice(pieces, 1)))
+    return bool(added)
+
+
+def _count(text: str, span: Span) -> int:
+    return len(_WORD.findall(text, span.start, span.end))
 
 
 def _fitting(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -89,11 +99,10 @@ def _rank(text: str, piece: Span) -> int:
 def _pieces(text: str, most_words: int, most_characters: int) -> Iterator[Span]:
     """Yield sentences; of those longer than a chunk the words, and longer words are cut anywhere."""
     for sentence in _whole_tables(text, most_words, most_characters):
-        words = list(_WORD.finditer(text, sentence.start, sentence.end))
-        if len(words) <= most_words and sentence.end - sentence.start <= most_characters:
+        if _fits(text, sentence, most_words, most_characters):
             yield sentence
             continue
-        for word in words:
+        for word in _WORD.finditer(text, sentence.start, sentence.end):
             for start in range(word.start(), word.end(), most_characters):
                 end = min(start + most_characters, word.end())
                 yield Span(start, end, sentence.opens and start == sentence.start)
@@ -102,14 +111,29 @@ def _pieces(text: str, most_words: int, most_characters: int) -> Iterator[Span]:
 def _whole_tables(text: str, most_words: int, most_characters: int) -> Iterator[Span]:
     """Yield sentences; of a table that fits into a chunk, all rows together."""
     rows: list[Span] = []
-    for span in [*sentences(text), None]:
-        if rows and (span is None or not _follows_in_table(text, rows[-1], span)):
-            start, end = rows[0].start, rows[-1].end
-            fits = end - start <= most_characters and len(_WORD.findall(text, start, end)) <= most_words
-            yield from [Span(start, end, rows[0].opens)] if fits else rows
-            rows = []
+    last: Span | None = None
+    is_divided = False
+    for span in chain(iterate_sentences(text), (None,)):
+        if last and (span is None or not _follows_in_table(text, last, span)):
+            if rows:
+                yield _whole(rows)
+            rows, is_divided = [], False
         if span:
             rows.append(span)
+            if is_divided or not _fits(text, _whole(rows), most_words, most_characters):
+                yield from rows
+                rows, is_divided = [], True
+        last = span
+
+
+def _whole(rows: Sequence[Span]) -> Span:
+    return Span(rows[0].start, rows[-1].end, rows[0].opens)
+
+
+def _fits(text: str, span: Span, most_words: int, most_characters: int) -> bool:
+    characters = span.end - span.start
+    # Between two words is a character at least: of a short text, they need not be counted.
+    return characters <= most_characters and (characters <= 2 * most_words or _count(text, span) <= most_words)
 
 
 def _follows_in_table(text: str, row: Span, span: Span) -> bool:

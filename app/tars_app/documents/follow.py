@@ -16,7 +16,7 @@ from tars_app.adapters.ollama import embed_passages
 from tars_app.adapters.postgres import FOLLOW_LOCK, Pool, try_lock
 from tars_app.dependencies import Dependencies
 from tars_app.documents.tombstones import hold_off
-from tars_app.documents.vectors import unpack, write_vectors
+from tars_app.documents.vectors import pack, unpack, write_vectors
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ def _write(dependencies: Dependencies, hashes: Sequence[bytes]) -> None:
             f"SELECT p.hash, v.embedding {EXPECTED} AND p.hash = ANY(%s)",
             (dependencies.settings.embedding_model, list(hashes)),
         ).fetchall()
-    dependencies.vectors.add([row["hash"] for row in rows], [unpack(row["embedding"]) for row in rows])
+    dependencies.vectors.add([row["hash"] for row in rows], (unpack(row["embedding"]) for row in rows))
     held = {row["hash"] for row in rows}
     dependencies.vectors.remove(value.hex() for value in hashes if value not in held)
 
@@ -94,7 +94,7 @@ def _embed_missing(dependencies: Dependencies, searchable: bool, progress: Calla
     while rows := _without_vector(dependencies.pool, model, searchable, last):
         last = rows[-1][0]
         vectors = embed_passages(dependencies.embedder, model, [text for _, text in rows])
-        usable = {value: vector for (value, _), vector in zip(rows, vectors, strict=True) if vector is not None}
+        usable = {value: pack(vector) for (value, _), vector in zip(rows, vectors, strict=True) if vector is not None}
         with dependencies.pool.connection() as connection:
             hold_off(connection)
             write_vectors(connection, model, usable)

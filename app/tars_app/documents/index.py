@@ -23,7 +23,7 @@ from tars_app.documents.parsers.model import Parsed
 from tars_app.documents.passages import PlacedPassage
 from tars_app.documents.repository import answer_from
 from tars_app.documents.tombstones import hold_off
-from tars_app.documents.vectors import write_vectors
+from tars_app.documents.vectors import BATCH, write_vectors
 from tars_app.kit.text import storable
 from tars_app.settings import Settings
 
@@ -57,7 +57,7 @@ def swap(
     pool: Pool,
     task: Task,
     passages: Sequence[PlacedPassage],
-    vectors: Mapping[bytes, Sequence[float]],
+    vectors: Mapping[bytes, bytes],
     settings: Settings,
     took_s: float,
     note: str | None = None,
@@ -108,7 +108,7 @@ def complete(
     pool: Pool,
     task: Task,
     passages: Sequence[PlacedPassage],
-    vectors: Mapping[bytes, Sequence[float]],
+    vectors: Mapping[bytes, bytes],
     settings: Settings,
     note: str | None,
 ) -> bool:
@@ -151,7 +151,7 @@ def _write_text(
     connection: Connection[dict[str, Any]],
     version_id: UUID,
     passages: Sequence[PlacedPassage],
-    vectors: Mapping[bytes, Sequence[float]],
+    vectors: Mapping[bytes, bytes],
     settings: Settings,
     searchable: bool,
 ) -> None:
@@ -177,21 +177,23 @@ def _add_passages(
 ) -> None:
     """Add the passages that are not on record. They are searchable at once if a document is answered from them."""
     hashes = sorted(passages)  # all transactions insert in one order, so that none waits for another in a circle
-    connection.execute(
-        """WITH added AS (
-               INSERT INTO passages (hash, text, header, language, language_detected, searchable)
-               SELECT hash, text, header, language::regconfig, true, %s
-               FROM unnest(%s::bytea[], %s::text[], %s::text[], %s::text[]) AS new (hash, text, header, language)
-               ON CONFLICT (hash) DO NOTHING RETURNING hash)
-           INSERT INTO volatile.vector_changes (hash) SELECT hash FROM added""",
-        (
-            searchable,
-            hashes,
-            [passages[value].text for value in hashes],
-            [passages[value].header for value in hashes],
-            [language_of(passages[value].text) for value in hashes],
-        ),
-    )
+    for start in range(0, len(hashes), BATCH):
+        batch = [passages[value] for value in hashes[start : start + BATCH]]
+        connection.execute(
+            """WITH added AS (
+                   INSERT INTO passages (hash, text, header, language, language_detected, searchable)
+                   SELECT hash, text, header, language::regconfig, true, %s
+                   FROM unnest(%s::bytea[], %s::text[], %s::text[], %s::text[]) AS new (hash, text, header, language)
+                   ON CONFLICT (hash) DO NOTHING RETURNING hash)
+               INSERT INTO volatile.vector_changes (hash) SELECT hash FROM added""",
+            (
+                searchable,
+                hashes[start : start + BATCH],
+                [passage.text for passage in batch],
+                [passage.header for passage in batch],
+                [language_of(passage.text) for passage in batch],
+            ),
+        )
 
 
 def fail(pool: Pool, version_id: UUID, error: str) -> None:

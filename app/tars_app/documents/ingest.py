@@ -9,13 +9,12 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from array import array
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from tars_app.adapters.chroma import RequestRefusedError
 from tars_app.adapters.mounts import ShareUnavailableError, read_file, require_answer
-from tars_app.adapters.ollama import Vector, embed_passages
+from tars_app.adapters.ollama import embed_passages
 from tars_app.dependencies import Dependencies
 from tars_app.documents import index, scans
 from tars_app.documents.dates import claimed_date
@@ -25,7 +24,7 @@ from tars_app.documents.model import Task
 from tars_app.documents.parsers import process
 from tars_app.documents.parsers.model import UnreadableError
 from tars_app.documents.passages import PlacedPassage, place_passages
-from tars_app.documents.vectors import without_vector
+from tars_app.documents.vectors import pack, without_vector
 from tars_app.kit.errors import UnavailableError, summarize
 
 log = logging.getLogger(__name__)
@@ -88,6 +87,7 @@ def _ingest(dependencies: Dependencies, task: Task, read: Reader) -> None:
         return
     claimed = claimed_date(task.path, parsed, task.seen_from)
     passages = place_passages(parsed.sections, settings.chunk_words, settings.chunk_characters)
+    parsed.sections.clear()  # of a large file, computing the vectors takes long, and the text is in the passages now
     vectors, unembedded = missing_vectors(dependencies, passages)
     if unembedded:
         fields = {"version": task.version_id, "path": task.path, "reason": unembedded}
@@ -124,18 +124,17 @@ def read_content(dependencies: Dependencies, task: Task) -> bytes | None:
 
 def missing_vectors(
     dependencies: Dependencies, passages: Sequence[PlacedPassage]
-) -> tuple[dict[bytes, Vector], str | None]:
-    """Return the vectors of those passages that have none yet, and a note where the embedding model fails on some."""
+) -> tuple[dict[bytes, bytes], str | None]:
+    """Return the packed vectors of those passages that have none yet, and a note where the model fails on some."""
     model = dependencies.settings.embedding_model
-    texts = {passage.hash: passage.embedded_text for passage in passages}
-    hashes = sorted(without_vector(dependencies.pool, model, texts))
-    vectors: dict[bytes, Vector] = {}
+    by_hash = {passage.hash: passage for passage in passages}
+    hashes = sorted(without_vector(dependencies.pool, model, by_hash))
+    vectors: dict[bytes, bytes] = {}
     for start in range(0, len(hashes), EMBED_BATCH):
         batch = hashes[start : start + EMBED_BATCH]
-        embedded = embed_passages(dependencies.embedder, model, [texts[value] for value in batch])
-        # A list of numbers takes four times the memory of an array, and a large file has a hundred thousand vectors.
-        pairs = zip(batch, embedded, strict=True)
-        vectors |= {value: array("d", vector) for value, vector in pairs if vector is not None}
+        embedded = embed_passages(dependencies.embedder, model, [by_hash[value].embedded_text for value in batch])
+        # A list of numbers takes 16 times the memory, and a large file has a hundred thousand vectors.
+        vectors |= {value: pack(vector) for value, vector in zip(batch, embedded, strict=True) if vector is not None}
     failed = set(hashes) - set(vectors)
     unembedded = [passage for passage in passages if passage.hash in failed]
     return vectors, _unembedded_note(unembedded, len(passages))

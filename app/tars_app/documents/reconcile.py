@@ -39,6 +39,7 @@ RECENT_S = 60.0
 SLICE_S = 60.0
 """Reading new files of a share is interrupted after this, so that what was added meanwhile is noticed."""
 CHECK_SLICE_S = 5.0
+_WAIT_S = 0.2
 FAST_QUEUED, SLOW_QUEUED = 200, 8
 """Most versions in the queue: few enough that what is added later need not wait for them."""
 
@@ -208,7 +209,7 @@ class _ShareReconciler:
     ) -> None:
         """Read files that are new or changed, until the slice ends."""
         ends = time.monotonic() + SLICE_S
-        for path in _in_order(paths, listing.files, listed_at + self._settings.settle_s):
+        for path in _in_order(paths, listing.files, listed_at + self._settings.settle_s, self._progress):
             if time.monotonic() >= ends:
                 self._note_unsettled(path, listing.files[path])
                 self.is_interrupted = True
@@ -329,10 +330,13 @@ class _ShareReconciler:
         repository.note_source(self._pool, self.source, self.root, available=True, detail=detail)
 
 
-def _in_order(paths: list[str], files: Mapping[str, FileStatus], settled_at: float) -> Iterator[str]:
+def _in_order(
+    paths: list[str], files: Mapping[str, FileStatus], settled_at: float, progress: Callable[[], None]
+) -> Iterator[str]:
     """Yield the paths, small files first. Files that were changed just now follow from a time on (time.monotonic).
 
-    One that is still being written has changed again by then, and is left for the next pass.
+    One that is still being written has changed again by then, and is left for the next pass. `progress` is called while
+    only such files are left.
     """
     ordered = sorted(paths, key=lambda path: files[path].size)
     recent = deque(path for path in ordered if _is_recent(files[path], time.time()))
@@ -342,9 +346,10 @@ def _in_order(paths: list[str], files: Mapping[str, FileStatus], settled_at: flo
             yield recent.popleft()
         if path not in waiting:
             yield path
-    if recent:
-        time.sleep(max(0.0, settled_at - time.monotonic()))
-        yield from recent
+    while recent and (left_s := settled_at - time.monotonic()) > 0:
+        time.sleep(min(left_s, _WAIT_S))
+        progress()
+    yield from recent
 
 
 def _is_recent(file: FileStatus, now: float) -> bool:

@@ -13,6 +13,8 @@ from psycopg import Connection
 from tars_app.adapters.chroma import LEAST_RECALL
 from tars_app.adapters.postgres import Pool
 
+BATCH = 1000
+"""Passages or vectors that are written with one statement, of which the client has several copies in memory."""
 _FEW = 1000
 """Vectors that Chroma may lack in any case: it has them within seconds."""
 
@@ -60,12 +62,14 @@ def without_vector(pool: Pool, model: str, hashes: Collection[bytes]) -> set[byt
     return set(hashes) - {row["hash"] for row in rows}
 
 
-def write_vectors(connection: Connection[dict[str, Any]], model: str, vectors: Mapping[bytes, Sequence[float]]) -> None:
-    """Add the vectors of those passages that are on record. A vector that exists is kept."""
+def write_vectors(connection: Connection[dict[str, Any]], model: str, vectors: Mapping[bytes, bytes]) -> None:
+    """Add the packed vectors of those passages that are on record. A vector that exists is kept."""
     hashes = sorted(vectors)  # all transactions insert in one order, so that none waits for another in a circle
-    connection.execute(
-        """INSERT INTO vectors (hash, model, embedding) SELECT hash, %s, embedding
-           FROM unnest(%s::bytea[], %s::bytea[]) AS new (hash, embedding)
-           WHERE EXISTS (SELECT FROM passages p WHERE p.hash = new.hash) ON CONFLICT DO NOTHING""",
-        (model, hashes, [pack(vectors[value]) for value in hashes]),
-    )
+    for start in range(0, len(hashes), BATCH):
+        batch = hashes[start : start + BATCH]
+        connection.execute(
+            """INSERT INTO vectors (hash, model, embedding) SELECT hash, %s, embedding
+               FROM unnest(%s::bytea[], %s::bytea[]) AS new (hash, embedding)
+               WHERE EXISTS (SELECT FROM passages p WHERE p.hash = new.hash) ON CONFLICT DO NOTHING""",
+            (model, batch, [vectors[value] for value in batch]),
+        )

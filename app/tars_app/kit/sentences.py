@@ -4,7 +4,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from heapq import merge
+from itertools import chain, groupby
+from operator import itemgetter
 
 from tars_app.kit.text import words
 
@@ -43,18 +47,28 @@ class Span:
 
 def sentences(text: str) -> list[Span]:
     """Return the spans of a text's sentences, in order and without the white space between them."""
-    cuts: dict[int, bool] = {0: True}
-    for pattern in (_SENTENCE,) if text.isascii() else (_SENTENCE, _FOREIGN_SENTENCE):
-        for match in pattern.finditer(text):
-            cuts.setdefault(match.end(), False)
-    for pattern in (_PARAGRAPH, _LIST_ITEM, _ROW, _SHORT_LINE):
-        for match in pattern.finditer(text):
-            cuts[match.end()] = True
-    starts = sorted(cuts)
-    spans = []
-    for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
+    return list(iterate_sentences(text))
+
+
+def iterate_sentences(text: str) -> Iterator[Span]:
+    """Yield what `sentences` returns. The spans of a large text take many times its memory."""
+    start, opens = 0, True
+    for end, next_opens in chain(_cuts(text), [(len(text), False)]):
         piece = text[start:end]
         if stripped := piece.strip():
             begin = start + len(piece) - len(piece.lstrip())
-            spans.append(Span(begin, begin + len(stripped), cuts[start]))
-    return spans
+            yield Span(begin, begin + len(stripped), opens)
+        start, opens = end, next_opens
+
+
+def _cuts(text: str) -> Iterator[tuple[int, bool]]:
+    """Yield where a sentence begins after another one, in order, and whether a paragraph, item or heading does."""
+    ends = (_SENTENCE,) if text.isascii() else (_SENTENCE, _FOREIGN_SENTENCE)
+    begins = (_PARAGRAPH, _LIST_ITEM, _ROW, _SHORT_LINE)
+    matches = [_matches(pattern, text, pattern in begins) for pattern in (*ends, *begins)]
+    for position, cuts in groupby(merge(*matches), key=itemgetter(0)):
+        yield position, any(opens for _, opens in cuts)
+
+
+def _matches(pattern: re.Pattern[str], text: str, opens: bool) -> Iterator[tuple[int, bool]]:
+    return ((match.end(), opens) for match in pattern.finditer(text))

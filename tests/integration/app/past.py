@@ -25,7 +25,7 @@ from tars_app.documents.index import start_task, swap
 from tars_app.documents.model import NO_PAGE, FileObservation
 from tars_app.documents.parsers.model import Parsed, Section
 from tars_app.documents.passages import place_passages
-from tars_app.documents.vectors import without_vector
+from tars_app.documents.vectors import pack, without_vector
 from tars_app.documents.visible import visible_versions
 from tars_app.snapshots import repository as snapshots
 from tars_app.snapshots.record import Content
@@ -112,7 +112,7 @@ class Store:
             passages = place_passages(pages, 180, 1000)
             texts = {passage.hash: passage.text for passage in passages}
             model = self.dependencies.settings.embedding_model
-            vectors = {value: vector_of(texts[value]) for value in without_vector(self.pool, model, texts)}
+            vectors = {value: pack(vector_of(texts[value])) for value in without_vector(self.pool, model, texts)}
             claimed = claimed_date(task.path, Parsed(pages), task.seen_from)
             assert swap(self.pool, task, passages, vectors, self.dependencies.settings, 0.0, claimed=claimed)
 

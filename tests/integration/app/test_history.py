@@ -27,7 +27,7 @@ from tars_app.documents.index import start_task, swap
 from tars_app.documents.model import NO_PAGE, FileObservation
 from tars_app.documents.parsers.model import Section
 from tars_app.documents.passages import PlacedPassage, join_sections, place_passages
-from tars_app.documents.vectors import without_vector
+from tars_app.documents.vectors import pack, without_vector
 from tars_app.documents.visible import visible_versions
 from tars_app.retrieval.places import Passage, load_passages
 
@@ -71,7 +71,7 @@ def write(dependencies: Dependencies, path: str, pages: Sequence[Section]) -> UU
         assert task
         passages = place_passages(pages, 180, 1000)
         hashes = without_vector(pool, dependencies.settings.embedding_model, {passage.hash for passage in passages})
-        vectors = {value: vector_of(value) for value in hashes}
+        vectors = {value: pack(vector_of(value)) for value in hashes}
         assert swap(pool, task, passages, vectors, dependencies.settings, 0.0)
         return version
     return None
@@ -287,7 +287,7 @@ def test_documents_that_share_passages_may_change_at_the_same_time(dependencies:
             ).fetchone()
         assert row and (task := start_task(pool, row["id"]))
         passages = place_passages(pages, 180, 1000)
-        vectors = {passage.hash: vector_of(passage.hash) for passage in passages}
+        vectors = {passage.hash: pack(vector_of(passage.hash)) for passage in passages}
         assert swap(pool, task, passages, vectors, dependencies.settings, 0.0)
         follow_changes(dependencies)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
@@ -133,3 +134,17 @@ def test_a_table_stays_whole_where_it_fits(row: str) -> None:
     assert texts == [before, table, "The end."]
     smaller = [chunk.text for chunk in chunk_page(Section(0, table), words - 1, 1000)]
     assert len(smaller) == 2 and "\n".join(smaller) == table, "a longer table is cut between its rows"
+
+
+@pytest.mark.parametrize("piece", ["ab ", "a\tb\n", "Ab. "], ids=["words", "rows", "sentences"])
+def test_the_pieces_of_a_large_text_are_never_all_in_memory(piece: str) -> None:
+    text = piece * 50_000
+    chunk_page(Section(0, text[:5000]), 180, 1000)  # what is loaded once, is now
+    tracemalloc.start()
+    try:
+        chunks = chunk_page(Section(0, text), 180, 1000)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(chunks) > 200
+    assert peak < 10 * len(text)

@@ -69,7 +69,9 @@ def test_small_files_come_first_and_those_that_were_just_changed_when_they_are_s
         "just copied with its old time": FileStatus(6, 1, now),
         "of the future": FileStatus(7, now + 10**12, 1),
     }
-    order = [(path, clock[0]) for path in _in_order(list(files), files, 0.5)]
+    shown: list[float] = []
+    ordered = _in_order(list(files), files, 0.5, lambda: shown.append(clock[0]))
+    order = [(path, clock[0]) for path in ordered]
     assert order == [
         ("small", 0.0),
         ("of the future", 0.0),
@@ -77,4 +79,8 @@ def test_small_files_come_first_and_those_that_were_just_changed_when_they_are_s
         ("just written", 0.5),
         ("just copied with its old time", 0.5),
     ]
-    assert list(_in_order(list(files), files, 0.5))[:2] == ["just written", "just copied with its old time"]
+    assert len(shown) > 1, "while only these are left, the queue is filled"
+    assert list(_in_order(list(files), files, 0.5, lambda: None))[:2] == [
+        "just written",
+        "just copied with its old time",
+    ]

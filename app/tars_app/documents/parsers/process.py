@@ -79,7 +79,7 @@ def run(
         answer, output = _read(*request)
     _require_success(answer, limits)
     try:
-        result = json.loads(output.decode("utf-8", "surrogatepass"))
+        result = _result(output)
         if not result["confined"] and not _warned.is_set():
             _warned.set()
             log.warning("This system does not refuse system calls: a parser could open network connections")
@@ -90,10 +90,18 @@ def run(
         raise UnreadableError("The file is damaged: its reader returned no usable result.") from None
 
 
-def _read(name: str, content: bytes, limits: Limits, page: dict[str, Any] | None) -> tuple[dict[str, Any], bytes]:
+def _read(name: str, content: bytes, limits: Limits, page: dict[str, Any] | None) -> tuple[dict[str, Any], bytearray]:
     # The programs that recognise have its libraries in memory, which the others do not need.
     with _program(_idle_recognition if page and page["call"] == _RECOGNIZE else _idle) as program:
         return program.read(name, content, limits, page)
+
+
+def _result(output: bytearray) -> dict[str, Any]:
+    """Return what the process wrote. Of large files there are not three copies in memory: the first one is dropped."""
+    text = output.decode("utf-8", "surrogatepass")
+    output.clear()
+    result: dict[str, Any] = json.loads(text)
+    return result
 
 
 def _parsed(result: dict[str, Any]) -> Parsed:
@@ -137,7 +145,7 @@ class _Program:
 
     def read(
         self, name: str, content: bytes, limits: Limits, page: dict[str, Any] | None = None
-    ) -> tuple[dict[str, Any], bytes]:
+    ) -> tuple[dict[str, Any], bytearray]:
         """Return how the process that read a file ended, and what it wrote.
 
         Raises:
@@ -177,14 +185,14 @@ class _Program:
             self._process.wait()
 
 
-def _receive(descriptor: int, limits: Limits, deadline: float) -> bytes:
+def _receive(descriptor: int, limits: Limits, deadline: float) -> bytearray:
     output = bytearray()
     readable = select.poll()  # select() refuses the descriptors of a process that has more than 1,024
     readable.register(descriptor, select.POLLIN)
     while readable.poll(1000 * max(0.0, deadline - time.monotonic())):
         block = os.read(descriptor, _BLOCK)
         if not block:
-            return bytes(output)
+            return output
         output += block
         if len(output) > limits.output_bytes:
             most = limits.output_bytes // 1024**2
