@@ -15,9 +15,11 @@ from typing import Any
 
 import mfusepy
 
-from tars_lab.nfs_client.server import STATVFS, Server, Stat, Statvfs, UnreachableError
+from tars_lab.nfs_client.server import STATVFS, Entry, Server, Stat, Statvfs, UnreachableError
 
 _CHUNK = 1 << 20
+_MEMBERS = ("ino", "mode", "nlink", "uid", "gid", "rdev", "size", "blocks")
+_READS = ("nfs_lstat64", "nfs_readlink", "nfs_statvfs64", "nfs_access")
 # <sys/stat.h>: values of tv_nsec that mean "now" and "no change".
 _UTIME_NOW, _UTIME_OMIT = (1 << 30) - 1, (1 << 30) - 2
 
@@ -44,6 +46,10 @@ class Files(mfusepy.Operations):  # type: ignore[misc]  # mfusepy carries no ann
         self._open: dict[int, _Open] = {}
         self._next = 1
         self._away = False
+        self._listed: dict[str, dict[str, int]] = {}
+        """Attributes in the folder that was listed last, which came with its entries as to the kernel's client."""
+        self._listed_for: tuple[tuple[int, int], float] = ((0, 0), 0.0)
+        """For which user, and until when (time.monotonic)."""
 
     def _retry(self, attempt: Callable[[], Any]) -> Any:
         """Repeat a call until the server answers; on a soft mount fail with EIO after its time limit."""
@@ -77,6 +83,8 @@ class Files(mfusepy.Operations):  # type: ignore[misc]  # mfusepy carries no ann
             syslog.syslog(f"nfs: server {server} not responding: {reason}" if away else f"nfs: server {server} OK")
 
     def _call(self, function: str, path: str, *arguments: Any) -> int:
+        if function not in _READS:
+            self._listed = {}
         user = _caller()
         return int(self._retry(lambda: self._server.call(function, os.fsencode(path), *arguments, user=user)))
 
@@ -84,22 +92,29 @@ class Files(mfusepy.Operations):  # type: ignore[misc]  # mfusepy carries no ann
 
     def getattr(self, path: str, fh: int | None = None) -> dict[str, Any]:
         """Return the attributes of a path, times in nanoseconds."""
+        user, until = self._listed_for
+        if path in self._listed and time.monotonic() < until and user == _caller():
+            return self._listed[path]
         attributes = Stat()
         self._call("nfs_lstat64", path, ctypes.byref(attributes))
-        members = ("ino", "mode", "nlink", "uid", "gid", "rdev", "size", "blocks")
-        result = {f"st_{name}": getattr(attributes, name) for name in members}
-        for name in ("atime", "mtime", "ctime"):
-            result[f"st_{name}"] = getattr(attributes, name) * 10**9 + getattr(attributes, f"{name}_nsec")
-        return result
+        return _attributes(attributes)
 
     def readdir(self, path: str, fh: int) -> list[tuple[str, dict[str, int], int]]:
         """Return the entries of a folder: name, attributes and offset 0."""
         user = _caller()
-        entries: list[tuple[str, int, int]] = self._retry(lambda: self._server.entries(path, user))
-        others = [entry for entry in entries if entry[0] not in (".", "..")]
+        until = time.monotonic() + self._server.mount.cache_s / 2
+
+        def attempt() -> dict[str, dict[str, int]]:
+            return {os.fsdecode(entry.name): _attributes(entry) for entry in self._server.entries(path, user)}
+
+        entries: dict[str, dict[str, int]] = self._retry(attempt)
+        others = {name: attributes for name, attributes in entries.items() if name not in (".", "..")}
+        self._listed = {f"{path.rstrip('/')}/{name}": attributes for name, attributes in others.items()}
+        self._listed_for = user, until
         # Programs with the old readdir call, shells among them, take an entry without an inode number for deleted.
         always = [(".", 1, stat.S_IFDIR), ("..", 1, stat.S_IFDIR)]
-        return [(name, {"st_ino": inode or 1, "st_mode": kind}, 0) for name, inode, kind in always + others]
+        kinds = [(name, each["st_ino"] or 1, stat.S_IFMT(each["st_mode"])) for name, each in others.items()]
+        return [(name, {"st_ino": inode, "st_mode": kind}, 0) for name, inode, kind in always + kinds]
 
     def readlink(self, path: str) -> str:
         """Return the target of a symbolic link."""
@@ -193,6 +208,7 @@ class Files(mfusepy.Operations):  # type: ignore[misc]  # mfusepy carries no ann
 
     def _register_open(self, path: str, flags: int, mode: int | None) -> int:
         entry = _Open(path, flags, _caller(), 0)
+        self._listed = {}  # as the kernel's client, it asks again for the attributes of a file that is opened
         self._retry(lambda: self._open_on_server(entry, mode))
         # When it is opened again after a reconnection, it must be neither truncated nor created.
         entry.flags = flags & os.O_ACCMODE
@@ -208,6 +224,8 @@ class Files(mfusepy.Operations):  # type: ignore[misc]  # mfusepy carries no ann
         entry.handle, entry.generation = handle, self._server.generation
 
     def _on_open(self, fh: int, function: str, *arguments: Any) -> int:
+        if function != "nfs_pread":
+            self._listed = {}
         entry = self._open[fh]
 
         def attempt() -> int:
@@ -251,6 +269,14 @@ class Files(mfusepy.Operations):  # type: ignore[misc]  # mfusepy carries no ann
             except (OSError, UnreachableError) as error:
                 syslog.syslog(f"nfs: closing {path}: {error}")
         return 0
+
+
+def _attributes(source: Stat | Entry) -> dict[str, int]:
+    """Return what stat(2) states, times in nanoseconds."""
+    result = {f"st_{name}": int(getattr(source, name)) for name in _MEMBERS}
+    for name in ("atime", "mtime", "ctime"):
+        result[f"st_{name}"] = getattr(source, name) * 10**9 + getattr(source, f"{name}_nsec")
+    return result
 
 
 def _caller() -> tuple[int, int]:

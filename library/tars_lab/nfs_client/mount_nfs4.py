@@ -60,7 +60,7 @@ def main() -> None:
         allow_other=True,
         fsname=mount.spec,
         subtype="nfs4",
-        attr_timeout=mount.cache_s,
+        attr_timeout=mount.cache_s / 2,  # `Files` keeps those of a listing for the other half
         entry_timeout=mount.cache_s,
         use_ino=True,
         **options,

@@ -8,7 +8,6 @@ import ctypes
 import errno
 import os
 import socket
-import stat
 from collections.abc import Iterator
 from typing import Any
 
@@ -39,19 +38,27 @@ class Statvfs(ctypes.Structure):
     _fields_ = [(name, ctypes.c_uint64) for name in STATVFS.split()]
 
 
-class _Entry(ctypes.Structure):
-    """The first members of struct nfsdirent of libnfs.h."""
+class Entry(ctypes.Structure):
+    """Struct nfsdirent of libnfs.h: an entry of a folder, with its attributes."""
 
     _fields_ = [
         ("next", _pointer),
         ("name", ctypes.c_char_p),
-        ("inode", ctypes.c_uint64),
+        ("ino", ctypes.c_uint64),
         ("type", ctypes.c_uint32),
+        ("mode", ctypes.c_uint32),
+        ("size", ctypes.c_uint64),
+        *((name, ctypes.c_long) for second in ("atime", "mtime", "ctime") for name in (second, f"{second}_usec")),
+        ("uid", ctypes.c_uint32),
+        ("gid", ctypes.c_uint32),
+        ("nlink", ctypes.c_uint32),
+        ("dev", ctypes.c_uint64),
+        ("rdev", ctypes.c_uint64),
+        ("blksize", ctypes.c_uint64),
+        ("blocks", ctypes.c_uint64),
+        ("used", ctypes.c_uint64),
+        *((name, ctypes.c_uint32) for name in ("atime_nsec", "mtime_nsec", "ctime_nsec")),
     ]
-
-
-# enum ftype3 of RFC 1813, section 2.5, which nfs_ftype4 continues.
-_FILE_TYPES = dict(enumerate((stat.S_IFREG, stat.S_IFDIR, stat.S_IFBLK, stat.S_IFCHR, stat.S_IFLNK, stat.S_IFSOCK), 1))
 
 
 # libnfs 5, and libnfs 4 of Debian 12; the functions and structures that this module uses are the same in both.
@@ -67,7 +74,7 @@ def _libnfs() -> ctypes.CDLL:
         raise OSError(f"libnfs: none of {', '.join(_SONAMES)} found; install libnfs14 (Debian 12: libnfs13)")
     library.nfs_init_context.restype = _pointer
     library.nfs_get_error.restype = ctypes.c_char_p
-    library.nfs_readdir.restype = ctypes.POINTER(_Entry)
+    library.nfs_readdir.restype = ctypes.POINTER(Entry)
     return library
 
 
@@ -141,16 +148,12 @@ class Server:
         self.disconnect()
         raise UnreachableError(f"{function}: {os.strerror(-code)}: {message}")
 
-    def entries(self, path: str, user: tuple[int, int]) -> list[tuple[str, int, int]]:
-        """Return the entries of a folder: name, inode number and file type (S_IFREG, S_IFDIR, …)."""
+    def entries(self, path: str, user: tuple[int, int]) -> Iterator[Entry]:
+        """Yield the entries of a folder; each is valid until the next one. Raises as `call`."""
         folder = _pointer()
         self.call("nfs_opendir", os.fsencode(path), ctypes.byref(folder), user=user)
         try:
-            return list(self._entries(folder))
+            while entry := self._library.nfs_readdir(_pointer(self._context), folder):
+                yield entry.contents
         finally:
             self._library.nfs_closedir(_pointer(self._context), folder)
-
-    def _entries(self, folder: ctypes.c_void_p) -> Iterator[tuple[str, int, int]]:
-        while entry := self._library.nfs_readdir(_pointer(self._context), folder):
-            fields = entry.contents
-            yield os.fsdecode(fields.name), fields.inode, _FILE_TYPES.get(fields.type, 0)
