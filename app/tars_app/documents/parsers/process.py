@@ -16,10 +16,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from typing import Any, TypeVar
 
+from tars_app.documents.parsers import turns
 from tars_app.documents.parsers.confinement import Limits
 from tars_app.documents.parsers.model import Parsed, RecognizedPage, Section, UnreadableError
 from tars_app.kit.text import storable
@@ -29,13 +30,15 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 DEFAULT = Limits()
-RECOGNITION = Limits(memory_bytes=2 * 1024**3, processor_s=300, wall_s=3600, output_bytes=4 * 1024**2)
-"""Of one page. It may wait for the processor, which all others have first."""
+RECOGNITION = Limits(memory_bytes=2 * 1024**3, processor_s=300, wall_s=7200, output_bytes=4 * 1024**2)
+"""Of one page. It waits for the processor, which all others have first, and while files are read (`turns`)."""
 _RECOGNIZE = "recognize"
 _GRACE_S = 10
 """The kernel ends a process that exceeds its time; this much later, the program that started it is ended too."""
 _PACKET_BYTES = 65536
 _BLOCK = 1024 * 1024
+_TICK_S = 0.5
+"""Time between two calls of `turns.settle` while a process runs."""
 _DATE = re.compile(r"[12]\d{3}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?")
 _warned = threading.Event()
 
@@ -92,7 +95,10 @@ def run(
 
 def _read(name: str, content: bytes, limits: Limits, page: dict[str, Any] | None) -> tuple[dict[str, Any], bytearray]:
     # The programs that recognise have its libraries in memory, which the others do not need.
-    with _program(_idle_recognition if page and page["call"] == _RECOGNIZE else _idle) as program:
+    if page and page["call"] == _RECOGNIZE:
+        with _program(_idle_recognition) as program:
+            return program.read(name, content, limits, page, turns.page)
+    with turns.file(), _program(_idle) as program:
         return program.read(name, content, limits, page)
 
 
@@ -144,9 +150,16 @@ class _Program:
         return self._process.poll() is None
 
     def read(
-        self, name: str, content: bytes, limits: Limits, page: dict[str, Any] | None = None
+        self,
+        name: str,
+        content: bytes,
+        limits: Limits,
+        page: dict[str, Any] | None = None,
+        running: Callable[[int], AbstractContextManager[object]] = nullcontext,
     ) -> tuple[dict[str, Any], bytearray]:
         """Return how the process that read a file ended, and what it wrote.
+
+        `running` is entered with the process (pidfd) while it runs.
 
         Raises:
             UnreadableError: it exceeds a limit.
@@ -158,22 +171,31 @@ class _Program:
         request = text.encode("utf-8", "surrogatepass")
         source = os.memfd_create("content")
         receiving, sending = os.pipe()
+        process, output = -1, bytearray()
         try:
             with os.fdopen(source, "wb", closefd=False) as file:
                 file.write(content)
             socket.send_fds(self._control, [request], [source, sending])
             os.close(sending)
             sending = -1
-            output = _receive(receiving, limits, deadline)
+            answer, process = self._packet(deadline)
+            if process >= 0:
+                with running(process):
+                    output = _receive(receiving, limits, deadline)
+                answer, _ = self._packet(deadline)
         finally:
-            for descriptor in (source, receiving, sending):
+            for descriptor in (source, receiving, sending, process):
                 if descriptor >= 0:
                     os.close(descriptor)
+        return answer, output
+
+    def _packet(self, deadline: float) -> tuple[dict[str, Any], int]:
+        """Return an answer of the program, and the descriptor with it, -1 without one."""
         self._control.settimeout(max(0.0, deadline - time.monotonic()))
-        answer = self._control.recv(_PACKET_BYTES)
-        if not answer:
+        packet, descriptors, _, _ = socket.recv_fds(self._control, _PACKET_BYTES, 1, socket.MSG_CMSG_CLOEXEC)
+        if not packet:
             raise ConnectionResetError("the program that reads files ended")
-        return json.loads(answer), output
+        return json.loads(packet), descriptors[0] if descriptors else -1
 
     def close(self) -> None:
         """End it, and the process that reads a file."""
@@ -189,7 +211,10 @@ def _receive(descriptor: int, limits: Limits, deadline: float) -> bytearray:
     output = bytearray()
     readable = select.poll()  # select() refuses the descriptors of a process that has more than 1,024
     readable.register(descriptor, select.POLLIN)
-    while readable.poll(1000 * max(0.0, deadline - time.monotonic())):
+    while (left_s := deadline - time.monotonic()) > 0:
+        turns.settle()
+        if not readable.poll(1000 * min(left_s, _TICK_S)):
+            continue
         block = os.read(descriptor, _BLOCK)
         if not block:
             return output

@@ -4,8 +4,9 @@
 It has Python and the parsers in memory already, so that a file costs milliseconds more than its parsing. A request is
 one packet on the socket at descriptor 0: the file's name, the limits and, where a page is to be shown or recognised
 instead of the text to be read, what is asked about it, as JSON; and two descriptors, one to read the content from and
-one to write the result to. The answer is one packet, how the process ended. Where the socket is closed, the process is
-killed with all that it started, and this program ends.
+one to write the result to. The answer is two packets: a descriptor of the process (pidfd), and how it ended; only the
+last one if none was started. Where the socket is closed, the process is killed with all that it started, also if it is
+stopped, and this program ends.
 """
 
 from __future__ import annotations
@@ -60,6 +61,8 @@ def _wait(process: int, control: socket.socket) -> int:
     with suppress(OSError):  # it did so itself, or has ended
         os.setpgid(process, process)
     watched = os.pidfd_open(process)
+    with suppress(ConnectionError):  # then the process is killed below
+        socket.send_fds(control, [b"{}"], [watched])
     select.select([control.fileno(), watched], [], [])
     os.close(watched)
     os.killpg(process, signal.SIGKILL)  # it is not reaped yet, so that its number still names its group

@@ -11,17 +11,20 @@ import socket
 import textwrap
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from io import BytesIO
 from pathlib import Path
 from threading import Thread
 
+import psutil
 import pytest
 
-from tars_app.documents.parsers import process
+from tars_app.documents.parsers import process, turns
 from tars_app.documents.parsers.confinement import Limits, allow_files
 from tars_app.documents.parsers.model import Section, UnreadableError
 
+from ....letters import page, written
 from ....waiting import runs, wait_for
 
 HOSTILE = """
@@ -80,6 +83,10 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def run(code: str, **limits: int) -> str:
     [section] = process.parse("a.txt", code.encode(), Limits(**limits)).sections
     return section.text
+
+
+def readers() -> list[psutil.Process]:
+    return [reader for program in psutil.Process().children() for reader in program.children()]
 
 
 def wait_until_gone(pid: int) -> None:
@@ -196,6 +203,20 @@ def test_a_slow_file_does_not_block_others(hostile: None) -> None:
     assert [run(f"'{number}'") for number in range(5)] == list("01234")
     slow.join()
     assert outcome == ["The file could not be read within 3 s."]
+
+
+def test_a_page_waits_for_a_file_that_is_read(hostile: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "SHARE_S", 0)
+    with ThreadPoolExecutor(2) as threads:
+        reading = threads.submit(run, "time.sleep(3600)")
+        [file] = wait_for(readers, "the process that reads the file")
+        recognized = threads.submit(process.recognize, "a.png", written(page("The rent is 910 EUR.", points=14)), 1)
+        stopped = psutil.STATUS_STOPPED
+        wait_for(lambda: stopped in [reader.status() for reader in readers()], "the stop of the page")
+        file.kill()
+        with pytest.raises(MemoryError):
+            reading.result()
+        assert recognized.result().text == "The rent is 910 EUR."
 
 
 def test_any_characters_are_returned_so_that_stores_take_them(hostile: None) -> None:
