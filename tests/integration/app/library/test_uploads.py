@@ -32,8 +32,10 @@ def serving(stack: Stack, log: Path, folder: Path, **settings: str) -> Iterator[
     command = [sys.executable, "-m", "tars_app", "serve"]
     server = Server(command, log, lambda: get_ok(f"{url}/health"), stack.settings | given)
     server.start()
-    yield url
-    server.stop()
+    try:
+        yield url
+    finally:
+        server.stop()
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +66,10 @@ def small(folder: Path, *options: str) -> Iterator[Path]:
     """Mount a file system of 66 MiB."""
     folder.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", ",".join(["size=66m", *options]), "tmpfs", folder], check=True)
-    yield folder
-    subprocess.run(["umount", folder], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", folder], check=True)
 
 
 def test_a_document_that_is_added_is_read_before_the_next_scan_is_due(stack: Stack, url: str, tmp_path: Path) -> None:
