@@ -94,3 +94,12 @@ def test_no_vault_password_is_created_for_the_vault_of_another_folder(
     result = tars(checkout, command, "-i", str(site), home=home)
     assert result.returncode == 1 and "vault-password: found no such file" in result.stderr, result.stderr
     assert not (home / ".config").exists()
+
+
+def test_the_tests_write_bytecode_although_the_environment_wants_none(checkout: Path, tmp_path: Path) -> None:
+    shown = tmp_path / "test_shown.py"
+    shown.write_text("import sys\n\n\ndef test_it() -> None:\n    assert not sys.dont_write_bytecode\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+        result = tars(checkout, "test", str(shown), home=tmp_path)
+    assert result.returncode == 0, result.stdout + result.stderr
