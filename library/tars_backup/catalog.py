@@ -116,9 +116,9 @@ def read(configuration: Configuration, restic: Restic, *, quick: bool = False) -
 def _remembered(configuration: Configuration, restic: Restic, state: State) -> list[Snapshot]:
     names = packs.snapshots(configuration)
     known = state.read("snapshots")
-    if names == []:
+    if not names:
         return []
-    if names is not None and known.get("names") == names:
+    if known.get("names") == names:
         with contextlib.suppress(KeyError, TypeError):  # another version of this program wrote it
             return [Snapshot(**{**entry, "tags": tuple(entry["tags"])}) for entry in known["snapshots"]]
     everything = restic.snapshots()

@@ -46,15 +46,13 @@ def sizes(repository: Path) -> dict[str, int]:
     return processes.isolated(scan, subject=repository, deadline_s=_SCAN_S, folder=repository)
 
 
-def snapshots(configuration: Configuration) -> list[str] | None:
-    """Return the names of the files of the snapshots, which are their ids; None of a repository on a server.
+def snapshots(configuration: Configuration) -> list[str]:
+    """Return the names of the files of the snapshots, which are their ids, of a repository that is a folder.
 
     Raises:
         DestinationError: the file system does not answer.
     """
     folder = configuration.repository / "snapshots"
-    if configuration.server:
-        return None
     return processes.isolated(lambda: sorted(path.name for path in folder.iterdir()), subject=folder)
 
 

@@ -15,6 +15,7 @@ from tars_backup.actions.drill import Drilled
 from tars_backup.actions.key import Proven, RepositoryKey
 from tars_backup.actions.list import Listing
 from tars_backup.actions.rotate import Rotated
+from tars_backup.actions.run import Made
 from tars_backup.instants import UTC
 from tars_backup.output import Result
 from tars_backup.restoring.outcome import Restored, Table
@@ -84,6 +85,15 @@ DRILLED = Drilled(AT, "one", "NAS", "", 12.4, 3600, 5, Path("/report.html"))
             BroughtBack("attic", ("a",), ("b",), True, True),
             3,
             ["would copy 1 backups from attic to the share", "lost: b, which attic does not have"],
+        ),
+        (
+            Made("two", AT, "", True, False, 1, 2, 3, {}, ("a warning",), ("one",)),
+            0,
+            [
+                "made two: 1 files, 2 bytes, 3 bytes added; read back",
+                "removed one by the retention rules",
+                "a warning",
+            ],
         ),
         (BroughtBack("attic", (), (), False, False), 0, ["copied 0 backups from attic to the share"]),
         (

@@ -74,6 +74,10 @@ def test_a_share_that_fails_for_one_file_is_a_failed_verification(desktop: Deskt
     with pytest.raises(VerificationError, match=f"{made.id}: "):
         desktop.verify()
     desktop.write_settings(restic=real)
+    wrap(desktop, "check", before="echo tree is damaged >&2; exit 1", run=False)
+    with pytest.raises(VerificationError, match="tree is damaged"):
+        desktop.verify()
+    desktop.write_settings(restic=real)
     wrap(desktop, "check", before="echo locked >&2; exit 11", run=False)
     with pytest.raises(LockedError):
         desktop.verify()
@@ -113,6 +117,16 @@ def test_a_run_asks_restic_for_the_snapshots_only_if_there_are_others(desktop: D
     with pytest.raises(VerificationError, match=f"{first.id} is missing"):
         desktop.run()
     assert [mark.id for mark in desktop.listing().backups] == [second.id]
+
+
+def test_a_snapshot_that_is_added_while_restic_answers_is_not_remembered_with_those_before(desktop: Desktop) -> None:
+    desktop.run()
+    added = desktop.folder / "added"
+    words = f"{desktop.settings['restic']} -r $repository -p {desktop.folder}/key backup {desktop.documents}"
+    wrap(desktop, "snapshots", before=f"test -e {added} || {{ touch {added}; {words} >/dev/null; }}")
+    state = State(desktop.configuration.state)
+    assert not desktop.run().changed and added.exists() and state.read("snapshots") == {}
+    assert not desktop.run().changed and len(state.read("snapshots")["names"]) == 2
 
 
 def test_restic_leaves_processors_to_others_in_a_run_of_the_timer(desktop: Desktop) -> None:
