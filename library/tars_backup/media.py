@@ -42,7 +42,7 @@ def opened(configuration: Configuration, name: str | None) -> Iterator[Configura
     if disk is None:
         yield copy
         return
-    device = _device(name, disk)
+    device = device_of(name, disk)
     path = copy.mount.path
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
     _leave_shared_namespace()
@@ -60,13 +60,14 @@ def opened(configuration: Configuration, name: str | None) -> Iterator[Configura
     _run("umount", str(path), subject=device)
 
 
-def _device(name: str, disk: str) -> str:
+def device_of(name: str, disk: str) -> str:
     """Return the device with the file system of a UUID.
 
     Raises:
         NotConnectedError: no device has it.
     """
-    answer = processes.attempt(["blkid", "--uuid", disk], deadline_s=_LIMIT_S)
+    # For two seconds, blkid believes its file about devices that it has seen, also of a disk that was removed since.
+    answer = processes.attempt(["blkid", "--uuid", disk], deadline_s=_LIMIT_S, extra={"BLKID_FILE": os.devnull})
     if answer.status == 0:
         return answer.output.decode().strip()
     raise NotConnectedError(

@@ -301,7 +301,7 @@ def test_an_interruption_ends_what_waits_for_a_database(home: Household, monkeyp
         return started
 
     monkeypatch.setattr(ProcessServices, "start_scratch", start)
-    with pytest.raises(BackupError, match=r"empty database: found .*expected a server that starts"):
+    with pytest.raises(BackupError, match=r"(?s)empty database: found .*expected a server that starts"):
         home.restore()
     assert_untouched(home)
 

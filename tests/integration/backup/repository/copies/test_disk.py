@@ -15,6 +15,9 @@ from uuid import uuid4
 
 import pytest
 
+from tars_backup import media
+from tars_backup.errors import NotConnectedError
+
 from .....waiting import wait_for
 from ..desktop import Desktop, child_environment, command
 from ..test_proof import wrap
@@ -67,6 +70,14 @@ def call(desktop: Desktop, *words: str, code: int = 0, prefix: Sequence[str] = (
     assert done.returncode == code, done.stdout + done.stderr
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
+
+
+def test_a_disk_is_absent_as_soon_as_it_is_disconnected(disk: Disk) -> None:
+    disk.connect()
+    assert media.device_of(NAME, disk.uuid) == disk.device
+    disk.disconnect()
+    with pytest.raises(NotConnectedError):
+        media.device_of(NAME, disk.uuid)
 
 
 def test_a_disk_is_mounted_only_while_it_is_used(desktop: Desktop, disk: Disk) -> None:
