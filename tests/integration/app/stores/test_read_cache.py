@@ -148,4 +148,4 @@ def test_a_question_waits_for_the_database_a_few_times(store: Store, tmp_path: P
             for time in (BEGIN + DAY, BEGIN + 2 * DAY)
         ]
     # Which versions, the words of the question, and the passages: each with a check of its connection.
-    assert [count - nothing for count in counts] == [6, 6]
+    assert [count - nothing for count in counts] == [3, 3]
