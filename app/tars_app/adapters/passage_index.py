@@ -6,14 +6,15 @@ question is about is read from PostgreSQL at each question, and what is missing 
 could lag behind, be torn, or be older than the database. Where a document was forgotten, or old versions were removed,
 the next question removes them from memory.
 
-BM25 as in Robertson and Zaragoza 2009 (k1 = 1.2, b = 0.75), with the statistics of the passages searched: a ranking of
-the past is that of a store that has never held anything else.
+Words are ranked with the statistics of the passages searched: a ranking of the past is that of a store that has never
+held anything else.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,7 +23,8 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 
-from tars_app.adapters.passage_occurrences import Occurrences, Rows, Times, View
+from tars_app.adapters.passage_occurrences import Occurrences, Rows, View
+from tars_app.adapters.passage_ranking import K1, TOLERANCE, B, Match, rank
 from tars_app.adapters.passage_segments import Segment
 from tars_app.adapters.passage_titles import Titles, with_parts
 from tars_app.adapters.passage_words import UNDECIDED, Forms, Word, is_as_it_is
@@ -31,14 +33,15 @@ from tars_app.adapters.read_cache import STATE
 
 _UUID_BYTES, _HASH_BYTES = 16, 32
 _VERSIONS_PER_QUERY, _PASSAGES_PER_QUERY = 1000, 10_000
+_READERS = 2
+"""Statements at a time that read words: one is waited for while the words of another are taken over."""
 _VIEWS = 8
 DEFAULT_LANGUAGE = "english"
 """Of questions where the language of no passage is clear."""
 _GATHER_BELOW = 0.25
 """Below this share of all vectors, copying those searched is faster than multiplying all of them."""
 _DIGITS = 6
-"""Scores that differ by less are equal: the order of additions, which depends on the other passages, changes them."""
-_K1, _B = 1.2, 0.75
+"""Of scores that are compared, see `passage_ranking.TOLERANCE`."""
 
 _TEXTS = """
 SELECT t.version_id, (SELECT string_agg(u.hash, ''::bytea ORDER BY u.ordinal)
@@ -174,7 +177,7 @@ class PassageIndex:
         mask = np.zeros(len(self._hashes), np.bool_)
         mask[unique] = True
         usual_size = max(1.0, float(self._sizes[unique].mean())) if len(unique) else 1.0
-        norms = _K1 * (1 - _B + _B * self._sizes / usual_size)
+        norms = K1 * (1 - B + B * self._sizes / usual_size)
         return View(versions, np.cumsum(lengths)[:-1], rows, order, unique, places, languages, mask, norms)
 
     def lexical(self, view: View, words: Iterable[Word], limit: int, optional: Collection[Word] = ()) -> list[TextHit]:
@@ -183,25 +186,21 @@ class PassageIndex:
         A word that is `optional` and in none of them does not lower the coverage.
         """
         with self._lock:
-            count = len(self._hashes)
-            occurrences = Occurrences(self._segments, self._forms, view, count)
+            occurrences = Occurrences(self._segments, self._forms, view, len(self._hashes))
             may_lack = {stem for word in optional for stem in word.stems}
-            matches: list[tuple[float, Rows, Times]] = []
-            scores, identified = np.zeros(count), np.zeros(count, np.intp)
+            matches: list[Match] = []
             for word in sorted(set(words), key=lambda word: sorted(word.stems)):
                 rows, times = occurrences.of(word)
                 if not len(rows) and not may_lack.isdisjoint(word.stems):
                     continue
-                idf = float(np.log(1 + (len(view.unique) - len(rows) + 0.5) / (len(rows) + 0.5)))
-                matches.append((idf, rows, times))
-                scores[rows] += idf * (_K1 + 1) * (times / (times + view.norms[rows]))
-                if word.is_identifier:
-                    identified[rows] += 1
-            matching = np.flatnonzero(scores > 0)
-            ranks = scores[matching] + identified[matching] * (1 + scores.max(initial=0.0))
-            best = matching[self._best(ranks, matching, limit)]
-            coverage = _coverage(best, matches, count)
-            return [TextHit(self._hashes[row], coverage[at], int(identified[row])) for at, row in enumerate(best)]
+                rarity = float(np.log(1 + (len(view.unique) - len(rows) + 0.5) / (len(rows) + 0.5)))
+                matches.append(Match(rarity, rows, times, word.is_identifier))
+            ranking = rank(matches, view.norms, limit)
+            best = ranking.rows[self._best(ranking.scores, ranking.rows, limit)]
+            return [
+                TextHit(self._hashes[row], *detail)
+                for row, detail in zip(best.tolist(), ranking.details(best), strict=True)
+            ]
 
     def nearest(
         self, view: View, vector: Sequence[float], limit: int, model: str | None = None
@@ -231,7 +230,7 @@ class PassageIndex:
         places = np.arange(len(rows))
         if len(rows) > limit:
             least = np.partition(scores, len(scores) - limit)[len(scores) - limit]
-            places = np.flatnonzero(scores >= least - 10.0**-_DIGITS)
+            places = np.flatnonzero(scores >= least - TOLERANCE)
         values = np.round(scores[places].astype(np.float64), _DIGITS)
         order = sorted(zip(-values, (self._hashes[row] for row in rows[places]), places.tolist(), strict=True))
         return [place for _, _, place in order[:limit]]
@@ -327,26 +326,31 @@ class PassageIndex:
 
     def _load_words(self) -> None:
         """Load the words of the passages that have none in memory yet: the last rows."""
-        while (first := len(self._sizes)) < len(self._hashes):
-            hashes = self._hashes[first : first + _PASSAGES_PER_QUERY]
-            with self._pool.connection() as connection, connection.cursor(binary=True) as cursor:
-                [known] = cursor.execute(_SIZES, (hashes,)).fetchall()
-                of_language: dict[str, dict[str, tuple[bytes, bytes]]] = {}
-                for row in cursor.execute(_POSTINGS, (first, hashes)).fetchall():
-                    of_language.setdefault(row["language"], {})[row["lexeme"]] = (row["rows"], row["times"])
-                segment = Segment(len(hashes))
-                for language, postings in of_language.items():
-                    segment.add(language, *with_parts(connection, language, postings))
-            self._as_they_are.update(filter(is_as_it_is, segment.postings))
-            self._sizes = np.concatenate([self._sizes, np.frombuffer(known["sizes"], ">i4").astype(np.float64)])
-            names = known["languages"].split(" ")
-            self._languages += sorted(set(names) - set(self._languages))
-            numbers = {name: number for number, name in enumerate(self._languages)}
-            self._language_of = np.concatenate(
-                [self._language_of, np.array([numbers[name] for name in names], np.intp)]
-            )
-            self._segments.append(segment)
-            self._merge_segments()
+        firsts = range(len(self._sizes), len(self._hashes), _PASSAGES_PER_QUERY)
+        with ThreadPoolExecutor(_READERS) as readers:
+            for sizes, names, segment in readers.map(self._read_words, firsts):
+                self._as_they_are.update(filter(is_as_it_is, segment.postings))
+                self._sizes = np.concatenate([self._sizes, sizes])
+                self._languages += sorted(set(names) - set(self._languages))
+                numbers = {name: number for number, name in enumerate(self._languages)}
+                self._language_of = np.concatenate(
+                    [self._language_of, np.array([numbers[name] for name in names], np.intp)]
+                )
+                self._segments.append(segment)
+                self._merge_segments()
+
+    def _read_words(self, first: int) -> tuple[npt.NDArray[np.float64], list[str], Segment]:
+        """Return the sizes, languages and words of the passages from a row on, as many as one statement reads."""
+        hashes = self._hashes[first : first + _PASSAGES_PER_QUERY]
+        segment = Segment(len(hashes))
+        with self._pool.connection() as connection, connection.cursor(binary=True) as cursor:
+            [known] = cursor.execute(_SIZES, (hashes,)).fetchall()
+            of_language: dict[str, dict[str, tuple[bytes, bytes]]] = {}
+            for row in cursor.execute(_POSTINGS, (first, hashes)).fetchall():
+                of_language.setdefault(row["language"], {})[row["lexeme"]] = (row["rows"], row["times"])
+            for language, postings in of_language.items():
+                segment.add(language, *with_parts(connection, language, postings))
+        return np.frombuffer(known["sizes"], ">i4").astype(np.float64), known["languages"].split(" "), segment
 
     def _merge_segments(self) -> None:
         """Merge segments so that each is at least twice as large as the next: their number stays small."""
@@ -379,20 +383,3 @@ class PassageIndex:
             if present[1] == dimensions:
                 matrix[: present[0]] = self._vectors
             self._vectors = matrix
-
-
-def _coverage(best: Rows, matches: Sequence[tuple[float, Rows, Times]], count: int) -> list[float]:
-    """Return for each of a few rows, of `count`, the share of the question's words that its passage has, by rarity.
-
-    `matches` has for each word its rarity, the rows that have it, and how often.
-    """
-    covered = np.zeros(len(best))
-    place = np.full(count, -1, np.intp)
-    place[best] = np.arange(len(best))
-    for idf, rows, times in matches:
-        places = place[rows]
-        among = places >= 0
-        # A compound has the word; two words are near it.
-        covered[places[among]] += idf * np.minimum(1.0, 0.5 + times[among])
-    total = max(sum(idf for idf, _, _ in matches), 1e-12)
-    return [float(value) / total for value in covered]
