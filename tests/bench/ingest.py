@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Measure how documents are found and read: parsing, scans, the share of the embedding model, and memory.
 
-    PYTHONPATH=app:library .venv/bin/python -m tests.bench.ingest [--only PART …] > docs/measurements/ingest.json
+    PYTHONPATH=app .venv/bin/python -m tests.bench.ingest [--only PART …] > docs/measurements/ingest.json
 
 It prints one JSON object, and ends with 1 where a target is missed. It needs root. The parts, in this order:
 

@@ -26,6 +26,7 @@ from tars_app.documents.model import NO_PAGE, FileObservation
 from tars_app.documents.parsers.model import Parsed, Section
 from tars_app.documents.parsers.registry import find_format, parse
 from tars_app.documents.passages import place_passages
+from tars_app.documents.vectors import pack
 from tars_app.documents.visible import visible_versions
 from tars_lab.model_server import store as model_store
 from tars_lab.model_server.catalogue import find
@@ -138,6 +139,6 @@ def _index(dependencies: Dependencies, text: str, embedder: Embedder) -> None:
     parsed = parse(task.path, text.encode()) if find_format(task.path) else Parsed([Section(NO_PAGE, text)])
     settings = dependencies.settings
     passages = place_passages(parsed.sections, settings.chunk_words, settings.chunk_characters)
-    vectors = {passage.hash: embedder.embed("", [passage.embedded_text]).embeddings[0] for passage in passages}
+    vectors = {passage.hash: pack(embedder.embed("", [passage.embedded_text]).embeddings[0]) for passage in passages}
     claimed = claimed_date(task.path, parsed, task.seen_from)
     assert swap(dependencies.pool, task, passages, vectors, settings, 0.0, claimed=claimed)
