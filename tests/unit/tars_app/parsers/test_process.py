@@ -86,7 +86,11 @@ def run(code: str, **limits: int) -> str:
 
 
 def readers() -> list[psutil.Process]:
-    return [reader for program in psutil.Process().children() for reader in program.children()]
+    """The processes that read files. Other tests may have left servers running in this process."""
+    programs = [
+        child for child in psutil.Process().children() if "tars_app.documents.parsers.program" in child.cmdline()
+    ]
+    return [reader for program in programs for reader in program.children()]
 
 
 def wait_until_gone(pid: int) -> None:
@@ -208,7 +212,7 @@ def test_a_slow_file_does_not_block_others(hostile: None) -> None:
 def test_a_page_waits_for_a_file_that_is_read(hostile: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turns, "SHARE_S", 0)
     with ThreadPoolExecutor(2) as threads:
-        reading = threads.submit(run, "time.sleep(3600)")
+        reading = threads.submit(run, "time.sleep(3600)", wall_s=120)
         [file] = wait_for(readers, "the process that reads the file")
         recognized = threads.submit(process.recognize, "a.png", written(page("The rent is 910 EUR.", points=14)), 1)
         stopped = psutil.STATUS_STOPPED
