@@ -35,7 +35,7 @@ def usual() -> Iterator[None]:
     if not is_low():
         yield
         return
-    with suppress(PermissionError):
+    with suppress(PermissionError):  # the kernel does not let each user leave a low priority: it stays low then
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
     try:
         yield

@@ -137,16 +137,16 @@ class _Upload:
 
     def close(self) -> None:
         """Remove the temporary name, with the content unless it has another name. Raises nothing."""
-        with suppress(OSError):
+        with suppress(OSError):  # what matters was written and synchronised before
             os.close(self._file)
-        with suppress(OSError):
+        with suppress(OSError):  # a later upload removes what is left
             os.unlink(self._unfinished, dir_fd=self._folder)
         os.close(self._folder)
 
     def _require_space(self, length: int) -> None:
         names = os.listdir(self._folder)
         for name in fnmatch.filter(names, _UNFINISHED.format("*")):
-            with suppress(OSError):
+            with suppress(OSError):  # another upload has removed it, or the next one tries again
                 if os.stat(name, dir_fd=self._folder, follow_symlinks=False).st_mtime < time.time() - ABANDONED_AFTER_S:
                     os.unlink(name, dir_fd=self._folder)
         if len(names) >= MOST_FILES:

@@ -80,7 +80,7 @@ def files(megabytes: float) -> Iterator[tuple[str, dict[str, bytes]]]:
 def processes(parent: int) -> list[int]:
     """Return a process with all that it started, directly or not."""
     children: list[int] = []
-    with suppress(OSError):
+    with suppress(OSError):  # it has ended
         for task in Path(f"/proc/{parent}/task").iterdir():
             children += map(int, (task / "children").read_text().split())
     return [parent, *(process for child in children for process in processes(child))]
@@ -88,7 +88,7 @@ def processes(parent: int) -> list[int]:
 
 def mib(path: str, name: str) -> float:
     """Return a size of a process that its kernel states in kB; 0 where the process has ended."""
-    with suppress(OSError):
+    with suppress(OSError):  # it has ended
         for text in Path(path).read_text().splitlines():
             if text.startswith(f"{name}:"):
                 return int(text.split()[1]) / 1024
